@@ -1,0 +1,364 @@
+"""Every table of the project: its columns, their types, units and keys, in one place.
+
+A `Table` makes the DDL, checks and types a frame (`conform`), and is the data dictionary. Frames of the library carry
+`hospital_id` and `as_of`; storage adds `run_id`. Dates and times are naive hospital-local, as `datetime64[us]` in pandas.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.errors import DataError
+
+SCHEMA_VERSION = 1
+"""Raised whenever a column changes, so that a reader can tell files of different shape apart."""
+
+HOSPITAL_TOTAL = "_hospital"
+"""`ward_id` of rows about the whole house."""
+ALL = "_all"
+"""`patient_type` of rows about all patients together."""
+ANY = "_any"
+"""`next_ward_id` of rows that hold whatever comes next."""
+HOME = "_home"
+"""`next_ward_id` of a stay that ends in discharge."""
+
+Type = Literal["VARCHAR", "DOUBLE", "INTEGER", "BOOLEAN", "TIMESTAMP", "DATE", "JSON", "DOUBLE[]"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what it means, its DuckDB type, its unit, and whether it is part of the key or may be null."""
+
+    name: str
+    type: Type
+    description: str
+    unit: str = ""
+    key: bool = False
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what a row is, and its columns in order."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def key(self) -> list[str]:
+        return [column.name for column in self.columns if column.key]
+
+    def ddl(self) -> str:
+        """The CREATE TABLE statement."""
+        lines = [f'"{c.name}" {c.type}{"" if c.nullable else " NOT NULL"}' for c in self.columns]
+        return f'CREATE TABLE "{self.name}" (\n    ' + ",\n    ".join(lines) + "\n)"
+
+    def frame(self, frame: pd.DataFrame, **constants: object) -> pd.DataFrame:
+        """A conforming library frame (without `run_id`) from `frame`, with `constants` filled in as whole columns."""
+        return self.conform(frame.assign(**constants), ("run_id",))
+
+    def conform(self, frame: pd.DataFrame, without: tuple[str, ...] = ()) -> pd.DataFrame:
+        """`frame` with this table's columns, order and types, sorted by key; `without` names columns that are left out.
+
+        Raises DataError, naming the column and an example, for missing or unknown columns, values that do not fit the
+        type exactly, nulls where none may be, and rows that share a key.
+        """
+        columns = [column for column in self.columns if column.name not in without]
+        names = [column.name for column in columns]
+        missing = [name for name in names if name not in frame.columns]
+        unknown = [str(name) for name in frame.columns if name not in names]
+        if missing or unknown:
+            raise DataError(
+                f"table {self.name}: "
+                + "; ".join(
+                    part
+                    for part in (
+                        f"missing column(s) {', '.join(missing)}" if missing else "",
+                        f"unknown column(s) {', '.join(unknown)}" if unknown else "",
+                    )
+                    if part
+                )
+                + f"; its columns are {', '.join(names)}"
+            )
+        typed = pd.DataFrame({c.name: _typed(self.name, c, frame[c.name]) for c in columns}, columns=names)
+        key = [name for name in self.key if name in names]
+        duplicated = typed.duplicated(key)
+        if key and duplicated.any():
+            example = typed.loc[duplicated, key].iloc[0].to_dict()
+            raise DataError(f"table {self.name}: {int(duplicated.sum())} row(s) repeat a key, for example {example}")
+        return typed.sort_values(key, kind="stable", ignore_index=True) if key else typed
+
+
+def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
+    values = values.reset_index(drop=True)
+
+    def refuse(what: str, wrong: pd.Series) -> DataError:
+        example = values[wrong].iloc[0] if wrong.any() else values.dtype
+        return DataError(f"table {table}, column {column.name} ({column.type}): {what}, for example {example!r}")
+
+    empty = values.isna()
+    if not column.nullable and empty.any():
+        raise DataError(f"table {table}, column {column.name}: {int(empty.sum())} empty value(s) where none may be")
+    try:
+        if column.type in ("VARCHAR", "JSON"):
+            texts = values.astype("object")
+            wrong = ~empty & ~texts.map(lambda value: isinstance(value, str))
+            if wrong.any():
+                raise refuse("holds something that is no text", wrong)
+            return texts.where(~empty, None).astype("str")
+        if column.type == "BOOLEAN":
+            wrong = ~empty & ~values.astype("object").isin([True, False])
+            if wrong.any():
+                raise refuse("holds something that is neither true nor false", wrong)
+            return values.astype("boolean") if column.nullable else values.astype("bool")
+        if column.type == "INTEGER":
+            numbers = pd.to_numeric(values).astype("Float64")
+            wrong = (~empty & ((numbers % 1 != 0) | (numbers.abs() > 2**31 - 1))).fillna(False).astype(bool)
+            if wrong.any():
+                raise refuse("holds a value that is no 32-bit whole number", wrong)
+            return numbers.astype("Int64") if column.nullable else numbers.astype("int64")
+        if column.type == "DOUBLE":
+            numbers = pd.to_numeric(values).astype("float64")
+            wrong = pd.Series(np.isinf(numbers.to_numpy()))
+            if wrong.any():
+                raise refuse("holds an infinite value", wrong)
+            return numbers
+        if column.type == "DOUBLE[]":
+            return pd.Series([None if cell is None else np.asarray(cell, dtype="float64") for cell in values], dtype="object")
+        times = pd.to_datetime(values)
+        if times.dt.tz is not None:
+            raise refuse("carries a time zone; times are naive hospital-local", ~empty)
+        times = times.astype("datetime64[us]")
+        wrong = ~empty & (times != times.dt.normalize())
+        if column.type == "DATE" and wrong.any():
+            raise refuse("holds a time of day; it is a date", wrong)
+        return times
+    except DataError:
+        raise
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"table {table}, column {column.name} ({column.type}): {error}") from error
+
+
+def _table(name: str, description: str, *columns: Column) -> Table:
+    common = (
+        Column("hospital_id", "VARCHAR", "The hospital: the stem of its config file.", key=True),
+        Column("run_id", "VARCHAR", "The Dagster run that wrote the row."),
+        Column("as_of", "TIMESTAMP", "Local midnight; nothing at or after it was visible."),
+    )
+    return Table(name, description, common + columns)
+
+
+def _stream() -> Column:
+    return Column("stream_id", "VARCHAR", "Arrival stream.", key=True)
+
+
+def _ward(total: bool = True) -> Column:
+    text = f"Ward, or {HOSPITAL_TOTAL} for the whole house." if total else "Ward."
+    return Column("ward_id", "VARCHAR", text, key=True)
+
+
+def _with_error(name: str, description: str, unit: str) -> tuple[Column, Column]:
+    return (
+        Column(name, "DOUBLE", description + " Mean over replications.", unit, nullable=True),
+        Column(f"{name}_se", "DOUBLE", f"Monte Carlo standard error of {name}.", unit, nullable=True),
+    )
+
+
+PATIENTS = _table(
+    "patients",
+    "One row per request for care, whatever became of it.",
+    Column("patient_id", "VARCHAR", "Synthetic number, or the keyed hash of the extract's id; never the id itself.", key=True),
+    Column("stream_id", "VARCHAR", "Arrival stream."),
+    Column("patient_type", "VARCHAR", "Patient type, as the config lists it."),
+    Column("arrival", "TIMESTAMP", "When care was asked for."),
+    Column("departure", "TIMESTAMP", "When the patient left the hospital; null while in the house or not known.", nullable=True),
+    Column("departure_known", "BOOLEAN", "False: the patient left at a time nobody wrote down."),
+    Column("outcome", "VARCHAR", "admitted, waiting, diverted (sent elsewhere), left (without being seen)."),
+    Column("resolution", "VARCHAR", "What the source's stamps resolve: day or second."),
+)
+
+PATIENT_REJECTS = _table(
+    "patient_rejects",
+    "One row per row of an extract that was set aside, with the reason.",
+    Column("extract", "VARCHAR", "Which extract: patients or stays.", key=True),
+    Column("row", "INTEGER", "Row of the extract, the first below the header is 1.", key=True),
+    Column("reason", "VARCHAR", "Why the row cannot be."),
+    Column("field", "VARCHAR", "Column of the extract at fault."),
+    Column("value", "VARCHAR", "What stood there; an id only as its keyed hash.", nullable=True),
+)
+
+WARD_STAYS = _table(
+    "ward_stays",
+    "One row per stay in a ward, in the order of a patient's way through the hospital.",
+    Column("patient_id", "VARCHAR", "As in patients.", key=True),
+    Column("stay_no", "INTEGER", "Number of the stay, from 0.", key=True),
+    Column("ward_id", "VARCHAR", "Ward of the bed; null while waiting, or when none was ever given.", nullable=True),
+    Column("planned_ward_id", "VARCHAR", "Ward that was asked for; another than ward_id for an outlier."),
+    Column("request", "TIMESTAMP", "When the bed was asked for.", nullable=True),
+    Column("admit", "TIMESTAMP", "When the bed was given.", nullable=True),
+    Column("ready", "TIMESTAMP", "When care in the ward ended; boarding or a discharge delay may follow.", nullable=True),
+    Column("depart", "TIMESTAMP", "When the bed was left.", nullable=True),
+    Column("next_ward_id", "VARCHAR", f"Where the patient went next, {HOME} for discharge; null while not known.", nullable=True),
+    Column("whole_stay", "BOOLEAN", "True: the source knows no ward moves, the row is the whole time in the hospital."),
+)
+
+DAILY_ARRIVALS = _table(
+    "daily_arrivals",
+    "One row per stream and complete day, days without arrivals included.",
+    _stream(),
+    Column("date", "DATE", "Local day.", key=True),
+    Column("arrivals", "INTEGER", "Requests for care: demand, not admissions.", "patients"),
+    Column("admitted", "INTEGER", "Requests that got a bed; null when the source does not know.", "patients", nullable=True),
+    Column("turned_away", "INTEGER", "Requests diverted or left; null when the source does not know.", "patients", nullable=True),
+    Column("observed", "BOOLEAN", "False: an outage of the records, not a day without arrivals."),
+    Column("demand_observed", "BOOLEAN", "False: the source does not say who was turned away."),
+)
+
+LENGTH_OF_STAY = _table(
+    "length_of_stay",
+    "Lengths of stay per ward, patient type and next ward: as configured and as the history shows them.",
+    _ward(total=False),
+    Column("patient_type", "VARCHAR", f"Patient type, or {ALL}.", key=True),
+    Column("next_ward_id", "VARCHAR", f"Next ward, {HOME} or {ANY}.", key=True),
+    Column("origin", "VARCHAR", "configured or fitted.", key=True),
+    Column("in_use", "BOOLEAN", "True: the simulation draws from this row."),
+    Column("distribution", "VARCHAR", "lognormal, gamma, weibull, exponential, fixed or empirical."),
+    Column("shape", "DOUBLE", "Shape: sigma, alpha or k; null where the distribution has none.", nullable=True),
+    Column("scale_hours", "DOUBLE", "Scale (lognormal: the median; fixed: the value).", "hours", nullable=True),
+    Column("quantile_hours", "DOUBLE[]", "Empirical quantiles at evenly spaced probabilities 0 to 1.", "hours", nullable=True),
+    Column("n", "INTEGER", "Completed stays behind a fitted row; 0 for a configured one.", "stays"),
+    Column("n_censored", "INTEGER", "Stays still open at as_of.", "stays"),
+    Column("mean_hours", "DOUBLE", "Mean.", "hours"),
+    Column("p90_hours", "DOUBLE", "90th percentile.", "hours"),
+)
+
+FEATURE_TABLE = _table(
+    "feature_table",
+    "What the arrivals model is trained on and predicts from: one row per stream, origin and day ahead.",
+    _stream(),
+    Column("fit_until", "DATE", "Last day whose arrivals the row's base rate and levels may use.", key=True),
+    Column("use", "VARCHAR", "train, path (inner out-of-sample forecast) or forecast.", key=True),
+    Column("origin", "DATE", "Last day known when the forecast is made.", key=True),
+    Column("h", "INTEGER", "Days ahead of origin.", "days", key=True),
+    Column("target_date", "DATE", "Day that is forecast: origin + h."),
+    Column("arrivals", "INTEGER", "What came on that day; null when it lies ahead or was not observed.", "patients", nullable=True),
+    Column("log_base_rate", "DOUBLE", "Logarithm of calendar shape times level: the model's offset.", "log patients per day"),
+    Column("weekday", "INTEGER", "Monday 0 to Sunday 6."),
+    Column("day_of_year", "INTEGER", "1 to 366."),
+    Column("holiday", "BOOLEAN", "Public holiday."),
+    Column("before_holiday", "BOOLEAN", "Day before a public holiday."),
+    Column("after_holiday", "BOOLEAN", "Day after a public holiday."),
+    Column("year_end", "BOOLEAN", "24 to 31 December."),
+    Column("level_3_10", "DOUBLE", "Log ratio of the levels with half-lives of 3 and 10 days."),
+    Column("level_30_10", "DOUBLE", "Log ratio of the levels with half-lives of 30 and 10 days."),
+    Column("level_120_10", "DOUBLE", "Log ratio of the levels with half-lives of 120 and 10 days."),
+    Column("weekday_ratio", "DOUBLE", "Recent arrivals over shape times level on the target's weekday."),
+)
+
+ARRIVAL_MODEL = _table(
+    "arrival_model",
+    "One row per forecast stream: the fitted model as text, and the covariance of its errors.",
+    _stream(),
+    Column("trees", "INTEGER", "Trees kept; 0: the base rate is the prediction."),
+    Column("model_text", "VARCHAR", "The model in LightGBM's text form; null when 0 trees.", nullable=True),
+    Column("train_from", "DATE", "First target day trained on."),
+    Column("train_to", "DATE", "Last target day trained on."),
+    Column("n_days", "INTEGER", "Observed days of history.", "days"),
+    Column("overdispersion", "DOUBLE", "Variance over mean around the calendar fit."),
+    Column("deviance_model", "DOUBLE", "Validation Poisson deviance of the trees; null when not tried.", nullable=True),
+    Column("deviance_base", "DOUBLE", "Validation Poisson deviance of the base rate; null when not tried.", nullable=True),
+    Column("cov_a", "DOUBLE", "Constant part of the covariance of the relative rate error."),
+    Column("cov_b", "DOUBLE", "Part that grows with the horizon."),
+    Column("cov_c", "DOUBLE", "Part that fades with the distance of two days."),
+    Column("rho", "DOUBLE", "Fading per day of the last part."),
+    Column("inv_k", "DOUBLE", "Independent overdispersion 1/k of one day's count."),
+    Column("n_paths_fit", "INTEGER", "Inner out-of-sample paths behind the covariance."),
+    Column("prior_used", "BOOLEAN", "True: too few paths, the covariance is shrunk to a prior."),
+    Column("calendar", "JSON", "Calendar coefficients by name (log scale)."),
+    Column("importance", "JSON", "Gain by feature."),
+    Column("versions", "JSON", "Versions of the libraries that fitted the model."),
+)
+
+ARRIVAL_RATES = _table(
+    "arrival_rates",
+    "The rate of every stream for every day ahead, on as many plausible paths as there are.",
+    _stream(),
+    Column("date", "DATE", "Day ahead.", key=True),
+    Column("path", "INTEGER", "Rate path; replication r uses path r modulo their number.", key=True),
+    Column("rate", "DOUBLE", "Arrivals to expect on this path.", "patients per day"),
+    Column("mean_rate", "DOUBLE", "Arrivals to expect over all paths.", "patients per day"),
+    Column("model_type", "VARCHAR", "ml_poisson, schedule or constant."),
+)
+
+_QUANTILES = (5, 10, 25, 50, 75, 90, 95, 99)
+
+OCCUPANCY_DISTRIBUTIONS = _table(
+    "occupancy_distributions",
+    "How full each ward is at each hour ahead: the distribution of its census over replications.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    _ward(),
+    Column("at", "TIMESTAMP", "The instant of the census: admit <= at < depart.", key=True),
+    Column("staffed_beds", "INTEGER", "Beds staffed; null: unlimited.", "beds", nullable=True),
+    Column("replications", "INTEGER", "Replications behind the row."),
+    Column("mean", "DOUBLE", "Mean census.", "beds"),
+    Column("mean_se", "DOUBLE", "Monte Carlo standard error of the mean.", "beds"),
+    Column("sd", "DOUBLE", "Standard deviation of the census.", "beds"),
+    *(Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds") for q in _QUANTILES),
+    Column("prob_full", "DOUBLE", "Probability of census >= staffed beds; null when unlimited.", nullable=True),
+    Column("prob_full_se", "DOUBLE", "Monte Carlo standard error of prob_full.", nullable=True),
+    Column("prob_queue", "DOUBLE", "Probability that somebody waits for the ward."),
+    Column("mean_boarding", "DOUBLE", "Patients who hold a bed here and wait for the next ward.", "beds"),
+    Column("mean_waiting", "DOUBLE", "Patients who wait for this ward, wherever they are.", "patients"),
+    Column("mean_outliers", "DOUBLE", "Patients in a bed here who were planned for another ward.", "beds"),
+)
+
+DAILY_PEAKS = _table(
+    "daily_peaks",
+    "The exact distribution of each day's highest hourly census.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    Column("run_kind", "VARCHAR", "actual, or demand: unlimited beds, no overflow, no admission stop.", key=True),
+    _ward(),
+    Column("date", "DATE", "Day ahead.", key=True),
+    Column("peak_beds", "INTEGER", "Highest of the day's 24 hourly censuses.", "beds", key=True),
+    Column("replications", "INTEGER", "Replications whose peak this was."),
+)
+
+WARD_PERFORMANCE = _table(
+    "ward_performance",
+    "What patients meet in each ward over the horizon: waits, boarding, diversion, throughput, occupancy.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    _ward(),
+    Column("patient_type", "VARCHAR", f"Patient type, or {ALL}.", key=True),
+    *_with_error("requests", "Requests for the ward inside the horizon, diverted ones included.", "patients"),
+    *_with_error("admitted", "Of these, given a bed, here or elsewhere.", "patients"),
+    *_with_error("turned_away", "Of these, diverted by an admission stop.", "patients"),
+    *_with_error("left", "Of these, left without being seen.", "patients"),
+    *_with_error("outliers", "Of these, placed in a bed of another ward.", "patients"),
+    *_with_error("wait_mean_hours", "Mean wait from request to bed; the wait so far where none was given.", "hours"),
+    *_with_error("wait_p50_hours", "Median wait.", "hours"),
+    *_with_error("wait_p95_hours", "95th percentile of waits.", "hours"),
+    *_with_error("wait_max_hours", "Longest wait.", "hours"),
+    *_with_error("still_waiting_share", "Share of requests still waiting when the horizon ends.", "share"),
+    *_with_error("boarding_hours", "Hours that beds of this ward were held by patients waiting for the next.", "hours"),
+    *_with_error("throughput", "Patients who left a bed of this ward.", "patients"),
+    *_with_error("alos_hours", "Mean length of those stays, bed to bed.", "hours"),
+    *_with_error("bed_days", "Bed-days used in this ward.", "bed-days"),
+    *_with_error("mean_occupancy", "Bed-days used over bed-days staffed; null when unlimited or by patient type.", "share"),
+    *_with_error("days_any_hour_full", "Days with a census at or above the staffed beds at any hour.", "days"),
+    *_with_error("days_above_95", "Days with a census above 95 % of the staffed beds at any hour.", "days"),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
+        ARRIVAL_RATES, OCCUPANCY_DISTRIBUTIONS, DAILY_PEAKS, WARD_PERFORMANCE,
+    )
+}  # fmt: skip
