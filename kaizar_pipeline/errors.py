@@ -5,7 +5,8 @@
     ├── DataError          an extract or a stored table that cannot be used
     └── SimulationError    a hospital that cannot be simulated
 
-A message says where, what was found and what is allowed or what to do; it is meant for people who do not read tracebacks.
+A message says where, what was found and what is allowed or what to do; it is meant for people who do not read
+tracebacks.
 """
 
 

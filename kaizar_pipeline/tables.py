@@ -1,11 +1,12 @@
 """Every table of the project: its columns, their types, units and keys, in one place.
 
 A `Table` makes the DDL, checks and types a frame (`conform`), and is the data dictionary. Frames of the library carry
-`hospital_id` and `as_of`; storage adds `run_id`. Dates and times are naive hospital-local, as `datetime64[us]` in pandas.
+`hospital_id` and `as_of`; storage adds `run_id`. Dates and times are naive hospital-local, as `datetime64[us]` in
+pandas.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -49,10 +50,12 @@ class Table:
 
     @property
     def column_names(self) -> list[str]:
+        """All columns, in order."""
         return [column.name for column in self.columns]
 
     @property
     def key(self) -> list[str]:
+        """The columns that tell rows apart."""
         return [column.name for column in self.columns if column.key]
 
     def ddl(self) -> str:
@@ -60,7 +63,7 @@ class Table:
         lines = [f'"{c.name}" {c.type}{"" if c.nullable else " NOT NULL"}' for c in self.columns]
         return f'CREATE TABLE "{self.name}" (\n    ' + ",\n    ".join(lines) + "\n)"
 
-    def frame(self, frame: pd.DataFrame, **constants: object) -> pd.DataFrame:
+    def frame(self, frame: pd.DataFrame, **constants: Any) -> pd.DataFrame:
         """A conforming library frame (without `run_id`) from `frame`, with `constants` filled in as whole columns."""
         return self.conform(frame.assign(**constants), ("run_id",))
 
@@ -131,7 +134,10 @@ def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
                 raise refuse("holds an infinite value", wrong)
             return numbers
         if column.type == "DOUBLE[]":
-            return pd.Series([None if cell is None else np.asarray(cell, dtype="float64") for cell in values], dtype="object")
+            cells = zip(values, empty, strict=True)
+            return pd.Series(
+                [None if null else np.asarray(cell, dtype="float64") for cell, null in cells], dtype="object"
+            )
         times = pd.to_datetime(values)
         if times.dt.tz is not None:
             raise refuse("carries a time zone; times are naive hospital-local", ~empty)
@@ -174,11 +180,21 @@ def _with_error(name: str, description: str, unit: str) -> tuple[Column, Column]
 PATIENTS = _table(
     "patients",
     "One row per request for care, whatever became of it.",
-    Column("patient_id", "VARCHAR", "Synthetic number, or the keyed hash of the extract's id; never the id itself.", key=True),
+    Column(
+        "patient_id",
+        "VARCHAR",
+        "Synthetic number, or the keyed hash of the extract's id; never the id itself.",
+        key=True,
+    ),
     Column("stream_id", "VARCHAR", "Arrival stream."),
     Column("patient_type", "VARCHAR", "Patient type, as the config lists it."),
     Column("arrival", "TIMESTAMP", "When care was asked for."),
-    Column("departure", "TIMESTAMP", "When the patient left the hospital; null while in the house or not known.", nullable=True),
+    Column(
+        "departure",
+        "TIMESTAMP",
+        "When the patient left the hospital; null while in the house or not known.",
+        nullable=True,
+    ),
     Column("departure_known", "BOOLEAN", "False: the patient left at a time nobody wrote down."),
     Column("outcome", "VARCHAR", "admitted, waiting, diverted (sent elsewhere), left (without being seen)."),
     Column("resolution", "VARCHAR", "What the source's stamps resolve: day or second."),
@@ -203,9 +219,16 @@ WARD_STAYS = _table(
     Column("planned_ward_id", "VARCHAR", "Ward that was asked for; another than ward_id for an outlier."),
     Column("request", "TIMESTAMP", "When the bed was asked for.", nullable=True),
     Column("admit", "TIMESTAMP", "When the bed was given.", nullable=True),
-    Column("ready", "TIMESTAMP", "When care in the ward ended; boarding or a discharge delay may follow.", nullable=True),
+    Column(
+        "ready", "TIMESTAMP", "When care in the ward ended; boarding or a discharge delay may follow.", nullable=True
+    ),
     Column("depart", "TIMESTAMP", "When the bed was left.", nullable=True),
-    Column("next_ward_id", "VARCHAR", f"Where the patient went next, {HOME} for discharge; null while not known.", nullable=True),
+    Column(
+        "next_ward_id",
+        "VARCHAR",
+        f"Where the patient went next, {HOME} for discharge; null while not known.",
+        nullable=True,
+    ),
     Column("whole_stay", "BOOLEAN", "True: the source knows no ward moves, the row is the whole time in the hospital."),
 )
 
@@ -215,8 +238,16 @@ DAILY_ARRIVALS = _table(
     _stream(),
     Column("date", "DATE", "Local day.", key=True),
     Column("arrivals", "INTEGER", "Requests for care: demand, not admissions.", "patients"),
-    Column("admitted", "INTEGER", "Requests that got a bed; null when the source does not know.", "patients", nullable=True),
-    Column("turned_away", "INTEGER", "Requests diverted or left; null when the source does not know.", "patients", nullable=True),
+    Column(
+        "admitted", "INTEGER", "Requests that got a bed; null when the source does not know.", "patients", nullable=True
+    ),
+    Column(
+        "turned_away",
+        "INTEGER",
+        "Requests diverted or left; null when the source does not know.",
+        "patients",
+        nullable=True,
+    ),
     Column("observed", "BOOLEAN", "False: an outage of the records, not a day without arrivals."),
     Column("demand_observed", "BOOLEAN", "False: the source does not say who was turned away."),
 )
@@ -232,7 +263,13 @@ LENGTH_OF_STAY = _table(
     Column("distribution", "VARCHAR", "lognormal, gamma, weibull, exponential, fixed or empirical."),
     Column("shape", "DOUBLE", "Shape: sigma, alpha or k; null where the distribution has none.", nullable=True),
     Column("scale_hours", "DOUBLE", "Scale (lognormal: the median; fixed: the value).", "hours", nullable=True),
-    Column("quantile_hours", "DOUBLE[]", "Empirical quantiles at evenly spaced probabilities 0 to 1.", "hours", nullable=True),
+    Column(
+        "quantile_hours",
+        "DOUBLE[]",
+        "Empirical quantiles at evenly spaced probabilities 0 to 1.",
+        "hours",
+        nullable=True,
+    ),
     Column("n", "INTEGER", "Completed stays behind a fitted row; 0 for a configured one.", "stays"),
     Column("n_censored", "INTEGER", "Stays still open at as_of.", "stays"),
     Column("mean_hours", "DOUBLE", "Mean.", "hours"),
@@ -248,8 +285,19 @@ FEATURE_TABLE = _table(
     Column("origin", "DATE", "Last day known when the forecast is made.", key=True),
     Column("h", "INTEGER", "Days ahead of origin.", "days", key=True),
     Column("target_date", "DATE", "Day that is forecast: origin + h."),
-    Column("arrivals", "INTEGER", "What came on that day; null when it lies ahead or was not observed.", "patients", nullable=True),
-    Column("log_base_rate", "DOUBLE", "Logarithm of calendar shape times level: the model's offset.", "log patients per day"),
+    Column(
+        "arrivals",
+        "INTEGER",
+        "What came on that day; null when it lies ahead or was not observed.",
+        "patients",
+        nullable=True,
+    ),
+    Column(
+        "log_base_rate",
+        "DOUBLE",
+        "Logarithm of calendar shape times level: the model's offset.",
+        "log patients per day",
+    ),
     Column("weekday", "INTEGER", "Monday 0 to Sunday 6."),
     Column("day_of_year", "INTEGER", "1 to 366."),
     Column("holiday", "BOOLEAN", "Public holiday."),
@@ -273,7 +321,9 @@ ARRIVAL_MODEL = _table(
     Column("n_days", "INTEGER", "Observed days of history.", "days"),
     Column("overdispersion", "DOUBLE", "Variance over mean around the calendar fit."),
     Column("deviance_model", "DOUBLE", "Validation Poisson deviance of the trees; null when not tried.", nullable=True),
-    Column("deviance_base", "DOUBLE", "Validation Poisson deviance of the base rate; null when not tried.", nullable=True),
+    Column(
+        "deviance_base", "DOUBLE", "Validation Poisson deviance of the base rate; null when not tried.", nullable=True
+    ),
     Column("cov_a", "DOUBLE", "Constant part of the covariance of the relative rate error."),
     Column("cov_b", "DOUBLE", "Part that grows with the horizon."),
     Column("cov_c", "DOUBLE", "Part that fades with the distance of two days."),
@@ -350,7 +400,9 @@ WARD_PERFORMANCE = _table(
     *_with_error("throughput", "Patients who left a bed of this ward.", "patients"),
     *_with_error("alos_hours", "Mean length of those stays, bed to bed.", "hours"),
     *_with_error("bed_days", "Bed-days used in this ward.", "bed-days"),
-    *_with_error("mean_occupancy", "Bed-days used over bed-days staffed; null when unlimited or by patient type.", "share"),
+    *_with_error(
+        "mean_occupancy", "Bed-days used over bed-days staffed; null when unlimited or by patient type.", "share"
+    ),
     *_with_error("days_any_hour_full", "Days with a census at or above the staffed beds at any hour.", "days"),
     *_with_error("days_above_95", "Days with a census above 95 % of the staffed beds at any hour.", "days"),
 )

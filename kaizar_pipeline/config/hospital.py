@@ -1,4 +1,4 @@
-"""What a hospital's YAML file may say: frozen models, every field with its unit and default, and every rule between them.
+"""What a hospital's YAML file may say: frozen models, every field with unit and default, and every rule between them.
 
 `HospitalConfig` is checked once, when it is made; nothing downstream checks again. The rules that span several parts
 (references, routes, probabilities) are in `_cross_faults`, which reports all faults at once, each with its place.
@@ -7,11 +7,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 import holidays
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
@@ -28,6 +29,19 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Beds = Annotated[int, Field(ge=0, le=10_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _parse_instant(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"found {value!r}, allowed: a date, or a date and time such as 2026-07-01T08:00") from None
+
+
+Instant = Annotated[datetime, BeforeValidator(_parse_instant)]
+"""A date and time; a date alone is its midnight."""
 
 
 class Model(BaseModel):
@@ -165,7 +179,7 @@ class LosCase(Model):
 
     patient_type: Id | None = None
     """Patient type it holds for. Default: all."""
-    next_ward: Id | None = None
+    next_ward: str | None = None
     """Next ward it holds for, or _home for those discharged. Default: whatever comes next."""
     los_model: Duration
     """The distribution of the length of stay."""
@@ -179,9 +193,9 @@ class LosCase(Model):
 class CapacityChange(Model):
     """Another number of beds from one instant to another."""
 
-    start: datetime = Field(alias="from")
+    start: Instant = Field(alias="from")
     """First local instant, a date (its midnight) or a date and time."""
-    end: datetime | None = Field(default=None, alias="to")
+    end: Instant | None = Field(default=None, alias="to")
     """First local instant at which it no longer holds. Default: for good."""
     capacity: Beds
     """Beds staffed meanwhile."""
@@ -203,16 +217,17 @@ class Ward(Model):
     los_by: tuple[LosCase, ...] = ()
     """Exceptions to los_model for a patient type or next ward; the closest one wins. Default: none."""
     boarding: Literal["hold", "release"] = "hold"
-    """Patients whose next ward is full keep the bed until admitted there (hold, default) or give it up at once (release)."""
+    """Patients whose next ward is full keep their bed meanwhile (hold, default) or give it up at once (release)."""
     discharge_delay: Duration | None = None
     """Time a patient who goes home from here still holds the bed after care has ended. Default: none."""
     capacity_changes: tuple[CapacityChange, ...] = ()
     """Dated changes of the beds staffed. Default: none."""
     weekday_capacity: dict[Weekday, Beds] = Field(default_factory=dict)
-    """Beds staffed on some weekdays, midnight to midnight; a dated change comes first. Default: capacity on all days."""
+    """Beds staffed on some weekdays, midnight to midnight; dated changes come first. Default: capacity every day."""
 
     @property
     def label(self) -> str:
+        """The name for people."""
         return self.name or self.id
 
 
@@ -282,7 +297,7 @@ class ArrivalStream(Model):
     patient_type: Id
     """Their patient type."""
     hourly_profile: tuple[NonNegative, ...] = FLAT_PROFILE
-    """Weights of the 24 hours of a day, or of the 168 of a week from Monday 0:00; normalised within each day. Default: flat."""
+    """Weights of a day's 24 hours, or a week's 168 from Monday 0:00; normalised within each day. Default: flat."""
     model: Annotated[MlPoisson | Schedule | Constant, Field(discriminator="type")]
     """How many come each day."""
     scale_factor_by_month: dict[Annotated[int, Field(ge=1, le=12)], NonNegative] = Field(default_factory=dict)
@@ -290,6 +305,7 @@ class ArrivalStream(Model):
 
     @property
     def is_forecast(self) -> bool:
+        """Whether the model, not the config, says how many come."""
         return self.model.type == "ml_poisson"
 
 
@@ -401,6 +417,8 @@ class StreamTruth(Model):
 class Truth(Model):
     """What the made-up history of a synthetic hospital is drawn from, where that differs from the config."""
 
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Seed of the history alone: simulation.seed leaves the past as it is. Default: 1."""
     streams: dict[Id, StreamTruth] = Field(default_factory=dict)
     """Arrivals by stream."""
     los: dict[Id, Duration] = Field(default_factory=dict)
@@ -481,7 +499,7 @@ class _Extract(Model):
     discharge_profile: Annotated[tuple[NonNegative, ...], Field(min_length=24, max_length=24)] = DAYTIME_DISCHARGES
     """Weights of the 24 hours for departures of which only the day is known. Default: around midday."""
     pseudonym_key: str | None = None
-    """Key of the patients' hashed ids, for made-up data only. Default: the key in KAIZAR_PSEUDONYM_KEY or data/pseudonym.key."""
+    """Key of the hashed ids, for made-up data only. Default: that in KAIZAR_PSEUDONYM_KEY or data/pseudonym.key."""
 
 
 class CsvPatients(_Extract):
@@ -512,7 +530,7 @@ class SqlPatients(_Extract):
     source: Literal["sql"]
     """Where patients come from."""
     url_env: str
-    """Environment variable that holds the database's SQLAlchemy address (it carries a password; so it is not written here)."""
+    """Environment variable with the SQLAlchemy address of the database (it carries a password)."""
     query: str
     """SELECT that returns one row per request."""
 
@@ -555,7 +573,9 @@ class HospitalConfig(HospitalFile):
                 "hospital",
                 [
                     # the message is handed over as a value: braces in it are not a template
-                    InitErrorDetails(type=PydanticCustomError("config", "{message}", {"message": m}), loc=loc, input=None)
+                    InitErrorDetails(
+                        type=PydanticCustomError("config", "{message}", {"message": m}), loc=loc, input=None
+                    )
                     for loc, m in faults
                 ],
             )
@@ -563,17 +583,21 @@ class HospitalConfig(HospitalFile):
 
     @property
     def ward_ids(self) -> list[str]:
+        """In the order of the file."""
         return [ward.id for ward in self.wards]
 
     @property
     def patient_type_ids(self) -> list[str]:
+        """In the order of the file."""
         return [patient_type.id for patient_type in self.patient_types]
 
     @property
     def forecast_streams(self) -> list[ArrivalStream]:
+        """Streams whose rates the model forecasts."""
         return [stream for stream in self.arrival_streams if stream.is_forecast]
 
     def stream(self, stream_id: str) -> ArrivalStream:
+        """The stream of that id."""
         return next(stream for stream in self.arrival_streams if stream.id == stream_id)
 
 
@@ -606,7 +630,10 @@ def _unknown_place(config: HospitalConfig) -> Iterator[Fault]:
         yield ("hospital", "timezone"), _unknown(config.hospital.timezone, available_timezones(), list_allowed=False)
     supported = holidays.list_supported_countries()
     if config.hospital.country not in supported:
-        yield ("hospital", "country"), f"no holidays known for {config.hospital.country!r}, give a two-letter code such as NL"
+        yield (
+            ("hospital", "country"),
+            f"no holidays known for {config.hospital.country!r}, give a two-letter code such as NL",
+        )
     elif config.hospital.subdivision and config.hospital.subdivision not in supported[config.hospital.country]:
         yield (
             ("hospital", "subdivision"),
@@ -634,7 +661,11 @@ def _dangling_references(config: HospitalConfig) -> Iterator[Fault]:
             for name in type(found).model_fields:
                 value = getattr(found, name)
                 if name in _REFERENCES and value is not None:
-                    values = [(loc + (name, i), v) for i, v in enumerate(value)] if isinstance(value, tuple) else [((*loc, name), value)]
+                    values = (
+                        [((*loc, name, i), v) for i, v in enumerate(value)]
+                        if isinstance(value, tuple)
+                        else [((*loc, name), value)]
+                    )
                     yield from ((place, _REFERENCES[name], v) for place, v in values)
                 else:
                     yield from references(value, (*loc, name))
@@ -674,7 +705,10 @@ def _stream_faults(config: HospitalConfig) -> Iterator[Fault]:
         loc: Loc = ("arrival_streams", index)
         profile = stream.hourly_profile
         if len(profile) not in (24, 168):
-            yield (*loc, "hourly_profile"), f"{len(profile)} numbers, allowed: 24 (hours of a day) or 168 (hours of a week)"
+            yield (
+                (*loc, "hourly_profile"),
+                f"{len(profile)} numbers, allowed: 24 (hours of a day) or 168 (hours of a week)",
+            )
         elif any(sum(profile[start : start + 24]) <= 0 for start in range(0, len(profile), 24)):
             yield (*loc, "hourly_profile"), "a day whose hours are all zero; every day needs a weight above zero"
         if stream.is_forecast and stream.scale_factor_by_month:
@@ -684,7 +718,10 @@ def _stream_faults(config: HospitalConfig) -> Iterator[Fault]:
             )
         other = seen.setdefault(crc32(stream.id.encode()), stream.id)
         if other != stream.id:
-            yield (*loc, "id"), f"{stream.id!r} shares its random numbers with {other!r} (equal crc32); rename one of them"
+            yield (
+                (*loc, "id"),
+                f"{stream.id!r} shares its random numbers with {other!r} (equal crc32); rename one of them",
+            )
 
 
 def _ward_faults(config: HospitalConfig) -> Iterator[Fault]:
@@ -700,13 +737,16 @@ def _ward_faults(config: HospitalConfig) -> Iterator[Fault]:
         for change_index, change in changes:
             for bound, value in (("from", change.start), ("to", change.end)):
                 if value is not None and value.tzinfo is not None:
-                    yield (*loc, "capacity_changes", change_index, bound), "has a time zone; give local time without one"
+                    yield (
+                        (*loc, "capacity_changes", change_index, bound),
+                        "has a time zone; give local time without one",
+                    )
         if any(change.start.tzinfo or (change.end and change.end.tzinfo) for _, change in changes):
             continue
         for change_index, change in changes:
             if change.end is not None and change.end <= change.start:
                 yield (*loc, "capacity_changes", change_index, "to"), "is not after `from`"
-        for (_, first), (second_index, second) in zip(changes, changes[1:], strict=False):
+        for (_, first), (second_index, second) in pairwise(changes):
             if first.end is None or first.end > second.start:
                 yield (*loc, "capacity_changes", second_index, "from"), "overlaps another change of this ward"
 
@@ -726,7 +766,10 @@ def _route_faults(config: HospitalConfig) -> Iterator[Fault]:
     for patient_type in config.patient_type_ids:
         trapped = _wards_without_exit(config, patient_type)
         if trapped:
-            yield ("routing",), f"patients of type {patient_type!r} never get home from ward(s) {', '.join(trapped)}: a loop without exit"
+            yield (
+                ("routing",),
+                f"patients of type {patient_type!r} never get home from {', '.join(trapped)}: a loop without exit",
+            )
 
 
 def route_options(config: HospitalFile, ward: str, patient_type: str) -> tuple[RouteOption, ...]:
@@ -781,13 +824,16 @@ def _patient_faults(config: HospitalConfig) -> Iterator[Fault]:
             if truth is None or truth.mean_per_day is None:
                 yield (
                     ("patients", "truth", "streams"),
-                    f"stream {stream.id!r} is forecast, so its synthetic history needs streams.{stream.id}.mean_per_day",
+                    f"stream {stream.id!r} is forecast: its synthetic history needs streams.{stream.id}.mean_per_day",
                 )
-        for name, truth in patients.truth.streams.items():
+        for name in patients.truth.streams:
             if name not in stream_ids:
                 yield ("patients", "truth", "streams", name), _unknown(name, stream_ids, "stream")
             elif not config.stream(name).is_forecast:
-                yield ("patients", "truth", "streams", name), "only forecast streams have a truth; others follow their model"
+                yield (
+                    ("patients", "truth", "streams", name),
+                    "only forecast streams have a truth; others follow their model",
+                )
         for name in patients.truth.los:
             if name not in config.ward_ids:
                 yield ("patients", "truth", "los", name), _unknown(name, config.ward_ids, "ward")
@@ -803,7 +849,10 @@ def _patient_faults(config: HospitalConfig) -> Iterator[Fault]:
             yield ("patients", "streams", service), _unknown(name, stream_ids, "stream")
     if patients.columns.service is None:
         if len(stream_ids) != 1:
-            yield ("patients", "columns"), f"without a service column there can be one stream only, found {len(stream_ids)}"
+            yield (
+                ("patients", "columns"),
+                f"without a service column there can be one stream only, found {len(stream_ids)}",
+            )
         if patients.streams:
             yield ("patients", "streams"), "maps services, but columns.service names no column"
     elif not patients.streams:
@@ -830,6 +879,6 @@ def _patient_faults(config: HospitalConfig) -> Iterator[Fault]:
         if isinstance(ward.los_model, FromData) and ward.id in onward:
             yield (
                 ("wards", index, "los_model"),
-                "from_data with routes onward needs an extract of ward stays (patients.stays): without one a stay is the "
-                "whole time in hospital, and the time in the next ward would be counted twice",
+                "from_data with routes onward needs an extract of ward stays (patients.stays): without one a stay is "
+                "the whole time in hospital, and the time in the next ward would be counted twice",
             )

@@ -1,0 +1,97 @@
+"""Lengths of stay, delays and patience as quantile tables: one grid of probabilities, one row of hours per
+distribution.
+
+Tables are built once, where scipy is at hand; drawing from them takes additions and multiplications only, so every
+engine and every machine gets the same bits (exp and log differ in their last bit between machines).
+"""
+
+from dataclasses import dataclass
+from math import log, sqrt
+from typing import Any
+
+import numpy as np
+
+from kaizar_pipeline.config.hospital import Empirical, Exponential, Fixed, Gamma, Lognormal, Weibull
+
+HOURS_PER_DAY = 24
+
+Parametric = Lognormal | Gamma | Weibull | Exponential
+AnyDuration = Parametric | Fixed | Empirical
+
+
+def _grid() -> np.ndarray:
+    """Probabilities from 0 to 1 - 2**-53, each half cut again and again so that the tails are as fine as the middle."""
+    lower = np.concatenate(
+        [2.0**-k + 2.0**-k * np.arange(32) / 32 for k in range(30, 1, -1)]  # [2**-30, 0.5)
+    )
+    upper = [0.5 + 0.5 * np.arange(128) / 128 * 0.5]  # [0.5, 0.75)
+    for k in range(2, 52):
+        pieces = 64 if k < 20 else 8
+        upper.append(1 - 2.0**-k + 2.0 ** -(k + 1) * np.arange(pieces) / pieces)
+    return np.unique(np.concatenate([[0.0], lower, *upper, [1 - 2.0**-52, 1 - 2.0**-53]]))
+
+
+GRID = _grid()
+
+
+def hours_per_unit(duration: AnyDuration) -> int:
+    """24 for a duration given in days, 1 for one given in hours."""
+    return HOURS_PER_DAY if duration.unit == "days" else 1
+
+
+def distribution(duration: Parametric) -> Any:
+    """The frozen scipy.stats distribution of a parametric duration, in hours."""
+    from scipy import stats
+
+    unit = hours_per_unit(duration)
+    match duration:
+        case Lognormal(params=params):
+            variance = log(1 + (params.sd / params.mean) ** 2)
+            return stats.lognorm(sqrt(variance), scale=unit * params.mean / np.exp(variance / 2))
+        case Gamma(params=params):
+            shape = (params.mean / params.sd) ** 2
+            return stats.gamma(shape, scale=unit * params.mean / shape)
+        case Weibull(params=params):
+            return stats.weibull_min(params.shape, scale=unit * params.scale)
+        case Exponential(params=params):
+            return stats.expon(scale=unit * params.mean)
+
+
+def quantile_table(duration: AnyDuration) -> np.ndarray:
+    """Hours at every probability of GRID, f8[len(GRID)]."""
+    match duration:
+        case Fixed(params=params):
+            return np.full(len(GRID), params.value * hours_per_unit(duration))
+        case Empirical(params=params):
+            return np.quantile(np.asarray(params.values) * float(hours_per_unit(duration)), GRID)
+        case _:
+            return distribution(duration).ppf(GRID)
+
+
+def empirical_table(quantile_hours: np.ndarray) -> np.ndarray:
+    """The same from quantiles at evenly spaced probabilities 0 to 1."""
+    return np.interp(GRID, np.linspace(0, 1, len(quantile_hours)), quantile_hours)
+
+
+@dataclass(frozen=True)
+class QuantileTables:
+    """Several distributions on the common GRID: `hours[table, knot]`."""
+
+    hours: np.ndarray
+
+    def quantile(self, table: np.ndarray, probability: np.ndarray) -> np.ndarray:
+        """Hours at `probability` in [0, 1) of each `table`, linear between knots."""
+        knot = np.minimum(np.searchsorted(GRID, probability, side="right") - 1, len(GRID) - 2)
+        low, high = self.hours[table, knot], self.hours[table, knot + 1]
+        return low + (probability - GRID[knot]) / (GRID[knot + 1] - GRID[knot]) * (high - low)
+
+    def probability(self, table: int, hours: float) -> float:
+        """Share of durations up to and including `hours`: the inverse of `quantile`."""
+        knots = self.hours[table]
+        above = int(np.searchsorted(knots, hours, side="right"))
+        if above == 0:
+            return 0.0
+        if above == len(knots):
+            return 1.0
+        low, high = knots[above - 1], knots[above]
+        return float(GRID[above - 1] + (hours - low) / (high - low) * (GRID[above] - GRID[above - 1]))

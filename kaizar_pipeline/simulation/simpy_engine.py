@@ -1,0 +1,304 @@
+"""The reference engine: who gets which bed when, as SimPy processes, written to be read.
+
+Nothing here is random: `simulate` turns trajectories into stays. It is the specification; every other engine must
+return the same arrays bit for bit. Timed events at one instant happen in the order CAPACITY < END_OF_STAY < PATIENCE <
+ARRIVAL, then by patient; whatever one of them sets off (release, grant, onward request) is over before the next one
+begins.
+"""
+
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from heapq import heappush
+from math import ceil, inf
+from typing import Any
+
+import numpy as np
+import simpy
+from simpy.events import NORMAL, Event, EventPriority
+
+from kaizar_pipeline.simulation.plan import Plan
+from kaizar_pipeline.simulation.sampling import Trajectories
+
+NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED, LEFT = range(5)
+"""What became of a patient by the end."""
+
+CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
+"""Kinds of timed events, in the order in which they happen at one instant."""
+
+NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class Stays:
+    """What happened to S stays of P patients. Time is hours since the plan's start; never is +inf."""
+
+    request: np.ndarray
+    """f8[S]"""
+    admit: np.ndarray
+    """f8[S]"""
+    ready: np.ndarray
+    """f8[S]: end of care."""
+    depart: np.ndarray
+    """f8[S]: the bed is left; for patients diverted or left without being seen, when that was."""
+    used_ward: np.ndarray
+    """i4[S]: ward of the bed, -1 for none."""
+    status: np.ndarray
+    """i1[P]: NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED or LEFT."""
+
+
+def simulate(plan: Plan, trajectories: Trajectories) -> Stays:
+    """Run one replication from 0 up to, and not including, `plan.hours`."""
+    return _Hospital(plan, trajectories).run()
+
+
+class _TimedEnvironment(simpy.Environment):
+    """SimPy's environment with events at an absolute time and with an order of their own at that time."""
+
+    def __init__(self, patients: int):
+        super().__init__()
+        self._patients = max(patients, 1)
+
+    def at(self, time: float, kind: int, index: int) -> Event:
+        """An event at `time`; SimPy's own immediate events (priorities 0 and 1) are all over before it happens."""
+        event = Event(self)
+        event._ok, event._value = True, None
+        priority = EventPriority(NORMAL + 1 + kind * self._patients + index)
+        heappush(self._queue, (time, priority, next(self._eid), event))
+        return event
+
+
+@dataclass(order=True)
+class _Waiter:
+    """A patient in a queue; more urgent ones come first, then those who asked first."""
+
+    priority: int
+    turn: int
+    patient: int = field(compare=False)
+    held: int = field(compare=False)
+    """Ward of the bed held meanwhile, or NOWHERE."""
+    granted: Event = field(compare=False)
+    """Succeeds with the ward of the bed, or with NOWHERE when patience is at an end."""
+
+
+class _Ward:
+    """Beds and the queue for them. A freed bed looks free until the queue is served, so free also asks for no queue."""
+
+    def __init__(self, index: int, beds: int):
+        self.index = index
+        self.beds = beds
+        self.census = 0
+        self.queue: list[_Waiter] = []
+
+    @property
+    def has_free_bed(self) -> bool:
+        return self.census < self.beds and not self.queue
+
+    def is_at(self, threshold: float) -> bool:
+        """Whether the census has reached `threshold` of the beds staffed now, as whole beds."""
+        return threshold < inf and self.census >= ceil(threshold * self.beds - 1e-9)
+
+
+class _Hospital:
+    def __init__(self, plan: Plan, trajectories: Trajectories):
+        self.plan = plan
+        self.trajectories = trajectories
+        self.wards = [_Ward(index, int(beds)) for index, beds in enumerate(plan.beds)]
+        self.waiting_in: dict[tuple[int, int], int] = {}
+        """Patients who hold a bed in the first ward and wait for the second: the edges in which a cycle can close."""
+        self.turn = 0
+        stays, patients = len(trajectories.los), len(trajectories.arrival)
+        self.env = _TimedEnvironment(patients)
+        self.request, self.admit, self.ready, self.depart = (np.full(stays, inf) for _ in range(4))
+        self.used_ward = np.full(stays, NOWHERE, dtype=np.int32)
+        self.status = np.full(patients, NOT_ARRIVED, dtype=np.int8)
+        # plain lists: reading single elements of an array is several times slower
+        self.los, self.delay = trajectories.los.tolist(), trajectories.delay.tolist()
+        self.offset, self.planned_ward = trajectories.offset.tolist(), trajectories.planned_ward.tolist()
+
+    def run(self) -> Stays:
+        self._seat_census()
+        for hour, ward, beds in self.plan.capacity_changes:
+            self._call_at(hour, CAPACITY, 0, lambda ward=ward, beds=beds: self._staff(self.wards[ward], beds))
+        self.env.process(self._arrivals())
+        self.env.run(until=self.plan.hours)
+        return Stays(self.request, self.admit, self.ready, self.depart, self.used_ward, self.status)
+
+    # Patients
+
+    def _seat_census(self) -> None:
+        """Seat the patients in the house, whatever the capacity; then all go on, in order of their original request."""
+        census = self.trajectories
+        for patient in range(census.n_census):
+            self.status[patient] = IN_SYSTEM
+            if census.seat[patient] != NOWHERE:
+                stay = self.offset[patient]
+                self.wards[census.seat[patient]].census += 1
+                self.used_ward[stay] = census.seat[patient]
+                self.request[stay] = self.admit[stay] = census.admitted[patient]
+        for patient in range(census.n_census):
+            self.env.process(self._patient_of_the_census(patient))
+
+    def _arrivals(self) -> Generator[Event, Any, None]:
+        arrival = self.trajectories.arrival.tolist()
+        for patient in range(self.trajectories.n_census, len(arrival)):
+            yield self.env.at(arrival[patient], ARRIVAL, patient)
+            if self._is_stopped(patient):
+                self.status[patient] = DIVERTED
+                self.request[self.offset[patient]] = self.depart[self.offset[patient]] = self.env.now
+            else:
+                self.status[patient] = IN_SYSTEM
+                self.env.process(self._way_through(patient, self.offset[patient], NOWHERE))
+
+    def _patient_of_the_census(self, patient: int) -> Generator[Event, Any, None]:
+        seat, stay = int(self.trajectories.seat[patient]), self.offset[patient]
+        pending_since = float(self.trajectories.requested[patient])
+        if seat == NOWHERE:
+            yield from self._way_through(patient, stay, NOWHERE, pending_since)
+            return
+        if self.los[stay] > 0:
+            yield self.env.at(self.los[stay], END_OF_STAY, patient)
+        held = yield from self._after_care(patient, stay, seat)
+        since = pending_since if self.los[stay] == 0 else None
+        yield from self._way_through(patient, stay + 1, held, since)
+
+    def _way_through(
+        self, patient: int, first: int, held: int, pending_since: float | None = None
+    ) -> Generator[Event, Any, None]:
+        """The patient's stays from `first` on, holding a bed in `held`; the first was asked for at `pending_since` or
+        now."""
+        for stay in range(first, self.offset[patient + 1]):
+            self.request[stay] = self.env.now if pending_since is None else pending_since
+            asked_before = pending_since is not None and pending_since < 0
+            pending_since = None
+            ward = yield from self._bed(patient, stay, held, asked_before)
+            if ward == NOWHERE:
+                self.status[patient] = LEFT
+                self.depart[stay] = self.env.now
+                return
+            self.used_ward[stay] = ward
+            self.admit[stay] = self.env.now
+            if held != NOWHERE:
+                self.depart[stay - 1] = self.env.now
+                self._serve(self.wards[held])
+            yield self.env.at(self.env.now + self.los[stay], END_OF_STAY, patient)
+            held = yield from self._after_care(patient, stay, ward)
+        self.status[patient] = DISCHARGED
+
+    def _after_care(self, patient: int, stay: int, ward: int) -> Generator[Event, Any, int]:
+        """End care in `ward`: wait out the discharge delay and go, give the bed up, or hold it. Returns the bed still
+        held."""
+        self.ready[stay] = self.env.now
+        is_last = stay + 1 == self.offset[patient + 1]
+        if is_last and self.delay[stay] > 0:
+            yield self.env.at(self.env.now + self.delay[stay], END_OF_STAY, patient)
+        if is_last or not self.plan.holds_bed[ward]:
+            self.depart[stay] = self.env.now
+            self.wards[ward].census -= 1
+            self._serve(self.wards[ward])
+            return NOWHERE
+        return ward
+
+    # Beds
+
+    def _bed(self, patient: int, stay: int, held: int, asked_before: bool) -> Generator[Event, Any, int]:
+        """Ask for a bed for `stay` and wait for it. Returns its ward, or NOWHERE when patience ended first."""
+        planned = self.planned_ward[stay]
+        if planned == held:
+            return planned  # the bed is kept, without queueing
+        ward = self.wards[planned] if asked_before else self._overflow(self.wards[planned])
+        waiter = _Waiter(int(self.trajectories.priority[stay]), self.turn, patient, held, self.env.event())
+        self.turn += 1
+        if ward.has_free_bed:
+            self._move(waiter, ward)
+            return ward.index
+        insort(ward.queue, waiter)
+        if held != NOWHERE:
+            edge = (held, ward.index)
+            self.waiting_in[edge] = self.waiting_in.get(edge, 0) + 1
+            if self.waiting_in[edge] == 1:
+                self._exchange(edge)
+        is_first = stay == self.offset[patient]
+        if is_first and self.trajectories.patience[patient] < inf:
+            ends = self.env.now + float(self.trajectories.patience[patient])
+            self._call_at(ends, PATIENCE, patient, lambda: self._give_up(ward, waiter))
+        return (yield waiter.granted)
+
+    def _overflow(self, ward: _Ward) -> _Ward:
+        """The ward that takes a request for `ward`: another one if it is at its threshold and one of its list has
+        room."""
+        if ward.is_at(self.plan.overflow_threshold[ward.index]):
+            for other in self.plan.overflow_wards[ward.index]:
+                if self.wards[other].has_free_bed:
+                    return self.wards[other]
+        return ward
+
+    def _is_stopped(self, patient: int) -> bool:
+        patient_type = int(self.trajectories.patient_type[patient])
+        return any(
+            patient_type in stop.patient_types and self.wards[stop.ward].is_at(stop.threshold)
+            for stop in self.plan.admission_stops
+        )
+
+    def _serve(self, ward: _Ward) -> None:
+        """Give free beds to those who wait, the first first."""
+        while ward.queue and ward.census < ward.beds:
+            self._grant(ward.queue[0], ward)
+
+    def _grant(self, waiter: _Waiter, ward: _Ward) -> None:
+        ward.queue.remove(waiter)
+        if waiter.held != NOWHERE:
+            self.waiting_in[waiter.held, ward.index] -= 1
+        self._move(waiter, ward)
+        waiter.granted.succeed(ward.index)
+
+    def _move(self, waiter: _Waiter, ward: _Ward) -> None:
+        """Take a bed in `ward` and leave the one held; its ward's queue is served when the patient has gone."""
+        ward.census += 1
+        if waiter.held != NOWHERE:
+            self.wards[waiter.held].census -= 1
+
+    def _exchange(self, edge: tuple[int, int]) -> None:
+        """If waiting along `edge` closes a cycle of full wards, the first waiter of each of its edges moves on at
+        once."""
+        cycle = self._shortest_cycle(edge)
+        first_waiters = [
+            next(waiter for waiter in self.wards[to].queue if waiter.held == held)
+            for held, to in zip(cycle, cycle[1:] + cycle[:1], strict=True)
+        ]
+        for waiter, to in zip(first_waiters, cycle[1:] + cycle[:1], strict=True):
+            self._grant(waiter, self.wards[to])
+
+    def _shortest_cycle(self, edge: tuple[int, int]) -> list[int]:
+        """The wards of the shortest cycle through `edge`, beginning with the ward left; empty if none. Ties: config
+        order."""
+        start, goal = edge[1], edge[0]
+        came_from = {start: NOWHERE}
+        to_visit = deque([start])
+        while to_visit and goal not in came_from:
+            here = to_visit.popleft()
+            for there in range(len(self.wards)):
+                if there not in came_from and self.waiting_in.get((here, there), 0) > 0:
+                    came_from[there] = here
+                    to_visit.append(there)
+        path = []
+        ward = goal if goal in came_from else NOWHERE
+        while ward != NOWHERE:
+            path.append(ward)
+            ward = came_from[ward]
+        return path[:1] + path[:0:-1]
+
+    def _give_up(self, ward: _Ward, waiter: _Waiter) -> None:
+        if not waiter.granted.triggered:
+            ward.queue.remove(waiter)
+            waiter.granted.succeed(NOWHERE)
+
+    def _staff(self, ward: _Ward, beds: int) -> None:
+        ward.beds = beds
+        self._serve(ward)
+
+    def _call_at(self, time: float, kind: int, index: int, action: Callable[[], None]) -> None:
+        event = self.env.at(time, kind, index)
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _: action())

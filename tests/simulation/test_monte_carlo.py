@@ -1,0 +1,134 @@
+"""The three tables of a simulation: laws that hold for any hospital, and the same bytes from any number of workers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.simulation.counting import KPIS
+from kaizar_pipeline.simulation.monte_carlo import run, simulate_occupancy
+from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
+
+pytestmark = pytest.mark.integration
+
+AS_OF = pd.Timestamp("2026-01-05")
+
+
+@pytest.fixture
+def hospital(config):
+    los = {"type": "lognormal", "params": {"mean": 20, "sd": 25}}
+    wards = {"ed": {"capacity": 3, "los_model": {"type": "exponential", "params": {"mean": 3}}}, "a": 6, "b": 2}
+    wards = {
+        name: ward if isinstance(ward, dict) else {"capacity": ward, "los_model": los} for name, ward in wards.items()
+    }
+    types = [{"id": "low", "patience": {"type": "exponential", "params": {"mean": 5}}}, {"id": "high", "priority": 1}]
+    streams = [
+        {"id": name, "target_ward": "ed", "patient_type": kind, "model": {"type": "constant", "mean_per_day": 9}}
+        for name, kind in (("s", "low"), ("t", "high"))
+    ]
+    routing = [
+        {"from_ward": "ed", "options": [{"to_ward": "a", "probability": 0.4}, {"to_ward": "b", "probability": 0.1}]},
+        {"from_ward": "a", "options": [{"to_ward": "b", "probability": 0.1}]},
+        {"from_ward": "b", "options": [{"to_ward": "a", "probability": 0.3}]},
+    ]
+    policies = {
+        "overflow": [{"ward": "a", "threshold": 1.0, "redirect_to": ["b"]}],
+        "admission_stop": [{"ward": "ed", "threshold": 1.0, "stop_types": ["high"]}],
+    }
+    simulation = {"start": "empty", "replications": 25, "horizon_days": 5, "seed": 1}
+    return config(
+        wards, patient_types=types, arrival_streams=streams, routing=routing, policies=policies, simulation=simulation
+    )
+
+
+@pytest.fixture
+def rates():
+    dates = pd.date_range(AS_OF, periods=5)
+    rows = [("tiny", AS_OF, stream, date, 0, 9.0, 9.0, "constant") for stream in "st" for date in dates]
+    return pd.DataFrame(
+        rows, columns=["hospital_id", "as_of", "stream_id", "date", "path", "rate", "mean_rate", "model_type"]
+    )
+
+
+def test_any_number_of_workers_gives_the_same_tables(hospital, rates):
+    one, two = (simulate_occupancy(hospital, rates, None, None, workers=workers) for workers in (1, 2))
+    for table in ("occupancy_distributions", "daily_peaks", "ward_performance"):
+        pd.testing.assert_frame_equal(getattr(one, table), getattr(two, table), check_exact=True)
+
+
+def test_what_comes_in_goes_out_or_is_still_there(hospital, rates):
+    plan = make_plan(hospital, {s: np.full((1, 5), 9.0) for s in "st"}, AS_OF, 5, key=1)
+    counts, demand = run(plan, 20, workers=1)
+
+    def total(name):
+        return counts.kpis[:, -1, -1, KPIS.index(name)]
+
+    assert (total("admitted") <= total("requests")).all()
+    assert (total("admitted") + total("turned_away") + total("left") <= total("requests")).all()
+    assert (counts.census.sum(axis=2) == 20).all()
+    assert (demand.census.sum(axis=2) == 20).all()
+    assert demand.queued.sum() == 0
+    # peaks are the highest hourly census, and no ward has more patients than beds when nobody is seated beyond them
+    assert counts.peaks[:, 0].max() <= 3
+    # bed-days are the integral of the census: hourly censuses come close
+    by_hour = (counts.census[-1].astype(float) @ np.arange(counts.census.shape[2])).sum() / 20 / 24
+    assert total("bed_days").mean() == pytest.approx(by_hour, rel=0.05)
+
+
+def test_tables_say_what_they_should(hospital, rates):
+    occupancy = simulate_occupancy(hospital, rates, None, None, workers=1)
+    hours = occupancy.occupancy_distributions
+    assert len(hours) == 4 * 5 * 24
+    assert hours["at"].min() == AS_OF
+    ed = hours[hours["ward_id"] == "ed"]
+    assert (ed["staffed_beds"] == 3).all()
+    assert (ed["p99"] <= 3).all()
+    quantiles = hours[[f"p{q:02d}" for q in (5, 10, 25, 50, 75, 90, 95, 99)]]
+    assert (quantiles.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+    whole = hours[hours["ward_id"] == HOSPITAL_TOTAL].set_index("at")["mean"]
+    assert whole.to_numpy() == pytest.approx(
+        hours[hours["ward_id"] != HOSPITAL_TOTAL].groupby("at")["mean"].sum().to_numpy()
+    )
+    peaks = occupancy.daily_peaks.groupby(["run_kind", "ward_id", "date"])["replications"].sum()
+    assert (peaks == 25).all()
+    assert len(peaks) == 2 * 4 * 5
+
+
+def test_progress_is_told(hospital, rates):
+    told = []
+    simulate_occupancy(hospital, rates, None, None, workers=1, progress=lambda done, of: told.append((done, of)))
+    assert told == [(10, 25), (20, 25), (25, 25)]
+
+
+def test_the_census_is_read_from_the_tables():
+    at = pd.Timestamp
+    patients = pd.DataFrame(
+        [
+            ("in_care", at("2026-01-01"), None, "admitted", True),
+            ("boards", at("2026-01-02"), None, "admitted", True),
+            ("waits", at("2026-01-03"), None, "waiting", True),
+            ("gone", at("2026-01-01"), at("2026-01-02"), "admitted", True),
+            ("lost_track_of", at("2026-01-01"), None, "admitted", False),
+            ("diverted", at("2026-01-01"), None, "diverted", True),
+        ],
+        columns=["patient_id", "arrival", "departure", "outcome", "departure_known"],
+    ).assign(stream_id="s", patient_type="low", departure=lambda f: pd.to_datetime(f["departure"]))
+    stays = pd.DataFrame(
+        [
+            ("in_care", 0, "a", "a", "2026-01-01", "2026-01-01", None, None),
+            ("boards", 0, "ed", "ed", "2026-01-02", "2026-01-02", "2026-01-03", None),
+            ("boards", 1, None, "a", "2026-01-03", None, None, None),
+            ("waits", 0, None, "ed", "2026-01-03", None, None, None),
+            ("gone", 0, "a", "a", "2026-01-01", "2026-01-01", "2026-01-02", "2026-01-02"),
+            ("lost_track_of", 0, "a", "a", "2026-01-01", "2026-01-01", None, None),
+        ],
+        columns=["patient_id", "stay_no", "ward_id", "planned_ward_id", "request", "admit", "ready", "depart"],
+    )
+    for column in ("request", "admit", "ready", "depart"):
+        stays[column] = pd.to_datetime(stays[column])
+    census = census_at_as_of(patients, stays).set_index("patient_id")
+    assert census.index.tolist() == ["in_care", "boards", "waits"]
+    assert census["ward_id"].fillna("").tolist() == ["a", "ed", ""]
+    assert census["waits_for"].fillna("").tolist() == ["", "a", "ed"]
+    assert census["first_ward"].tolist() == [False, False, True]
