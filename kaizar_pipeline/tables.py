@@ -280,7 +280,7 @@ FEATURE_TABLE = _table(
     "feature_table",
     "What the arrivals model is trained on and predicts from: one row per stream, origin and day ahead.",
     _stream(),
-    Column("fit_until", "DATE", "Last day whose arrivals the row's base rate and levels may use.", key=True),
+    Column("fit_until", "DATE", "Last day the calendar was fitted on; levels use the days up to origin.", key=True),
     Column("use", "VARCHAR", "train, path (inner out-of-sample forecast) or forecast.", key=True),
     Column("origin", "DATE", "Last day known when the forecast is made.", key=True),
     Column("h", "INTEGER", "Days ahead of origin.", "days", key=True),
@@ -414,3 +414,18 @@ TABLES: dict[str, Table] = {
         ARRIVAL_RATES, OCCUPANCY_DISTRIBUTIONS, DAILY_PEAKS, WARD_PERFORMANCE,
     )
 }  # fmt: skip
+
+
+def data_dictionary() -> str:
+    """All tables and columns as Markdown."""
+    parts = [
+        "# Every table\n\nGenerated from `kaizar_pipeline/tables.py` by `kaizar schema --write`. Key columns are bold."
+    ]
+    for table in TABLES.values():
+        lines = [f"## {table.name}\n", table.description, "", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        for column in table.columns:
+            name = f"**{column.name}**" if column.key else column.name
+            kind = f"{column.type}{'?' if column.nullable else ''}"
+            lines.append(f"| {name} | {kind} | {column.unit} | {column.description} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n\nA type with a question mark may be null.\n"

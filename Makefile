@@ -1,0 +1,55 @@
+# The developer's whole interface: `make help` lists it. Works with GNU make 3.81 and later.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint dev lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' Makefile
+
+setup: $(READY) ## make the environment in .venv from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed ($(PYTHON) is older or missing); name one with: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv module is missing; on Debian and Ubuntu install the package python3-venv" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import lightgbm' || \
+		{ echo "LightGBM does not load; if its OpenMP runtime is missing, install libgomp1 (Debian, Ubuntu), libgomp (Fedora) or libomp (macOS: brew install libomp)" >&2; exit 1; }
+	@touch $@
+
+run: $(READY) ## materialize every table of every hospital in hospital_configs/
+	@mkdir -p .dagster
+	@status=0; for file in hospital_configs/*.yml; do \
+		hospital=$$(basename "$$file" .yml); \
+		echo "dagster asset materialize -m kaizar_pipeline.definitions --select '*' --partition $$hospital"; \
+		DAGSTER_HOME="$$PWD/.dagster" $(BIN)/dagster asset materialize -m kaizar_pipeline.definitions --select '*' --partition "$$hospital" || status=1; \
+	done; exit $$status
+
+test: lint ## lint, check types and layers, run all tests
+	$(BIN)/python -m pytest -n auto
+
+lint: $(READY) ## style, types and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+dev: $(READY) ## Dagster's user interface on this machine
+	$(BIN)/kaizar dev
+
+lock: $(READY) ## remake requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --group dev \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment and caches; data and Dagster's history stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find kaizar_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,140 @@
+"""A YAML file as plain values plus the line of every part, so that any later fault can say where it is.
+
+Scalars are read by YAML 1.2's rules, as editors do: `NO` is Norway and not false, `on` is text, `010` is ten, `12:30`
+is no number of minutes, and dates stay text until the model that wants a date reads them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kaizar_pipeline.errors import ConfigError
+
+Loc = tuple[str | int, ...]
+
+_TAGS = {
+    "null": (re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""], lambda text: None),
+    "bool": (re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"), lambda text: text.lower() == "true"),
+    "int": (re.compile(r"[-+]?[0-9]{1,300}"), list("-+0123456789"), int),
+    "float": (
+        re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+        list("-+.0123456789"),
+        lambda text: float(re.sub(r"\.(?=[inIN])", "", text)),
+    ),
+    "str": (None, [], str),
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the scalars of YAML 1.2."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012  PyYAML's own way to have resolvers per class
+
+
+for _name, (_pattern, _first, _) in _TAGS.items():
+    if _pattern is not None:
+        _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern.pattern})$"), _first)
+
+
+@dataclass
+class Document:
+    """A file's values (mappings with text keys, lists, scalars), the line of each part, and faults of its form."""
+
+    values: Any = None
+    lines: dict[Loc, int] = field(default_factory=dict)
+    faults: list[tuple[int, str]] = field(default_factory=list)
+
+    def line(self, loc: Loc) -> int:
+        """Line of the part at `loc`, or of the nearest part around it."""
+        return next((self.lines[loc[:end]] for end in range(len(loc), 0, -1) if loc[:end] in self.lines), 1)
+
+
+def read_document(path: Path, shown: str) -> Document:
+    """Read a YAML file; `shown` names it in messages.
+
+    Repeated keys and tags are left to the caller as `faults`; a file that is no text or no YAML is a ConfigError.
+    """
+    try:
+        root = _Loader(_text(path, shown)).get_single_node()
+        document = Document()
+        if root is not None:
+            document.values = _value(root, (), document, ())
+        return document
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(f"{shown}:{_no_yaml(error)}") from None
+    except yaml.reader.ReaderError as error:
+        line = path.read_text("utf-8-sig").count("\n", 0, error.position) + 1
+        raise ConfigError(f"{shown}:{line}: no YAML: character #x{error.character:04x} is not allowed") from None
+    except RecursionError:
+        raise ConfigError(f"{shown}:1: no hospital: lists or mappings are nested without end") from None
+
+
+def _text(path: Path, shown: str) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{shown}: cannot be read: {error.strerror}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{shown}:{line}: no UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+        ) from None
+
+
+def _no_yaml(error: yaml.MarkedYAMLError) -> str:
+    mark, begin = error.problem_mark or error.context_mark, error.context_mark
+    line = mark.line + 1 if mark else 1
+    context = f"{error.context}, " if error.context else ""
+    if begin and begin.line + 1 < line:
+        context = f"{error.context} that begins on line {begin.line + 1}, "
+    return f"{line}: no YAML: {context}{error.problem}{_hint(str(error.problem))}"
+
+
+def _hint(problem: str) -> str:
+    if "'\\t'" in problem:
+        return "; indent with spaces, not tabs"
+    if "mapping values are not allowed" in problem:
+        return "; check the indentation, and put text that holds ': ' in quotes"
+    return ""
+
+
+def _value(node: yaml.Node, loc: Loc, document: Document, around: tuple[yaml.Node, ...]) -> Any:
+    """Plain value of `node`, which stands at `loc` inside the nodes `around`; notes lines and faults in `document`."""
+    line = node.start_mark.line + 1
+    document.lines.setdefault(loc, line)
+    if node in around:
+        document.faults.append((line, "an alias contains itself"))
+        return None
+    inside = (*around, node)
+    if isinstance(node, yaml.MappingNode):
+        entries = list(_entries(node, loc, document))
+        return {key: _value(value, (*loc, key), document, inside) for key, value in entries}
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, (*loc, index), document, inside) for index, item in enumerate(node.value)]
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    pattern, _, construct = _TAGS.get(kind, (None, [], None))
+    if construct is None or (pattern and not pattern.fullmatch(node.value)):
+        document.faults.append((line, f"tag {node.tag!r} is not allowed here"))
+        return None
+    return construct(node.value)
+
+
+def _entries(node: yaml.MappingNode, loc: Loc, document: Document) -> Iterator[tuple[str, yaml.Node]]:
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            document.faults.append((line, "a key must be plain text"))
+            continue
+        key = key_node.value
+        first = document.lines.get((*loc, key))
+        if first is not None:
+            document.faults.append((line, f"key {key!r} stands twice, first on line {first}"))
+        else:
+            document.lines[*loc, key] = line
+        yield key, value_node

@@ -1,0 +1,168 @@
+"""What pydantic finds wrong with a document, in words for the person who wrote it.
+
+Pydantic speaks of its types and puts the tags of unions in a fault's place; here a fault stands at the path as it is
+written in the file (`wards[1].los_model.type`) and says what was found and what is allowed there.
+"""
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from kaizar_pipeline.config.document import Loc
+
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "date_type": "a date such as 2026-07-01",
+    "date_parsing": "a date such as 2026-07-01",
+    "datetime_type": "a date, or a date and time such as 2026-07-01T08:00",
+    "tuple_type": "a list",
+    "dict_type": "a mapping (key: value)",
+    "model_type": "a mapping (key: value)",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_pattern_mismatch": "letters, digits, _ . and -, beginning with a letter or digit",
+}
+
+
+def explain(error: ValidationError, document: Any, schema: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
+    """Each fault as its place in `document` and a sentence that begins with the path; `schema` is its JSON Schema."""
+    for fault in error.errors(include_url=False):
+        if _is_echo(fault):
+            continue
+        loc, what = _explain_one(fault, _written(fault["loc"], document), document, schema)
+        yield loc, f"{_path(loc)}: {what}" if loc else what
+
+
+def _is_echo(fault: ErrorDetails) -> bool:
+    """Whether it only says that a list is empty because its items were refused."""
+    return fault["type"] == "too_short" and len(fault["input"]) >= fault.get("ctx", {})["min_length"]
+
+
+def _explain_one(fault: ErrorDetails, loc: Loc, document: Any, schema: dict[str, Any]) -> tuple[Loc, str]:
+    kind, found, context = fault["type"], fault["input"], _plain_numbers(fault.get("ctx", {}))
+    if kind == "missing":
+        return loc[:-1], f"missing key {loc[-1]!r} ({_allowed(loc[:-1], document, schema)[str(loc[-1])]})"
+    if kind == "extra_forbidden":
+        return loc, unknown(str(loc[-1]), _allowed(loc[:-1], document, schema), "key")
+    if kind == "union_tag_not_found":
+        tag = context["discriminator"].strip("'")
+        return loc, f"missing key {tag!r}, allowed values: {', '.join(_tags(loc, document, schema))}"
+    if kind == "union_tag_invalid":
+        tag = context["discriminator"].strip("'")
+        return (*loc, tag), unknown(_shown(found[tag]).strip("'"), _tags(loc, document, schema))
+    if kind == "literal_error":
+        names = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        return loc, unknown(_shown(found).strip("'"), names)
+    if kind in _KINDS:
+        return loc, f"found {_shown(found)}, allowed: {_KINDS[kind].format(**context)}{_remedy(kind, found, context)}"
+    return loc, fault["msg"].removeprefix("Value error, ")
+
+
+def _plain_numbers(context: dict[str, Any]) -> dict[str, Any]:
+    return {name: int(v) if isinstance(v, float) and v.is_integer() else v for name, v in context.items()}
+
+
+def unknown(name: str, allowed: Iterable[str], kind: str = "") -> str:
+    """'unknown ward 'IUC', did you mean 'ICU'?', or the names that are allowed if none is near."""
+    names = list(allowed)
+    near = get_close_matches(name, names, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(names)}"
+    return f"unknown {kind + ' ' if kind else ''}{name!r}, {hint}"
+
+
+def _written(loc: Loc, document: Any) -> Loc:
+    """`loc` without the parts that pydantic adds: tags of unions, and a mark on keys of mappings."""
+    written: list[str | int] = []
+    here: Any = document
+    for part in loc:
+        if part == "[key]" or _is_tag(part, here):
+            continue
+        written.append(part)
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            here = None
+    return tuple(written)
+
+
+def _is_tag(part: str | int, here: Any) -> bool:
+    return isinstance(here, dict) and part not in here and part in (here.get("type"), here.get("source"))
+
+
+def _path(loc: Loc) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a mapping (key: value)"
+        case list():
+            return "a list" if value else "an empty list"
+        case str() if len(value) > 60:
+            return repr(value[:60] + "...")
+    return repr(value)
+
+
+def _remedy(kind: str, found: Any, context: dict[str, Any]) -> str:
+    if kind == "string_type" and isinstance(found, int | float):
+        return "; put it in quotes to make it text"
+    if kind in ("int_type", "float_type") and _is_number(found):
+        return "; leave out the quotes"
+    return f" ({context['error']})" if kind == "date_parsing" else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and value.replace(".", "", 1).isdecimal()
+
+
+def _allowed(loc: Loc, document: Any, schema: dict[str, Any]) -> dict[str, str]:
+    """Keys that the mapping at `loc` may have, with what they mean."""
+    properties = _schema_at(loc, document, schema)["properties"]
+    return {key: rule["description"].removesuffix(".") for key, rule in properties.items()}
+
+
+def _tags(loc: Loc, document: Any, schema: dict[str, Any]) -> list[str]:
+    return list(_schema_at(loc, document, schema)["discriminator"]["mapping"])
+
+
+def _schema_at(loc: Loc, document: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    """The part of `schema` that rules the part of `document` at `loc`."""
+    rule, here = _resolve(schema, document, schema), document
+    for part in loc:
+        rule = rule["items"] if isinstance(part, int) else rule["properties"].get(part) or rule["additionalProperties"]
+        here = here[part]
+        rule = _resolve(rule, here, schema)
+    return rule
+
+
+def _resolve(rule: dict[str, Any], value: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    """`rule` with references followed, null left aside, and a union narrowed by the tag that `value` bears."""
+    if "anyOf" in rule:
+        rule = next(option for option in rule["anyOf"] if option.get("type") != "null")
+    if "$ref" in rule:
+        rule = schema["$defs"][rule["$ref"].rpartition("/")[2]]
+    if "discriminator" in rule and isinstance(value, dict):
+        mapping = rule["discriminator"]["mapping"]
+        target = mapping.get(str(value.get(rule["discriminator"]["propertyName"])))
+        return _resolve({"$ref": target}, value, schema) if target else rule
+    return rule

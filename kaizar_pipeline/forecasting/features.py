@@ -1,0 +1,151 @@
+"""The feature table: what was known at each origin, and the base rate it gives for each day ahead.
+
+The base rate is calendar shape times level. The calendar is fitted on days up to `fit_until`, the level is read at the
+origin from the days up to it; so every forecast row, inner or real, sees what a forecaster would have seen on that day.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.forecasting.calendar import day_features, fit_calendar
+from kaizar_pipeline.tables import FEATURE_TABLE
+
+TRAINING_HORIZONS = np.array([1, 2, 3, 5, 7, 9, 12, 14, 17, 20, 22, 25, 28])
+"""Days ahead that training rows are made for."""
+MIN_DAYS_FOR_PATHS = 180
+"""Observed days below which the history is too short for an inner backtest, and for trees."""
+PATH_DAYS = 224
+PATH_SHARE = 0.3
+PATH_STEP = 7
+"""The inner backtest forecasts every 7 days inside the last 224 days, or 30 % of the history if that is less."""
+
+HALF_LIVES = (3, 10, 30, 120)
+PSEUDO_DAYS = 3.0
+"""Weight, in days, of the prior in each level: the next slower level, for the slowest the mean of all days so far."""
+_WEEKDAY_HALF_LIFE = 28
+
+
+def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
+    """The feature_table of every forecast stream, from daily_arrivals.
+
+    Days that were not observed are left out of the calendar, the levels and the training rows. A history too short for
+    an inner backtest has no rows with use `path`; one of a single day has forecast rows only.
+    """
+    as_of = arrivals["as_of"].iloc[0]
+    today = as_of - pd.Timedelta(days=1)
+    horizon = config.simulation.horizon_days
+    dates = pd.date_range(arrivals["date"].min(), today + pd.Timedelta(days=horizon), unit="us")
+    days = day_features(dates, config.hospital)
+    observed = arrivals[arrivals["observed"]]
+    blocks = []
+    for stream in config.forecast_streams:
+        known = days.assign(arrivals=_counts(observed, stream.id, dates))
+        blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon)]
+    rows = pd.concat(blocks) if blocks else pd.DataFrame(columns=FEATURE_TABLE.column_names).drop(columns="run_id")
+    return FEATURE_TABLE.frame(rows, hospital_id=config.id, as_of=as_of)
+
+
+def _counts(observed: pd.DataFrame, stream_id: str, dates: pd.DatetimeIndex) -> pd.Series:
+    """Arrivals of a stream on each of `dates`; NaN on days not observed and days ahead."""
+    rows = observed[observed["stream_id"] == stream_id]
+    return rows.set_index("date")["arrivals"].astype("float64").reindex(dates)
+
+
+def _stream_rows(days: pd.DataFrame, horizon: int) -> Iterator[pd.DataFrame]:
+    """Rows of one stream: the fit on all of its history, and the fit of the inner backtest on the part before it."""
+    today = len(days) - horizon - 1
+    ahead = np.arange(1, horizon + 1)
+    observed = np.flatnonzero(days["arrivals"].notna())
+    first = observed[0] if len(observed) else today
+    base = _BaseRate.fit(days, today)
+    yield base.training_rows(first)
+    yield base.rows("forecast", np.array([today]), ahead)
+    if len(observed) < MIN_DAYS_FOR_PATHS:
+        return
+    inner_end = today - min(PATH_DAYS, int(PATH_SHARE * len(observed)))
+    inner = _BaseRate.fit(days, inner_end)
+    yield inner.training_rows(first)
+    yield inner.rows("path", np.arange(inner_end, today - horizon + 1, PATH_STEP), ahead)
+
+
+@dataclass(frozen=True)
+class _BaseRate:
+    """Calendar shape and levels of one stream over its days; positions index the days from the first."""
+
+    days: pd.DataFrame
+    fit_until: int
+    log_shape: np.ndarray
+    log_levels: dict[int, np.ndarray]
+    weekday_ratio: np.ndarray
+
+    @classmethod
+    def fit(cls, days: pd.DataFrame, fit_until: int) -> "_BaseRate":
+        """The base rate whose calendar knows the days up to `fit_until` but the first, which only starts the level."""
+        known = days.iloc[: fit_until + 1]
+        log_shape = fit_calendar(known[known["arrivals"].notna()].iloc[1:]).log_shape(days)
+        counts = days["arrivals"].to_numpy()
+        shape = np.where(np.isnan(counts), 0.0, np.exp(log_shape))
+        counts = np.nan_to_num(counts)
+        levels = _levels(counts, shape)
+        base = np.sqrt(levels[10] * levels[30])
+        ratio = _weekday_ratio(counts, shape * base, days["weekday"].to_numpy(), base)
+        return cls(days, fit_until, log_shape, {half: np.log(level) for half, level in levels.items()}, ratio)
+
+    def training_rows(self, first: int) -> pd.DataFrame:
+        """Every origin from `first` on times the training horizons, where the target was observed by `fit_until`."""
+        rows = self.rows("train", np.arange(first, self.fit_until), TRAINING_HORIZONS)
+        return rows[rows["arrivals"].notna() & (rows["target_date"] <= rows["fit_until"])]
+
+    def rows(self, use: str, origins: np.ndarray, horizons: np.ndarray) -> pd.DataFrame:
+        """One row for each origin and day ahead."""
+        origin, h = (grid.ravel() for grid in np.meshgrid(origins, horizons, indexing="ij"))
+        inside = origin + h < len(self.days)
+        origin, h = origin[inside], h[inside]
+        target = origin + h
+        dates = self.days.index
+        level = {half: log_level[origin] for half, log_level in self.log_levels.items()}
+        rows = self.days.iloc[target].reset_index(drop=True)
+        return rows.assign(
+            fit_until=dates[self.fit_until],
+            use=use,
+            origin=dates[origin],
+            h=h,
+            target_date=dates[target],
+            log_base_rate=self.log_shape[target] + (level[10] + level[30]) / 2,
+            level_3_10=level[3] - level[10],
+            level_30_10=level[30] - level[10],
+            level_120_10=level[120] - level[10],
+            weekday_ratio=self.weekday_ratio[origin, rows["weekday"].to_numpy()],
+        )
+
+
+def _levels(counts: np.ndarray, shape: np.ndarray) -> dict[int, np.ndarray]:
+    """Arrivals per day of shape 1 as known on each day, by half-life in days; never zero."""
+    exposure = np.maximum(np.cumsum(shape), 1.0)
+    # Jeffreys' prior of a Poisson rate is half an arrival: no level falls below what a history of zeros would leave
+    floor = 0.5 / exposure
+    prior = np.cumsum(counts) / exposure + floor
+    levels = {}
+    for half_life in sorted(HALF_LIVES, reverse=True):
+        arrived, expected = (_decayed_sum(values, half_life) for values in (counts, shape))
+        prior = np.maximum((arrived + PSEUDO_DAYS * prior) / (expected + PSEUDO_DAYS), floor)
+        levels[half_life] = prior
+    return levels
+
+
+def _weekday_ratio(counts: np.ndarray, expected: np.ndarray, weekday: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Recent arrivals over expected ones [day, weekday], with `PSEUDO_DAYS` of a ratio of 1."""
+    own = weekday[:, None] == np.arange(7)
+    arrived, base = (_decayed_sum(values[:, None] * own, _WEEKDAY_HALF_LIFE) for values in (counts, expected))
+    prior = PSEUDO_DAYS * level[:, None]
+    return (arrived + prior) / (base + prior)
+
+
+def _decayed_sum(values: np.ndarray, half_life: float) -> np.ndarray:
+    """Sum over the days so far, a day's weight halving every `half_life` days."""
+    summed = pd.DataFrame(values).ewm(halflife=half_life).sum().to_numpy()
+    return summed.reshape(values.shape)

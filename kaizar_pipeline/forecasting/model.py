@@ -1,0 +1,195 @@
+"""The arrivals model: a few shallow trees that correct the base rate, and only where they have shown that they can.
+
+LightGBM with a Poisson objective, direct (the horizon is a feature), on the base rate as offset. Kept as LightGBM's
+text, so that a stored model can be read without running anything of ours.
+"""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.forecasting.calendar import FLAGS, MIN_ARRIVALS, fit_calendar
+from kaizar_pipeline.forecasting.features import MIN_DAYS_FOR_PATHS
+from kaizar_pipeline.forecasting.uncertainty import LEVEL_DAYS, ErrorCovariance, fit_error_covariance
+from kaizar_pipeline.tables import ARRIVAL_MODEL
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+FEATURES = (
+    "h",
+    "weekday",
+    "day_of_year",
+    *FLAGS,
+    "level_3_10",
+    "level_30_10",
+    "level_120_10",
+    "weekday_ratio",
+)
+"""Columns of feature_table that the trees see."""
+
+MAX_TREES = 300
+PATIENCE = 30
+VALIDATION_SHARE = 0.2
+VALIDATION_DAYS = 56
+"""Trees are added while they help on the last 20 % of the time, at least 56 days, and for 30 trees beyond."""
+
+
+def train_lgbm_poisson(features: pd.DataFrame) -> pd.DataFrame:
+    """The arrival_model of every stream in a feature_table: a pure function of that table."""
+    streams = ((str(stream_id), rows) for stream_id, rows in features.groupby("stream_id"))
+    models = pd.DataFrame([_stream_model(stream_id, rows) for stream_id, rows in streams])
+    if models.empty:
+        models = pd.DataFrame(columns=ARRIVAL_MODEL.column_names).drop(columns="run_id")
+    return ARRIVAL_MODEL.frame(models)
+
+
+def predict_rates(model: pd.Series, features: pd.DataFrame) -> np.ndarray:
+    """Mean arrivals per day for each row of `features`, by one row of arrival_model."""
+    if model["trees"] == 0:
+        return np.exp(features["log_base_rate"].to_numpy())
+    import lightgbm as lgb
+
+    return _rates(lgb.Booster(model_str=model["model_text"]), features)
+
+
+@dataclass(frozen=True)
+class _Trees:
+    """What boosting came to: no booster when the base rate is better, no deviances when it was not tried."""
+
+    booster: "lgb.Booster | None" = None
+    deviance_model: float | None = None
+    deviance_base: float | None = None
+
+
+def _stream_model(stream_id: str, rows: pd.DataFrame) -> dict[str, object]:
+    fit_until = rows["fit_until"].max()
+    training = rows[(rows["use"] == "train") & (rows["fit_until"] == fit_until)]
+    days = training.drop_duplicates("target_date").set_index("target_date").sort_index()
+    trees = _boost(training)
+    calendar = fit_calendar(days)
+    return {
+        "hospital_id": rows["hospital_id"].iloc[0],
+        "as_of": rows["as_of"].iloc[0],
+        "stream_id": stream_id,
+        "trees": trees.booster.num_trees() if trees.booster else 0,
+        "model_text": trees.booster.model_to_string() if trees.booster else None,
+        "train_from": days.index[0] if len(days) else fit_until,
+        "train_to": days.index[-1] if len(days) else fit_until,
+        "n_days": _observed_days(training),
+        "overdispersion": calendar.overdispersion,
+        "deviance_model": trees.deviance_model,
+        "deviance_base": trees.deviance_base,
+        **_covariance(rows, training).columns(),
+        "calendar": json.dumps(calendar.coefficients),
+        "importance": json.dumps(_importance(trees.booster)),
+        "versions": json.dumps({name: version(name) for name in ("lightgbm", "numpy", "scipy", "holidays")}),
+    }
+
+
+def _observed_days(training: pd.DataFrame) -> int:
+    """Observed days of history: the first is no row's target."""
+    return training["target_date"].nunique() + 1
+
+
+def _covariance(rows: pd.DataFrame, training: pd.DataFrame) -> ErrorCovariance:
+    """Covariance of the errors on the inner paths, by a model that was trained on the days before them."""
+    paths = rows[rows["use"] == "path"].sort_values(["origin", "h"])
+    forecast = rows[rows["use"] == "forecast"]
+    recent = min(_observed_days(training), LEVEL_DAYS) * float(np.exp(forecast["log_base_rate"]).mean())
+    if paths.empty:
+        return fit_error_covariance(np.empty((0, len(forecast))), np.empty((0, len(forecast))), recent)
+    inner = _boost(rows[(rows["use"] == "train") & (rows["fit_until"] == paths["fit_until"].iloc[0])])
+    rates = _rates(inner.booster, paths)
+    shape = (paths["origin"].nunique(), len(forecast))
+    counts = paths["arrivals"].to_numpy(dtype="float64", na_value=np.nan)
+    return fit_error_covariance(counts.reshape(shape), rates.reshape(shape), recent)
+
+
+def _boost(training: pd.DataFrame) -> _Trees:
+    """Trees on top of the base rate, as many as help on the last part of the time; none if they do not beat it."""
+    if _observed_days(training) < MIN_DAYS_FOR_PATHS:
+        return _Trees()
+    import lightgbm as lgb
+
+    first, last = training["target_date"].min(), training["target_date"].max()
+    validation_days = max(VALIDATION_DAYS, round(VALIDATION_SHARE * (last - first).days))
+    late = training["target_date"] > last - pd.Timedelta(days=validation_days)
+    early, validation = training[~late], training[late]
+    if early["arrivals"].sum() < MIN_ARRIVALS:
+        return _Trees()
+    data = _dataset(early)
+    stopping = [lgb.early_stopping(PATIENCE, verbose=False)]
+    tried = lgb.train(_parameters(early), data, MAX_TREES, valid_sets=[_dataset(validation, data)], callbacks=stopping)
+    deviance_model = _deviance(validation, _rates(tried, validation))
+    deviance_base = _deviance(validation, _rates(None, validation))
+    if deviance_model >= deviance_base:
+        return _Trees(None, deviance_model, deviance_base)
+    booster = lgb.train(_parameters(training), _dataset(training), tried.best_iteration)
+    return _Trees(booster, deviance_model, deviance_base)
+
+
+def _parameters(rows: pd.DataFrame) -> dict[str, object]:
+    return {
+        "objective": "poisson",
+        "metric": "poisson",
+        "learning_rate": 0.05,
+        "num_leaves": 6,
+        "min_data_in_leaf": max(60, round(0.02 * len(rows))),
+        "lambda_l2": 20.0,
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "max_bin": 63,
+        "poisson_max_delta_step": 0.3,
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": 1,
+        "verbosity": -1,
+    }
+
+
+def _dataset(rows: pd.DataFrame, reference: "lgb.Dataset | None" = None) -> "lgb.Dataset":
+    import lightgbm as lgb
+
+    return lgb.Dataset(
+        _matrix(rows),
+        label=rows["arrivals"].to_numpy(dtype="float64"),
+        init_score=rows["log_base_rate"].to_numpy(),
+        reference=reference,
+        feature_name=list(FEATURES),
+        categorical_feature=["weekday"],
+        params={"verbosity": -1, "max_bin": 63},
+    )
+
+
+def _matrix(rows: pd.DataFrame) -> np.ndarray:
+    return rows[list(FEATURES)].to_numpy(dtype="float64")
+
+
+def _rates(booster: "lgb.Booster | None", rows: pd.DataFrame) -> np.ndarray:
+    log_rate = rows["log_base_rate"].to_numpy()
+    if booster is not None:
+        # LightGBM's predict leaves out the offset it was trained with
+        log_rate = log_rate + np.asarray(booster.predict(_matrix(rows), raw_score=True, num_threads=1))
+    return np.exp(log_rate)
+
+
+def _deviance(rows: pd.DataFrame, rates: np.ndarray) -> float:
+    """Mean Poisson deviance of the arrivals from `rates`."""
+    counts = rows["arrivals"].to_numpy(dtype="float64")
+    ratio = np.where(counts > 0, counts, 1.0) / np.where(counts > 0, rates, 1.0)
+    return float(2 * np.mean(counts * np.log(ratio) - (counts - rates)))
+
+
+def _importance(booster: "lgb.Booster | None") -> dict[str, float]:
+    """Gain by feature, of those used."""
+    if booster is None:
+        return {}
+    gains = zip(FEATURES, booster.feature_importance("gain").tolist(), strict=True)
+    return {name: gain for name, gain in gains if gain > 0}

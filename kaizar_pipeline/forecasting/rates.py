@@ -1,0 +1,96 @@
+"""The rates that the simulation runs on: many plausible paths for a forecast stream, one for a planned one.
+
+A path is the mean rate times an error that persists over days (the level may be wrong) and a gamma factor of each
+day's own, so that Poisson arrivals on a path are negative binomial around it.
+"""
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.config.calendar import configured_rates
+from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig
+from kaizar_pipeline.forecasting.model import predict_rates
+from kaizar_pipeline.forecasting.uncertainty import ErrorCovariance
+from kaizar_pipeline.simulation.philox import Purpose, hospital_key, stream_number, uniforms
+from kaizar_pipeline.tables import ARRIVAL_RATES
+
+MAX_PATHS = 1000
+"""Rate paths stored at most; further replications use them again."""
+
+_NORMAL, _GAMMA = 0, 1
+_SMALLEST = 2.0**-54
+
+
+def forecast_rates(
+    model: pd.DataFrame, features: pd.DataFrame, arrivals: pd.DataFrame, config: HospitalConfig
+) -> pd.DataFrame:
+    """The arrival_rates of every stream for the days from as_of on, `simulation.horizon_days` of them.
+
+    `model` and `features` are arrival_model and feature_table of the forecast streams; `arrivals` (daily_arrivals) says
+    when "now" is. Schedule and constant streams need no history and have path 0 only.
+    """
+    as_of = arrivals["as_of"].iloc[0]
+    dates = pd.date_range(as_of, periods=config.simulation.horizon_days, unit="us")
+    models = {row["stream_id"]: row for _, row in model.iterrows()}
+    ahead = features[features["use"] == "forecast"].sort_values("h")
+    blocks = []
+    for stream in config.arrival_streams:
+        if stream.is_forecast:
+            row = models[stream.id]
+            mean = predict_rates(row, ahead[ahead["stream_id"] == stream.id])
+            paths = mean * _error_factors(row, stream.id, dates, config)
+        else:
+            mean = configured_rates(stream, config.hospital, dates)
+            paths = mean[None, :]
+        blocks.append(_frame(stream, dates, mean, paths))
+    return ARRIVAL_RATES.frame(pd.concat(blocks), hospital_id=config.id, as_of=as_of)
+
+
+def _error_factors(model: pd.Series, stream_id: str, dates: pd.DatetimeIndex, config: HospitalConfig) -> np.ndarray:
+    """Factors with mean 1 on the mean rate, [path, day]: the level's lognormal error times each day's own gamma factor.
+
+    A factor's random numbers are addressed by path, stream and date, so it does not change with the number of paths or
+    streams; a longer horizon leaves the first days as they are.
+    """
+    from scipy.special import gammaincinv, ndtri
+
+    key = hospital_key(config.id, config.simulation.seed)
+    path = np.arange(min(config.simulation.replications, MAX_PATHS))[:, None]
+    day = dates.to_numpy().astype("datetime64[D]").astype("int64")
+
+    def uniform(stage: int) -> np.ndarray:
+        drawn, _ = uniforms(key, path, stream_number(stream_id), day, Purpose.RATE_PATH, stage)
+        return np.maximum(drawn, _SMALLEST)
+
+    log_covariance = np.log1p(_covariance(model).matrix(len(dates)))
+    cholesky = np.linalg.cholesky(log_covariance + 1e-10 * np.eye(len(dates)))
+    level = np.exp(ndtri(uniform(_NORMAL)) @ cholesky.T - np.diag(log_covariance) / 2)
+    if model["inv_k"] < 1e-6:
+        return level
+    return level * gammaincinv(1 / model["inv_k"], uniform(_GAMMA)) * model["inv_k"]
+
+
+def _covariance(model: pd.Series) -> ErrorCovariance:
+    return ErrorCovariance(
+        a=model["cov_a"],
+        b=model["cov_b"],
+        c=model["cov_c"],
+        rho=model["rho"],
+        inv_k=model["inv_k"],
+        n_paths=model["n_paths_fit"],
+        prior_used=model["prior_used"],
+    )
+
+
+def _frame(stream: ArrivalStream, dates: pd.DatetimeIndex, mean: np.ndarray, paths: np.ndarray) -> pd.DataFrame:
+    n_paths, n_days = paths.shape
+    return pd.DataFrame(
+        {
+            "stream_id": stream.id,
+            "date": np.tile(dates, n_paths),
+            "path": np.repeat(np.arange(n_paths), n_days),
+            "rate": paths.ravel(),
+            "mean_rate": np.tile(mean, n_paths),
+            "model_type": stream.model.type,
+        }
+    )

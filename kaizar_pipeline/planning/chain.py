@@ -1,0 +1,68 @@
+"""The whole chain in memory, from patients to occupancy: what the asset graph does, without Dagster and without
+files."""
+
+from dataclasses import fields
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.forecasting.features import make_feature_table
+from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+from kaizar_pipeline.forecasting.rates import forecast_rates
+from kaizar_pipeline.patients.arrivals import arrivals_per_day
+from kaizar_pipeline.patients.history import load_history
+from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.simulation.monte_carlo import Progress, simulate_occupancy
+
+
+def run_chain(
+    config: HospitalConfig,
+    *,
+    home: Path | None = None,
+    as_of: date | str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`).
+
+    `home` is the folder that paths of extracts are relative to, `as_of` the local midnight to forecast from (default:
+    as the config and the data say), `workers` the number of processes, which does not change the result.
+    """
+    history = load_history(config, home, as_of)
+    arrivals = arrivals_per_day(history.patients, config)
+    length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
+    features = make_feature_table(arrivals, config)
+    model = train_lgbm_poisson(features)
+    rates = forecast_rates(model, features, arrivals, config)
+    census = census_at_as_of(history.patients, history.ward_stays)
+    occupancy = simulate_occupancy(config, rates, length_of_stay, census, workers=workers, progress=progress)
+    return {
+        "patients": history.patients,
+        "patient_rejects": history.patient_rejects,
+        "ward_stays": history.ward_stays,
+        "daily_arrivals": arrivals,
+        "length_of_stay": length_of_stay,
+        "feature_table": features,
+        "arrival_model": model,
+        "arrival_rates": rates,
+        **{field.name: getattr(occupancy, field.name) for field in fields(occupancy)},
+    }
+
+
+def simulate_hospital(
+    config: HospitalConfig,
+    seed: int | None = None,
+    *,
+    home: Path | None = None,
+    as_of: date | str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """The table `occupancy_distributions` of the whole chain; `seed` replaces that of the config."""
+    if seed is not None:
+        simulation = config.simulation.model_copy(update={"seed": seed})
+        config = config.model_copy(update={"simulation": simulation})
+    return run_chain(config, home=home, as_of=as_of, workers=workers, progress=progress)["occupancy_distributions"]

@@ -1,0 +1,126 @@
+"""Extracts from files and databases: the same rows whatever they come from, and one readable message for what cannot be."""
+
+import sqlite3
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.records import read_records
+
+pytestmark = pytest.mark.unit
+
+ROWS = [
+    ("1", "Anna Secret", "2024-06-01 08:00:00", "2024-06-03 09:30:00", "acute"),
+    ("2", "Bo Secret", "2024-06-02 22:15:00", None, "plan"),
+]
+TEXT = "id,name,came,went,unit\n" + "\n".join(",".join(cell or "" for cell in row) for row in ROWS) + "\n"
+AS_OF = pd.Timestamp("2024-06-10").as_unit("us")
+
+
+def read(config, home):
+    return read_records(config, home, AS_OF, AS_OF)
+
+
+@pytest.fixture
+def from_csv(hospital, tmp_path):
+    (tmp_path / "extract.csv").write_text(TEXT, encoding="utf-8")
+    return read(hospital(), tmp_path)
+
+
+def test_a_database_gives_the_same_patients(hospital, tmp_path, monkeypatch, from_csv):
+    connection = sqlite3.connect(tmp_path / "his.db")
+    connection.execute("CREATE TABLE visits (id INTEGER, name TEXT, came TEXT, went TEXT, unit TEXT)")
+    connection.executemany("INSERT INTO visits VALUES (?, ?, ?, ?, ?)", ROWS)
+    connection.commit()
+    connection.close()
+    monkeypatch.setenv("HIS_URL", f"sqlite:///{tmp_path / 'his.db'}")
+    config = hospital(source="sql", path=None, url_env="HIS_URL", query="SELECT * FROM visits;")
+    pd.testing.assert_frame_equal(read(config, tmp_path).patients, from_csv.patients)
+    wrong = hospital(source="sql", path=None, url_env="HIS_URL", query="SELECT name, id FROM visits")
+    with pytest.raises(DataError, match="no column 'came'"):
+        read(wrong, tmp_path)
+    failing = hospital(source="sql", path=None, url_env="HIS_URL", query="SELECT * FROM nowhere")
+    with pytest.raises(DataError, match="the database in HIS_URL refuses it: no such table: nowhere"):
+        read(failing, tmp_path)
+
+
+@pytest.mark.parametrize("as_text", [True, False], ids=["text", "typed"])
+def test_a_parquet_file_gives_the_same_patients(hospital, tmp_path, from_csv, as_text):
+    frame = pd.DataFrame(ROWS, columns=["id", "name", "came", "went", "unit"])
+    if not as_text:
+        frame = frame.assign(
+            id=frame["id"].astype("float"), came=pd.to_datetime(frame["came"]), went=pd.to_datetime(frame["went"])
+        )
+    frame.to_parquet(tmp_path / "extract.parquet")
+    config = hospital(source="parquet", path="extract.parquet")
+    pd.testing.assert_frame_equal(read(config, tmp_path).patients, from_csv.patients)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_encodings_and_separators(hospital, tmp_path, from_csv, encoding):
+    (tmp_path / "extract.csv").write_text(TEXT.replace("Anna", "Ünna").replace(",", ";"), encoding=encoding)
+    config = hospital(encoding="utf-8" if encoding == "utf-8-sig" else encoding, separator=";")
+    pd.testing.assert_frame_equal(read(config, tmp_path).patients, from_csv.patients)
+
+
+BAD_FILES = {
+    "missing": (None, {}, r"extract\.csv: no such file under .*correct `path`"),
+    "empty": (b" \n", {}, r"extract\.csv: is empty"),
+    "header only": (b"id,name,came,went,unit\n", {}, "not a single row"),
+    "wrong column": (
+        b"id,name,Came,went,unit\n1,X,2024-06-01,,acute\n",
+        {},
+        r"no column 'came' \(did you mean 'Came'\?\)",
+    ),
+    "wrong separator": (TEXT.replace(",", ";").encode(), {}, r"Found: id;name;came;went;unit, separated by ','"),
+    "repeated column": (b"id,came,came,went,unit\n1,a,b,c,acute\n", {}, "column 'came' stands 2 times"),
+    "wrong encoding": (
+        TEXT.replace("Bo", "Bö").encode("cp1252"),
+        {},
+        r"line 3, byte 86: is not utf-8.*`encoding: cp1252`",
+    ),
+    "unknown encoding": (TEXT.encode(), {"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
+    "open quotation": (b'id,came,went,unit\n1,"' + b"x" * 200_000, {}, "quotation mark that never closes"),
+    "no parquet": (TEXT.encode(), {"source": "parquet", "path": "extract.csv"}, "is not a whole Parquet file"),
+    "no stamps": (
+        b"id,came,went,unit\n1,Secret,,acute\n",
+        {},
+        "nothing before as_of 2024-06-10: no arrival can be read",
+    ),
+    "no variable": (
+        None,
+        {"source": "sql", "path": None, "url_env": "NO_SUCH", "query": "SELECT 1"},
+        "variable NO_SUCH .* is not set",
+    ),
+    "no address": (
+        None,
+        {"source": "sql", "path": None, "url_env": "BAD_URL", "query": "SELECT 1"},
+        "BAD_URL: is no SQLAlchemy address",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "patients", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_what_cannot_be_read_is_one_readable_message(hospital, tmp_path, monkeypatch, content, patients, message):
+    monkeypatch.setenv("BAD_URL", "secret-password")
+    if content is not None:
+        (tmp_path / "extract.csv").write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        read(hospital(**patients), tmp_path)
+    assert "Secret" not in str(caught.value)
+    assert "secret-password" not in str(caught.value)
+
+
+def test_the_shipped_extract_is_what_its_generator_makes(tmp_path):
+    import runpy
+    import shutil
+
+    folder = Path(__file__).parents[2] / "data" / "raw" / "hospital_2"
+    shutil.copy(folder / "make_extract.py", tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["make_extract.py"])
+        runpy.run_path(str(tmp_path / "make_extract.py"), run_name="__main__")
+    assert (tmp_path / "patients.csv").read_bytes() == (folder / "patients.csv").read_bytes()

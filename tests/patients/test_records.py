@@ -1,0 +1,270 @@
+"""Extracts become patients, ward stays and rejects: exact stories, and the laws of what is visible."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.records import Records, read_records
+
+pytestmark = pytest.mark.unit
+
+HEADER = "id,name,came,went,unit\n"
+TIMES = HEADER + (
+    "1,Anna Secret,2024-06-01 08:00:00,2024-06-03 09:30:00,acute\n"
+    "2,Bob Secret,2024-06-02 22:15:00,,acute\n"
+    "3,Cy Secret,2024-06-04 07:00:00,2024-06-20 10:00:00,plan\n"
+)
+
+
+def by_arrival(records: Records) -> pd.DataFrame:
+    return records.patients.sort_values("arrival", ignore_index=True)
+
+
+def test_patients_are_cut_at_as_of(read):
+    patients = by_arrival(read(TIMES, as_of="2024-06-10"))
+    assert patients["arrival"].tolist() == [
+        pd.Timestamp("2024-06-01 08:00"), pd.Timestamp("2024-06-02 22:15"), pd.Timestamp("2024-06-04 07:00"),
+    ]  # fmt: skip
+    assert patients["departure"].isna().tolist() == [False, True, True]  # the third leaves after as_of
+    assert patients["departure_known"].all()
+    assert patients["stream_id"].tolist() == ["emergency", "emergency", "elective"]
+    assert patients["patient_type"].tolist() == ["acute", "acute", "planned"]
+    assert set(patients["resolution"]) == {"second"}
+    assert patients["patient_id"].str.fullmatch("[0-9a-f]{16}").all()
+
+
+def test_one_whole_stay_each_without_an_extract_of_moves(read):
+    stays = read(TIMES, as_of="2024-06-10").ward_stays.sort_values("admit", ignore_index=True)
+    assert stays["ward_id"].tolist() == ["ed", "ed", "bed"]
+    assert stays["whole_stay"].all()
+    assert (stays["request"] == stays["admit"]).all()
+    assert stays["next_ward_id"].fillna("?").tolist() == ["_home", "?", "?"]
+
+
+def test_without_as_of_the_latest_arrival_day_is_partial(read):
+    records = read(TIMES)
+    assert records.as_of == pd.Timestamp("2024-06-04")
+    assert len(records.patients) == 2
+
+
+def test_complete_through_decides_as_of(read):
+    assert read(TIMES, complete_through="2024-06-04").as_of == pd.Timestamp("2024-06-05")
+
+
+def test_arrivals_after_today_are_rejects_unless_as_of_is_asked_for(read):
+    text = TIMES + "4,Di Secret,2031-01-01 00:00:00,,acute\n"
+    records = read(text)
+    assert records.as_of == pd.Timestamp("2024-06-04")
+    assert records.patient_rejects["reason"].tolist() == ["arrival lies in the future"]
+    assert read(text, as_of="2024-06-10").patient_rejects.empty
+
+
+REJECTED = [
+    (",X,2024-06-01,2024-06-02,acute", "missing id", "id", None),
+    ("7,X,,2024-06-02,acute", "missing arrival", "came", None),
+    ("7,X,2024-02-30,2024-06-02,acute", "unparseable arrival", "came", "2024-02-30"),
+    ("7,X,Jan Secret,2024-06-02,acute", "unparseable arrival", "came", "xxx xxxxxx"),
+    ("7,X,2024-06-01,soon,acute", "unparseable departure", "went", "xxxx"),
+    ("7,X,2024-06-02,2024-06-01,acute", "departure before arrival", "went", "2024-06-01"),
+    ("7,X,2024-06-02,2024-06-03,dental", "unknown service", "unit", "dental"),
+    ("7,X,2024-06-02,2024-06-03,", "unknown service", "unit", None),
+    ("7,Secret, Anna,2024-06-02,2024-06-03,acute", "wrong number of fields", "id", "6 fields"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason", "field", "value"), REJECTED)
+def test_rows_that_cannot_be_are_set_aside(read, line, reason, field, value):
+    records = read(HEADER + "1,X,2024-06-01,2024-06-02,acute\n" + line + "\n", as_of="2024-06-10")
+    assert len(records.patients) == 1
+    reject = records.patient_rejects.iloc[0]
+    assert (reject["extract"], reject["row"], reject["reason"], reject["field"]) == ("patients", 2, reason, field)
+    assert (None if pd.isna(reject["value"]) else reject["value"]) == value
+
+
+def test_of_two_rows_with_one_id_the_first_stays_and_the_id_is_hashed(read):
+    records = read(HEADER + "77,X,2024-06-01,,acute\n77,X,2024-06-02,,acute\n", as_of="2024-06-10")
+    assert records.patients["arrival"].dt.normalize().tolist() == [pd.Timestamp("2024-06-01")]
+    assert records.patient_rejects["value"].tolist() == records.patients["patient_id"].tolist()
+
+
+def test_too_many_rejects_stop_the_run_with_reasons_counts_and_remedy(read):
+    text = HEADER + "1,X,2024-06-01,,acute\n2,X,2024-06-02,,dental\n3,X,2024-06-02,,dental\n4,X,soon,,acute\n"
+    with pytest.raises(DataError) as caught:
+        read(text, as_of="2024-06-10", max_reject_share=0.5)
+    assert str(caught.value).splitlines() == [
+        "extract.csv: 3 of 4 rows (75.0%) cannot be used, more than max_reject_share allows (50.0%):",
+        "  unparseable arrival: 1, for example row 4, came = 'xxxx'",
+        "  unknown service: 2, for example row 2, unit = 'dental'; 'dental' 2",
+        "Remedy: map the service to a stream in patients.streams; name the format in patients.date_format; "
+        "correct the rows, or raise max_reject_share",
+    ]
+
+
+def test_outcomes_are_as_they_stood_at_as_of(read):
+    text = "id,came,went,unit,fate\n" + "\n".join(
+        [
+            "1,2024-06-01 08:00,2024-06-02 08:00,acute,Admitted",
+            "2,2024-06-01 09:00,,acute,waiting",
+            "3,2024-06-01 10:00,,acute,diverted",
+            "4,2024-06-01 11:00,2024-06-01 15:00,acute,left",
+            "5,2024-06-01 12:00,2024-06-09 15:00,acute,left",  # still waits at as_of
+            "6,2024-06-01 13:00,2024-06-01 14:00,acute,waiting",  # gone without a bed
+            "7,2024-06-01 14:00,,acute,vanished",
+        ]
+    )
+    columns = {"patient_id": "id", "arrival": "came", "departure": "went", "service": "unit", "outcome": "fate"}
+    records = read(text, as_of="2024-06-05", columns=columns)
+    outcomes = by_arrival(records)["outcome"].tolist()
+    assert outcomes == ["admitted", "waiting", "diverted", "left", "waiting", "left"]
+    assert records.patient_rejects["reason"].tolist() == ["unknown outcome"]
+    assert records.ward_stays["ward_id"].notna().sum() == 1
+    assert len(records.ward_stays) == 3
+
+
+def test_a_missing_departure_may_mean_nobody_wrote_it_down(read):
+    assert by_arrival(read(TIMES, as_of="2024-06-10", missing_departure="unknown"))["departure_known"].tolist() == [
+        True, False, False,
+    ]  # fmt: skip
+
+
+def test_open_for_too_long_is_departed_at_an_unknown_time(read):
+    assert by_arrival(read(TIMES, as_of="2024-06-10", max_open_days=7.0))["departure_known"].tolist() == [
+        True, False, True,
+    ]  # fmt: skip
+
+
+def test_offsets_become_local_wall_time_and_stays_keep_their_length(read):
+    text = HEADER + "1,X,2024-03-31T00:30:00Z,2024-03-31T01:30:00Z,acute\n2,X,2024-06-01T10:00:00+0000,,acute\n"
+    patients = by_arrival(read(text, as_of="2024-06-10"))
+    assert patients["arrival"].tolist() == [pd.Timestamp("2024-03-31 01:30"), pd.Timestamp("2024-06-01 12:00")]
+    assert patients["departure"].iloc[0] == pd.Timestamp("2024-03-31 02:30")  # an hour, although clocks went forward
+
+
+def test_a_date_format_reads_other_stamps(read):
+    text = HEADER + "1,X,03/06/2024 08:15,04/06/2024 10:00,acute\n"
+    patients = read(text, as_of="2024-06-10", date_format="%d/%m/%Y %H:%M").patients
+    assert patients["arrival"].tolist() == [pd.Timestamp("2024-06-03 08:15")]
+
+
+def test_resolution_is_decided_by_row_and_by_column(read):
+    rows = read(HEADER + "1,X,2024-06-01,,acute\n2,X,2024-06-02 10:30,,acute\n", as_of="2024-06-10")
+    assert by_arrival(rows)["resolution"].tolist() == ["day", "second"]
+    column = read(HEADER + "1,X,2024-06-01 00:00,,acute\n2,X,2024-06-02 00:00,,acute\n", as_of="2024-06-10")
+    assert set(column.patients["resolution"]) == {"day"}
+
+
+def test_nothing_before_as_of_says_the_span(read):
+    with pytest.raises(DataError, match=r"nothing before as_of 2024-01-01: arrivals run from 2024-06-01 to 2024-06-04"):
+        read(TIMES, as_of="2024-01-01")
+
+
+days = st.dates(pd.Timestamp("2024-05-01").date(), pd.Timestamp("2024-06-20").date())
+cells = st.tuples(
+    st.sampled_from(["", "1", "2", "3", "4", "5", "6", "7"]),
+    st.one_of(days.map(str), st.sampled_from(["", "soon", "2024-05-03 10:20", "2031-01-01"])),
+    st.one_of(days.map(str), st.sampled_from(["", "never", "2024-05-03 10:25", "9999-12-31"])),
+    st.sampled_from(["acute", "plan", "dental", ""]),
+)
+tables = st.lists(cells, min_size=1, max_size=25)
+repeatedly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANCHOR = ("anchor", "2024-05-01", "2024-05-02", "acute")
+AS_OF = "2024-06-01"
+
+
+def as_text(rows: list[tuple[str, str, str, str]]) -> str:
+    return HEADER + "".join(f"{i},Secret Name,{came},{went},{unit}\n" for i, came, went, unit in [ANCHOR, *rows])
+
+
+def invisible(row: tuple[str, str, str, str]) -> bool:
+    return "2024-06-01" <= row[1] <= "2031-12-31"  # "soon" and "" sort outside
+
+
+@repeatedly
+@given(rows=tables)
+def test_every_row_is_a_patient_a_reject_or_not_yet_visible(read, rows):
+    records = read(as_text(rows), as_of=AS_OF)
+    hidden = sum(invisible(row) for row in rows)
+    assert len(records.patients) + len(records.patient_rejects) + hidden == len(rows) + 1
+
+
+@repeatedly
+@given(rows=tables)
+def test_names_reach_no_frame(read, rows):
+    records = read(as_text(rows), as_of=AS_OF)
+    for frame in (records.patients, records.patient_rejects, records.ward_stays):
+        assert "Secret" not in frame.to_csv()
+
+
+@repeatedly
+@given(rows=tables)
+def test_imputed_times_stay_on_their_day_and_in_order(read, rows):
+    patients = read(as_text(rows), as_of=AS_OF).patients
+    assert (patients["arrival"].dt.normalize() < pd.Timestamp(AS_OF)).all()
+    departed = patients[patients["departure"].notna()]
+    assert (departed["departure"] >= departed["arrival"]).all()
+    written = {(came[:10], went[:10]) for _, came, went, _ in [ANCHOR, *rows]}
+    assert {
+        (f"{a:%Y-%m-%d}", f"{d:%Y-%m-%d}") for a, d in zip(departed["arrival"], departed["departure"], strict=True)
+    } <= written
+    assert (patients["arrival"] == patients["arrival"].dt.floor("s")).all()
+
+
+@repeatedly
+@given(rows=tables, poison=st.sampled_from(["1999-01-01", "never", ""]))
+def test_rows_at_or_after_as_of_change_nothing(read, rows, poison):
+    before = read(as_text(rows), as_of=AS_OF)
+    poisoned = [(i, came, poison, "dental") if invisible((i, came, went, unit)) else (i, came, went, unit)
+                for i, came, went, unit in rows]  # fmt: skip
+    cut = [(i, came, "" if went >= "2024-06-01" and went[0] in "29" else went, unit)
+           for i, came, went, unit in rows]  # fmt: skip
+    for other in (poisoned, cut):
+        after = read(as_text(other), as_of=AS_OF)
+        pd.testing.assert_frame_equal(after.patients, before.patients)
+        pd.testing.assert_frame_equal(after.ward_stays, before.ward_stays)
+        pd.testing.assert_frame_equal(after.patient_rejects, before.patient_rejects)
+    removed = read(as_text([row for row in rows if not invisible(row)]), as_of=AS_OF)
+    pd.testing.assert_frame_equal(removed.patients, before.patients)
+    assert removed.patient_rejects["reason"].tolist() == before.patient_rejects["reason"].tolist()
+
+
+def test_hours_follow_the_profiles_and_do_not_depend_on_other_rows(read):
+    rows = [(str(n), "2024-05-06", "2024-05-08", "acute") for n in range(2000)]
+    patients = read(as_text(rows), as_of=AS_OF, discharge_profile=(0,) * 10 + (1, 3) + (0,) * 12).patients
+    hours = patients["departure"].dt.hour.value_counts(normalize=True)
+    assert set(hours.index) == {10, 11}
+    assert hours[11] == pytest.approx(0.75, abs=0.05)
+    assert patients["arrival"].dt.hour.value_counts(normalize=True).max() < 0.07  # a flat day
+    alone = read(as_text(rows[5:6]), as_of=AS_OF, discharge_profile=(0,) * 10 + (1, 3) + (0,) * 12).patients
+    merged = alone.merge(patients, on="patient_id")
+    assert (merged["arrival_x"] == merged["arrival_y"]).all()
+    assert (merged["departure_x"] == merged["departure_y"]).all()
+
+
+def test_a_departure_of_a_known_minute_bounds_an_arrival_of_a_day(read):
+    rows = "".join(f"{n},X,2024-05-06,2024-05-06 09:30,acute\n" for n in range(50))
+    patients = read(HEADER + rows, as_of=AS_OF).patients
+    assert (patients["arrival"] <= pd.Timestamp("2024-05-06 09:30")).all()
+    assert len(patients) == 50
+
+
+def test_the_shipped_sample_is_read_as_its_config_says():
+    from kaizar_pipeline.config.files import load_hospital_config
+
+    root = Path(__file__).parents[2]
+    config = load_hospital_config(root / "hospital_configs" / "hospital_2.yml")
+    records = read_records(config, root, pd.Timestamp("2026-11-24"))
+    assert records.as_of == pd.Timestamp("2026-11-01")
+    assert records.patient_rejects["reason"].value_counts().to_dict() == {
+        "departure before arrival": 2,
+        "unparseable arrival": 2,
+        "duplicate id": 2,
+        "unknown service": 2,
+        "unparseable departure": 1,
+    }
+    assert len(records.patients) == 18_292
+    present = records.patients["departure"].isna().sum()
+    assert 60 < present < 110  # about 101 beds
