@@ -37,8 +37,8 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
     """The history of `config` up to `as_of`, with paths relative to `home` (default: see `find_home`).
 
     `as_of` is a date or its ISO text, else KAIZAR_AS_OF; else today for a synthetic hospital, and for an extract the
-    first day that is not complete in it. An extract further behind than `max_age_days` is warned about. Raises ConfigError
-    when as_of is no date, and DataError when nothing lies before it or the extract cannot be used.
+    first day that is not complete in it. An extract further behind than `max_age_days` is warned about.
+    Raises ConfigError when as_of is no date, and DataError when nothing lies before it or the extract cannot be used.
     """
     asked = _asked_for(as_of)
     today = pd.Timestamp.now(config.hospital.timezone).tz_localize(None).normalize().as_unit("us")

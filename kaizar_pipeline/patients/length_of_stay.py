@@ -1,9 +1,9 @@
 """Lengths of stay as configured and as the history shows them, side by side.
 
 A stay is the time of care in the ward that was asked for: from the bed given to the end of care, without boarding.
-Fitted rows hold the empirical quantiles of *completed* stays. That is biased: stays still open at `as_of` are dropped, and
-the longer a stay, the more likely it is open. So fitted lengths are too short, the more so the shorter the history is next
-to the stays, and the faster arrivals grow. `n_censored` counts the stays left out.
+Fitted rows hold the empirical quantiles of *completed* stays. That is biased: stays still open at `as_of` are dropped,
+and the longer a stay, the more likely it is open. So fitted lengths are too short, the more so the shorter the history,
+and the faster arrivals grow. `n_censored` counts the stays left out.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def _configured_row(ward: Ward, patient_type: str, next_ward: str, duration: Any
 
 def _parameters(duration: AnyDuration) -> Row:
     """Distribution, its parameters, mean and 90th percentile of a configured duration, in hours."""
-    shape = scale = quantiles = None
+    shape = None
     match duration:
         case Fixed(params=params):
             scale = mean = p90 = params.value * hours_per_unit(duration)
@@ -90,7 +90,7 @@ def _parameters(duration: AnyDuration) -> Row:
         "distribution": duration.type,
         "shape": shape,
         "scale_hours": scale,
-        "quantile_hours": quantiles,
+        "quantile_hours": None,
         "mean_hours": mean,
         "p90_hours": p90,
     }

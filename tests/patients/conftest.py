@@ -19,7 +19,7 @@ Read = Callable[..., Records]
 def make_hospital(
     *, los_model: dict | None = None, ward: dict | None = None, routing: Any = (), **patients: Any
 ) -> HospitalConfig:
-    """A hospital with two wards (ed, bed), two streams and a CSV extract at extract.csv; `patients` overrides its keys."""
+    """A hospital with two wards (ed, bed), two streams and the extract extract.csv; `patients` overrides its keys."""
     los = los_model or {"type": "exponential", "unit": "days", "params": {"mean": 2.0}}
     source = {
         "source": "csv",

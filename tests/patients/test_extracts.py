@@ -1,4 +1,4 @@
-"""Extracts from files and databases: the same rows whatever they come from, and one readable message for what cannot be."""
+"""Extracts from files and databases: the same rows whatever their source, and one message for what cannot be read."""
 
 import sqlite3
 import sys

@@ -115,7 +115,7 @@ def test_a_real_log_becomes_patients_arrivals_and_lengths_of_stay(sepsis, tmp_pa
     assert not daily["demand_observed"].any()
 
     lengths = lengths_of_stay(history.patients, history.ward_stays, sepsis)
-    fitted = lengths.set_index("patient_type").loc["_all"]
+    fitted = lengths[lengths["patient_type"] == "_all"].iloc[0].to_dict()
     assert fitted["n"] + fitted["n_censored"] == 1049
     known = history.patients.dropna(subset="departure")
     assert fitted["mean_hours"] == pytest.approx(

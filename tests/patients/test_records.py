@@ -170,7 +170,7 @@ cells = st.tuples(
     st.sampled_from(["acute", "plan", "dental", ""]),
 )
 tables = st.lists(cells, min_size=1, max_size=25)
-repeatedly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+repeatedly = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ANCHOR = ("anchor", "2024-05-01", "2024-05-02", "acute")
 AS_OF = "2024-06-01"
 

@@ -1,0 +1,86 @@
+"""How full the wards will be: the Monte Carlo of the twin."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+
+from kaizar_pipeline.orchestration import checks
+from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
+
+_TABLES = ("occupancy_distributions", "daily_peaks", "ward_performance")
+
+
+class SimulationConfig(dg.Config):
+    """Run config of the simulation."""
+
+    replications: int | None = None
+    """Futures to simulate. Default: as the hospital's config says."""
+    workers: int | None = None
+    """Processes; their number does not change the result. Default: one per core."""
+
+
+@dg.multi_asset(
+    specs=[
+        table_spec(name, "simulation", "patients", "ward_stays", "length_of_stay", "arrival_rates", kinds=["python"])
+        for name in _TABLES
+    ],
+    check_specs=checks.specs(*_TABLES),
+    required_resource_keys={"warehouse"},
+)
+def simulation(context: dg.AssetExecutionContext, config: SimulationConfig) -> Iterator[dg.MaterializeResult]:
+    """The distributions of occupancy, daily peaks, and what patients meet in each ward."""
+    with readable_faults():
+        stage = Stage(context)
+        hospital = stage.config
+        if config.replications is not None:
+            changed = hospital.simulation.model_copy(update={"replications": config.replications})
+            hospital = hospital.model_copy(update={"simulation": changed})
+        patients, ward_stays, lengths, rates = stage.load("patients", "ward_stays", "length_of_stay", "arrival_rates")
+        occupancy = simulate_occupancy(
+            hospital,
+            rates,
+            lengths,
+            census_at_as_of(patients, ward_stays),
+            workers=config.workers,
+            progress=_Log(context),
+        )
+        as_of = rates["as_of"].iloc[0]
+        distributions, peaks = occupancy.occupancy_distributions, occupancy.daily_peaks
+        yield stage.save(
+            "occupancy_distributions", distributions, as_of, _headline(distributions, as_of),
+            [checks.probabilities(distributions)],
+        )  # fmt: skip
+        replications = hospital.simulation.replications
+        yield stage.save("daily_peaks", peaks, as_of, {}, [checks.sums_to_one(peaks, replications)])
+        yield stage.save("ward_performance", occupancy.ward_performance, as_of, {})
+
+
+class _Log:
+    """Tells the run's log of each further tenth that is done."""
+
+    def __init__(self, context: dg.AssetExecutionContext):
+        self._context = context
+        self._tenths = 0
+
+    def __call__(self, done: int, of: int) -> None:
+        if 10 * done // of > self._tenths:
+            self._tenths = 10 * done // of
+            self._context.log.info(f"simulated {done} of {of} replications")
+
+
+def _headline(distributions: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, object]:
+    """The highest probability of a full ward in the next week, and where it is."""
+    week = distributions["at"] < as_of + pd.Timedelta(days=7)
+    wards = distributions[week & (distributions["ward_id"] != HOSPITAL_TOTAL) & distributions["prob_full"].notna()]
+    if wards.empty:
+        return {}
+    worst = wards.loc[wards["prob_full"].idxmax()]
+    return {
+        "highest probability full, 7 days": float(worst["prob_full"]),
+        "fullest ward, 7 days": str(worst["ward_id"]),
+        "at": f"{worst['at']:%Y-%m-%d %H:%M}",
+    }

@@ -1,0 +1,56 @@
+"""Projects small enough to run whole in a few seconds, and the folder of real data."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+TINY_HOSPITAL = """\
+hospital: {name: Tiny, timezone: Europe/Amsterdam, country: NL}
+patients:
+  source: synthetic
+  history_start: 2026-01-01
+  truth: {streams: {acute: {mean_per_day: 6, overdispersion: 0.02}}}
+wards:
+  - {id: ed, type: ED, capacity: 4, los_model: {type: exponential, params: {mean: 4}}}
+  - {id: ward, capacity: 7, los_model: {type: lognormal, unit: days, params: {mean: 2, sd: 2}}}
+patient_types: [{id: patient}]
+arrival_streams:
+  - {id: acute, target_ward: ed, patient_type: patient, model: {type: ml_poisson}}
+  - {id: planned, target_ward: ward, patient_type: patient, model: {type: schedule, pattern: "Mon,Wed", mean_per_day: 1.5}}
+routing: [{from_ward: ed, options: [{to_ward: ward, probability: 0.4}]}]
+simulation: {horizon_days: 7, replications: 10}
+"""
+
+
+@pytest.fixture
+def make_home(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a project with tiny hospitals of the given names."""
+
+    def make(*hospitals: str) -> Path:
+        (tmp_path / "hospital_configs").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "workspace.yaml").write_text((REPOSITORY / "workspace.yaml").read_text())
+        (tmp_path / ".dagster").mkdir(exist_ok=True)
+        (tmp_path / ".dagster" / "dagster.yaml").write_text((REPOSITORY / ".dagster" / "dagster.yaml").read_text())
+        for hospital in hospitals:
+            (tmp_path / "hospital_configs" / f"{hospital}.yml").write_text(TINY_HOSPITAL)
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("KAIZAR_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} does not exist; set KAIZAR_TEST_DATA")
+    return folder
