@@ -20,7 +20,7 @@ wards:
 patient_types: [{id: patient}]
 arrival_streams:
   - {id: acute, target_ward: ed, patient_type: patient, model: {type: ml_poisson}}
-  - {id: planned, target_ward: ward, patient_type: patient, model: {type: schedule, pattern: "Mon,Wed", mean_per_day: 1.5}}
+  - {id: planned, target_ward: ward, patient_type: patient, model: {type: schedule, pattern: Mon, mean_per_day: 1.5}}
 routing: [{from_ward: ed, options: [{to_ward: ward, probability: 0.4}]}]
 simulation: {horizon_days: 7, replications: 10}
 """

@@ -468,9 +468,9 @@ class StaysExtract(Model):
     """A second extract with one row per stay in a ward."""
 
     path: str | None = None
-    """File, for csv and parquet; relative to the folder that holds hospital_configs/."""
+    """File, for csv and parquet; relative to the folder that holds hospital_configs/. Default: none."""
     query: str | None = None
-    """Query, for sql."""
+    """Query, for sql. Default: none."""
     columns: StayColumns
     """Names that the extract uses."""
     wards: dict[str, Id] = Field(default_factory=dict)

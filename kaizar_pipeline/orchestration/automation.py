@@ -10,7 +10,6 @@ from kaizar_pipeline.orchestration.partitions import HOSPITALS
 occupancy_forecast = dg.define_asset_job(
     "occupancy_forecast",
     selection=dg.AssetSelection.all(),
-    partitions_def=HOSPITALS,
     description="From the patients of one hospital to the occupancy of its wards.",
 )
 

@@ -81,7 +81,7 @@ class Stage:
         asset: str,
         frame: pd.DataFrame,
         as_of: pd.Timestamp,
-        metadata: Mapping[str, object],
+        metadata: Mapping[str, float | str],
         checks: Sequence[dg.AssetCheckResult] = (),
     ) -> dg.MaterializeResult:
         """Store a table and report it, with its number of rows and the check that it reads back as declared."""
@@ -96,7 +96,7 @@ class Stage:
         )
         return dg.MaterializeResult(
             asset_key=asset,
-            metadata={"rows": len(frame), "as_of": f"{as_of:%Y-%m-%d}", **metadata},
+            metadata={"dagster/row_count": len(frame), "as_of": f"{as_of:%Y-%m-%d}", **metadata},
             check_results=[schema, *checks],
         )
 

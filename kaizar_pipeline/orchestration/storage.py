@@ -5,7 +5,7 @@
     data/kaizar.duckdb                                           views only: the one door for people and BI tools
 
 A file is written under a temporary name, checkpointed, synced and renamed, so that a reader, and whoever comes after a
-kill, meets the old table or the new one and nothing between. Nothing here knows Dagster; `io_manager.py` does.
+kill, meets the old table or the new one and nothing between. Nothing here knows Dagster; `stage.py` does.
 """
 
 import fcntl

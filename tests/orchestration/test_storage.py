@@ -3,6 +3,7 @@
 import json
 import logging
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,9 +59,18 @@ POINTS_OF_A_WRITE = (
 )
 
 
+@pytest.fixture(scope="module")
+def placeholders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a project without a table; copying it is quicker than making it."""
+    folder = tmp_path_factory.mktemp("data")
+    Warehouse(folder).rebuild_catalog()
+    (folder / "kaizar.duckdb").unlink()
+    return folder
+
+
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    return Warehouse(tmp_path)
+def warehouse(tmp_path: Path, placeholders: Path) -> Warehouse:
+    return Warehouse(shutil.copytree(placeholders, tmp_path / "data"))
 
 
 def arrivals(hospital_id: str = "north", first: int = 0, days: int = 3, as_of: pd.Timestamp = AS_OF) -> pd.DataFrame:
@@ -319,9 +329,8 @@ class TestKilling:
         assert len(passed) >= 20
 
     @pytest.mark.parametrize("point", POINTS_OF_A_WRITE)
-    def test_killed_at(self, tmp_path: Path, doomed_writer: subprocess.Popen[str], point: str):
+    def test_killed_at(self, tmp_path: Path, warehouse: Warehouse, doomed_writer: subprocess.Popen[str], point: str):
         old, new, next_one = arrivals(), arrivals(first=100, days=200), arrivals(first=50)
-        warehouse = Warehouse(tmp_path / "data")
         warehouse.write("patients", "north", rows_of("patients"), LINEAGE)
         warehouse.write("daily_arrivals", "north", old, LINEAGE)
         warehouse.catalog.unlink()  # so that the write rebuilds it
@@ -334,13 +343,12 @@ class TestKilling:
         assert doomed_writer.stdout.readline().strip() == "SIGKILL"
 
         is_new = POINTS_OF_A_WRITE.index(point) >= POINTS_OF_A_WRITE.index("replaced")
-        found = Warehouse(tmp_path / "data")
+        found = Warehouse(warehouse.folder)
         pd.testing.assert_frame_equal(found.read("daily_arrivals", "north"), new if is_new else old)
         assert found.lineage("daily_arrivals", "north").run_id == ("run-2" if is_new else "run-1")
         pd.testing.assert_frame_equal(found.read("patients", "north"), rows_of("patients"))
 
         found.write("daily_arrivals", "north", next_one, LINEAGE)
-        found.rebuild_catalog()
         pd.testing.assert_frame_equal(found.read("daily_arrivals", "north"), next_one)
         assert in_catalog(found, "SELECT sum(arrivals) FROM daily_arrivals") == [(153,)]
         assert [file.name for file in found.path("daily_arrivals", "north").parent.iterdir()] == ["data.duckdb"]

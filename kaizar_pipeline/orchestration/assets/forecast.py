@@ -36,7 +36,7 @@ def arrival_model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         stage = Stage(context)
         arrivals, features = stage.load("daily_arrivals", "feature_table")
         model = train_lgbm_poisson(features)
-        metadata = {f"trees of {row.stream_id}": int(row.trees) for row in model.itertuples()}
+        metadata = {f"trees of {stream}": int(n) for stream, n in zip(model["stream_id"], model["trees"], strict=True)}
         return stage.save("arrival_model", model, arrivals["as_of"].iloc[0], metadata)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
+from pydantic import Field
 
 from kaizar_pipeline.config.hospital import SyntheticPatients
 from kaizar_pipeline.orchestration import checks
@@ -15,8 +16,9 @@ from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 class HistoryConfig(dg.Config):
     """Run config of the history."""
 
-    as_of: str | None = None
-    """Local midnight to forecast from, such as 2026-11-01. Default: KAIZAR_AS_OF, else as the data say."""
+    as_of: str | None = Field(
+        None, description="Local midnight to forecast from, as 2026-11-01. Default: KAIZAR_AS_OF, else as the data say."
+    )
 
 
 @dg.multi_asset(

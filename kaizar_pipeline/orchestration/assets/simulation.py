@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
+from pydantic import Field
 
+from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
 from kaizar_pipeline.simulation.census import census_at_as_of
@@ -17,10 +19,17 @@ _TABLES = ("occupancy_distributions", "daily_peaks", "ward_performance")
 class SimulationConfig(dg.Config):
     """Run config of the simulation."""
 
-    replications: int | None = None
-    """Futures to simulate. Default: as the hospital's config says."""
-    workers: int | None = None
-    """Processes; their number does not change the result. Default: one per core."""
+    seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the simulation. Default: the hospital's.")
+    replications: int | None = Field(None, ge=2, description="Futures to simulate. Default: as the hospital says.")
+    workers: int | None = Field(
+        None, ge=1, description="Processes; their number does not change the result. Default: one per core."
+    )
+
+    def applied_to(self, hospital: HospitalConfig) -> HospitalConfig:
+        """The hospital with what this run wants otherwise."""
+        wanted = {"seed": self.seed, "replications": self.replications}
+        update = {name: value for name, value in wanted.items() if value is not None}
+        return hospital.model_copy(update={"simulation": hospital.simulation.model_copy(update=update)})
 
 
 @dg.multi_asset(
@@ -35,10 +44,7 @@ def simulation(context: dg.AssetExecutionContext, config: SimulationConfig) -> I
     """The distributions of occupancy, daily peaks, and what patients meet in each ward."""
     with readable_faults():
         stage = Stage(context)
-        hospital = stage.config
-        if config.replications is not None:
-            changed = hospital.simulation.model_copy(update={"replications": config.replications})
-            hospital = hospital.model_copy(update={"simulation": changed})
+        hospital = config.applied_to(stage.config)
         patients, ward_stays, lengths, rates = stage.load("patients", "ward_stays", "length_of_stay", "arrival_rates")
         occupancy = simulate_occupancy(
             hospital,
@@ -72,13 +78,13 @@ class _Log:
             self._context.log.info(f"simulated {done} of {of} replications")
 
 
-def _headline(distributions: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, object]:
+def _headline(distributions: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, float | str]:
     """The highest probability of a full ward in the next week, and where it is."""
     week = distributions["at"] < as_of + pd.Timedelta(days=7)
     wards = distributions[week & (distributions["ward_id"] != HOSPITAL_TOTAL) & distributions["prob_full"].notna()]
     if wards.empty:
         return {}
-    worst = wards.loc[wards["prob_full"].idxmax()]
+    worst = wards.sort_values("prob_full", kind="stable").iloc[-1]
     return {
         "highest probability full, 7 days": float(worst["prob_full"]),
         "fullest ward, 7 days": str(worst["ward_id"]),

@@ -1,0 +1,305 @@
+"""Rules that span several parts of a hospital: each one bites, at its place, and what is left out has its default."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from kaizar_pipeline.config.hospital import HospitalConfig, route_options
+
+pytestmark = pytest.mark.unit
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def hospital() -> dict[str, Any]:
+    """A small synthetic hospital that is right."""
+    return {
+        "id": "test",
+        "hospital": {"name": "Test", "timezone": "Europe/Amsterdam", "country": "NL"},
+        "patients": {
+            "source": "synthetic",
+            "history_start": "2026-01-01",
+            "truth": {"streams": {"emergency": {"mean_per_day": 6}}},
+        },
+        "wards": [
+            {"id": "ed", "capacity": 4, "los_model": {"type": "fixed", "params": {"value": 5}}},
+            {"id": "ward", "capacity": 9, "los_model": {"type": "exponential", "params": {"mean": 50}}},
+            {"id": "home_care", "capacity": None, "los_model": {"type": "exponential", "params": {"mean": 50}}},
+        ],
+        "patient_types": [{"id": "acute"}, {"id": "planned"}],
+        "arrival_streams": [
+            {"id": "emergency", "target_ward": "ed", "patient_type": "acute", "model": {"type": "ml_poisson"}},
+            {
+                "id": "elective",
+                "target_ward": "ward",
+                "patient_type": "planned",
+                "model": {"type": "schedule", "pattern": "Mon, Thu", "mean_per_day": 2},
+            },
+        ],
+        "routing": [{"from_ward": "ed", "patient_type": "acute", "options": [{"to_ward": "ward", "probability": 0.5}]}],
+        "policies": {},
+        "simulation": {},
+    }
+
+
+def extract(**more: Any) -> dict[str, Any]:
+    columns = {"patient_id": "id", "arrival": "in", "departure": "out", "service": "service"}
+    return {
+        "source": "csv",
+        "path": "data/raw/x.csv",
+        "columns": columns,
+        "streams": {"A": "emergency", "B": "elective"},
+        **more,
+    }
+
+
+def put(*path_and_value: Any) -> Change:
+    *path, last, value = path_and_value
+
+    def change(data: dict[str, Any]) -> None:
+        here: Any = data
+        for part in path:
+            here = here[part]
+        here[last] = value
+
+    return change
+
+
+def append(*path_and_value: Any) -> Change:
+    *path, value = path_and_value
+
+    def change(data: dict[str, Any]) -> None:
+        here: Any = data
+        for part in path:
+            here = here[part]
+        here.append(value)
+
+    return change
+
+
+def faults(*changes: Change) -> list[tuple[str, str]]:
+    """Place and message of every fault after the changes."""
+    data = hospital()
+    for change in changes:
+        change(data)
+    try:
+        HospitalConfig.model_validate(data)
+    except ValidationError as error:
+        return [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
+    return []
+
+
+def test_what_is_left_out_has_its_default():
+    config = HospitalConfig.model_validate(hospital())
+    ward, stream = config.wards[0], config.arrival_streams[0]
+    assert (ward.label, ward.type, ward.boarding, ward.discharge_delay) == ("ed", "WARD", "hold", None)
+    assert stream.hourly_profile == (1.0,) * 24
+    simulation = config.simulation
+    assert (simulation.horizon_days, simulation.replications, simulation.seed) == (28, 200, 42)
+    assert (simulation.start, simulation.warmup) == ("census", 0)
+    assert [stream.id for stream in config.forecast_streams] == ["emergency"]
+
+
+def test_a_config_is_frozen():
+    config = HospitalConfig.model_validate(hospital())
+    with pytest.raises(ValidationError, match="frozen"):
+        config.simulation.seed = 1  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_starting_empty_warms_up_for_a_week_unless_told():
+    data = hospital()
+    data["simulation"] = {"start": "empty"}
+    assert HospitalConfig.model_validate(data).simulation.warmup == 7
+    data["simulation"] = {"start": "empty", "warmup_days": 3}
+    assert HospitalConfig.model_validate(data).simulation.warmup == 3
+
+
+def test_a_type_without_its_own_route_takes_the_one_for_every_type():
+    data = hospital()
+    data["routing"].append({"from_ward": "ed", "options": [{"to_ward": "home_care", "probability": 0.1}]})
+    config = HospitalConfig.model_validate(data)
+    assert [option.to_ward for option in route_options(config, "ed", "acute")] == ["ward"]
+    assert [option.to_ward for option in route_options(config, "ed", "planned")] == ["home_care"]
+    assert route_options(config, "ward", "acute") == ()
+
+
+WEEK = {"type": "fixed", "params": {"value": 168}}
+STOP = {"ward": "ed", "threshold": 0.9, "stop_types": ["acute"]}
+SPILL = {"ward": "ed", "redirect_to": ["ward"]}
+JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "message"),
+    [
+        (put("hospital", "timezone", "Europe/Amsterdm"), "hospital.timezone", "did you mean 'Europe/Amsterdam'?"),
+        (put("hospital", "country", "XX"), "hospital.country", "no holidays known for 'XX'"),
+        (put("hospital", "subdivision", "ZZ"), "hospital.subdivision", "unknown 'ZZ'"),
+        (put("wards", 1, "id", "ed"), "wards.1.id", "'ed' is already the id of wards[0]"),
+        (put("patient_types", 1, "id", "acute"), "patient_types.1.id", "already the id of patient_types[0]"),
+        (put("arrival_streams", 1, "id", "emergency"), "arrival_streams.1.id", "already the id of arrival_streams[0]"),
+        (put("arrival_streams", 0, "target_ward", "er"), "arrival_streams.0.target_ward", "unknown ward 'er'"),
+        (put("arrival_streams", 0, "patient_type", "x"), "arrival_streams.0.patient_type", "unknown patient type 'x'"),
+        (put("routing", 0, "from_ward", "er"), "routing.0.from_ward", "unknown ward 'er'"),
+        (put("routing", 0, "options", 0, "to_ward", "er"), "routing.0.options.0.to_ward", "unknown ward 'er'"),
+        (
+            put("wards", 0, "los_by", [{"next_ward": "icu", "los_model": WEEK}]),
+            "wards.0.los_by.0.next_ward",
+            "unknown ward 'icu'",
+        ),
+        (
+            put("wards", 0, "los_by", [{"los_model": WEEK}, {"los_model": WEEK}]),
+            "wards.0.los_by.0",
+            "the same patient_type and next_ward stand twice",
+        ),
+        (put("arrival_streams", 0, "hourly_profile", [1] * 23), "arrival_streams.0.hourly_profile", "23 numbers"),
+        (
+            put("arrival_streams", 0, "hourly_profile", [1] * 24 + [0] * 24 + [1] * 120),
+            "arrival_streams.0.hourly_profile",
+            "a day whose hours are all zero",
+        ),
+        (
+            put("arrival_streams", 0, "scale_factor_by_month", {1: 1.2}),
+            "arrival_streams.0.scale_factor_by_month",
+            "the season is learned",
+        ),
+        (
+            put("arrival_streams", 1, "model", {"type": "schedule", "pattern": "Mon,Foo", "mean_per_day": 1}),
+            "arrival_streams.1.model.schedule",
+            "unknown weekday 'Foo'",
+        ),
+        (put("wards", 2, "weekday_capacity", {"Sat": 2}), "wards.2.capacity", "null means unlimited"),
+        (
+            put("wards", 0, "capacity_changes", [{**JULY, "to": "2026-06-01"}]),
+            "wards.0.capacity_changes.0.to",
+            "is not after `from`",
+        ),
+        (
+            put("wards", 0, "capacity_changes", [JULY, {"from": "2026-07-15", "capacity": 2}]),
+            "wards.0.capacity_changes.1.from",
+            "overlaps another change",
+        ),
+        (
+            put("wards", 0, "capacity_changes", [{**JULY, "from": "2026-07-01T00:00+02:00"}]),
+            "wards.0.capacity_changes.0.from",
+            "has a time zone",
+        ),
+        (
+            append("routing", 0, "options", {"to_ward": "home_care", "probability": 0.6}),
+            "routing.0.options",
+            "probabilities add up to 1.1, at most 1 is allowed",
+        ),
+        (
+            append("routing", 0, "options", {"to_ward": "ward", "probability": 0.1}),
+            "routing.0.options",
+            "ward 'ward' stands 2 times",
+        ),
+        (
+            append("routing", {"from_ward": "ed", "patient_type": "acute", "options": []}),
+            "routing.0",
+            "more than one row for ward 'ed'",
+        ),
+        (
+            put(
+                "routing",
+                [
+                    {"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 1}]},
+                    {"from_ward": "ward", "options": [{"to_ward": "ed", "probability": 1}]},
+                ],
+            ),
+            "routing",
+            "a loop without exit",
+        ),
+        (put("policies", "admission_stop", [{**STOP, "ward": "icu"}]), "policies.admission_stop.0.ward", "'icu'"),
+        (
+            put("policies", "admission_stop", [{**STOP, "ward": "home_care"}]),
+            "policies.admission_stop.0.ward",
+            "unlimited beds and is never full",
+        ),
+        (
+            put("policies", "admission_stop", [{**STOP, "stop_types": ["x"]}]),
+            "policies.admission_stop.0.stop_types.0",
+            "unknown patient type 'x'",
+        ),
+        (put("policies", "overflow", [SPILL, SPILL]), "policies.overflow.1.ward", "has an overflow rule already"),
+        (
+            put("policies", "overflow", [{"ward": "ed", "redirect_to": ["ed"]}]),
+            "policies.overflow.0.redirect_to",
+            "cannot overflow into itself",
+        ),
+        (
+            put("policies", "priorities", [{"ward": "ed", "patient_type": "acute", "priority": 1}] * 2),
+            "policies.priorities.1",
+            "the same ward and patient type stand twice",
+        ),
+        (put("simulation", {"warmup_days": 3}), "simulation.warmup_days", "start: census needs no warm-up"),
+        (put("simulation", {"horizon_days": 29}), "simulation.horizon_days", "at most 28 days ahead"),
+        (put("patients", "truth", {}), "patients.truth.streams", "needs streams.emergency.mean_per_day"),
+        (
+            put("patients", "truth", "streams", "elective", {"trend_per_year": 0.1}),
+            "patients.truth.streams.elective",
+            "only forecast streams have a truth",
+        ),
+        (
+            put("patients", "truth", "streams", "emergncy", {"mean_per_day": 1}),
+            "patients.truth.streams.emergncy",
+            "unknown stream 'emergncy', did you mean 'emergency'?",
+        ),
+        (put("patients", "truth", "los", {"icu": WEEK}), "patients.truth.los.icu", "unknown ward 'icu'"),
+        (
+            put("wards", 1, "los_model", {"type": "from_data"}),
+            "wards.1.los_model",
+            "needs patients.truth.los.ward to make the data from",
+        ),
+        (put("patients", extract(streams={"A": "x"})), "patients.streams.A", "unknown stream 'x'"),
+        (put("patients", extract(streams={})), "patients.streams", "map each service of the extract to a stream"),
+        (
+            put("patients", extract(columns={"patient_id": "id", "arrival": "in", "departure": "out"})),
+            "patients.columns",
+            "without a service column there can be one stream only, found 2",
+        ),
+        (
+            put("patients", extract(missing_departure="unknown")),
+            "simulation.start",
+            "census cannot be known from an extract with missing_departure: unknown",
+        ),
+        (put("patients", extract(discharge_profile=[0] * 24)), "patients.discharge_profile", "all zero"),
+        (
+            put(
+                "patients",
+                extract(
+                    stays={
+                        "query": "SELECT 1",
+                        "columns": {"patient_id": "id", "ward": "w", "admit": "a", "depart": "d"},
+                    }
+                ),
+            ),
+            "patients.stays",
+            "source: csv needs path",
+        ),
+    ],
+)
+def test_a_broken_rule_is_named_at_its_place(change: Change, place: str, message: str):
+    found = faults(change)
+    assert any(where == place and message in what for where, what in found), found
+
+
+def test_a_ward_fitted_from_whole_stays_may_not_lead_onward():
+    found = faults(put("patients", extract()), put("wards", 0, "los_model", {"type": "from_data"}))
+    assert [where for where, _ in found] == ["wards.0.los_model"]
+    assert "would be counted twice" in found[0][1]
+
+
+def test_all_broken_rules_come_at_once():
+    found = faults(
+        put("arrival_streams", 0, "target_ward", "er"),
+        put("policies", "overflow", [SPILL, SPILL]),
+        put("simulation", {"warmup_days": 3}),
+    )
+    assert [where for where, _ in found] == [
+        "arrival_streams.0.target_ward",
+        "policies.overflow.1.ward",
+        "simulation.warmup_days",
+    ]

@@ -1,0 +1,127 @@
+"""One tiny hospital through the asset graph, in this process: what a run makes, reports, refuses and leaves behind."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.orchestration.storage import Warehouse
+from kaizar_pipeline.tables import TABLES
+
+pytestmark = pytest.mark.integration
+
+AS_OF = pd.Timestamp("2026-04-01")
+
+
+def materialize(
+    defs: dg.Definitions, *assets: str, run_config: dict[str, Any] | None = None, raise_on_error: bool = True
+) -> dg.ExecuteInProcessResult:
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        partition_key="one",
+        asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
+        run_config=run_config,
+        raise_on_error=raise_on_error,
+    )
+
+
+@pytest.fixture
+def warehouse(home: Path) -> Warehouse:
+    return Warehouse(home / "data")
+
+
+def test_the_whole_chain(defs: dg.Definitions, warehouse: Warehouse):
+    run = materialize(defs)
+
+    tables = {name: warehouse.read(name, "one") for name in TABLES}
+    assert {name for name, frame in tables.items() if frame.empty} == {"patient_rejects"}
+    for name in TABLES:
+        (event,) = run.asset_materializations_for_node(node_of(name))[:1]
+        lineage = warehouse.lineage(name, "one")
+        assert (lineage.run_id, lineage.as_of) == (run.run_id, AS_OF)
+        assert set(lineage.inputs.values()) <= {run.run_id}
+        assert event.partition == "one"
+    assert warehouse.lineage("patients", "one").inputs == {}
+    assert "arrival_rates" in warehouse.lineage("occupancy_distributions", "one").inputs
+
+    rows = {
+        event.asset_key.to_user_string(): event.metadata["dagster/row_count"].value
+        for node in {node_of(name) for name in TABLES}
+        for event in run.asset_materializations_for_node(node)
+    }
+    assert rows == {name: len(frame) for name, frame in tables.items()}
+
+    evaluations = run.get_asset_check_evaluations()
+    assert {evaluation.asset_key.to_user_string() for evaluation in evaluations} == set(TABLES)
+    assert all(evaluation.passed for evaluation in evaluations)
+
+
+def node_of(table: str) -> str:
+    """The step that makes a table."""
+    if table in ("patients", "patient_rejects", "ward_stays"):
+        return "history"
+    if table in ("occupancy_distributions", "daily_peaks", "ward_performance"):
+        return "simulation"
+    return table
+
+
+def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
+    materialize(defs, run_config={"ops": {"history": {"config": {"as_of": "2026-03-20"}}}})
+    as_of = {frame["as_of"].max() for name in TABLES if len(frame := warehouse.read(name, "one"))}
+    assert as_of == {pd.Timestamp("2026-03-20")}
+    before = warehouse.read("occupancy_distributions", "one")
+
+    def simulate(**config: int) -> pd.DataFrame:
+        tables = ("occupancy_distributions", "daily_peaks", "ward_performance")
+        materialize(defs, *tables, run_config={"ops": {"simulation": {"config": config}}})
+        return warehouse.read("occupancy_distributions", "one")
+
+    pd.testing.assert_frame_equal(simulate(workers=1), before)
+    assert set(simulate(replications=4)["replications"]) == {4}
+    assert not simulate(seed=1)["mean"].equals(before["mean"])
+
+
+def test_a_stale_input_is_named(defs: dg.Definitions, warehouse: Warehouse):
+    materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", "feature_table")
+    later = {"ops": {"history": {"config": {"as_of": "2026-04-02"}}}}
+    materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", run_config=later)
+    with pytest.raises(dg.Failure, match="feature_table is as of 2026-04-01, but daily_arrivals as of 2026-04-02"):
+        materialize(defs, "arrival_model")
+
+
+def test_another_config_is_warned_about(
+    defs: dg.Definitions, home: Path, warehouse: Warehouse, capfd: pytest.CaptureFixture[str]
+):
+    materialize(defs, "patients", "patient_rejects", "ward_stays")
+    path = home / "hospital_configs" / "one.yml"
+    path.write_text(path.read_text().replace("capacity: 4", "capacity: 5"))
+    materialize(defs, "daily_arrivals")
+    assert "patients of one was made with another config" in capfd.readouterr().err
+    hashes = {warehouse.lineage(name, "one").config_hash for name in ("patients", "daily_arrivals")}
+    assert len(hashes) == 2
+
+
+def test_a_damaged_input_fails_the_run_with_the_remedy_and_comes_back(defs: dg.Definitions, warehouse: Warehouse):
+    materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals")
+    path = warehouse.path("patients", "one")
+    arrivals = warehouse.read("daily_arrivals", "one")
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(dg.Failure, match=f"{path}: cannot be read .*; materialize patients for one again"):
+        materialize(defs, "daily_arrivals")
+    pd.testing.assert_frame_equal(warehouse.read("daily_arrivals", "one"), arrivals)
+    with pytest.raises(DataError):
+        warehouse.read("patients", "one")
+    materialize(defs, "patients", "patient_rejects", "ward_stays")
+    assert len(warehouse.read("patients", "one")) == arrivals["arrivals"].sum()
+
+
+def test_a_broken_config_fails_the_run_with_file_and_line(defs: dg.Definitions, home: Path):
+    path = home / "hospital_configs" / "one.yml"
+    path.write_text(path.read_text().replace("capacity: 4", "capacity: -4"))
+    with pytest.raises(dg.Failure, match=r"^hospital_configs/one\.yml:7: wards\[0\]\.capacity: ") as failure:
+        materialize(defs)
+    assert failure.value.__cause__ is None
+    assert not (home / "data" / "warehouse" / "patients" / "hospital_id=one").exists()

@@ -1,0 +1,113 @@
+"""The `kaizar` command: what it says, and with which exit status."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from kaizar_pipeline.__main__ import PROJECT_FILES, app
+
+pytestmark = pytest.mark.unit
+
+COMMANDS = ["check", "dev", "init", "run", "schema"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project as `kaizar init` makes it, and the current folder."""
+    monkeypatch.delenv("KAIZAR_HOME", raising=False)
+    home = tmp_path / "project"
+    assert kaizar("init", str(home)).exit_code == 0
+    monkeypatch.chdir(home)
+    return home
+
+
+def kaizar(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.mark.parametrize("words", [(), *((command,) for command in COMMANDS)])
+def test_every_command_helps(words: tuple[str, ...]):
+    result = kaizar(*words, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_init_writes_a_project_whose_hospital_is_good(home: Path):
+    assert {str(p.relative_to(home)) for p in home.rglob("*") if p.is_file()} == set(PROJECT_FILES)
+    result = kaizar("check")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("hospital_1.yml: ok, ")
+
+
+def test_init_overwrites_nothing(home: Path):
+    (home / "hospital_configs" / "hospital_1.yml").write_text("mine", encoding="utf-8")
+    result = kaizar("init", str(home))
+    assert result.exit_code == 1
+    assert "hospital_configs/hospital_1.yml" in result.stderr
+    assert (home / "hospital_configs" / "hospital_1.yml").read_text(encoding="utf-8") == "mine"
+
+
+def test_init_leaves_other_files_of_a_folder_alone(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    assert kaizar("init", str(tmp_path)).exit_code == 0
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_check_names_every_fault_of_every_file_and_goes_on(home: Path):
+    configs = home / "hospital_configs"
+    (configs / "broken.yml").write_text("wards: 3\n", encoding="utf-8")
+    (configs / "No Id.yml").write_text((configs / "hospital_1.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    result = kaizar("check")
+    assert result.exit_code == 1
+    assert "hospital_configs/broken.yml:1: wards: found 3, allowed: a list\n" in result.stderr
+    assert "hospital_configs/No Id.yml:1: the file's name is the hospital's id" in result.stderr
+    assert "hospital_1.yml: ok" in result.stdout
+    assert kaizar("check", str(configs / "hospital_1.yml")).exit_code == 0
+
+
+def test_check_without_hospitals_says_what_to_do(home: Path):
+    (home / "hospital_configs" / "hospital_1.yml").unlink()
+    result = kaizar("check")
+    assert result.exit_code == 1
+    assert "add a file ID.yml there" in result.stderr
+
+
+def test_schema_is_printed_or_written(home: Path):
+    path = home / "hospital_configs" / "hospital.schema.json"
+    committed = path.read_text(encoding="utf-8")
+    printed = kaizar("schema")
+    assert json.loads(printed.stdout)["title"] == "HospitalFile"
+    path.write_text("{}", encoding="utf-8")
+    assert kaizar("schema", "--write").exit_code == 0
+    assert path.read_text(encoding="utf-8") == committed == printed.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run",), "--all"),
+        (("run", "hospital_1", "--all"), "--all"),
+        (("run", "hospital_l"), "unknown hospital 'hospital_l', did you mean 'hospital_1'?"),
+    ],
+)
+def test_run_refuses_before_anything_starts(home: Path, words: tuple[str, ...], message: str):
+    result = kaizar(*words)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert not (home / "data").exists()
+
+
+def test_outside_a_project_every_command_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("KAIZAR_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for words in (("check",), ("run", "--all"), ("schema", "--write"), ("dev",)):
+        result = kaizar(*words)
+        assert result.exit_code == 1
+        assert "kaizar init FOLDER" in result.stderr
+
+
+def test_errors_are_shown_whole_with_verbose(home: Path):
+    with pytest.raises(Exception, match="unknown hospital"):
+        CliRunner().invoke(app, ["run", "--verbose", "nowhere"], catch_exceptions=False)
