@@ -127,7 +127,9 @@ def dev(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000)
     with _readable():
         home = find_home()
         command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
-        raise typer.Exit(subprocess.call([*command, "--workspace", "workspace.yaml"], cwd=home, env=_environment(home)))
+        os.chdir(home)
+        # become Dagster rather than its parent: it ends its own processes when it is asked to stop
+        os.execve(sys.executable, [*command, "--workspace", "workspace.yaml"], _environment(home))
 
 
 def _materialize(home: Path, hospital: str, as_of: str | None, verbose: bool) -> bool:
@@ -180,7 +182,9 @@ def _environment(home: Path) -> dict[str, str]:
     """The environment of Dagster's processes: this project, its history, nothing phoned home."""
     dagster_home = os.environ.get("DAGSTER_HOME", str(home / ".dagster"))
     Path(dagster_home).mkdir(parents=True, exist_ok=True)
-    return os.environ | {"KAIZAR_HOME": str(home), "DAGSTER_HOME": dagster_home, "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    # Dagster reads the project's .env, which builds DAGSTER_HOME from PWD
+    own = {"KAIZAR_HOME": str(home), "PWD": str(home), "DAGSTER_HOME": dagster_home}
+    return os.environ | own | {"DAGSTER_DISABLE_TELEMETRY": "yes"}
 
 
 @contextmanager

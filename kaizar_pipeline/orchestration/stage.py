@@ -85,7 +85,7 @@ class Stage:
         checks: Sequence[dg.AssetCheckResult] = (),
     ) -> dg.MaterializeResult:
         """Store a table and report it, with its number of rows and the check that it reads back as declared."""
-        lineage = Lineage(self._context.run_id, as_of, config_hash(self.config), dict(self._inputs))
+        lineage = Lineage(self._context.run.run_id, as_of, config_hash(self.config), dict(self._inputs))
         self._warehouse.write(asset, self.config.id, frame, lineage)
         stored = self._warehouse.read(asset, self.config.id)
         schema = dg.AssetCheckResult(

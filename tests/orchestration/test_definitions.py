@@ -64,7 +64,10 @@ def test_loading_brings_in_nothing_heavy():
 def test_files_that_cannot_be_parsed_stop_nobody_else(home: Path):
     (home / "hospital_configs" / "broken.yml").write_text("wards: [", encoding="utf-8")
     (home / "hospital_configs" / "No Id.yml").write_text("", encoding="utf-8")
-    assert load("d.every_night.job.partitions_def.get_partition_keys()") == "['broken', 'one']"
+    assert (
+        load("d.defs.resolve_implicit_global_asset_job_def().partitions_def.get_partition_keys()")
+        == "['broken', 'one']"
+    )
 
 
 def test_loading_builds_the_catalog(home: Path):
