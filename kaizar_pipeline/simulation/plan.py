@@ -11,7 +11,15 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import ArrivalStream, FromData, HospitalConfig, Schedule, Ward, route_options
+from kaizar_pipeline.config.hospital import (
+    WEEKDAYS,
+    ArrivalStream,
+    FromData,
+    HospitalConfig,
+    Schedule,
+    Ward,
+    route_options,
+)
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.census import CensusPlan, plan_census
 from kaizar_pipeline.simulation.durations import (
@@ -329,4 +337,4 @@ def _beds_at(ward: Ward, at: pd.Timestamp) -> int:
         if change.start <= at and (change.end is None or at < change.end):
             return change.capacity
     usual = UNLIMITED if ward.capacity is None else ward.capacity
-    return ward.weekday_capacity.get(at.strftime("%a"), usual)  # type: ignore[call-overload]
+    return ward.weekday_capacity.get(WEEKDAYS[at.day_of_week], usual)
