@@ -347,7 +347,8 @@ ARRIVAL_RATES = _table(
     Column("model_type", "VARCHAR", "ml_poisson, schedule or constant."),
 )
 
-_QUANTILES = (5, 10, 25, 50, 75, 90, 95, 99)
+CENSUS_PERCENTAGES = (5, 10, 25, 50, 75, 90, 95, 99)
+"""Percentages of the census quantiles, inverted CDF: they are bed counts."""
 
 OCCUPANCY_DISTRIBUTIONS = _table(
     "occupancy_distributions",
@@ -360,7 +361,10 @@ OCCUPANCY_DISTRIBUTIONS = _table(
     Column("mean", "DOUBLE", "Mean census.", "beds"),
     Column("mean_se", "DOUBLE", "Monte Carlo standard error of the mean.", "beds"),
     Column("sd", "DOUBLE", "Standard deviation of the census.", "beds"),
-    *(Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds") for q in _QUANTILES),
+    *(
+        Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds")
+        for q in CENSUS_PERCENTAGES
+    ),
     Column("prob_full", "DOUBLE", "Probability of census >= staffed beds; null when unlimited.", nullable=True),
     Column("prob_full_se", "DOUBLE", "Monte Carlo standard error of prob_full.", nullable=True),
     Column("prob_queue", "DOUBLE", "Probability that somebody waits for the ward."),

@@ -4,9 +4,9 @@ import dagster as dg
 import pandas as pd
 
 from kaizar_pipeline.patients.history import History
-from kaizar_pipeline.tables import TABLES
+from kaizar_pipeline.tables import CENSUS_PERCENTAGES, TABLES
 
-_QUANTILES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "p99"]
+_QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
 
 CHECKS = {
     "patients": {"flow_conservation": True, "up_to_date": False},

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.files import config_hash, hospital_file, load_hospital_config
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.errors import DataError, KaizarError
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
 from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
 from kaizar_pipeline.tables import TABLES
@@ -84,7 +84,17 @@ class Stage:
         metadata: Mapping[str, float | str],
         checks: Sequence[dg.AssetCheckResult] = (),
     ) -> dg.MaterializeResult:
-        """Store a table and report it, with its number of rows and the check that it reads back as declared."""
+        """Store a table and report it, with its number of rows and the check that it reads back as declared.
+
+        Raises DataError when one of `checks` failed that is more than a warning: the stored table then stays as it was.
+        """
+        for check in checks:
+            if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+                found = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
+                raise DataError(
+                    f"{asset} of {self.config.id}: check {check.check_name} failed ({found}); the stored table stays "
+                    "as it was. Look for what is wrong with the hospital's data, or report a bug"
+                )
         lineage = Lineage(self._context.run.run_id, as_of, config_hash(self.config), dict(self._inputs))
         self._warehouse.write(asset, self.config.id, frame, lineage)
         stored = self._warehouse.read(asset, self.config.id)

@@ -18,6 +18,8 @@ MAX_STAYS = 1000
 
 PATIENCE_STAGE = 1
 """Stage of Purpose.ARRIVAL that patience is drawn at; 0 is the arrival itself."""
+CENSUS_PATIENCE_STAGE = 0xFFFE
+"""Stage of Purpose.CENSUS that the patience of those who wait already is drawn at, behind every stay's."""
 DELAY_STAGE = 0xFFFF
 """Stage of the discharge delay, behind every stay's."""
 
@@ -221,8 +223,7 @@ def _patience(plan: Plan, patients: _Patients, replication: int) -> np.ndarray:
     census = plan.census
     n = len(census)
     purpose = np.where(patients.purpose == Purpose.ROUTE, Purpose.ARRIVAL, patients.purpose)
-    # a waiting patient of the census has PATIENCE_STAGE's address in common with no stay: see DELAY_STAGE - 1
-    stage = np.where(purpose == Purpose.ARRIVAL, PATIENCE_STAGE, DELAY_STAGE - 1)
+    stage = np.where(purpose == Purpose.ARRIVAL, PATIENCE_STAGE, CENSUS_PATIENCE_STAGE)
     who = np.flatnonzero(table >= 0)
     who = who[(who >= n) | np.isfinite(np.append(census.patience_elapsed, np.zeros(len(table) - n))[who])]
     u, _ = uniforms(plan.key, replication, patients.stream[who], patients.number[who], purpose[who], stage[who])

@@ -8,10 +8,14 @@ import pandas as pd
 from kaizar_pipeline.simulation.counting import KPIS, Counts, staffed_with_total
 from kaizar_pipeline.simulation.durations import HOURS_PER_DAY
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
-from kaizar_pipeline.tables import ALL, DAILY_PEAKS, HOSPITAL_TOTAL, OCCUPANCY_DISTRIBUTIONS, WARD_PERFORMANCE
-
-QUANTILES = (5, 10, 25, 50, 75, 90, 95, 99)
-"""Percentages of the census quantiles, inverted CDF: they are bed counts."""
+from kaizar_pipeline.tables import (
+    ALL,
+    CENSUS_PERCENTAGES,
+    DAILY_PEAKS,
+    HOSPITAL_TOTAL,
+    OCCUPANCY_DISTRIBUTIONS,
+    WARD_PERFORMANCE,
+)
 
 
 def occupancy_distributions(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
@@ -32,7 +36,7 @@ def occupancy_distributions(plan: Plan, counts: Counts, **constants: Any) -> pd.
         "mean": mean,
         "mean_se": sd / np.sqrt(n),
         "sd": sd,
-        **{f"p{q:02d}": (cumulative >= np.ceil(q / 100 * n - 1e-9)).argmax(axis=2) for q in QUANTILES},
+        **{f"p{q:02d}": (cumulative >= np.ceil(q / 100 * n - 1e-9)).argmax(axis=2) for q in CENSUS_PERCENTAGES},
         "prob_full": np.where(limited, full, np.nan),
         "prob_full_se": np.where(limited, np.sqrt(full * (1 - full) / n), np.nan),
         "prob_queue": counts.queued / n,

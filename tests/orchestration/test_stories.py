@@ -1,5 +1,6 @@
 """One tiny hospital through the asset graph, in this process: what a run makes, reports, refuses and leaves behind."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,19 @@ def test_a_broken_config_fails_the_run_with_file_and_line(defs: dg.Definitions, 
         materialize(defs)
     assert failure.value.__cause__ is None
     assert not (home / "data" / "warehouse" / "patients" / "hospital_id=one").exists()
+
+
+def test_a_table_that_fails_its_check_is_not_stored(
+    defs: dg.Definitions, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals")
+    first = warehouse.lineage("daily_arrivals", "one")
+    history = sys.modules["kaizar_pipeline.orchestration.assets.history"]
+    complete = history.arrivals_per_day
+    monkeypatch.setattr(history, "arrivals_per_day", lambda *given: complete(*given).iloc[1:])
+    run = materialize(defs, "daily_arrivals", raise_on_error=False)
+    assert not run.success
+    (failure,) = [event.step_failure_data for event in run.all_events if event.is_step_failure]
+    assert failure.user_failure_data is not None
+    assert "check complete_days failed" in str(failure.user_failure_data.description)
+    assert warehouse.lineage("daily_arrivals", "one") == first

@@ -19,7 +19,9 @@ _TABLES = ("occupancy_distributions", "daily_peaks", "ward_performance")
 class SimulationConfig(dg.Config):
     """Run config of the simulation."""
 
-    seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of the simulation. Default: the hospital's.")
+    seed: int | None = Field(
+        None, ge=0, lt=2**63, description="Seed of the simulation; stored rates stay. Default: the hospital's."
+    )
     replications: int | None = Field(None, ge=2, description="Futures to simulate. Default: as the hospital says.")
     workers: int | None = Field(
         None, ge=1, description="Processes; their number does not change the result. Default: one per core."
