@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from kaizar_pipeline.config.document import Loc
+from kaizar_pipeline.config.hospital import MAPPING_TAG, NUMBER_TAG
 
 _KINDS = {
     "string_type": "text",
@@ -90,7 +91,7 @@ def _written(loc: Loc, document: Any) -> Loc:
     written: list[str | int] = []
     here: Any = document
     for part in loc:
-        if part == "[key]" or _is_tag(part, here):
+        if part in ("[key]", NUMBER_TAG, MAPPING_TAG) or _is_tag(part, here):
             continue
         written.append(part)
         try:
@@ -156,9 +157,11 @@ def _schema_at(loc: Loc, document: Any, schema: dict[str, Any]) -> dict[str, Any
 
 
 def _resolve(rule: dict[str, Any], value: Any, schema: dict[str, Any]) -> dict[str, Any]:
-    """`rule` with references followed, null left aside, and a union narrowed by the tag that `value` bears."""
-    if "anyOf" in rule:
-        rule = next(option for option in rule["anyOf"] if option.get("type") != "null")
+    """`rule` with references followed, a mapping chosen before plain values, and a union narrowed by the tag that
+    `value` bears."""
+    options = rule.get("anyOf") or ([] if "discriminator" in rule else rule.get("oneOf", []))
+    if options:
+        rule = next((option for option in options if "type" not in option), options[0])
     if "$ref" in rule:
         rule = schema["$defs"][rule["$ref"].rpartition("/")[2]]
     if "discriminator" in rule and isinstance(value, dict):

@@ -12,7 +12,16 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 import holidays
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
@@ -373,19 +382,75 @@ class Policies(Model):
     """Admission stops. Default: none."""
 
 
+class Precision(Model):
+    """Half-widths of 95 % confidence intervals to reach; at least one. More replications make them narrower."""
+
+    mean_census: Positive | None = None
+    """Beds: of the mean census of any ward at any hour. Default: not asked for."""
+    prob_full: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share: of the probability that a ward is full, any ward at any hour. Default: not asked for."""
+    wait_mean_hours: Positive | None = None
+    """Hours: of the mean wait from request to bed, any ward. Default: not asked for."""
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """Half-width to reach by quantity, those asked for."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if not self.targets:
+            raise ValueError(f"names no quantity, allowed: one or more of {', '.join(type(self).model_fields)}")
+        return self
+
+
+ReplicationCount = Annotated[int, Field(ge=2, le=100_000)]
+
+
+class Replications(Model):
+    """As many futures as a precision takes."""
+
+    at_most: ReplicationCount
+    """Futures to simulate at most, whatever the precision then is."""
+    precision: Precision
+    """Stop as soon as all of these are reached; looked at after 100 futures, then each time their number doubles."""
+
+
+NUMBER_TAG, MAPPING_TAG = "[number]", "[mapping]"
+"""What pydantic puts in the place of a fault to tell the two forms of `replications` apart."""
+
+
+def _form(value: object) -> str:
+    return MAPPING_TAG if isinstance(value, dict | Replications) else NUMBER_TAG
+
+
 class Simulation(Model):
     """How far ahead, how often and from where the twin runs."""
 
     horizon_days: Annotated[int, Field(ge=1, le=180)] = 28
     """Days ahead. Default: 28."""
-    replications: Annotated[int, Field(ge=2, le=100_000)] = 200
-    """Futures to simulate. Default: 200."""
+    replications: Annotated[
+        Annotated[ReplicationCount, Tag(NUMBER_TAG)] | Annotated[Replications, Tag(MAPPING_TAG)], Discriminator(_form)
+    ] = 200
+    """Futures to simulate: a number, or a precision to reach with the number they may at most take. Default: 200."""
+    engine: Literal["compiled", "simpy"] = "compiled"
+    """compiled (default): fast; simpy: the readable reference, some hundred times slower. Their results are equal."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
     """Seed of every random number. Default: 42."""
     start: Literal["census", "empty"] = "census"
     """census (default): begin with the patients in the house; empty: begin empty, with a warm-up."""
     warmup_days: Annotated[int, Field(ge=0, le=365)] | None = None
     """Warm-up before the horizon, with `start: empty` only; it repeats the first seven days ahead. Default: 7."""
+    overload: Literal["refuse", "allow"] = "refuse"
+    """A ward whose patients ask for more beds than are staffed, so that its queue only grows: an error that says which
+    (refuse, default), or simulate all the same (allow)."""
+    high_occupancy: Share = 0.92
+    """prob_above is the probability of a census above this share of the staffed beds. Default: 0.92."""
+
+    @property
+    def max_replications(self) -> int:
+        """The number of futures, or the most there may be when a precision decides."""
+        return self.replications.at_most if isinstance(self.replications, Replications) else self.replications
 
     @property
     def warmup(self) -> int:

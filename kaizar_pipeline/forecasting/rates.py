@@ -55,7 +55,7 @@ def _error_factors(model: pd.Series, stream_id: str, dates: pd.DatetimeIndex, co
     from scipy.special import gammaincinv, ndtri
 
     key = hospital_key(config.id, config.simulation.seed)
-    path = np.arange(min(config.simulation.replications, MAX_PATHS))[:, None]
+    path = np.arange(min(config.simulation.max_replications, MAX_PATHS))[:, None]
     day = dates.to_numpy().astype("datetime64[D]").astype("int64")
 
     def uniform(stage: int) -> np.ndarray:

@@ -196,6 +196,36 @@ def test_a_file_that_is_no_hospital_at_all(home: Path, content: str | bytes, exp
     assert faults(write(home, content)) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("replications", "expected"),
+    [
+        ("1", "19: simulation.replications: found 1, allowed: 2 or more"),
+        ("many", "19: simulation.replications: found 'many', allowed: a whole number"),
+        ("'200'", "19: simulation.replications: found '200', allowed: a whole number; leave out the quotes"),
+        (
+            "{at_most: 100}",
+            "19: simulation.replications: missing key 'precision' (Stop as soon as all of these are reached; looked at "
+            "after 100 futures, then each time their number doubles)",
+        ),
+        (
+            "{at_most: 100, precision: {prob_ful: 0.1}}",
+            "19: simulation.replications.precision.prob_ful: unknown key 'prob_ful', did you mean 'prob_full'?",
+        ),
+        (
+            "{at_most: 100, precision: {prob_full: 2}}",
+            "19: simulation.replications.precision.prob_full: found 2, allowed: less than 1",
+        ),
+        (
+            "{at_most: 100, precision: {}}",
+            "19: simulation.replications.precision: names no quantity, allowed: one or more of mean_census, prob_full, "
+            "wait_mean_hours",
+        ),
+    ],
+)
+def test_a_fault_in_either_form_of_replications(home: Path, replications: str, expected: str):
+    assert faults(write(home, GOOD + f"simulation: {{replications: {replications}}}\n")) == [expected]
+
+
 def test_all_faults_come_at_once_in_the_order_of_the_file(home: Path):
     broken = GOOD.replace("capacity: 9", "capacity: -9").replace("0.5", "2").replace("source: synthetic", "sorce: csv")
     assert faults(write(home, broken)) == [

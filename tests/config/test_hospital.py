@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kaizar_pipeline.config.hospital import HospitalConfig, route_options
+from kaizar_pipeline.config.hospital import HospitalConfig, Replications, route_options
 
 pytestmark = pytest.mark.unit
 
@@ -99,6 +99,7 @@ def test_what_is_left_out_has_its_default():
     simulation = config.simulation
     assert (simulation.horizon_days, simulation.replications, simulation.seed) == (28, 200, 42)
     assert (simulation.start, simulation.warmup) == ("census", 0)
+    assert (simulation.engine, simulation.overload, simulation.high_occupancy) == ("compiled", "refuse", 0.92)
     assert [stream.id for stream in config.forecast_streams] == ["emergency"]
 
 
@@ -114,6 +115,20 @@ def test_starting_empty_warms_up_for_a_week_unless_told():
     assert HospitalConfig.model_validate(data).simulation.warmup == 7
     data["simulation"] = {"start": "empty", "warmup_days": 3}
     assert HospitalConfig.model_validate(data).simulation.warmup == 3
+
+
+def test_replications_are_a_number_or_a_precision_to_reach():
+    data = hospital()
+    data["simulation"] = {"replications": 50}
+    assert HospitalConfig.model_validate(data).simulation.max_replications == 50
+    data["simulation"] = {"replications": {"at_most": 3000, "precision": {"prob_full": 0.02, "mean_census": 0.5}}}
+    simulation = HospitalConfig.model_validate(data).simulation
+    assert simulation.max_replications == 3000
+    assert isinstance(simulation.replications, Replications)
+    assert simulation.replications.precision.targets == {"mean_census": 0.5, "prob_full": 0.02}
+    assert HospitalConfig.model_validate_json(HospitalConfig.model_validate(data).model_dump_json(by_alias=True)) == (
+        HospitalConfig.model_validate(data)
+    )
 
 
 def test_a_type_without_its_own_route_takes_the_one_for_every_type():
@@ -236,6 +251,15 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
         ),
         (put("simulation", {"warmup_days": 3}), "simulation.warmup_days", "start: census needs no warm-up"),
         (put("simulation", {"horizon_days": 29}), "simulation.horizon_days", "at most 28 days ahead"),
+        (put("simulation", {"engine": "ciw"}), "simulation.engine", "'compiled' or 'simpy'"),
+        (put("simulation", {"overload": "ignore"}), "simulation.overload", "'refuse' or 'allow'"),
+        (put("simulation", {"high_occupancy": 92}), "simulation.high_occupancy", "less than or equal to 1"),
+        (put("simulation", {"replications": 1}), "simulation.replications.[number]", "greater than or equal to 2"),
+        (
+            put("simulation", {"replications": {"at_most": 500, "precision": {}}}),
+            "simulation.replications.[mapping].precision",
+            "names no quantity, allowed: one or more of mean_census, prob_full, wait_mean_hours",
+        ),
         (put("patients", "truth", {}), "patients.truth.streams", "needs streams.emergency.mean_per_day"),
         (
             put("patients", "truth", "streams", "elective", {"trend_per_year": 0.1}),

@@ -62,7 +62,7 @@ def simulation(context: dg.AssetExecutionContext, config: SimulationConfig) -> I
             "occupancy_distributions", distributions, as_of, _headline(distributions, as_of),
             [checks.probabilities(distributions)],
         )  # fmt: skip
-        replications = hospital.simulation.replications
+        replications = int(distributions["replications"].iloc[0])
         yield stage.save("daily_peaks", peaks, as_of, {}, [checks.sums_to_one(peaks, replications)])
         yield stage.save("ward_performance", occupancy.ward_performance, as_of, {})
 
