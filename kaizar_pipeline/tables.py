@@ -411,6 +411,29 @@ WARD_PERFORMANCE = _table(
     *_with_error("days_above_95", "Days with a census above 95 % of the staffed beds at any hour.", "days"),
 )
 
+SIMULATION_PRECISION = _table(
+    "simulation_precision",
+    "How precisely the simulation knows its results, where it knows them worst: the Monte Carlo error alone.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    Column(
+        "quantity", "VARCHAR", "mean_census, prob_full (any ward and hour) or wait_mean_hours (any ward).", key=True
+    ),
+    Column(
+        "ward_id", "VARCHAR", "Ward with the widest interval; null when there was nothing to measure.", nullable=True
+    ),
+    Column("target", "DOUBLE", "Half-width asked for, if any.", "as the quantity", nullable=True),
+    Column(
+        "half_width",
+        "DOUBLE",
+        "Half-width of the widest 95 % confidence interval; null when it could not be measured.",
+        "as the quantity",
+        nullable=True,
+    ),
+    Column("replications", "INTEGER", "Replications behind it."),
+    Column("looks", "INTEGER", "Looks planned; the confidence is split over them, so that stopping early is sound."),
+    Column("reached", "BOOLEAN", "Whether the target was reached; null without a target.", nullable=True),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
