@@ -1,0 +1,146 @@
+"""Whether the beds can cope at all: the offered load of every ward against its staffed beds, before anything is drawn.
+
+The offered load of a ward is the mean number of beds its patients would use if beds were never short: requests per hour
+(those of its streams and, by the traffic equations of the routing, those sent on from other wards) times mean hours in
+bed (length of stay by patient type and next ward, and the discharge delay). Rates, routes, lengths of stay and beds are
+those of the `Plan`, over the hours that count. Boarding takes beds beyond the offered load and is not in it.
+
+Where the load reaches the beds, the queue grows for as long as the run lasts and no result means anything, unless
+something bounds it. So only the load that must fit is held against the beds. Left aside are
+
+- patients of a type that an admission stop lists: they can be turned away;
+- patients who lose patience, at their first ward, and at later wards as long as they hold a limited bed while they
+  wait: who boards keeps others from the first ward, and these leave. Once they wait outside any bed (`boarding:
+  release`) they count, as far as the wards before have beds to get them there.
+
+A ward with overflow also has the beds that the wards it redirects to leave free. An overload that these hide from the
+check is simulated like any other hospital.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.simulation.durations import GRID, HOURS_PER_DAY
+from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+
+TOLERANCE = 1e-9
+"""Relative rounding error of loads."""
+
+
+@dataclass(frozen=True)
+class WardLoad:
+    """The load of a ward, together with the wards it may overflow into, and the beds for it. All in beds (erlangs)."""
+
+    wards: tuple[str, ...]
+    """The ward, then those it may overflow into."""
+    offered: float
+    """All patients, were beds never short."""
+    must_fit: float
+    """Of these, those who cannot be turned away."""
+    beds: float
+    """Mean staffed beds over the hours that count, inf for unlimited."""
+    diverges: bool
+    """Whether the ward's queue grows without bound."""
+
+    def __str__(self) -> str:
+        ward, *others = self.wards
+        with_others = f" with {', '.join(others)}" if others else ""
+        share = f" ({self.must_fit / self.beds:.0%})" if self.beds else ""
+        aside = ", patients who can be turned away left aside" if self.offered > self.must_fit + TOLERANCE else ""
+        return (
+            f"ward {ward}{with_others}: offered load {self.must_fit:.1f} beds against {self.beds:.1f} staffed"
+            f"{share}{aside}"
+        )
+
+
+def check_load(plan: Plan, *, allow: bool = False) -> list[WardLoad]:
+    """The wards that cannot cope, in the order of the config.
+
+    Raises SimulationError naming all of them, unless `allow` (simulation.overload: allow).
+    """
+    diverging = [load for load in ward_loads(plan) if load.diverges]
+    if diverging and not allow:
+        raise SimulationError(
+            f"{'; '.join(map(str, diverging))}: more is asked for than there are beds, so the queue would grow for as "
+            "long as the simulation lasts; staff more beds, let policies turn patients away, or set "
+            "simulation.overload: allow"
+        )
+    return diverging
+
+
+def ward_loads(plan: Plan) -> list[WardLoad]:
+    """The load of every ward, in the order of the config."""
+    onward, home = _routes(plan)
+    bed_hours = _bed_hours(plan, onward, home)
+    requests = _requests(plan)
+    beds = np.where((plan.staffed == UNLIMITED).any(axis=1), np.inf, plan.staffed.mean(axis=1))
+    load = _visits(requests, onward) * bed_hours
+    offered = load.sum(axis=0)
+    stopped = np.isin(np.arange(len(load)), [kind for stop in plan.admission_stops for kind in stop.patient_types])
+    impatient = (plan.patience_table >= 0) & ~stopped
+    must_fit = load[~stopped & ~impatient].sum(axis=0)
+    reached = _share_reached(beds - must_fit, load[impatient].sum(axis=0))
+    holds = plan.holds_bed & np.isfinite(beds)
+    released = _visits_once_released(requests[impatient], onward[impatient], holds, reached)
+    must_fit += (released * bed_hours[impatient]).sum(axis=0)
+    spare = np.maximum(beds - must_fit, 0.0)
+    loads = []
+    for ward, redirect_to in enumerate(plan.overflow_wards):
+        pool = [ward, *redirect_to]
+        room = beds[ward] + spare[list(redirect_to)].sum()
+        loads.append(
+            WardLoad(
+                wards=tuple(plan.ward_ids[w] for w in pool),
+                offered=float(offered[pool].sum()),
+                must_fit=float(must_fit[pool].sum()),
+                beds=float(beds[pool].sum()),
+                diverges=bool(must_fit[ward] > 0 and must_fit[ward] >= room * (1 - TOLERANCE)),
+            )
+        )
+    return loads
+
+
+def _routes(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of each next ward, f8[T, W, W], and of home, f8[T, W]."""
+    onward = np.empty_like(plan.route_cdf)
+    onward[:, :, plan.next_wards] = np.diff(plan.route_cdf, axis=2, prepend=0.0)
+    return onward, 1 - plan.route_cdf[:, :, -1]
+
+
+def _bed_hours(plan: Plan, onward: np.ndarray, home: np.ndarray) -> np.ndarray:
+    """f8[T, W]: mean hours of a stay, the discharge delay of those who go home included."""
+    means = np.trapezoid(plan.durations.hours, GRID, axis=1) / GRID[-1]
+    los = means[plan.los_table]
+    delay = np.where(plan.delay_table >= 0, means[plan.delay_table], 0.0)
+    return (onward * los[:, :, :-1]).sum(axis=2) + home * (los[:, :, -1] + delay)
+
+
+def _requests(plan: Plan) -> np.ndarray:
+    """f8[T, W]: requests per hour for a first bed."""
+    requests = np.zeros((len(plan.patient_type_ids), len(plan.ward_ids)))
+    for stream in plan.streams:
+        counted = stream.daily_rates[:, plan.warmup_hours // HOURS_PER_DAY :]
+        requests[stream.patient_type, stream.ward] += counted.mean() / HOURS_PER_DAY
+    return requests
+
+
+def _visits(entries: np.ndarray, onward: np.ndarray) -> np.ndarray:
+    """f8[T, W]: requests per hour, `entries` and all that follow from them: v = entries + onward' v."""
+    wards = entries.shape[1]
+    return np.linalg.solve(np.eye(wards) - onward.transpose(0, 2, 1), entries[:, :, None])[:, :, 0]
+
+
+def _share_reached(room: np.ndarray, load: np.ndarray) -> np.ndarray:
+    """f8[W]: the share of impatient patients, who bring `load`, for whom there is `room`."""
+    return np.clip(np.divide(room, load, out=np.ones_like(room), where=load > 0), 0.0, 1.0)
+
+
+def _visits_once_released(
+    requests: np.ndarray, onward: np.ndarray, holds: np.ndarray, reached: np.ndarray
+) -> np.ndarray:
+    """f8[T, W]: requests per hour of patients who have left a ward that does not hold its bed (`holds` bool[W])."""
+    served = onward * reached[:, None]
+    before = _visits(requests, served * holds[:, None])
+    return _visits(((before * ~holds)[:, :, None] * served).sum(axis=1), onward)
