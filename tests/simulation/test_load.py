@@ -11,6 +11,7 @@ from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.load import WardLoad, check_load, ward_loads
 from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.simulation.sampling import draw
 
 pytestmark = pytest.mark.unit
 
@@ -212,3 +213,29 @@ def test_five_hundred_wards(hospital):
     loads = loads_of(hospital({name: ward(1, 1) for name in names}, routing=routing), {"s": 24})
     assert [load.must_fit for load in loads.values()][:4] == pytest.approx([1, 0.5, 0.25, 0.125])
     assert [name for name, load in loads.items() if load.diverges] == ["w0"]
+
+
+def test_drawn_patients_bring_the_load_that_was_computed(hospital):
+    long = {"type": "lognormal", "params": {"mean": 30, "sd": 30}}
+    wards = {
+        "ed": {"capacity": 9, "los_model": {"type": "gamma", "params": {"mean": 5, "sd": 3}}},
+        "b": {
+            "capacity": 9,
+            "los_model": long,
+            "los_by": [{"patient_type": "low", "next_ward": "a", "los_model": fixed(50)}],
+            "discharge_delay": {"type": "exponential", "params": {"mean": 6}},
+        },
+        "a": {"capacity": 9, "los_model": long},
+    }
+    routing = [route("ed", b=0.4, a=0.3), route("b", a=0.5), route("a", b=0.2, ed=0.1)]
+    config = hospital(wards, streams(s="ed low", t="a high"), routing=routing)
+    plan = make_plan(config, _paths({"s": 20, "t": 5}), MONDAY, DAYS, key=1)
+    drawn = []
+    for replication in range(150):
+        trajectories = draw(plan, replication)
+        hours = trajectories.los + trajectories.delay
+        drawn.append(np.bincount(trajectories.planned_ward, weights=hours, minlength=3) / plan.hours)
+    error = np.std(drawn, axis=0, ddof=1) / np.sqrt(len(drawn))
+    offered = np.array([load.offered for load in ward_loads(plan)])
+    assert (error < 0.03 * offered).all()
+    assert (np.abs(np.mean(drawn, axis=0) - offered) < 4 * error).all()
