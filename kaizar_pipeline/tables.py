@@ -13,7 +13,7 @@ import pandas as pd
 
 from kaizar_pipeline.errors import DataError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever a column changes, so that a reader can tell files of different shape apart."""
 
 HOSPITAL_TOTAL = "_hospital"
@@ -170,11 +170,13 @@ def _ward(total: bool = True) -> Column:
     return Column("ward_id", "VARCHAR", text, key=True)
 
 
+def _error(name: str, unit: str = "", nullable: bool = False) -> Column:
+    return Column(f"{name}_se", "DOUBLE", f"Monte Carlo standard error of {name}.", unit, nullable=nullable)
+
+
 def _with_error(name: str, description: str, unit: str) -> tuple[Column, Column]:
-    return (
-        Column(name, "DOUBLE", description + " Mean over replications.", unit, nullable=True),
-        Column(f"{name}_se", "DOUBLE", f"Monte Carlo standard error of {name}.", unit, nullable=True),
-    )
+    mean = Column(name, "DOUBLE", description + " Mean over replications.", unit, nullable=True)
+    return mean, _error(name, unit, nullable=True)
 
 
 PATIENTS = _table(
@@ -359,18 +361,62 @@ OCCUPANCY_DISTRIBUTIONS = _table(
     Column("staffed_beds", "INTEGER", "Beds staffed; null: unlimited.", "beds", nullable=True),
     Column("replications", "INTEGER", "Replications behind the row."),
     Column("mean", "DOUBLE", "Mean census.", "beds"),
-    Column("mean_se", "DOUBLE", "Monte Carlo standard error of the mean.", "beds"),
+    _error("mean", "beds"),
     Column("sd", "DOUBLE", "Standard deviation of the census.", "beds"),
+    *(
+        column
+        for q in CENSUS_PERCENTAGES
+        for column in (
+            Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds"),
+            _error(f"p{q:02d}", "beds"),
+        )
+    ),
+    Column("prob_full", "DOUBLE", "Probability of census >= staffed beds; null when unlimited.", nullable=True),
+    _error("prob_full", nullable=True),
+    Column(
+        "prob_above",
+        "DOUBLE",
+        "Probability of census > high_occupancy x staffed beds; null when unlimited.",
+        nullable=True,
+    ),
+    _error("prob_above", nullable=True),
+    Column("prob_queue", "DOUBLE", "Probability that somebody waits for the ward."),
+    _error("prob_queue"),
+    Column("mean_waiting", "DOUBLE", "Patients who wait for this ward, wherever they are.", "patients"),
+    _error("mean_waiting", "patients"),
+    Column("mean_boarding", "DOUBLE", "Patients who hold a bed here and wait for the next ward.", "beds"),
+    _error("mean_boarding", "beds"),
+    Column("mean_outliers", "DOUBLE", "Patients in a bed here who were planned for another ward.", "beds"),
+    _error("mean_outliers", "beds"),
+)
+
+MIDNIGHT_CENSUS = _table(
+    "midnight_census",
+    "The exact distribution of the census at the midnight that begins each day.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    _ward(),
+    Column("date", "DATE", "Day ahead.", key=True),
+    Column("beds", "INTEGER", "Patients in beds.", "beds", key=True),
+    Column("probability", "DOUBLE", "Share of replications with just so many; numbers that never came up have no row."),
+    _error("probability"),
+)
+
+WEEK_PROFILE = _table(
+    "week_profile",
+    "The census by weekday and hour, over the weeks of the horizon together.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    _ward(),
+    Column("weekday", "INTEGER", "Monday 0 to Sunday 6.", key=True),
+    Column("hour", "INTEGER", "Hour of the day, 0 to 23.", key=True),
+    Column("weeks", "INTEGER", "How often the hour comes up in the horizon."),
+    Column("mean", "DOUBLE", "Mean census.", "beds"),
+    _error("mean", "beds"),
     *(
         Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds")
         for q in CENSUS_PERCENTAGES
     ),
     Column("prob_full", "DOUBLE", "Probability of census >= staffed beds; null when unlimited.", nullable=True),
-    Column("prob_full_se", "DOUBLE", "Monte Carlo standard error of prob_full.", nullable=True),
-    Column("prob_queue", "DOUBLE", "Probability that somebody waits for the ward."),
-    Column("mean_boarding", "DOUBLE", "Patients who hold a bed here and wait for the next ward.", "beds"),
-    Column("mean_waiting", "DOUBLE", "Patients who wait for this ward, wherever they are.", "patients"),
-    Column("mean_outliers", "DOUBLE", "Patients in a bed here who were planned for another ward.", "beds"),
+    _error("prob_full", nullable=True),
 )
 
 DAILY_PEAKS = _table(
@@ -401,6 +447,9 @@ WARD_PERFORMANCE = _table(
     *_with_error("wait_max_hours", "Longest wait.", "hours"),
     *_with_error("still_waiting_share", "Share of requests still waiting when the horizon ends.", "share"),
     *_with_error("boarding_hours", "Hours that beds of this ward were held by patients waiting for the next.", "hours"),
+    *_with_error(
+        "boarding_caused_hours", "Hours that beds of other wards were held by patients waiting for this one.", "hours"
+    ),
     *_with_error("throughput", "Patients who left a bed of this ward.", "patients"),
     *_with_error("alos_hours", "Mean length of those stays, bed to bed.", "hours"),
     *_with_error("bed_days", "Bed-days used in this ward.", "bed-days"),
@@ -438,7 +487,8 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
-        ARRIVAL_RATES, OCCUPANCY_DISTRIBUTIONS, DAILY_PEAKS, WARD_PERFORMANCE,
+        ARRIVAL_RATES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE, DAILY_PEAKS, WARD_PERFORMANCE,
+        SIMULATION_PRECISION,
     )
 }  # fmt: skip
 

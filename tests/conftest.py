@@ -5,6 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("kaizar", deadline=None)  # timings gate no test
+settings.load_profile("kaizar")
 
 REPOSITORY = Path(__file__).parents[1]
 

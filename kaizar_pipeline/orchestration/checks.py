@@ -1,5 +1,7 @@
 """What must hold of each table before others use it: pure functions on tables, reported as Dagster asset checks."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import pandas as pd
 
@@ -12,7 +14,9 @@ CHECKS = {
     "patients": {"flow_conservation": True, "up_to_date": False},
     "daily_arrivals": {"complete_days": True, "every_request_counted": True},
     "occupancy_distributions": {"probabilities": True},
+    "midnight_census": {"probabilities_add_up": True},
     "daily_peaks": {"sums_to_one": True},
+    "ward_performance": {"trustworthy": False},
 }
 """Checks by table, beside `schema`; True: a failure stops what comes after."""
 
@@ -78,6 +82,24 @@ def probabilities(occupancy: pd.DataFrame) -> dg.AssetCheckResult:
     outside = sum(int((~occupancy[name].dropna().between(0, 1)).sum()) for name in ("prob_full", "prob_queue"))
     falling = int((occupancy[_QUANTILES].diff(axis=1).iloc[:, 1:] < 0).to_numpy().sum())
     return _result("occupancy_distributions", "probabilities", outside + falling == 0, outside=outside, falling=falling)
+
+
+def probabilities_add_up(midnights: pd.DataFrame) -> dg.AssetCheckResult:
+    """The numbers of patients of each ward and midnight have a probability of 1 together."""
+    sums = midnights.groupby(["ward_id", "date"])["probability"].sum()
+    wrong = int(((sums - 1).abs() > 1e-9).sum())
+    return _result("midnight_census", "probabilities_add_up", wrong == 0, distributions=len(sums), wrong=wrong)
+
+
+def trustworthy(warnings: Sequence[str]) -> dg.AssetCheckResult:
+    """Whether the simulation has nothing to warn of: an overload that was allowed, a warm-up that is too short."""
+    return dg.AssetCheckResult(
+        asset_key="ward_performance",
+        check_name="trustworthy",
+        passed=not warnings,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in warnings) or "none")},
+    )
 
 
 def sums_to_one(peaks: pd.DataFrame, replications: int) -> dg.AssetCheckResult:

@@ -17,10 +17,11 @@ from kaizar_pipeline.config.hospital import (
     SyntheticPatients,
 )
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
 from kaizar_pipeline.simulation.plan import Plan, make_plan
-from kaizar_pipeline.simulation.sampling import Trajectories, draw
-from kaizar_pipeline.simulation.simpy_engine import DISCHARGED, DIVERTED, LEFT, NOT_ARRIVED, Stays, simulate
+from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, LEFT, NOT_ARRIVED, Stays, Trajectories
 from kaizar_pipeline.tables import HOME, PATIENTS, WARD_STAYS
 
 DAYS_PER_YEAR = 365.25

@@ -1,7 +1,6 @@
 """The whole chain in memory, from patients to occupancy: what the asset graph does, without Dagster and without
 files."""
 
-from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def run_chain(
     """Every table of the hospital by name, as `tables.py` describes them (without `run_id`).
 
     `home` is the folder that paths of extracts are relative to, `as_of` the local midnight to forecast from (default:
-    as the config and the data say), `workers` the number of processes, which does not change the result.
+    as the config and the data say), `workers` the number of threads, which does not change the result.
     """
     history = load_history(config, home, as_of)
     arrivals = arrivals_per_day(history.patients, config)
@@ -48,7 +47,7 @@ def run_chain(
         "feature_table": features,
         "arrival_model": model,
         "arrival_rates": rates,
-        **{field.name: getattr(occupancy, field.name) for field in fields(occupancy)},
+        **occupancy.tables,
     }
 
 

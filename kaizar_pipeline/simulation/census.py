@@ -10,7 +10,6 @@ from hashlib import blake2b
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.simulation.durations import QuantileTables
 from kaizar_pipeline.simulation.philox import stream_number
 
 CENSUS_COLUMNS = (
@@ -66,16 +65,10 @@ class CensusPlan:
     """f8[N]: hours in care so far."""
     next_known: np.ndarray
     """i4[N]: next ward (W: home) of those whose care has ended, -1 where it is still to be drawn."""
-    next_cdf: np.ndarray
-    """f8[N, W]: cumulative probability of the next ward given the time already spent, in order of plan.next_wards."""
-    spent_share: np.ndarray
-    """f8[N, W + 1]: share of stays no longer than elapsed, by next ward (W: home)."""
     delay_elapsed: np.ndarray
     """f8[N]: hours of discharge delay so far, 0 for none."""
-    delay_spent_share: np.ndarray
     patience_elapsed: np.ndarray
     """f8[N]: hours waited for a first bed so far; endless patience (inf) for everybody else."""
-    patience_spent_share: np.ndarray
 
     def __len__(self) -> int:
         return len(self.seat)
@@ -83,20 +76,15 @@ class CensusPlan:
 
 def plan_census(
     census: pd.DataFrame | None,
-    *,
     start: pd.Timestamp,
     ward_ids: list[str],
     patient_type_ids: list[str],
-    next_wards: np.ndarray,
-    route_cdf: np.ndarray,
-    los_table: np.ndarray,
-    delay_table: np.ndarray,
     patience_table: np.ndarray,
-    durations: QuantileTables,
 ) -> CensusPlan:
-    """Compile `census` (see `census_at_as_of`; None: nobody) against the tables of a plan."""
+    """Compile `census` (see `census_at_as_of`; None: nobody). `patience_table` i4[T] says whose patience can end: -1
+    for none."""
     rows = pd.DataFrame(columns=list(CENSUS_COLUMNS)) if census is None else census
-    n, home = len(rows), len(ward_ids)
+    home = len(ward_ids)
 
     def ward_index(column: str) -> np.ndarray:
         return pd.Index(ward_ids).get_indexer(pd.Index(rows[column].astype("object"))).astype(np.int32)  # -1: none
@@ -110,56 +98,21 @@ def plan_census(
     ready_since = hours_before("ready")
     in_care = seated & np.isnan(ready_since) & ~waits
     patient_type = pd.Index(patient_type_ids).get_indexer(pd.Index(rows["patient_type"])).astype(np.int32)
-    ward = np.where(seated, ward_index("planned_ward_id"), waits_for).astype(np.int32)
-    elapsed = np.where(in_care, hours_before("admit"), 0.0)
-    impatient = np.where(rows["first_ward"].astype(bool), patience_table[patient_type], -1) if n else np.empty(0, int)
-
-    next_cdf = np.zeros((n, home))
-    spent_share = np.zeros((n, home + 1))
-    for i in np.flatnonzero(in_care):
-        tables, place = np.unique(los_table[patient_type[i], ward[i]], return_inverse=True)
-        spent_share[i] = np.array([durations.probability(table, elapsed[i]) for table in tables])[place]
-        next_cdf[i] = _given_time_spent(route_cdf[patient_type[i], ward[i]], spent_share[i], next_wards)
-
-    delay_elapsed = np.where(seated & ~in_care & ~waits, np.nan_to_num(ready_since), 0.0)
-    patience_elapsed = np.where(impatient >= 0, np.nan_to_num(hours_before("waits_since")), np.inf)
+    impatient = rows["first_ward"].to_numpy(dtype=bool) & (patience_table[patient_type] >= 0)
     return CensusPlan(
         stream=np.array([stream_number(stream) for stream in rows["stream_id"]], dtype=np.uint32),
         number=np.array([_number(patient) for patient in rows["patient_id"]], dtype=np.uint32),
         patient_type=patient_type,
-        ward=ward,
+        ward=np.where(seated, ward_index("planned_ward_id"), waits_for).astype(np.int32),
         seat=seat,
         admitted=np.where(seated, -hours_before("admit"), np.inf),
         requested=np.where(waits, -hours_before("waits_since"), 0.0),
         in_care=in_care,
-        elapsed=elapsed,
+        elapsed=np.where(in_care, hours_before("admit"), 0.0),
         next_known=np.where(seated & ~in_care, np.where(waits, waits_for, home), -1).astype(np.int32),
-        next_cdf=next_cdf,
-        spent_share=spent_share,
-        delay_elapsed=delay_elapsed,
-        delay_spent_share=_spent(durations, delay_table[ward] if n else np.empty(0, int), delay_elapsed),
-        patience_elapsed=patience_elapsed,
-        patience_spent_share=_spent(durations, impatient, patience_elapsed),
+        delay_elapsed=np.where(seated & ~in_care & ~waits, np.nan_to_num(ready_since), 0.0),
+        patience_elapsed=np.where(impatient, np.nan_to_num(hours_before("waits_since")), np.inf),
     )
-
-
-def _spent(durations: QuantileTables, tables: np.ndarray, elapsed: np.ndarray) -> np.ndarray:
-    return np.array(
-        [durations.probability(t, e) if t >= 0 and e > 0 else 0.0 for t, e in zip(tables, elapsed, strict=True)],
-        dtype=np.float64,
-    )
-
-
-def _given_time_spent(cdf: np.ndarray, spent_share: np.ndarray, next_wards: np.ndarray) -> np.ndarray:
-    """Cumulative probability of the next ward given the time spent: each way on counts by the share of its stays
-    left."""
-    left = 1 - spent_share
-    onward = np.diff(cdf, prepend=0.0) * left[next_wards]
-    total = onward.sum() + (1 - (cdf[-1] if len(cdf) else 0.0)) * left[-1]
-    if total <= 0:  # longer here than any stay: the time spent tells nothing
-        return cdf
-    given = np.cumsum(onward) / total
-    return np.where(given >= 1 - 1e-9, 1.0, given)
 
 
 def _number(patient_id: str) -> int:

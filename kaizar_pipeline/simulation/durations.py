@@ -5,7 +5,6 @@ Tables are built once, where scipy is at hand; drawing from them takes additions
 engine and every machine gets the same bits (exp and log differ in their last bit between machines).
 """
 
-from dataclasses import dataclass
 from math import log, sqrt
 from typing import Any
 
@@ -32,6 +31,10 @@ def _grid() -> np.ndarray:
 
 
 GRID = _grid()
+
+GUIDE_CELLS = 1024
+GUIDE = (np.searchsorted(GRID, np.arange(GUIDE_CELLS + 1) / GUIDE_CELLS, side="right") - 1).astype(np.int64)
+"""Knot at or before each of GUIDE_CELLS + 1 even probabilities: where to begin to look for a knot."""
 
 
 def hours_per_unit(duration: AnyDuration) -> int:
@@ -71,27 +74,3 @@ def quantile_table(duration: AnyDuration) -> np.ndarray:
 def empirical_table(quantile_hours: np.ndarray) -> np.ndarray:
     """The same from quantiles at evenly spaced probabilities 0 to 1."""
     return np.interp(GRID, np.linspace(0, 1, len(quantile_hours)), quantile_hours)
-
-
-@dataclass(frozen=True)
-class QuantileTables:
-    """Several distributions on the common GRID: `hours[table, knot]`."""
-
-    hours: np.ndarray
-
-    def quantile(self, table: np.ndarray, probability: np.ndarray) -> np.ndarray:
-        """Hours at `probability` in [0, 1) of each `table`, linear between knots."""
-        knot = np.minimum(np.searchsorted(GRID, probability, side="right") - 1, len(GRID) - 2)
-        low, high = self.hours[table, knot], self.hours[table, knot + 1]
-        return low + (probability - GRID[knot]) / (GRID[knot + 1] - GRID[knot]) * (high - low)
-
-    def probability(self, table: int, hours: float) -> float:
-        """Share of durations up to and including `hours`: the inverse of `quantile`."""
-        knots = self.hours[table]
-        above = int(np.searchsorted(knots, hours, side="right"))
-        if above == 0:
-            return 0.0
-        if above == len(knots):
-            return 1.0
-        low, high = knots[above - 1], knots[above]
-        return float(GRID[above - 1] + (hours - low) / (high - low) * (GRID[above] - GRID[above - 1]))

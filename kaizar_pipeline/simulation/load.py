@@ -111,7 +111,7 @@ def _routes(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
 
 def _bed_hours(plan: Plan, onward: np.ndarray, home: np.ndarray) -> np.ndarray:
     """f8[T, W]: mean hours of a stay, the discharge delay of those who go home included."""
-    means = np.trapezoid(plan.durations.hours, GRID, axis=1) / GRID[-1]
+    means = np.trapezoid(plan.quantile_hours, GRID, axis=1) / GRID[-1]
     los = means[plan.los_table]
     delay = np.where(plan.delay_table >= 0, means[plan.delay_table], 0.0)
     return (onward * los[:, :, :-1]).sum(axis=2) + home * (los[:, :, -1] + delay)

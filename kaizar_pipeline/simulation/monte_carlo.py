@@ -1,27 +1,52 @@
 """Many replications, on any number of workers, to distributions of occupancy."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import reduce
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 from os import cpu_count
-from typing import cast
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.simulation.counting import Counts, add, count
+from kaizar_pipeline.config.hospital import HospitalConfig, Replications, Simulation
+from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, mean_and_sd, replications_with
+from kaizar_pipeline.simulation.kpis import KPIS
+from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.philox import hospital_key
-from kaizar_pipeline.simulation.plan import Plan, make_plan
-from kaizar_pipeline.simulation.sampling import draw
-from kaizar_pipeline.simulation.simpy_engine import simulate
-from kaizar_pipeline.simulation.summary import daily_peaks, occupancy_distributions, ward_performance
+from kaizar_pipeline.simulation.plan import UNLIMITED, Plan, make_plan
+from kaizar_pipeline.simulation.precision import (
+    Achieved,
+    is_reached,
+    looks,
+    mean_half_width,
+    share_half_width,
+    simulation_precision,
+    widest,
+)
+from kaizar_pipeline.simulation.summary import (
+    daily_peaks,
+    midnight_census,
+    occupancy_distributions,
+    ward_performance,
+    week_profile,
+)
+from kaizar_pipeline.simulation.warmup import diagnose
+
+if TYPE_CHECKING:
+    from kaizar_pipeline.simulation.kernel.count import Tallies
+    from kaizar_pipeline.simulation.workers import Engine
+
+_LOG = logging.getLogger(__name__)
 
 BASELINE = "baseline"
 """The scenario that is the config as it stands."""
 
-BLOCK = 10
-"""Replications a worker does in one go: long enough to be worth sending, short enough to show progress."""
+BLOCK = 20
+"""Replications a worker does in one go, whatever the number of workers: long enough to be worth handing out, short
+enough to show progress. KPIs are joined block by block, so their last bits depend on it."""
 
 Progress = Callable[[int, int], None]
 """Called with the replications done and all there are."""
@@ -29,11 +54,21 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Occupancy:
-    """The three tables of a simulation."""
+    """The tables of a simulation, and what the user should know before trusting them."""
 
     occupancy_distributions: pd.DataFrame
+    midnight_census: pd.DataFrame
+    week_profile: pd.DataFrame
     daily_peaks: pd.DataFrame
     ward_performance: pd.DataFrame
+    simulation_precision: pd.DataFrame
+    warnings: tuple[str, ...]
+    """In words: wards asked for more beds than they have, a warm-up that is too short."""
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "warnings"}
 
 
 def simulate_occupancy(
@@ -48,28 +83,82 @@ def simulate_occupancy(
     """Simulate `config` over the days of `arrival_rates`, from their `as_of` on.
 
     `length_of_stay` is needed for wards whose los_model is from_data. `census` are the patients in the house
-    (`census_at_as_of`), used with `start: census`. `workers` are processes, by default one per core; their number does
-    not change the result.
+    (`census_at_as_of`), used with `start: census`. `workers` are threads, by default one per core; their number does
+    not change the result. Raises SimulationError where more beds are asked for than there are, unless the config
+    allows it.
     """
-    as_of = pd.Timestamp(arrival_rates["as_of"].iloc[0])
-    from_census = config.simulation.start == "census"
+    as_of, simulation = pd.Timestamp(arrival_rates["as_of"].iloc[0]), config.simulation
     plan = make_plan(
         config,
         rate_paths(arrival_rates),
         as_of,
         days=arrival_rates["date"].nunique(),
-        key=hospital_key(config.id, config.simulation.seed),
-        warmup_days=config.simulation.warmup,
+        key=hospital_key(config.id, simulation.seed),
+        warmup_days=simulation.warmup,
         length_of_stay=length_of_stay,
-        census=census if from_census else None,
+        census=census if simulation.start == "census" else None,
     )
-    actual, demand = run(plan, config.simulation.replications, workers=workers, progress=progress)
+    overloaded = check_load(plan, allow=simulation.overload == "allow")
+    monte_carlo = MonteCarlo(plan, engine=simulation.engine, workers=workers)
+    precision = _extend_as_asked(monte_carlo, simulation, progress)
+    actual, demand = monte_carlo.actual, monte_carlo.demand
+    warmup = diagnose(
+        actual.whole_run[:-1] / actual.replications,
+        plan.warmup_hours,
+        plan.ward_ids,
+        replications=actual.replications,
+    )
+    warnings = tuple(str(warning) for warning in (*overloaded, *(warmup if plan.warmup_hours else ())))
+    for warning in warnings:
+        _LOG.warning("%s: %s", config.id, warning)
     constants = {"hospital_id": config.id, "as_of": as_of, "scenario": BASELINE}
     return Occupancy(
-        occupancy_distributions=occupancy_distributions(plan, actual, **constants),
+        occupancy_distributions=occupancy_distributions(plan, actual, simulation.high_occupancy, **constants),
+        midnight_census=midnight_census(plan, actual, **constants),
+        week_profile=week_profile(plan, actual, **constants),
         daily_peaks=daily_peaks(plan, {"actual": actual, "demand": demand}, **constants),
         ward_performance=ward_performance(plan, actual, **constants),
+        simulation_precision=simulation_precision(precision, **constants),
+        warnings=warnings,
     )
+
+
+def _extend_as_asked(monte_carlo: "MonteCarlo", simulation: Simulation, progress: Progress | None) -> list[Achieved]:
+    """Run the replications that `simulation` asks for, until its precision is reached if it names one; what was
+    achieved."""
+    wanted = simulation.replications
+    at_most = simulation.max_replications
+    targets = wanted.precision.targets if isinstance(wanted, Replications) else {}
+    schedule = looks(at_most) if targets else [at_most]
+    achieved: list[Achieved] = []
+    for look in schedule:
+        monte_carlo.extend(look, progress and (lambda done, _: progress(done, at_most)))
+        achieved = achieved_precision(monte_carlo.plan, monte_carlo.actual, len(schedule), targets)
+        if is_reached(achieved):
+            break
+    return achieved
+
+
+def achieved_precision(plan: Plan, counts: Counts, planned_looks: int, targets: Mapping[str, float]) -> list[Achieved]:
+    """How precisely the mean census, the probability of a full ward and the mean wait are known, each where it is
+    known worst."""
+    assert counts.kpi is not None
+    n = counts.replications
+    histograms = [counts.census.of(w) for w in range(len(plan.ward_ids))]
+    census_error = np.array([mean_and_sd(histogram)[1] for histogram in histograms]) / np.sqrt(n)
+    full = np.array([replications_with(h, staffed) for h, staffed in zip(histograms, plan.staffed, strict=True)])
+    wait = KPIS.index("wait_mean_hours")
+    half_widths = {
+        "mean_census": mean_half_width(census_error, n, planned_looks),
+        "prob_full": share_half_width(np.where(plan.staffed < UNLIMITED, full, np.nan), n, planned_looks),
+        "wait_mean_hours": mean_half_width(
+            counts.kpi.standard_error[:-1, -1, wait], counts.kpi.n[:-1, -1, wait], planned_looks
+        ),
+    }
+    return [
+        widest(name, widths, plan.ward_ids, replications=n, planned_looks=planned_looks, target=targets.get(name))
+        for name, widths in half_widths.items()
+    ]
 
 
 def rate_paths(arrival_rates: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -81,40 +170,92 @@ def rate_paths(arrival_rates: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def run(
-    plan: Plan, replications: int, *, workers: int | None = None, progress: Progress | None = None
+    plan: Plan,
+    replications: int,
+    *,
+    engine: "Engine" = "compiled",
+    workers: int | None = None,
+    progress: Progress | None = None,
+    keep_replications: bool = False,
 ) -> tuple[Counts, Counts]:
-    """The counts of the actual run and of the demand run, for the same trajectories."""
-    done = 0
-    actual: list[Counts] = []
-    demand: list[Counts] = []
-    for part_of_actual, part_of_demand in _blocks(plan, replications, workers or cpu_count() or 1):
-        actual = [add([*actual, part_of_actual])]
-        demand = [add([*demand, part_of_demand])]
-        done += part_of_actual.replications
-        if progress:
-            progress(done, replications)
-    return actual[0], demand[0]
+    """The counts of the actual run and of the demand run, for the same trajectories; see `MonteCarlo`."""
+    monte_carlo = MonteCarlo(plan, engine=engine, workers=workers, keep_replications=keep_replications)
+    monte_carlo.extend(replications, progress)
+    return monte_carlo.actual, monte_carlo.demand
 
 
-def _blocks(plan: Plan, replications: int, workers: int) -> Iterator[tuple[Counts, Counts]]:
-    """The counts of each block, in order."""
-    blocks = [range(first, min(first + BLOCK, replications)) for first in range(0, replications, BLOCK)]
-    if workers == 1 or len(blocks) == 1:
-        yield from (_run_block(plan, block) for block in blocks)
-        return
-    from joblib import Parallel, delayed
+class MonteCarlo:
+    """Replications 0, 1, 2, ... of a plan, as many as are asked for, on `workers` threads (default: one per core).
 
-    # arrays travel in the message (max_nbytes): a killed run leaves no memory maps behind
-    parallel = Parallel(n_jobs=min(workers, len(blocks)), return_as="generator", max_nbytes=None)
-    results = parallel(delayed(_run_block)(plan, block) for block in blocks)
-    yield from cast(Iterator[tuple[Counts, Counts]], results)
+    `engine` is "compiled" or "simpy", which is hundreds of times slower and gives the same result. With
+    `keep_replications` the KPIs of each replication are kept. Ctrl-C ends it after the replications under way.
+    """
 
+    def __init__(
+        self, plan: Plan, *, engine: "Engine" = "compiled", workers: int | None = None, keep_replications: bool = False
+    ):
+        from kaizar_pipeline.simulation.workers import Worker
 
-def _run_block(plan: Plan, block: range) -> tuple[Counts, Counts]:
-    without_limits = plan.demand()
-    pairs = []
-    for replication in block:
-        trajectories = draw(plan, replication)
-        pairs.append(tuple(count(kind, trajectories, simulate(kind, trajectories)) for kind in (plan, without_limits)))
-    actual, demand = (reduce(lambda total, part: add([total, part]), counts) for counts in zip(*pairs, strict=True))
-    return actual, demand
+        self.plan = plan
+        n = 1 if engine == "simpy" else workers or cpu_count() or 1
+        self._workers = [Worker(plan, engine) for _ in range(n)]
+        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._workers[0].prepare()
+        self._stop = np.zeros(1, dtype=np.int64)
+        self._kept: list[np.ndarray] | None = [] if keep_replications else None
+        self._moments: Moments | None = None
+        self.replications = 0
+
+    def extend(self, replications: int, progress: Progress | None = None) -> None:
+        """Go on until there are so many replications."""
+        blocks = [(first, min(BLOCK, replications - first)) for first in range(self.replications, replications, BLOCK)]
+        with ThreadPoolExecutor(len(self._workers)) as pool:
+            try:
+                for kpis in pool.map(self._run, *zip(*blocks, strict=True)) if blocks else ():
+                    self._join(kpis)
+                    if progress:
+                        progress(self.replications, replications)
+            except BaseException:
+                self._stop[0] = 1
+                raise
+
+    def _run(self, first: int, replications: int) -> np.ndarray:
+        worker = self._idle.get()
+        try:
+            return worker.run(first, replications, self._stop)
+        finally:
+            self._idle.put(worker)
+
+    def _join(self, kpis: np.ndarray) -> None:
+        self.replications += len(kpis)
+        moments = Moments.of(kpis)
+        self._moments = moments if self._moments is None else self._moments.join(moments)
+        if self._kept is not None:
+            self._kept.append(kpis)
+
+    @property
+    def actual(self) -> Counts:
+        """With the beds and rules there are."""
+        counts = self._counts([worker.actual for worker in self._workers])
+        return replace(counts, kpi=self._moments, kpis=np.concatenate(self._kept) if self._kept else None)
+
+    @property
+    def demand(self) -> Counts:
+        """The same patients with unlimited beds, no overflow and no admission stop."""
+        return self._counts([worker.demand for worker in self._workers])
+
+    def _counts(self, tallies: "list[Tallies]") -> Counts:
+        from kaizar_pipeline.simulation.workers import merged
+
+        total = merged(tallies, self._workers[0].window)
+        return Counts(
+            replications=self.replications,
+            census=Histograms(total.start, total.census),
+            peaks=Histograms(total.start, total.peaks),
+            whole_run=total.whole_run,
+            others=total.others,
+            week=total.week,
+            kpi=None,
+        )

@@ -26,7 +26,6 @@ from kaizar_pipeline.simulation.durations import (
     GRID,
     HOURS_PER_DAY,
     AnyDuration,
-    QuantileTables,
     empirical_table,
     quantile_table,
 )
@@ -57,6 +56,9 @@ class StreamPlan:
     """f8[days, 24]: share of a day's arrivals in each hour."""
     rounded: bool
     """True: each day brings its rate rounded up or down at random; False: a Poisson number."""
+    factor: np.ndarray
+    """f8[days]: a scenario's factor on the rates. The baseline's patients stay: thinned where it is below 1, joined by
+    others where it is above."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,12 @@ class Plan:
     """i4[W]: quantile table of the discharge delay."""
     patience_table: np.ndarray
     """i4[T]: quantile table of the patience."""
-    durations: QuantileTables
+    quantile_hours: np.ndarray
+    """f8[tables, len(GRID)]: the quantile tables."""
+    los_scale_sd: np.ndarray
+    """f8[tables]: standard deviation of the logarithm of each replication's own factor on lengths of stay."""
+    los_scale_stream: np.ndarray
+    """u4[tables]: whose number the factor comes from: crc32 of the ward's id."""
     census: CensusPlan
 
     @property
@@ -154,21 +161,22 @@ def make_plan(
     warmup_days: int = 0,
     length_of_stay: pd.DataFrame | None = None,
     census: pd.DataFrame | None = None,
+    arrival_factors: Mapping[str, np.ndarray] | None = None,
 ) -> Plan:
     """Compile `config` for `days` days from the local midnight `start`, after `warmup_days` that repeat the first week.
 
     `rates` holds f8[paths, days] by stream id. `length_of_stay` is needed for wards whose los_model is from_data.
-    `census` are the patients in the house at `start` (census.py), none by default.
+    `census` are the patients in the house at `start` (census.py), none by default. `arrival_factors` holds a scenario's
+    f8[days] by stream id, 1 where it says nothing.
     """
     wards, types = config.ward_ids, config.patient_type_ids
     tables = _TableBuilder()
     los_table = _los_tables(config, tables, length_of_stay)
     delay_table = np.array([tables.add(ward.discharge_delay) for ward in config.wards], dtype=np.int32)
     patience_table = np.array([tables.add(kind.patience) for kind in config.patient_types], dtype=np.int32)
-    durations = tables.build()
     next_wards = np.argsort(np.array(wards), kind="stable").astype(np.int32)
-    route_cdf = _route_cdf(config, next_wards)
 
+    factors = arrival_factors or {}
     day_index = np.concatenate([np.arange(-warmup_days, 0) % min(7, days), np.arange(days)])
     first = start - pd.Timedelta(days=warmup_days)
     beds, changes = _capacity(config, first, warmup_days + days)
@@ -201,27 +209,19 @@ def make_plan(
                 daily_rates=np.asarray(rates[stream.id], dtype=np.float64)[:, day_index],
                 hour_weights=hour_weights(stream, start, days)[day_index],
                 rounded=isinstance(stream.model, Schedule) and stream.model.variability == "fixed",
+                factor=np.asarray(factors.get(stream.id, np.ones(days)), dtype=np.float64)[day_index],
             )
             for stream in config.arrival_streams
         ),
         next_wards=next_wards,
-        route_cdf=route_cdf,
+        route_cdf=_route_cdf(config, next_wards),
         los_table=los_table,
         delay_table=delay_table,
         patience_table=patience_table,
-        durations=durations,
-        census=plan_census(
-            census,
-            start=start,
-            ward_ids=wards,
-            patient_type_ids=types,
-            next_wards=next_wards,
-            route_cdf=route_cdf,
-            los_table=los_table,
-            delay_table=delay_table,
-            patience_table=patience_table,
-            durations=durations,
-        ),
+        quantile_hours=tables.build(),
+        los_scale_sd=np.array(tables.scale_sd),
+        los_scale_stream=np.array(tables.scale_stream, dtype=np.uint32),
+        census=plan_census(census, start, wards, types, patience_table),
     )
 
 
@@ -230,16 +230,19 @@ class _TableBuilder:
 
     def __init__(self) -> None:
         self._rows = [-np.log1p(-GRID)]
+        self.scale_sd, self.scale_stream = [0.0], [0]
 
     def add(self, duration: AnyDuration | None) -> int:
         return NO_TABLE if duration is None else self.add_row(quantile_table(duration))
 
-    def add_row(self, hours: np.ndarray) -> int:
+    def add_row(self, hours: np.ndarray, scale_sd: float = 0.0, scale_stream: int = 0) -> int:
         self._rows.append(hours)
+        self.scale_sd.append(scale_sd)
+        self.scale_stream.append(scale_stream)
         return len(self._rows) - 1
 
-    def build(self) -> QuantileTables:
-        return QuantileTables(np.array(self._rows))
+    def build(self) -> np.ndarray:
+        return np.array(self._rows)
 
 
 def _los_tables(config: HospitalConfig, tables: _TableBuilder, length_of_stay: pd.DataFrame | None) -> np.ndarray:

@@ -19,33 +19,19 @@ import simpy
 from simpy.events import NORMAL, Event, EventPriority
 
 from kaizar_pipeline.simulation.plan import Plan
-from kaizar_pipeline.simulation.sampling import Trajectories
-
-NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED, LEFT = range(5)
-"""What became of a patient by the end."""
+from kaizar_pipeline.simulation.trajectories import (
+    DISCHARGED,
+    DIVERTED,
+    IN_SYSTEM,
+    LEFT,
+    NOT_ARRIVED,
+    NOWHERE,
+    Stays,
+    Trajectories,
+)
 
 CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
 """Kinds of timed events, in the order in which they happen at one instant."""
-
-NOWHERE = -1
-
-
-@dataclass(frozen=True)
-class Stays:
-    """What happened to S stays of P patients. Time is hours since the plan's start; never is +inf."""
-
-    request: np.ndarray
-    """f8[S]"""
-    admit: np.ndarray
-    """f8[S]"""
-    ready: np.ndarray
-    """f8[S]: end of care."""
-    depart: np.ndarray
-    """f8[S]: the bed is left; for patients diverted or left without being seen, when that was."""
-    used_ward: np.ndarray
-    """i4[S]: ward of the bed, -1 for none."""
-    status: np.ndarray
-    """i1[P]: NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED or LEFT."""
 
 
 def simulate(plan: Plan, trajectories: Trajectories) -> Stays:

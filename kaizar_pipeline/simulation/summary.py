@@ -1,86 +1,154 @@
-"""From counts to tables: occupancy_distributions, daily_peaks and ward_performance."""
+"""From counts to tables: every figure beside its Monte Carlo standard error."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.simulation.counting import KPIS, Counts, staffed_with_total
+from kaizar_pipeline.simulation.counting import (
+    Counts,
+    mean_and_sd,
+    replications_above,
+    replications_with,
+    staffed_with_total,
+    standard_error,
+)
 from kaizar_pipeline.simulation.durations import HOURS_PER_DAY
+from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.tables import (
     ALL,
     CENSUS_PERCENTAGES,
     DAILY_PEAKS,
     HOSPITAL_TOTAL,
+    MIDNIGHT_CENSUS,
     OCCUPANCY_DISTRIBUTIONS,
     WARD_PERFORMANCE,
+    WEEK_PROFILE,
 )
 
+HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 
-def occupancy_distributions(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
-    """The distribution of the census per ward and hour; `constants` are whole columns (hospital_id, as_of,
-    scenario)."""
-    n = counts.replications
-    histogram = counts.census.astype(np.float64)
-    beds = np.arange(histogram.shape[2])
-    mean = histogram @ beds / n
-    sd = np.sqrt(np.maximum(histogram @ beds**2 / n - mean**2, 0) * n / (n - 1))
-    cumulative = np.cumsum(counts.census, axis=2)
-    staffed = staffed_with_total(plan)
-    limited = staffed < UNLIMITED
-    full = (histogram * (beds >= staffed[:, :, None])).sum(axis=2) / n
+
+def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, **constants: Any) -> pd.DataFrame:
+    """The distribution of the census per ward and hour; prob_above is for a census above the share `high_occupancy` of
+    the staffed beds. `constants` are whole columns (hospital_id, as_of, scenario)."""
+    staffed, n = staffed_with_total(plan), counts.replications
     at = plan.statistics_start + pd.to_timedelta(np.arange(plan.statistics_hours), unit="h")
-    by_hour = {
-        "staffed_beds": pd.array(staffed.ravel(), dtype="Int64"),
-        "mean": mean,
-        "mean_se": sd / np.sqrt(n),
-        "sd": sd,
-        **{f"p{q:02d}": (cumulative >= np.ceil(q / 100 * n - 1e-9)).argmax(axis=2) for q in CENSUS_PERCENTAGES},
-        "prob_full": np.where(limited, full, np.nan),
-        "prob_full_se": np.where(limited, np.sqrt(full * (1 - full) / n), np.nan),
-        "prob_queue": counts.queued / n,
-        "mean_boarding": counts.boarding / n,
-        "mean_waiting": counts.waiting / n,
-        "mean_outliers": counts.outliers / n,
-    }
-    frame = pd.DataFrame(
-        {
-            "ward_id": np.repeat([*plan.ward_ids, HOSPITAL_TOTAL], len(at)),
-            "at": np.tile(at, len(staffed)),
-            **{name: values.ravel() for name, values in by_hour.items()},
+    frames = []
+    for w, ward_id in enumerate(_wards(plan)):
+        histogram, limited = counts.census.of(w), staffed[w] < UNLIMITED
+        full = replications_with(histogram, staffed[w])
+        above = replications_above(histogram, staffed[w], high_occupancy)
+        columns: dict[str, Any] = {
+            "staffed_beds": pd.Series(staffed[w]).where(limited).astype("Int64"),
+            **_census_columns(histogram),
+            **_share("prob_full", np.where(limited, full, np.nan), n),
+            **_share("prob_above", np.where(limited, above, np.nan), n),
+            **_share("prob_queue", counts.others[6, w], n),
         }
-    )
-    frame.loc[~limited.ravel(), "staffed_beds"] = pd.NA
-    return OCCUPANCY_DISTRIBUTIONS.frame(frame, replications=n, **constants)
+        for kind, name in enumerate(("mean_waiting", "mean_boarding", "mean_outliers")):
+            columns[name] = counts.others[kind, w] / n
+            columns[f"{name}_se"] = standard_error(counts.others[kind, w], counts.others[3 + kind, w], n)
+        frames.append(pd.DataFrame({"ward_id": ward_id, "at": at, **columns}))
+    return OCCUPANCY_DISTRIBUTIONS.frame(pd.concat(frames, ignore_index=True), replications=n, **constants)
+
+
+def _wards(plan: Plan) -> list[str]:
+    return [*plan.ward_ids, HOSPITAL_TOTAL]
+
+
+def _census_columns(histogram: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean, standard deviation and quantiles of the census, from u4[times, beds], each with its standard error."""
+    n = int(histogram[0].sum())
+    mean, sd = mean_and_sd(histogram)
+    columns = {"mean": mean, "mean_se": sd / np.sqrt(n), "sd": sd}
+    cumulative = np.cumsum(histogram, axis=1)
+    for q in CENSUS_PERCENTAGES:
+        columns[f"p{q:02d}"] = _quantile(cumulative, q / 100)
+        # half the distance between the quantiles one standard error of a share away (Woodruff 1952)
+        error = np.sqrt(q / 100 * (1 - q / 100) / n)
+        low, high = (_quantile(cumulative, np.clip(q / 100 + side * error, 0, 1)) for side in (-1, 1))
+        columns[f"p{q:02d}_se"] = (high - low) / 2
+    return columns
+
+
+def _quantile(cumulative: np.ndarray, probability: float) -> np.ndarray:
+    """Inverted-CDF quantile of each row of cumulative counts."""
+    return (cumulative >= max(np.ceil(probability * cumulative[0, -1] - 1e-9), 1)).argmax(axis=1)
+
+
+def _share(name: str, events: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    """The share of replications with an event, and its standard error."""
+    share = events / n
+    return {name: share, f"{name}_se": np.sqrt(share * (1 - share) / n)}
+
+
+def midnight_census(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
+    """The probability of each number of patients at the midnight that begins each day."""
+    frames = []
+    for w, ward_id in enumerate(_wards(plan)):
+        histogram = counts.census.of(w)[::HOURS_PER_DAY]
+        day, beds = np.nonzero(histogram)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "ward_id": ward_id,
+                    "date": plan.statistics_start + pd.to_timedelta(day, unit="D"),
+                    "beds": beds,
+                    **_share("probability", histogram[day, beds], counts.replications),
+                }
+            )
+        )
+    return MIDNIGHT_CENSUS.frame(pd.concat(frames, ignore_index=True), **constants)
+
+
+def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
+    """The census by weekday and hour, over the weeks of the horizon together."""
+    staffed, n = staffed_with_total(plan), counts.replications
+    slot = (int(plan.statistics_start.day_of_week) * HOURS_PER_DAY + np.arange(plan.statistics_hours)) % HOURS_PER_WEEK
+    slots, weeks = np.unique(slot, return_counts=True)
+    frames = []
+    for w, ward_id in enumerate(_wards(plan)):
+        histogram = counts.census.of(w)
+        together = np.stack([histogram[slot == s].sum(axis=0) for s in slots])
+        cumulative = np.cumsum(together, axis=1)
+        columns: dict[str, Any] = {}
+        for row, name in enumerate(("mean", "prob_full")):
+            total, squares = counts.week[row, w, slots], counts.week[2 + row, w, slots]
+            columns[name] = total / n / weeks
+            columns[f"{name}_se"] = standard_error(total, squares, n) / weeks
+        if (staffed[w] == UNLIMITED).any():
+            columns["prob_full"] = columns["prob_full_se"] = np.full(len(slots), np.nan)
+        quantiles = {
+            f"p{q:02d}": np.array([_quantile(row[None], q / 100)[0] for row in cumulative]) for q in CENSUS_PERCENTAGES
+        }
+        frames.append(
+            pd.DataFrame(
+                {"ward_id": ward_id, "weekday": slots // 24, "hour": slots % 24, "weeks": weeks, **columns, **quantiles}
+            )
+        )
+    return WEEK_PROFILE.frame(pd.concat(frames, ignore_index=True), **constants)
 
 
 def daily_peaks(plan: Plan, counts_by_kind: dict[str, Counts], **constants: Any) -> pd.DataFrame:
     """How many replications had each day's highest census at so many beds, by kind of run."""
-    wards = np.array([*plan.ward_ids, HOSPITAL_TOTAL])
-    dates = plan.statistics_start + pd.to_timedelta(np.arange(plan.statistics_hours // HOURS_PER_DAY), unit="D")
     frames = []
     for kind, counts in counts_by_kind.items():
-        ward, day = (index.ravel() for index in np.indices(counts.peaks.shape)[1:])
-        rows = np.stack([ward, day, counts.peaks.ravel()])
-        (ward, day, peak), times = np.unique(rows, axis=1, return_counts=True)
-        frames.append(
-            pd.DataFrame(
-                {"run_kind": kind, "ward_id": wards[ward], "date": dates[day], "peak_beds": peak, "replications": times}
-            )
-        )
+        for w, ward_id in enumerate(_wards(plan)):
+            histogram = counts.peaks.of(w)
+            day, peak = np.nonzero(histogram)
+            date = plan.statistics_start + pd.to_timedelta(day, unit="D")
+            columns = {"date": date, "peak_beds": peak, "replications": histogram[day, peak]}
+            frames.append(pd.DataFrame({"run_kind": kind, "ward_id": ward_id, **columns}))
     return DAILY_PEAKS.frame(pd.concat(frames, ignore_index=True), **constants)
 
 
 def ward_performance(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
     """Means over replications of every KPI, each with its standard error, per ward and patient type."""
-    measured = np.isfinite(counts.kpis)
-    n = measured.sum(axis=0)
-    values = np.where(measured, counts.kpis, 0.0)
-    mean = np.divide(values.sum(axis=0), n, out=np.full(n.shape, np.nan), where=n > 0)
-    squares = (np.where(measured, counts.kpis - mean, 0.0) ** 2).sum(axis=0)
-    error = np.sqrt(np.divide(squares, n * (n - 1), out=np.full(n.shape, np.nan), where=n > 1))
-    wards, types = [*plan.ward_ids, HOSPITAL_TOTAL], [*plan.patient_type_ids, ALL]
+    assert counts.kpi is not None
+    mean, error = counts.kpi.measured_mean, counts.kpi.standard_error
+    wards, types = _wards(plan), [*plan.patient_type_ids, ALL]
     frame = pd.DataFrame({"ward_id": np.repeat(wards, len(types)), "patient_type": np.tile(types, len(wards))})
     for k, name in enumerate(KPIS):
         frame[name], frame[f"{name}_se"] = mean[:, :, k].ravel(), error[:, :, k].ravel()

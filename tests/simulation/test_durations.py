@@ -1,5 +1,6 @@
 """Quantile tables keep the mean, the spread and the far tail of their distributions."""
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,12 +10,30 @@ from pydantic import TypeAdapter
 from kaizar_pipeline.config.hospital import Duration, Exponential, Gamma, Lognormal, Mean, MeanSd, ShapeScale, Weibull
 from kaizar_pipeline.simulation.durations import (
     GRID,
+    GUIDE,
     Parametric,
-    QuantileTables,
     distribution,
     empirical_table,
     quantile_table,
 )
+from kaizar_pipeline.simulation.kernel import random as kernel
+from kaizar_pipeline.simulation.kernel.inputs import Tables
+
+
+@numba.njit
+def quantile(tables, table, share):
+    return kernel.quantile(tables, table, share)
+
+
+@numba.njit
+def share_until(tables, table, hours):
+    return kernel.share_until(tables, table, hours)
+
+
+@numba.njit
+def rest(tables, table, share, elapsed, scale):
+    return kernel.rest(tables, table, share, elapsed, scale)
+
 
 pytestmark = pytest.mark.unit
 
@@ -38,13 +57,24 @@ def test_drawing_from_a_table_has_the_mean_of_the_distribution(kind):
     assert mean == pytest.approx(distribution(kind).mean(), rel=2e-5)
 
 
+def tables_of(hours: np.ndarray) -> Tables:
+    return Tables(GRID, GUIDE, hours[None])
+
+
 @pytest.mark.parametrize("kind", PARAMETRIC, ids=lambda kind: kind.type)
 @given(share=st.floats(1e-6, 1 - 1e-12))
 def test_quantiles_are_close_everywhere(kind, share):
-    tables = QuantileTables(quantile_table(kind)[None])
-    quantile = tables.quantile(np.array([0]), np.array([share]))[0]
-    assert quantile == pytest.approx(distribution(kind).ppf(share), rel=2e-2)
-    assert tables.probability(0, quantile) == pytest.approx(share, abs=1e-12)
+    tables = tables_of(quantile_table(kind))
+    hours = quantile(tables, 0, share)
+    assert hours == pytest.approx(distribution(kind).ppf(share), rel=2e-2)
+    assert share_until(tables, 0, hours) == pytest.approx(share, abs=1e-12)
+
+
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_the_guide_leads_to_the_knot_that_a_search_of_the_whole_grid_finds(share):
+    knot = min(int(np.searchsorted(GRID, share, side="right")) - 1, len(GRID) - 2)
+    knots = tables_of(np.arange(len(GRID), dtype=float))
+    assert knot <= quantile(knots, 0, share) <= knot + 1
 
 
 def test_mean_and_sd_are_those_of_the_duration_not_of_its_logarithm():
@@ -58,9 +88,17 @@ def test_the_far_tail_is_not_clipped():
 
 
 def test_fixed_and_empirical_durations():
-    fixed = QuantileTables(quantile_table(duration("fixed", "days", value=2))[None])
-    assert fixed.quantile(np.array([0, 0]), np.array([0.0, 0.999])).tolist() == [48.0, 48.0]
-    assert (fixed.probability(0, 47.9), fixed.probability(0, 48.0)) == (0.0, 1.0)
-    seen = QuantileTables(quantile_table(duration("empirical", values=[5, 1, 3]))[None])
-    assert seen.quantile(np.zeros(3, int), np.array([0.0, 0.5, 0.75])).tolist() == [1.0, 3.0, 4.0]
+    fixed = tables_of(quantile_table(duration("fixed", "days", value=2)))
+    assert [quantile(fixed, 0, share) for share in (0.0, 0.999)] == [48.0, 48.0]
+    assert [share_until(fixed, 0, hours) for hours in (47.9, 48.0)] == [0.0, 1.0]
+    seen = tables_of(quantile_table(duration("empirical", values=[5, 1, 3])))
+    assert [quantile(seen, 0, share) for share in (0.0, 0.5, 0.75)] == [1.0, 3.0, 4.0]
     assert empirical_table(np.array([1.0, 3.0, 5.0]))[GRID == 0.75].tolist() == [4.0]
+
+
+def test_what_is_left_of_a_stay_scales_with_it():
+    tables = tables_of(quantile_table(PARAMETRIC[0]))
+    assert rest(tables, 0, 0.5, 0.0, 2.0) == pytest.approx(2 * quantile(tables, 0, 0.5))
+    # twice as long and twice as far in: twice as much is left
+    assert rest(tables, 0, 0.3, 8.0, 2.0) == pytest.approx(2 * rest(tables, 0, 0.3, 4.0, 1.0))
+    assert rest(tables, 0, 0.3, 1e9, 1.0) == 0.0

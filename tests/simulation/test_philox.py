@@ -1,13 +1,20 @@
 """Random numbers by address: the published vectors, and independence of order."""
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaizar_pipeline.simulation.kernel import random as kernel
 from kaizar_pipeline.simulation.philox import Purpose, hospital_key, philox4x32, uniforms
 
 pytestmark = pytest.mark.unit
+
+
+@numba.njit
+def uniforms_of_the_kernel(key, replication, stream, number, purpose, stage):
+    return kernel.uniforms(key, replication, stream, number, purpose, stage)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +41,13 @@ def test_a_number_depends_on_its_address_only(key, replication, numbers):
     alone = [uniforms(key, replication, 7, number, Purpose.ROUTE, 3)[0] for number in numbers]
     assert together.tolist() == alone
     assert ((together >= 0) & (together < 1)).all()
+
+
+@given(st.integers(0, 2**64 - 1), *[st.integers(0, 2**32 - 1)] * 3, st.sampled_from(Purpose), st.integers(0, 2**16 - 1))
+def test_the_kernel_draws_the_same_numbers(key, replication, stream, number, purpose, stage):
+    expected = uniforms(key, replication, stream, number, purpose, stage)
+    address = (np.uint64(word) for word in (key, replication, stream, number, purpose, stage))
+    assert uniforms_of_the_kernel(*address) == tuple(map(float, expected))
 
 
 def test_purposes_stages_streams_and_replications_never_share_numbers():

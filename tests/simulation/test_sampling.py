@@ -1,6 +1,5 @@
 """What is drawn before any queueing: laws of arrivals, routes and durations."""
 
-import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -9,7 +8,8 @@ import pytest
 
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.plan import Plan, make_plan
-from kaizar_pipeline.simulation.sampling import Trajectories, draw
+from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.trajectories import Trajectories
 
 pytestmark = pytest.mark.unit
 
@@ -22,9 +22,7 @@ def plan_of(config, days=7, rates=None, **parts) -> Plan:
 
 
 def same(one: Trajectories, other: Trajectories) -> bool:
-    return all(
-        np.array_equal(getattr(one, field.name), getattr(other, field.name)) for field in dataclasses.fields(one)
-    )
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in Trajectories._fields)
 
 
 def test_a_replication_is_a_pure_function_of_its_number(config):

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.simulation.counting import KPIS, Counts
+from kaizar_pipeline.simulation.counting import Counts
+from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.monte_carlo import run
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.queueing import erlang_a_leaving, erlang_b, erlang_c, poisson_tail, priority_waits
@@ -38,11 +39,12 @@ def plan_of(config: HospitalConfig, hourly_rates: dict[str, float], days: int, w
 
 
 def simulate(plan: Plan, replications: int = 20) -> tuple[Counts, Counts]:
-    return run(plan, replications, workers=1)
+    return run(plan, replications, workers=1, keep_replications=True)
 
 
 def kpi(counts: Counts, name: str, ward: int = 0, kind: int = -1) -> np.ndarray:
     """One value per replication."""
+    assert counts.kpis is not None
     return counts.kpis[:, ward, kind, KPIS.index(name)]
 
 
@@ -76,7 +78,7 @@ def test_erlang_c(config: Config, beds: int, load: float):
     counts, _ = simulate(plan, 24)
     assert_mean(kpi(counts, "wait_mean_hours"), erlang_c(beds, load) / (beds - load))
     # arrivals see time averages: the probability that all beds are taken at an hour is that of having to wait
-    full = counts.census[0].astype(float)[:, beds:].sum() / counts.census[0].sum()
+    full = counts.census.of(0)[:, beds:].sum() / counts.census.of(0).sum()
     assert full == pytest.approx(erlang_c(beds, load), abs=0.03)
 
 
@@ -84,8 +86,8 @@ def test_unlimited_beds_whatever_the_length_of_stay(config: Config):
     los = stay(1, type="lognormal", params={"mean": 1, "sd": 1.16})
     plan = plan_of(config({"a": {"capacity": None, "los_model": los}}), {"s": 20.0}, 10, warmup_days=4)
     counts, demand = simulate(plan, 40)
-    assert np.array_equal(counts.census, demand.census)
-    census = counts.census[0].sum(axis=0) / counts.census[0].sum()
+    assert np.array_equal(counts.census.of(0).sum(axis=1), demand.census.of(0).sum(axis=1))
+    census = counts.census.of(0).sum(axis=0) / counts.census.of(0).sum()
     assert census[25:].sum() == pytest.approx(poisson_tail(24, 20), abs=0.012)
     assert census[29:].sum() == pytest.approx(poisson_tail(28, 20), abs=0.006)
     assert_mean(kpi(counts, "bed_days") / 10, 20.0)
@@ -101,8 +103,8 @@ def test_the_weekly_wave_of_a_ward_without_limit(config: Config):
         config({"a": {"capacity": None, "los_model": los}}), rates, pd.Timestamp("2026-01-05"), days, key=5
     )
     counts, _ = simulate(plan, 40)
-    beds = np.arange(counts.census.shape[2])
-    midnights = (counts.census[0].astype(float) @ beds / counts.replications)[::24]
+    beds = np.arange(counts.census.of(0).shape[1])
+    midnights = (counts.census.of(0) @ beds / counts.replications)[::24]
     by_week = midnights.reshape(-1, 7)[12:]
     # weeks are correlated over about two mean stays, so 12 weeks x 40 replications are worth at least 160 draws
     error = np.sqrt(np.array(expected) / 160)
@@ -187,8 +189,8 @@ def test_what_is_left_of_stays_in_progress(config: Config):
     hospital = config({"a": {"capacity": None, "los_model": los}})
     plan = make_plan(hospital, {"s": np.zeros((1, 15))}, start, 15, key=3, census=census)
     counts, _ = simulate(plan, 1000)
-    beds = np.arange(counts.census.shape[2])
-    in_bed = counts.census[0].astype(float)
+    beds = np.arange(counts.census.of(0).shape[1])
+    in_bed = counts.census.of(0)
     for day, expected in {1: 8.76076, 2: 7.51696, 3: 6.42824, 7: 3.60789, 14: 1.60131}.items():
         mean = in_bed[24 * day] @ beds / 1000
         sd = sqrt(in_bed[24 * day] @ beds**2 / 1000 - mean**2)

@@ -1,6 +1,7 @@
 """How full the wards will be: the Monte Carlo of the twin."""
 
 from collections.abc import Iterator
+from enum import Enum
 
 import dagster as dg
 import pandas as pd
@@ -13,7 +14,17 @@ from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
-_TABLES = ("occupancy_distributions", "daily_peaks", "ward_performance")
+_TABLES = (
+    "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
+    "simulation_precision",
+)  # fmt: skip
+
+
+class Engine(Enum):
+    """Which engine simulates; the result is the same."""
+
+    compiled = "compiled"
+    simpy = "simpy"
 
 
 class SimulationConfig(dg.Config):
@@ -23,13 +34,17 @@ class SimulationConfig(dg.Config):
         None, ge=0, lt=2**63, description="Seed of the simulation; stored rates stay. Default: the hospital's."
     )
     replications: int | None = Field(None, ge=2, description="Futures to simulate. Default: as the hospital says.")
+    engine: Engine | None = Field(
+        None, description="compiled or simpy, the slow reference; the result is the same. Default: the hospital's."
+    )
     workers: int | None = Field(
-        None, ge=1, description="Processes; their number does not change the result. Default: one per core."
+        None, ge=1, description="Threads; their number does not change the result. Default: one per core."
     )
 
     def applied_to(self, hospital: HospitalConfig) -> HospitalConfig:
         """The hospital with what this run wants otherwise."""
-        wanted = {"seed": self.seed, "replications": self.replications}
+        engine = self.engine and self.engine.value
+        wanted = {"seed": self.seed, "replications": self.replications, "engine": engine}
         update = {name: value for name, value in wanted.items() if value is not None}
         return hospital.model_copy(update={"simulation": hospital.simulation.model_copy(update=update)})
 
@@ -62,9 +77,25 @@ def simulation(context: dg.AssetExecutionContext, config: SimulationConfig) -> I
             "occupancy_distributions", distributions, as_of, _headline(distributions, as_of),
             [checks.probabilities(distributions)],
         )  # fmt: skip
+        midnights = occupancy.midnight_census
+        yield stage.save("midnight_census", midnights, as_of, {}, [checks.probabilities_add_up(midnights)])
+        yield stage.save("week_profile", occupancy.week_profile, as_of, {})
         replications = int(distributions["replications"].iloc[0])
         yield stage.save("daily_peaks", peaks, as_of, {}, [checks.sums_to_one(peaks, replications)])
-        yield stage.save("ward_performance", occupancy.ward_performance, as_of, {})
+        yield stage.save(
+            "ward_performance", occupancy.ward_performance, as_of, {}, [checks.trustworthy(occupancy.warnings)]
+        )
+        precision = occupancy.simulation_precision
+        yield stage.save("simulation_precision", precision, as_of, _precision(precision))
+
+
+def _precision(precision: pd.DataFrame) -> dict[str, float | str]:
+    """How precisely each quantity is known where it is known worst."""
+    known = precision[precision["half_width"].notna()]
+    return {
+        f"half-width of {row.quantity}, at most": float(row.half_width)  # pyright: ignore[reportArgumentType]
+        for row in known.itertuples()
+    }
 
 
 class _Log:

@@ -1,0 +1,240 @@
+"""A block of replications in one call: draw, simulate with the beds there are and without limits, count, add.
+
+`run_block` is the fast way; `draw_one`, `simulate_one` and `tally_one` are its parts, for the reference engine, the
+synthetic history and the tests.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kaizar_pipeline.simulation.kernel.arrivals import ArrivalScratch
+from kaizar_pipeline.simulation.kernel.compiling import compiled, entry
+from kaizar_pipeline.simulation.kernel.count import (
+    HOURS_PER_WEEK,
+    QUEUED,
+    WAITED,
+    Counted,
+    Tallies,
+    Window,
+    add_census,
+    add_others,
+    count_census,
+    count_stays,
+    fits,
+)
+from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, draw
+from kaizar_pipeline.simulation.kernel.events import EventScratch, simulate
+from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
+from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
+
+
+class Room(NamedTuple):
+    """Everything one worker needs to run replications, used again for each."""
+
+    drawn: Trajectories
+    stays: Stays
+    demand_stays: Stays
+    arrivals: ArrivalScratch
+    left: np.ndarray
+    events: EventScratch
+    counted: Counted
+    counted_demand: Counted
+
+
+@compiled
+def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, kpis):
+    """Count a replication and add it, to both runs or to neither; FEW_BEDS when a histogram is too narrow."""
+    count_census(window, stays, room.counted)
+    if not fits(room.counted, actual):
+        return FEW_BEDS
+    if with_demand:
+        count_census(window, demand_stays, room.counted_demand)
+        if not fits(room.counted_demand, demand):
+            return FEW_BEDS
+        add_census(window, room.counted_demand, demand)
+    count_stays(window, drawn, stays, room.counted, kpis)
+    add_census(window, room.counted, actual)
+    add_others(window, room.counted, actual)
+    return OK
+
+
+@entry
+def run_block(sources, rules, demand_rules, window, with_demand, first, scale, stop, room, actual, demand, kpis):
+    """Run the replications `first` on, one per row of `scale` f8[n, tables] and `kpis` f8[n, W + 1, T + 1, KPIS], until
+    all are done, `stop[0]` is set, or room is short. Returns how many were done, and the status."""
+    for r in range(len(kpis)):
+        if stop[0] != 0:
+            return r, OK
+        status, n, s = draw(sources, first + r, scale[r], room.drawn, room.arrivals, room.left)
+        if status != OK:
+            return r, status
+        drawn = Trajectories(
+            room.drawn.n_census, room.drawn.seat, room.drawn.admitted, room.drawn.requested, room.drawn.arrival[:n],
+            room.drawn.patient_type[:n], room.drawn.stream[:n], room.drawn.number[:n], room.drawn.patience[:n],
+            room.drawn.offset[: n + 1], room.drawn.planned_ward[:s], room.drawn.priority[:s], room.drawn.los[:s],
+            room.drawn.delay[:s],
+        )  # fmt: skip
+        stays = Stays(
+            room.stays.request[:s], room.stays.admit[:s], room.stays.ready[:s], room.stays.depart[:s],
+            room.stays.used_ward[:s], room.stays.status[:n],
+        )  # fmt: skip
+        demand_stays = Stays(
+            room.demand_stays.request[:s], room.demand_stays.admit[:s], room.demand_stays.ready[:s],
+            room.demand_stays.depart[:s], room.demand_stays.used_ward[:s], room.demand_stays.status[:n],
+        )  # fmt: skip
+        simulate(rules, drawn, stays, room.events)
+        if with_demand:
+            simulate(demand_rules, drawn, demand_stays, room.events)
+        status = _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, kpis[r])
+        if status != OK:
+            return r, status
+    return len(kpis), OK
+
+
+@entry
+def draw_one(sources, path, scale, drawn, arrivals, left):
+    """Draw a replication into `drawn`; status, patients and stays."""
+    return draw(sources, path, scale, drawn, arrivals, left)
+
+
+@entry
+def simulate_one(rules, drawn, stays, events):
+    """Turn trajectories into `stays`."""
+    simulate(rules, drawn, stays, events)
+
+
+@entry
+def tally_one(window, with_demand, drawn, stays, demand_stays, room, actual, demand, kpis):
+    """Count a replication that some engine has simulated, and add it."""
+    return _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, kpis)
+
+
+def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
+    """Room for the trajectories of so many patients and stays; what the census fixes is in place."""
+    census = sources.census
+    return Trajectories(
+        n_census=len(census.seat),
+        seat=census.seat,
+        admitted=census.admitted,
+        requested=census.requested,
+        arrival=np.empty(patients),
+        patient_type=np.empty(patients, dtype=np.int32),
+        stream=np.empty(patients, dtype=np.int32),
+        number=np.empty(patients, dtype=np.uint32),
+        patience=np.empty(patients),
+        offset=np.empty(patients + 1, dtype=np.int64),
+        planned_ward=np.empty(stays, dtype=np.int32),
+        priority=np.empty(stays, dtype=np.int32),
+        los=np.empty(stays),
+        delay=np.empty(stays),
+    )
+
+
+def make_arrivals(sources: Sources, patients: int) -> ArrivalScratch:
+    """Room for the arrivals of so many patients."""
+    parts = 2 * len(sources.streams.number)
+    return ArrivalScratch(
+        time=np.empty(patients),
+        number=np.empty(patients, dtype=np.uint64),
+        patience=np.empty(patients),
+        place=np.empty(parts, dtype=np.int64),
+        end=np.empty(parts, dtype=np.int64),
+        heap=np.empty(parts, dtype=np.int64),
+    )
+
+
+def make_stays(patients: int, stays: int) -> Stays:
+    """Room for so many stays."""
+    return Stays(
+        request=np.empty(stays),
+        admit=np.empty(stays),
+        ready=np.empty(stays),
+        depart=np.empty(stays),
+        used_ward=np.empty(stays, dtype=np.int32),
+        status=np.empty(patients, dtype=np.int8),
+    )
+
+
+def make_events(wards: int, priorities: int, patients: int) -> EventScratch:
+    """Room for the events of so many patients."""
+    return EventScratch(
+        heap_time=np.empty(2 * patients + 1),
+        heap_code=np.empty(2 * patients + 1, dtype=np.int64),
+        size=np.zeros(2, dtype=np.int64),
+        granted=np.empty(patients, dtype=np.int32),
+        stay=np.empty(patients, dtype=np.int32),
+        held=np.empty(patients, dtype=np.int32),
+        ward=np.empty(patients, dtype=np.int32),
+        doing=np.empty(patients, dtype=np.int8),
+        behind=np.empty(patients, dtype=np.int32),
+        ahead=np.empty(patients, dtype=np.int32),
+        first=np.empty((wards, priorities), dtype=np.int32),
+        last=np.empty((wards, priorities), dtype=np.int32),
+        queue=np.empty(wards, dtype=np.int64),
+        census=np.empty(wards, dtype=np.int64),
+        beds=np.empty(wards, dtype=np.int64),
+        waiting_in=np.empty((wards, wards), dtype=np.int32),
+        blocked=np.empty(wards, dtype=np.int64),
+        came_from=np.empty(wards, dtype=np.int64),
+        to_visit=np.empty(wards, dtype=np.int64),
+    )
+
+
+def make_room(sources: Sources, rules: Rules, window: Window, patients: int, stays: int) -> Room:
+    """Room for replications of at most so many patients and stays."""
+    wards, types = len(rules.beds), len(sources.patience_table)
+    return Room(
+        drawn=make_drawn(sources, patients, stays),
+        stays=make_stays(patients, stays),
+        demand_stays=make_stays(patients, stays),
+        arrivals=make_arrivals(sources, patients),
+        left=np.empty(wards + 1),
+        events=make_events(wards, int(sources.queue_rank.max()) + 1, patients),
+        counted=_make_counted(wards, types, window, stays),
+        counted_demand=_make_counted(wards, types, window, 0),
+    )
+
+
+def _make_counted(wards: int, types: int, window: Window, stays: int) -> Counted:
+    return Counted(
+        census=np.zeros((wards + 1, window.hours + 1), dtype=np.int32),
+        highest=np.zeros(wards + 1, dtype=np.int64),
+        others=np.zeros((3, wards + 1, window.hours + 1), dtype=np.int32),
+        week=np.zeros((2, wards + 1, HOURS_PER_WEEK), dtype=np.int64),
+        sums=np.zeros((wards + 1, types + 1, WAITED + 1)),
+        wait=np.empty(stays),
+        wait_ward=np.empty(stays, dtype=np.int64),
+        wait_type=np.empty(stays, dtype=np.int64),
+        wait_order=np.empty(stays, dtype=np.int64),
+        wait_rank=np.empty((3, wards + 1, types + 1), dtype=np.int64),
+    )
+
+
+def make_tallies(widths: np.ndarray, window: Window) -> Tallies:
+    """Empty tallies with room for fewer than `widths` i8[W + 1] patients in each ward and the house."""
+    hours, wards = window.hours - window.warmup, len(widths)
+    start = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+    return Tallies(
+        start=start,
+        census=np.zeros(start[-1] * hours, dtype=np.uint32),
+        peaks=np.zeros(start[-1] * (hours // 24), dtype=np.uint32),
+        whole_run=np.zeros((wards, window.hours), dtype=np.int64),
+        others=np.zeros((QUEUED + 1, wards, hours), dtype=np.int64),
+        week=np.zeros((4, wards, HOURS_PER_WEEK), dtype=np.int64),
+    )
+
+
+def widened(tallies: Tallies, widths: np.ndarray, window: Window) -> Tallies:
+    """The same tallies with room for fewer than `widths` patients; nothing counted is lost."""
+    wider = make_tallies(widths, window)
+    for old, new in ((tallies.census, wider.census), (tallies.peaks, wider.peaks)):
+        for (first, last), (to_first, to_last) in zip(_spans(tallies.start), _spans(wider.start), strict=True):
+            rows = len(new) // wider.start[-1]
+            narrow = old[first * rows : last * rows].reshape(rows, -1)
+            new[to_first * rows : to_last * rows].reshape(rows, -1)[:, : narrow.shape[1]] = narrow
+    return wider._replace(whole_run=tallies.whole_run, others=tallies.others, week=tallies.week)
+
+
+def _spans(start: np.ndarray) -> list[tuple[int, int]]:
+    return list(zip(start[:-1].tolist(), start[1:].tolist(), strict=True))

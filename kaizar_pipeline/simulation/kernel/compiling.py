@@ -1,0 +1,83 @@
+"""How the kernel is compiled: once per machine and version of its sources, with a message when that takes a while."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Timer
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core import config
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_LOG = logging.getLogger(__name__)
+_QUIET_SECONDS = 1.5
+_FOLDER = Path(__file__).parent
+
+
+def compiled(function: Function) -> Function:
+    """A part of the kernel, compiled into whatever calls it; Python itself cannot call it."""
+    return _njit(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def entry(function: Function) -> Function:
+    """A function of the kernel that Python calls; its machine code is kept on disk where a folder can be written."""
+    folder = _cache_folder()
+    if folder is None:
+        return _njit(function)
+    chosen = getattr(config, "CACHE_DIR", "")
+    setattr(config, "CACHE_DIR", str(folder))  # noqa: B010  numba makes its settings as it starts
+    try:
+        return _njit(function, cache=True)
+    finally:
+        setattr(config, "CACHE_DIR", chosen)  # noqa: B010
+
+
+def _njit(function: Function, **options: bool) -> Function:
+    # without numba's runtime (nrt) the kernel cannot make arrays, and need not count references to those it is handed:
+    # that took 60 times longer than its work, since dozens of them go through every call
+    options |= {"nogil": True, "_nrt": False}
+    return cast(Function, cast(Any, numba).njit(error_model="numpy", **options)(function))
+
+
+@contextmanager
+def announced() -> Iterator[None]:
+    """Say so when what is done inside has to compile first, which takes half a minute."""
+    timer = Timer(
+        _QUIET_SECONDS, _LOG.warning, ["compiling the simulation engine for this machine, once: about a minute"]
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cache_folder() -> Path | None:
+    """A folder of its own for these very sources, since numba looks for changes in the file of the entry only."""
+    sources = b"".join(path.read_bytes() for path in sorted(_FOLDER.glob("*.py")))
+    name = sha256(sources).hexdigest()[:12]
+    chosen = getattr(config, "CACHE_DIR", "")
+    homes = [Path(chosen)] if chosen else [_FOLDER / "__pycache__", _user_folder()]
+    return next((home / name for home in homes if home is not None and _is_writable(home)), None)
+
+
+def _user_folder() -> Path | None:
+    try:
+        return Path.home() / ".cache" / "kaizar-pipeline"
+    except RuntimeError:  # no home folder at all
+        return None
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

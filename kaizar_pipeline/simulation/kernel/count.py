@@ -1,0 +1,398 @@
+"""Count last: from the stays of one replication to hourly census, daily peaks, and what patients met in each ward.
+
+Index W of a ward axis is the whole house, index T of a type axis all patients together. Everything that is added up
+over replications is a whole number, so the order of adding changes nothing; KPIs are kept per replication.
+"""
+
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.kpis import KPIS
+from kaizar_pipeline.simulation.trajectories import DIVERTED, LEFT, NOWHERE
+
+HOURS_PER_WEEK = 168
+
+WAITING, BOARDING, OUTLIERS = range(3)
+"""Rows of `Counted.others`."""
+
+QUEUED = 6
+"""Row of `Tallies.others` behind the sums and the sums of squares of each of those."""
+
+CENSUS_IN_WEEK, FULL_IN_WEEK = range(2)
+"""Rows of `Counted.week`; `Tallies.week` holds their sums, then their squares."""
+
+(
+    REQUESTS, ADMITTED, TURNED_AWAY, LEFT_UNSEEN, OUTLIED, WAIT_MEAN, WAIT_P50, WAIT_P95, WAIT_MAX, STILL_WAITING,
+    BOARDED, BOARDING_CAUSED, THROUGHPUT, ALOS, BED_DAYS, OCCUPANCY, DAYS_FULL, DAYS_ABOVE_95,
+) = range(len(KPIS))  # fmt: skip
+
+WAITED = len(KPIS)
+"""One more sum than there are KPIs: patients whose wait counts."""
+
+
+class Window(NamedTuple):
+    """What counts, and against which beds."""
+
+    hours: int
+    """Hours of the whole run, warm-up included."""
+    warmup: int
+    hour_of_week: int
+    """Of the first hour that counts."""
+    staffed: np.ndarray
+    """i8[W + 1, H]: beds staffed at each hour that counts."""
+    unlimited: int
+    """Beds that stand for no limit."""
+
+
+class Counted(NamedTuple):
+    """One replication, counted."""
+
+    census: np.ndarray
+    """i4[W + 1, hours + 1]: patients in beds at each hour, warm-up included."""
+    highest: np.ndarray
+    """i8[W + 1]: highest census in any hour that counts."""
+    others: np.ndarray
+    """i4[3, W + 1, hours + 1]: waiting for, boarding in, outliers in the ward."""
+    week: np.ndarray
+    """i8[2, W + 1, 168]: census summed over the weeks, and hours full."""
+    sums: np.ndarray
+    """f8[W + 1, T + 1, KPIS + 1]: numerators of the KPIs."""
+    wait: np.ndarray
+    """f8[stays]: waits above zero"""
+    wait_ward: np.ndarray
+    wait_type: np.ndarray
+    wait_order: np.ndarray
+    """i8[stays]: places of those waits, the shortest first."""
+    wait_rank: np.ndarray
+    """i8[3, W + 1, T + 1]: rank of the median and of the 95th percentile among waits above zero, and ranks passed."""
+
+
+class Tallies(NamedTuple):
+    """Many replications, added up. Beds of ward w lie at start[w] .. start[w + 1], as many as were ever needed."""
+
+    start: np.ndarray
+    """i8[W + 2]"""
+    census: np.ndarray
+    """u4[start[-1] * H]: replications by ward, hour and beds used."""
+    peaks: np.ndarray
+    """u4[start[-1] * D]: replications by ward, day and highest hourly census."""
+    whole_run: np.ndarray
+    """i8[W + 1, hours]: census summed, warm-up included; kept only where there is one."""
+    others: np.ndarray
+    """i8[7, W + 1, H]: waiting, boarding, outliers summed, then their squares, then replications with a queue."""
+    week: np.ndarray
+    """i8[4, W + 1, 168]: census and hours full by hour of the week, then the squares of both."""
+
+
+@compiled
+def count_census(window, stays, counted):
+    """The hourly census of every ward and of the house, and the highest."""
+    census, hours = counted.census, window.hours
+    wards = len(census) - 1
+    census[:] = 0
+    for s in range(len(stays.admit)):
+        if stays.used_ward[s] != NOWHERE:
+            _mark(census[stays.used_ward[s]], stays.admit[s], stays.depart[s], hours)
+    for w in range(wards):
+        now = 0
+        for h in range(hours):
+            now += census[w, h]
+            census[w, h] = now
+            census[wards, h] += now
+    for w in range(wards + 1):
+        highest = 0
+        for h in range(window.warmup, hours):
+            highest = max(highest, census[w, h])
+        counted.highest[w] = highest
+
+
+@compiled
+def _mark(steps, start, end, hours):
+    """Let the intervals that hold each hour be one more from `start` up to, and not including, `end`."""
+    first = np.int64(ceil(min(max(start, 0.0), float(hours))))
+    last = np.int64(ceil(min(max(end, 0.0), float(hours))))
+    if first < last:
+        steps[first] += 1
+        steps[last] -= 1
+
+
+@compiled
+def count_stays(window, drawn, stays, counted, kpis):
+    """Who waits, boards and lies out where at each hour, and the KPIs f8[W + 1, T + 1, KPIS]; the census is counted."""
+    counted.others[:] = 0
+    counted.sums[:] = 0.0
+    waits = 0
+    for p in range(len(drawn.patient_type)):
+        for s in range(drawn.offset[p], drawn.offset[p + 1]):
+            if stays.request[s] == np.inf:
+                break
+            has_next = s + 1 < drawn.offset[p + 1]
+            waits = _count_request(window, drawn, stays, counted, p, s, waits)
+            if stays.used_ward[s] != NOWHERE:
+                _count_bed(window, drawn, stays, counted, p, s, has_next)
+    _add_up_others(window, counted)
+    _count_weeks(window, counted)
+    _sum_totals(counted.sums)
+    _wait_quantiles(counted, waits, kpis)
+    _finish_kpis(window, counted, kpis)
+
+
+@compiled
+def _count_request(window, drawn, stays, counted, p, s, waits):
+    """Count the request of a stay and the wait that followed; how many waits above zero there are now."""
+    ward, patient_type, status = drawn.planned_ward[s], drawn.patient_type[p], stays.status[p]
+    request, admit = stays.request[s], stays.admit[s]
+    until = min(admit, stays.depart[s])
+    if until > request:
+        _mark(counted.others[WAITING, ward], request, until, window.hours)
+    if request < window.warmup:
+        return waits
+    sums = counted.sums[ward, patient_type]
+    sums[REQUESTS] += 1
+    if status == DIVERTED:
+        sums[TURNED_AWAY] += 1
+        return waits
+    if admit < np.inf:
+        sums[ADMITTED] += 1
+        sums[OUTLIED] += stays.used_ward[s] != ward
+    elif status == LEFT:
+        sums[LEFT_UNSEEN] += 1
+    else:
+        sums[STILL_WAITING] += 1
+    wait = min(until, float(window.hours)) - request
+    sums[WAITED] += 1
+    sums[WAIT_MEAN] += wait
+    sums[WAIT_MAX] = max(sums[WAIT_MAX], wait)
+    if wait > 0:
+        counted.wait[waits] = wait
+        counted.wait_ward[waits] = ward
+        counted.wait_type[waits] = patient_type
+        waits += 1
+    return waits
+
+
+@compiled
+def _count_bed(window, drawn, stays, counted, p, s, has_next):
+    """Count the bed that a stay was in, and for what."""
+    ward, patient_type = stays.used_ward[s], drawn.patient_type[p]
+    admit, ready, depart = stays.admit[s], stays.ready[s], stays.depart[s]
+    if ward != drawn.planned_ward[s]:
+        _mark(counted.others[OUTLIERS, ward], admit, depart, window.hours)
+    sums = counted.sums[ward, patient_type]
+    if has_next and ready < depart:
+        _mark(counted.others[BOARDING, ward], ready, depart, window.hours)
+        boarded = _overlap(window, ready, depart)
+        sums[BOARDED] += boarded
+        counted.sums[drawn.planned_ward[s + 1], patient_type, BOARDING_CAUSED] += boarded
+    sums[BED_DAYS] += _overlap(window, admit, depart) / 24
+    if window.warmup <= depart < window.hours:
+        sums[THROUGHPUT] += 1
+        sums[ALOS] += depart - admit
+
+
+@compiled
+def _overlap(window, start, end):
+    """Hours of an interval that count."""
+    return max(min(end, float(window.hours)) - max(start, float(window.warmup)), 0.0)
+
+
+@compiled
+def _add_up_others(window, counted):
+    """From steps to patients at each hour, and the whole house."""
+    others = counted.others
+    wards = others.shape[1] - 1
+    for kind in range(3):
+        for w in range(wards):
+            now = 0
+            for h in range(window.hours):
+                now += others[kind, w, h]
+                others[kind, w, h] = now
+                others[kind, wards, h] += now
+
+
+@compiled
+def _count_weeks(window, counted):
+    counted.week[:] = 0
+    for w in range(len(counted.census)):
+        slot = window.hour_of_week
+        for h in range(window.hours - window.warmup):
+            census = counted.census[w, window.warmup + h]
+            counted.week[CENSUS_IN_WEEK, w, slot] += census
+            if census >= window.staffed[w, h]:
+                counted.week[FULL_IN_WEEK, w, slot] += 1
+            slot = slot + 1 if slot < HOURS_PER_WEEK - 1 else 0
+
+
+@compiled
+def _sum_totals(sums):
+    """All types together, then the whole house; waits have a maximum."""
+    wards, types, size = sums.shape
+    for w in range(wards - 1):
+        for t in range(types - 1):
+            for k in range(size):
+                _join(sums[w, types - 1], sums[w, t], k)
+        for t in range(types):
+            for k in range(size):
+                _join(sums[wards - 1, t], sums[w, t], k)
+
+
+@compiled
+def _join(total, part, k):
+    total[k] = max(total[k], part[k]) if k == WAIT_MAX else total[k] + part[k]
+
+
+@compiled
+def _wait_quantiles(counted, waits, kpis):
+    """Inverted-CDF median and 95th percentile of the waits of each ward and type: the ranks that fall among the waits
+    above zero are met as these go by in order."""
+    wards, types = counted.sums.shape[0] - 1, counted.sums.shape[1] - 1
+    ranks = counted.wait_rank
+    ranks[2] = 0
+    for i in range(waits):
+        for w in (counted.wait_ward[i], wards):
+            for t in (counted.wait_type[i], types):
+                ranks[2, w, t] += 1
+    for w in range(wards + 1):
+        for t in range(types + 1):
+            n = counted.sums[w, t, WAITED]
+            zeros = np.int64(n) - ranks[2, w, t]
+            ranks[0, w, t] = np.int64(max(ceil(0.5 * n - 1e-9), 1)) - zeros
+            ranks[1, w, t] = np.int64(max(ceil(0.95 * n - 1e-9), 1)) - zeros
+            kpis[w, t, WAIT_P50] = 0.0 if n > 0 else np.nan
+            kpis[w, t, WAIT_P95] = 0.0 if n > 0 else np.nan
+    ranks[2] = 0
+    _sort_waits(counted, waits)
+    for place in range(waits):
+        i = counted.wait_order[place]
+        for w in (counted.wait_ward[i], wards):
+            for t in (counted.wait_type[i], types):
+                ranks[2, w, t] += 1
+                if ranks[2, w, t] == ranks[0, w, t]:
+                    kpis[w, t, WAIT_P50] = counted.wait[i]
+                if ranks[2, w, t] == ranks[1, w, t]:
+                    kpis[w, t, WAIT_P95] = counted.wait[i]
+
+
+@compiled
+def _sort_waits(counted, waits):
+    """Put the waits in order, as a heap with the longest first that is taken apart from the end."""
+    order = counted.wait_order
+    for i in range(waits):
+        order[i] = i
+    for root in range(waits // 2 - 1, -1, -1):
+        _sift(counted.wait, order, root, waits)
+    for end in range(waits - 1, 0, -1):
+        order[0], order[end] = order[end], order[0]
+        _sift(counted.wait, order, 0, end)
+
+
+@compiled
+def _sift(wait, order, root, end):
+    moving = order[root]
+    while 2 * root + 1 < end:
+        child = 2 * root + 1
+        if child + 1 < end and wait[order[child + 1]] > wait[order[child]]:
+            child += 1
+        if wait[order[child]] <= wait[moving]:
+            break
+        order[root] = order[child]
+        root = child
+    order[root] = moving
+
+
+@compiled
+def _finish_kpis(window, counted, kpis):
+    """From sums to KPIs; NaN where there was nothing to measure."""
+    wards, types = counted.sums.shape[0], counted.sums.shape[1]
+    for w in range(wards):
+        for t in range(types):
+            sums, row = counted.sums[w, t], kpis[w, t]
+            for k in (
+                REQUESTS,
+                ADMITTED,
+                TURNED_AWAY,
+                LEFT_UNSEEN,
+                OUTLIED,
+                BOARDED,
+                BOARDING_CAUSED,
+                THROUGHPUT,
+                BED_DAYS,
+            ):
+                row[k] = sums[k]
+            some = sums[WAITED] > 0
+            row[WAIT_MEAN] = sums[WAIT_MEAN] / sums[WAITED] if some else np.nan
+            row[STILL_WAITING] = sums[STILL_WAITING] / sums[WAITED] if some else np.nan
+            row[WAIT_MAX] = sums[WAIT_MAX] if some else np.nan
+            row[ALOS] = sums[ALOS] / sums[THROUGHPUT] if sums[THROUGHPUT] > 0 else np.nan
+            for k in (OCCUPANCY, DAYS_FULL, DAYS_ABOVE_95):
+                row[k] = np.nan
+        _occupancy_kpis(window, counted.census[w], window.staffed[w], kpis[w, types - 1])
+
+
+@compiled
+def _occupancy_kpis(window, census, staffed, row):
+    """The KPIs that compare use with staffed beds; NaN for unlimited wards."""
+    bed_hours, days_full, days_above = 0, 0, 0
+    for first in range(0, len(staffed), 24):
+        full, above = False, False
+        for h in range(first, first + 24):
+            if staffed[h] == window.unlimited:
+                return
+            bed_hours += staffed[h]
+            full |= census[window.warmup + h] >= staffed[h]
+            above |= census[window.warmup + h] > 0.95 * staffed[h]
+        days_full += full
+        days_above += above
+    row[OCCUPANCY] = row[BED_DAYS] * 24 / bed_hours if bed_hours > 0 else np.nan
+    row[DAYS_FULL] = days_full
+    row[DAYS_ABOVE_95] = days_above
+
+
+@compiled
+def fits(counted, tallies):
+    """Whether the tallies have room for the highest census of every ward."""
+    enough = True
+    for w in range(len(counted.highest)):
+        enough &= counted.highest[w] < tallies.start[w + 1] - tallies.start[w]
+    return enough
+
+
+@compiled
+def add_census(window, counted, tallies):
+    """Add a replication to the histograms of hourly census and daily peaks."""
+    hours = window.hours - window.warmup
+    for w in range(len(counted.census)):
+        width = tallies.start[w + 1] - tallies.start[w]
+        at_hour, at_day = tallies.start[w] * hours, tallies.start[w] * (hours // 24)
+        for first in range(0, hours, 24):
+            peak = 0
+            for h in range(first, first + 24):
+                census = counted.census[w, window.warmup + h]
+                tallies.census[at_hour + h * width + census] += 1
+                peak = max(peak, census)
+            tallies.peaks[at_day + first // 24 * width + peak] += 1
+        if window.warmup > 0:
+            for h in range(window.hours):
+                tallies.whole_run[w, h] += counted.census[w, h]
+
+
+@compiled
+def add_others(window, counted, tallies):
+    """Add a replication to the sums of who waits, boards and lies out, and to the profile of the week."""
+    hours = window.hours - window.warmup
+    for w in range(len(counted.census)):
+        for kind in range(3):
+            for h in range(hours):
+                value = counted.others[kind, w, window.warmup + h]
+                tallies.others[kind, w, h] += value
+                tallies.others[3 + kind, w, h] += value * value
+        for h in range(hours):
+            tallies.others[QUEUED, w, h] += counted.others[WAITING, w, window.warmup + h] > 0
+        for kind in range(2):
+            for slot in range(HOURS_PER_WEEK):
+                value = counted.week[kind, w, slot]
+                tallies.week[kind, w, slot] += value
+                tallies.week[2 + kind, w, slot] += value * value

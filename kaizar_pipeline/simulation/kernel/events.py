@@ -1,0 +1,486 @@
+"""Contend later: who gets which bed when. The compiled twin of `simpy_engine`, rule by rule, equal to it bit for bit.
+
+Two lists are sorted beforehand (changes of beds, arrivals); ends of stays and of patience wait in a heap. A timed event
+and all that it sets off is over before the next one begins: beds that are granted meanwhile wait in the order of their
+granting (`granted`), as SimPy's own events would.
+"""
+
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.trajectories import (
+    DISCHARGED,
+    DIVERTED,
+    IN_SYSTEM,
+    LEFT,
+    NOT_ARRIVED,
+    NOWHERE,
+)
+
+CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
+"""Kinds of timed events, in the order in which they happen at one instant."""
+
+_KIND = 40
+"""Bits of an event's code below its kind: the patient."""
+
+IN_CARE, DELAYED, WAITING, GRANTED = range(4)
+"""What a patient is doing."""
+
+
+class EventScratch(NamedTuple):
+    """State of the hospital while the events go by; P patients, W wards, R priorities."""
+
+    heap_time: np.ndarray
+    """f8[2 P]"""
+    heap_code: np.ndarray
+    """i8[2 P]: kind and patient."""
+    size: np.ndarray
+    """i8[2]: events in the heap, patients in `granted`."""
+    granted: np.ndarray
+    """i4[P]: patients with a bed granted, in order."""
+    stay: np.ndarray
+    """i4[P]: the stay each patient is in or waits for."""
+    held: np.ndarray
+    """i4[P]: ward of the bed held, or NOWHERE."""
+    ward: np.ndarray
+    """i4[P]: ward waited for or granted."""
+    doing: np.ndarray
+    """i1[P]: IN_CARE, DELAYED, WAITING or GRANTED."""
+    behind: np.ndarray
+    """i4[P]: next in the same queue of one priority."""
+    ahead: np.ndarray
+    """i4[P]"""
+    first: np.ndarray
+    """i4[W, R]: heads of the queues."""
+    last: np.ndarray
+    """i4[W, R]"""
+    queue: np.ndarray
+    """i8[W]: patients waiting."""
+    census: np.ndarray
+    """i8[W]"""
+    beds: np.ndarray
+    """i8[W]"""
+    waiting_in: np.ndarray
+    """i4[W, W]: patients who hold a bed in the first ward and wait for the second."""
+    blocked: np.ndarray
+    """i8[W]: boarders of each ward."""
+    came_from: np.ndarray
+    """i8[W]"""
+    to_visit: np.ndarray
+    """i8[W]"""
+
+
+@compiled
+def simulate(rules, drawn, stays, state):
+    """Run one replication from 0 up to, and not including, the end of the horizon, into `stays`."""
+    _reset(rules, drawn, stays, state)
+    begun, change, arrival = 0, 0, drawn.n_census
+    while True:
+        freed, asking, asked = NOWHERE, NOWHERE, 0.0
+        now, kind = _next_event(rules, drawn, state, change, arrival)
+        if begun < drawn.n_census:
+            now = 0.0
+            freed, asking, asked = _begin(rules, drawn, stays, state, begun)
+            begun += 1
+        elif kind == CAPACITY:
+            freed = rules.change_ward[change]
+            state.beds[freed] = rules.change_beds[change]
+            change += 1
+        elif kind == END_OF_STAY:
+            freed, asking, asked = _end_stay(rules, drawn, stays, state, _pop(state), now)
+        elif kind == PATIENCE:
+            _give_up(drawn, stays, state, _pop(state), now)
+        elif kind == ARRIVAL:
+            asking, asked = _arrive(rules, drawn, stays, state, arrival, now), now
+            arrival += 1
+        else:
+            return
+        # all that this sets off, before anything else happens: a bed is freed, a bed is asked for, a bed is taken
+        taken = 0
+        while True:
+            if freed != NOWHERE:
+                _serve(state, freed)
+            if asking != NOWHERE:
+                p, asking = asking, NOWHERE
+                admitted = p if _request(rules, drawn, stays, state, p, now, asked) else NOWHERE
+            elif taken < state.size[1] and begun == drawn.n_census:
+                admitted = state.granted[taken]
+                taken += 1
+            else:
+                break
+            freed = _admit(drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
+        if begun == drawn.n_census:
+            state.size[1] = 0
+
+
+@compiled
+def _next_event(rules, drawn, state, change, arrival):
+    """Time and kind of the next timed event; the end of the horizon and -1 when there is none before it."""
+    now, kind = rules.hours, -1
+    if arrival < len(drawn.arrival) and drawn.arrival[arrival] < now:
+        now, kind = drawn.arrival[arrival], ARRIVAL
+    if state.size[0] > 0 and (state.heap_time[0] < now or (state.heap_time[0] == now and kind == ARRIVAL)):
+        now, kind = state.heap_time[0], state.heap_code[0] >> _KIND
+    if change < len(rules.change_hour):
+        hour = rules.change_hour[change]
+        if hour < now or (hour == now and kind >= 0):
+            now, kind = hour, CAPACITY
+    return now, kind
+
+
+@compiled
+def _reset(rules, drawn, stays, state):
+    """An empty log, empty queues, and the patients of the house seated, whatever the capacity."""
+    stays.request[:] = np.inf
+    stays.admit[:] = np.inf
+    stays.ready[:] = np.inf
+    stays.depart[:] = np.inf
+    stays.used_ward[:] = NOWHERE
+    stays.status[:] = NOT_ARRIVED
+    state.size[:] = 0
+    state.first[:] = NOWHERE
+    state.last[:] = NOWHERE
+    state.queue[:] = 0
+    state.census[:] = 0
+    state.waiting_in[:] = 0
+    state.blocked[:] = 0
+    for w in range(len(rules.beds)):
+        state.beds[w] = rules.beds[w]
+    for p in range(drawn.n_census):
+        ward, stay = drawn.seat[p], drawn.offset[p]
+        stays.status[p] = IN_SYSTEM
+        if ward != NOWHERE:
+            state.census[ward] += 1
+            stays.used_ward[stay] = ward
+            stays.request[stay] = drawn.admitted[p]
+            stays.admit[stay] = drawn.admitted[p]
+
+
+# Patients: what each event frees and who asks for a bed, as (ward, patient, since when)
+
+
+@compiled
+def _begin(rules, drawn, stays, state, p):
+    """Let a patient of the house go on: with what is left of the stay, or with the request that still waits."""
+    stay = drawn.offset[p]
+    state.stay[p] = stay
+    state.held[p] = NOWHERE
+    if drawn.seat[p] == NOWHERE:
+        return NOWHERE, p, drawn.requested[p]
+    if drawn.los[stay] > 0:
+        state.doing[p] = IN_CARE
+        _push(state, drawn.los[stay], END_OF_STAY, p)
+        return NOWHERE, NOWHERE, 0.0
+    return _leave_care(rules, drawn, stays, state, p, 0.0, drawn.requested[p])
+
+
+@compiled
+def _arrive(rules, drawn, stays, state, p, now):
+    """The patient, if no admission stop diverts them."""
+    stay = drawn.offset[p]
+    state.stay[p] = stay
+    state.held[p] = NOWHERE
+    for stop in range(len(rules.stop_ward)):
+        if rules.stop_types[stop, drawn.patient_type[p]] and _is_at(
+            state, rules.stop_ward[stop], rules.stop_threshold[stop]
+        ):
+            stays.status[p] = DIVERTED
+            stays.request[stay] = now
+            stays.depart[stay] = now
+            return NOWHERE
+    stays.status[p] = IN_SYSTEM
+    return p
+
+
+@compiled
+def _end_stay(rules, drawn, stays, state, p, now):
+    if state.doing[p] == DELAYED:
+        return _go_home(stays, state, p, now), NOWHERE, 0.0
+    return _leave_care(rules, drawn, stays, state, p, now, now)
+
+
+@compiled
+def _leave_care(rules, drawn, stays, state, p, now, asked):
+    """End care: wait out the discharge delay, go home, or ask for the next bed (since `asked`), holding this one or
+    not."""
+    stay = state.stay[p]
+    ward = stays.used_ward[stay]
+    stays.ready[stay] = now
+    if stay + 1 == drawn.offset[p + 1]:
+        if drawn.delay[stay] > 0:
+            state.doing[p] = DELAYED
+            _push(state, now + drawn.delay[stay], END_OF_STAY, p)
+            return NOWHERE, NOWHERE, 0.0
+        return _go_home(stays, state, p, now), NOWHERE, 0.0
+    state.stay[p] = stay + 1
+    if rules.holds_bed[ward]:
+        state.held[p] = ward
+        return NOWHERE, p, asked
+    return _leave_bed(stays, state, stay, ward, now), p, asked
+
+
+@compiled
+def _go_home(stays, state, p, now):
+    stay = state.stay[p]
+    stays.status[p] = DISCHARGED
+    return _leave_bed(stays, state, stay, stays.used_ward[stay], now)
+
+
+@compiled
+def _leave_bed(stays, state, stay, ward, now):
+    stays.depart[stay] = now
+    state.census[ward] -= 1
+    return ward
+
+
+@compiled
+def _give_up(drawn, stays, state, p, now):
+    """Leave without being seen, unless a bed came in time."""
+    stay = state.stay[p]
+    if state.doing[p] == WAITING and stay == drawn.offset[p]:
+        _unlink(state, p, state.ward[p], drawn.priority[stay])
+        stays.status[p] = LEFT
+        stays.depart[stay] = now
+
+
+# Beds
+
+
+@compiled
+def _request(rules, drawn, stays, state, p, now, asked):
+    """Ask for a bed for the patient's stay (since `asked`); whether there is one at once, else the patient queues."""
+    stay, held = state.stay[p], state.held[p]
+    stays.request[stay] = asked
+    ward = drawn.planned_ward[stay]
+    if ward == held:  # the bed is kept, without queueing
+        state.ward[p] = ward
+        return True
+    if asked >= 0:
+        ward = _overflow(rules, state, ward)
+    state.ward[p] = ward
+    if _has_free_bed(state, ward):
+        _move(state, p, ward)
+        return True
+    _join_queue(drawn, state, p, ward)
+    if held != NOWHERE:
+        state.blocked[held] += 1
+        state.waiting_in[held, ward] += 1
+        if state.waiting_in[held, ward] == 1 and state.blocked[ward] > 0:
+            _exchange(drawn, state, held, ward)
+    if stay == drawn.offset[p] and drawn.patience[p] < np.inf:
+        _push(state, now + drawn.patience[p], PATIENCE, p)
+    return False
+
+
+@compiled
+def _admit(drawn, stays, state, p, now):
+    """Begin the stay in the ward granted; the ward of the bed held so far is free to serve its queue."""
+    stay, held = state.stay[p], state.held[p]
+    stays.used_ward[stay] = state.ward[p]
+    stays.admit[stay] = now
+    if held != NOWHERE:
+        stays.depart[stay - 1] = now
+        state.held[p] = NOWHERE
+    state.doing[p] = IN_CARE
+    _push(state, now + drawn.los[stay], END_OF_STAY, p)
+    return held
+
+
+@compiled
+def _overflow(rules, state, ward):
+    """The ward that takes a request for `ward`: another one if it is at its threshold and one of its list has room."""
+    if _is_at(state, ward, rules.overflow_threshold[ward]):
+        for place in range(rules.first_overflow[ward], rules.first_overflow[ward + 1]):
+            other = rules.overflow_ward[place]
+            if _has_free_bed(state, other):
+                return other
+    return ward
+
+
+@compiled
+def _has_free_bed(state, ward):
+    """A freed bed looks free until the queue is served, so free also asks for no queue."""
+    return state.census[ward] < state.beds[ward] and state.queue[ward] == 0
+
+
+@compiled
+def _is_at(state, ward, threshold):
+    """Whether the census has reached `threshold` of the beds staffed now, as whole beds."""
+    return threshold < np.inf and state.census[ward] >= ceil(threshold * state.beds[ward] - 1e-9)
+
+
+@compiled
+def _serve(state, ward):
+    """Give free beds to those who wait, the first first."""
+    while state.queue[ward] > 0 and state.census[ward] < state.beds[ward]:
+        rank = 0
+        while state.first[ward, rank] == NOWHERE:
+            rank += 1
+        _grant(state, state.first[ward, rank], ward, rank)
+
+
+@compiled
+def _grant(state, p, ward, rank):
+    _unlink(state, p, ward, rank)
+    _move(state, p, ward)
+    state.doing[p] = GRANTED
+    state.granted[state.size[1]] = p
+    state.size[1] += 1
+
+
+@compiled
+def _move(state, p, ward):
+    """Take a bed in `ward` and leave the one held; its ward's queue is served when the patient has gone."""
+    state.census[ward] += 1
+    if state.held[p] != NOWHERE:
+        state.census[state.held[p]] -= 1
+
+
+# Queues
+
+
+@compiled
+def _join_queue(drawn, state, p, ward):
+    """Go to the end of the queue of the patient's priority."""
+    rank = drawn.priority[state.stay[p]]
+    end = state.last[ward, rank]
+    state.ahead[p] = end
+    state.behind[p] = NOWHERE
+    if end == NOWHERE:
+        state.first[ward, rank] = p
+    else:
+        state.behind[end] = p
+    state.last[ward, rank] = p
+    state.queue[ward] += 1
+    state.doing[p] = WAITING
+
+
+@compiled
+def _unlink(state, p, ward, rank):
+    ahead, behind = state.ahead[p], state.behind[p]
+    if ahead == NOWHERE:
+        state.first[ward, rank] = behind
+    else:
+        state.behind[ahead] = behind
+    if behind == NOWHERE:
+        state.last[ward, rank] = ahead
+    else:
+        state.ahead[behind] = ahead
+    state.queue[ward] -= 1
+    if state.held[p] != NOWHERE:
+        state.waiting_in[state.held[p], ward] -= 1
+        state.blocked[state.held[p]] -= 1
+
+
+# Exchange
+
+
+@compiled
+def _exchange(drawn, state, held, ward):
+    """If waiting in `held` for `ward` closes a cycle of full wards, the first waiter of each of its edges moves on at
+    once."""
+    length = _shortest_cycle(state, held, ward)
+    # the first waiters are found before any of them moves
+    for place in range(length):
+        state.came_from[place] = _first_waiter(state, state.to_visit[place], state.to_visit[(place + 1) % length])
+    for place in range(length):
+        p = state.came_from[place]
+        _grant(state, p, state.ward[p], drawn.priority[state.stay[p]])
+
+
+@compiled
+def _first_waiter(state, held, ward):
+    """The first in the queue of `ward` who holds a bed in `held`."""
+    for rank in range(state.first.shape[1]):
+        p = state.first[ward, rank]
+        while p != NOWHERE:
+            if state.held[p] == held:
+                return p
+            p = state.behind[p]
+    return NOWHERE
+
+
+@compiled
+def _shortest_cycle(state, held, ward):
+    """The wards of the shortest cycle through the edge from `held` to `ward` into `to_visit`, beginning with `held`;
+    its length, 0 if there is none. Ties: config order."""
+    came_from, to_visit = state.came_from, state.to_visit
+    came_from[:] = -2
+    came_from[ward] = NOWHERE
+    to_visit[0] = ward
+    visited, found = 0, 1
+    while visited < found and came_from[held] == -2:
+        here = to_visit[visited]
+        visited += 1
+        if state.blocked[here] > 0:
+            for there in range(len(came_from)):
+                if came_from[there] == -2 and state.waiting_in[here, there] > 0:
+                    came_from[there] = here
+                    to_visit[found] = there
+                    found += 1
+    if came_from[held] == -2:
+        return 0
+    length, here = 0, held
+    while here != NOWHERE:
+        to_visit[length] = here
+        length += 1
+        here = came_from[here]
+    # from `held` back to `ward`: turn all but the first round
+    for place in range(1, (length + 1) // 2):
+        to_visit[place], to_visit[length - place] = to_visit[length - place], to_visit[place]
+    return length
+
+
+# The heap of ends of stays and of patience
+
+
+@compiled
+def _push(state, time, kind, p):
+    """Add a timed event."""
+    heap_time, heap_code = state.heap_time, state.heap_code
+    code = (np.int64(kind) << _KIND) | np.int64(p)
+    hole = state.size[0]
+    state.size[0] += 1
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        if heap_time[parent] < time or (heap_time[parent] == time and heap_code[parent] < code):
+            break
+        heap_time[hole] = heap_time[parent]
+        heap_code[hole] = heap_code[parent]
+        hole = parent
+    heap_time[hole] = time
+    heap_code[hole] = code
+
+
+@compiled
+def _pop(state):
+    """Take the patient of the first timed event: sink a hole to the bottom, then raise the last event into it."""
+    heap_time, heap_code = state.heap_time, state.heap_code
+    patient = heap_code[0] & ((1 << _KIND) - 1)
+    size = state.size[0] - 1
+    state.size[0] = size
+    time, moving = heap_time[size], heap_code[size]
+    hole, child = 0, 1
+    while child < size:
+        right = child + 1
+        if right < size and (
+            heap_time[right] < heap_time[child]
+            or (heap_time[right] == heap_time[child] and heap_code[right] < heap_code[child])
+        ):
+            child = right
+        heap_time[hole] = heap_time[child]
+        heap_code[hole] = heap_code[child]
+        hole, child = child, 2 * child + 1
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        if heap_time[parent] < time or (heap_time[parent] == time and heap_code[parent] < moving):
+            break
+        heap_time[hole] = heap_time[parent]
+        heap_code[hole] = heap_code[parent]
+        hole = parent
+    heap_time[hole] = time
+    heap_code[hole] = moving
+    return patient

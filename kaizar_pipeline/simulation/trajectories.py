@@ -1,0 +1,74 @@
+"""The two records of a replication: the patients as they were drawn, and what became of them.
+
+`draw` makes trajectories, an engine turns them into stays, counting reads both. Time is hours since the plan's start;
+never is +inf. P patients have S stays in all.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+NOWHERE = -1
+"""The ward of those who hold no bed."""
+
+NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED, LEFT = range(5)
+"""What became of a patient by the end."""
+
+
+class Trajectories(NamedTuple):
+    """The patients of one replication, before any queueing."""
+
+    n_census: int
+    """Patients in the house at the start; they come first, in order of their original request."""
+    seat: np.ndarray
+    """i4[n_census]: ward of the bed held, -1 for none."""
+    admitted: np.ndarray
+    """f8[n_census]: admission to that bed (<= 0), +inf for none."""
+    requested: np.ndarray
+    """f8[n_census]: the request that still waits (< 0); 0 for those in care."""
+    arrival: np.ndarray
+    """f8[P], ascending; 0 for the census."""
+    patient_type: np.ndarray
+    """i4[P]"""
+    stream: np.ndarray
+    """i4[P]: index in plan.streams, -1 for the census."""
+    number: np.ndarray
+    """u4[P]: patient number within the stream."""
+    patience: np.ndarray
+    """f8[P]: hours until a patient who waits for a first bed leaves."""
+    offset: np.ndarray
+    """i8[P + 1]: the stays of patient p are offset[p] .. offset[p + 1] - 1."""
+    planned_ward: np.ndarray
+    """i4[S]"""
+    priority: np.ndarray
+    """i4[S]: place in the queue, 0 most urgent."""
+    los: np.ndarray
+    """f8[S]: hours from admission to the end of care; 0 at the start for those whose care had ended."""
+    delay: np.ndarray
+    """f8[S]: hours of discharge delay after that, on last stays."""
+
+    def cut(self, patients: int, stays: int) -> "Trajectories":
+        """The first patients and stays of a buffer that is not full."""
+        by_patient = {name: getattr(self, name)[:patients] for name in _BY_PATIENT}
+        by_stay = {name: getattr(self, name)[:stays] for name in ("planned_ward", "priority", "los", "delay")}
+        return self._replace(offset=self.offset[: patients + 1], **by_patient, **by_stay)
+
+
+_BY_PATIENT = ("arrival", "patient_type", "stream", "number", "patience")
+
+
+class Stays(NamedTuple):
+    """What happened to the stays of those patients."""
+
+    request: np.ndarray
+    """f8[S]"""
+    admit: np.ndarray
+    """f8[S]"""
+    ready: np.ndarray
+    """f8[S]: end of care."""
+    depart: np.ndarray
+    """f8[S]: the bed is left; for patients diverted or left without being seen, when that was."""
+    used_ward: np.ndarray
+    """i4[S]: ward of the bed, -1 for none."""
+    status: np.ndarray
+    """i1[P]: NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED or LEFT."""

@@ -1,0 +1,138 @@
+"""Blocks of replications on one worker: the kernel, or the reference engine between the kernel's drawing and counting.
+
+A worker keeps its room and its tallies from block to block, and makes both larger when a replication needs it.
+"""
+
+from typing import Literal, cast
+
+import numpy as np
+
+from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.simulation.counting import staffed_with_total
+from kaizar_pipeline.simulation.kernel import block as kernel
+from kaizar_pipeline.simulation.kernel.compiling import announced
+from kaizar_pipeline.simulation.kernel.count import Tallies, Window
+from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, FEW_BEDS, FEW_PATIENTS, FEW_STAYS, OK
+from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
+from kaizar_pipeline.simulation.kpis import KPIS
+from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+from kaizar_pipeline.simulation.sampling import draw, endless_route, los_scales, room_needed
+from kaizar_pipeline.simulation.simpy_engine import simulate
+
+Engine = Literal["compiled", "simpy"]
+
+HEADROOM = 1.25
+"""Room is made for so much more than was needed."""
+
+
+class Worker:
+    """Runs blocks of replications of a plan and of its demand run, one block at a time."""
+
+    def __init__(self, plan: Plan, engine: Engine = "compiled", with_demand: bool = True):
+        self.plan, self.engine, self.with_demand = plan, engine, with_demand
+        self._demand_plan = plan.demand()
+        self._sources, self._rules, self._demand_rules = sources_of(plan), rules_of(plan), rules_of(self._demand_plan)
+        self.window = Window(
+            plan.hours,
+            plan.warmup_hours,
+            int(plan.statistics_start.day_of_week) * 24,
+            staffed_with_total(plan),
+            UNLIMITED,
+        )
+        self._patients, self._stays = room_needed(plan)
+        self._make_room()
+        widths = np.full(len(plan.ward_ids) + 1, 8)
+        self.actual, self.demand = (kernel.make_tallies(widths, self.window) for _ in range(2))
+
+    def prepare(self) -> None:
+        """Compile what the engine needs, if that has not been done yet, before there are threads."""
+        if self.engine == "compiled":
+            with announced():
+                self._run_compiled(0, los_scales(self.plan, 0, 0), np.zeros(1, dtype=np.int64), self._kpis(0))
+
+    def run(self, first: int, replications: int, stop: np.ndarray) -> np.ndarray:
+        """Add so many replications from `first` on to the tallies; f8[done, W + 1, T + 1, KPIS], fewer when `stop` is
+        set meanwhile."""
+        kpis, scale = self._kpis(replications), los_scales(self.plan, first, replications)
+        done = 0
+        while done < replications and not stop[0]:
+            step = self._run_compiled if self.engine == "compiled" else self._run_reference
+            now, status = step(first + done, scale[done:], stop, kpis[done:])
+            done += now
+            if status != OK:
+                self._make_way(status)
+        return kpis[:done]
+
+    def _kpis(self, replications: int) -> np.ndarray:
+        return np.empty((replications, len(self.plan.ward_ids) + 1, len(self.plan.patient_type_ids) + 1, len(KPIS)))
+
+    def _run_compiled(self, first: int, scale: np.ndarray, stop: np.ndarray, kpis: np.ndarray) -> tuple[int, int]:
+        return cast(
+            tuple[int, int],
+            kernel.run_block(
+                self._sources, self._rules, self._demand_rules, self.window, self.with_demand, first, scale, stop,
+                self._room, self.actual, self.demand, kpis,
+            ),
+        )  # fmt: skip
+
+    def _run_reference(self, first: int, scale: np.ndarray, stop: np.ndarray, kpis: np.ndarray) -> tuple[int, int]:
+        for r in range(len(kpis)):
+            if stop[0]:
+                return r, OK
+            drawn = draw(self.plan, first + r)
+            if len(drawn.los) > self._stays:
+                return r, FEW_STAYS
+            stays = simulate(self.plan, drawn)
+            demand_stays = simulate(self._demand_plan, drawn) if self.with_demand else stays
+            with announced():
+                status = kernel.tally_one(
+                    self.window,
+                    self.with_demand,
+                    drawn,
+                    stays,
+                    demand_stays,
+                    self._room,
+                    self.actual,
+                    self.demand,
+                    kpis[r],
+                )
+            if status != OK:
+                return r, status
+        return len(kpis), OK
+
+    def _make_way(self, status: int) -> None:
+        """Make room for what did not fit."""
+        if status == ENDLESS_ROUTE:
+            raise endless_route(self.plan)
+        if status == FEW_BEDS:
+            self.actual = self._wider(self.actual, self._room.counted.highest)
+            self.demand = self._wider(self.demand, self._room.counted_demand.highest)
+            return
+        if status == FEW_PATIENTS:
+            self._patients *= 2
+        self._stays *= 2
+        self._make_room()
+
+    def _make_room(self) -> None:
+        try:
+            self._room = kernel.make_room(self._sources, self._rules, self.window, self._patients, self._stays)
+        except MemoryError:
+            raise SimulationError(
+                f"no memory for {self._patients:,} patients in one replication; simulate fewer days or fewer streams"
+            ) from None
+
+    def _wider(self, tallies: Tallies, highest: np.ndarray) -> Tallies:
+        widths = np.diff(tallies.start)
+        needed = np.where(highest >= widths, (highest * HEADROOM).astype(np.int64) + 8, widths)
+        return kernel.widened(tallies, needed, self.window) if (needed > widths).any() else tallies
+
+
+def merged(tallies: list[Tallies], window: Window) -> Tallies:
+    """The tallies of several workers, added up."""
+    widths = np.max([np.diff(part.start) for part in tallies], axis=0)
+    total = kernel.make_tallies(widths, window)
+    for part in tallies:
+        wide = kernel.widened(part, widths, window)
+        for sums, more in zip(total[1:], wide[1:], strict=True):
+            sums += more
+    return total
