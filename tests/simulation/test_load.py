@@ -164,10 +164,16 @@ def test_types_of_an_admission_stop_need_not_fit(hospital):
     )
 
 
-def impatient(hospital, **ed: Any) -> HospitalConfig:
+def impatient(hospital, policies: dict[str, Any] | None = None, **ed: Any) -> HospitalConfig:
     types = [{"id": "low", "patience": fixed(1)}, {"id": "high"}]
     wards = {"ed": {**ward(1, 24), **ed}, "a": ward(1, 48)}
-    return hospital(wards, streams(s="ed low", t="ed high"), patient_types=types, routing=[route("ed", a=0.5)])
+    return hospital(
+        wards,
+        streams(s="ed low", t="ed high"),
+        patient_types=types,
+        routing=[route("ed", a=0.5)],
+        policies=policies or {},
+    )
 
 
 def test_impatient_patients_leave_before_the_beds_burst(hospital):
@@ -190,6 +196,12 @@ def test_impatient_patients_count_once_they_take_no_bed_from_others(hospital, ed
     loads = loads_of(impatient(hospital, **ed), {"s": 9, "t": 0.5})
     assert [load.must_fit for load in loads.values()] == pytest.approx([0.5, must_fit])
     assert (loads["ed"].diverges, loads["a"].diverges) == (False, True)
+
+
+def test_impatient_patients_whom_a_stop_turns_away_never_count(hospital):
+    stop = {"admission_stop": [{"ward": "a", "threshold": 1.0, "stop_types": ["low"]}]}
+    loads = loads_of(impatient(hospital, stop, boarding="release", capacity=50), {"s": 9, "t": 0.5})
+    assert [load.must_fit for load in loads.values()] == pytest.approx([0.5, 0.5])
 
 
 def test_a_ward_with_overflow_has_the_room_that_others_leave(hospital):
