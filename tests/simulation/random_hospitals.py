@@ -1,12 +1,12 @@
 """Random hospitals in which every rule meets every other: small, crowded, and half of them on a coarse grid of times.
 
-One generator, written against `random.Random`. Hypothesis hands in a source whose choices it can shrink (`HOSPITALS`);
-a seed is ten times as fast and serves thousands of cases (`hospital_of_seed`). Patients are made directly, not drawn,
-so a counter-example is a few of them; it prints as the arguments of the `play` fixture.
+Each is made from a seed, so thousands are quick and every one is rich. Hypothesis chooses the seed and shrinks by
+leaving patients and rules out; a counter-example prints as the arguments of the `play` fixture. Patients are made
+directly, not drawn.
 """
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -24,10 +24,8 @@ from kaizar_pipeline.simulation.simpy_engine import Stays
 
 KINDS = ("low", "high", "other")
 
-THRESHOLDS = (0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.3, 2.0)
-
-ROUNDED_UP = 0.28
-"""A threshold that is 7 of 25 beds, though 0.28 * 25 is a little more than 7 in floating point."""
+THRESHOLDS = (0.3, 0.5, 0.5 + 1e-12, 0.7, 0.9, 1.0, 1.0, 1.0 + 1e-12, 1.3, 2.0)
+"""Shares of the beds, two of them a little above what is meant, as a sum of fractions may be."""
 
 TICKS_PER_HOUR = (1, 2, 10, 9973, 9973, 9973)
 """Times are whole ticks. On the coarse grids events coincide, in tenths of an hour often but for the last bit."""
@@ -52,14 +50,33 @@ class Hospital:
 
 
 def hospital_of_seed(seed: int) -> Hospital:
-    return random_hospital(Random(seed))
+    return _Maker(Random(seed)).hospital()
 
 
-def random_hospital(random: Random) -> Hospital:
-    return _Maker(random).hospital()
+@st.composite
+def hospitals(draw: st.DrawFn) -> Hospital:
+    """The hospital of some seed less a few patients and rules; the simplest has none."""
+    whole = hospital_of_seed(draw(st.integers(0, 2**32 - 1)))
+    stays = st.integers(0, 31).map(bool)
 
+    def some(items: list[Any]) -> list[Any]:
+        return [item for item in items if draw(stays)]
 
-HOSPITALS = st.randoms(use_true_random=False).map(random_hospital)
+    def shorter(patient: Patient) -> Patient:
+        return patient if patient.census or draw(stays) else replace(patient, way=patient.way[:1])
+
+    def simpler(ward: dict[str, Any]) -> dict[str, Any]:
+        calendar = [name for name in ("capacity_changes", "weekday_capacity") if name in ward and not draw(stays)]
+        return {name: value for name, value in ward.items() if name not in calendar}
+
+    policies = {name: some(rules) for name, rules in whole.parts["policies"].items()}
+    return replace(
+        whole,
+        wards={name: simpler(ward) for name, ward in whole.wards.items()},
+        patients=[shorter(patient) for patient in some(whole.patients)],
+        parts=whole.parts | {"policies": policies},
+    )
+
 
 MORE = int(os.environ.get("KAIZAR_MORE_EXAMPLES", "1"))
 
@@ -100,7 +117,7 @@ class _Maker:
         limited = [name for name, ward in wards.items() if ward["capacity"] is not None]
         policies = {
             "priorities": self._priorities(),
-            "overflow": [self._overflow(name, wards[name]) for name in limited if self._overflows(wards[name])],
+            "overflow": [self._overflow(name) for name in limited if len(wards) > 1 and self._chance(2, 5)],
             "admission_stop": [self._stop(self.random.choice(limited)) for _ in range(self._stops()) if limited],
         }
         census = [self._in_the_house() for _ in range(self._number((0, 10, 30)))]
@@ -111,14 +128,13 @@ class _Maker:
     # Choices
 
     def _chance(self, times: int, of: int) -> bool:
-        """True `times` out of `of`; False is the simpler value, to which Hypothesis shrinks."""
-        return self.random.randrange(of) >= of - times
+        return self.random.randrange(of) < times
 
     def _number(self, at_most: tuple[int, ...]) -> int:
         return self.random.randrange(self.random.choice(at_most) + 1)
 
-    def _hours(self, upto: float) -> float:
-        return self.random.randrange(int(upto * self.ticks_per_hour) + 1) / self.ticks_per_hour
+    def _hours(self, upto: int) -> float:
+        return self.random.randrange(upto * self.ticks_per_hour + 1) / self.ticks_per_hour
 
     def _some(self, items: list[str]) -> list[str]:
         """At least one of `items`, in any order."""
@@ -127,7 +143,7 @@ class _Maker:
     # Wards and policies
 
     def _ward(self) -> dict[str, Any]:
-        beds = self.random.choice((1, 1, 2) if self.is_full_of_boarders else (1, 1, 2, 2, 3, 4, 0, 25, None))
+        beds = self.random.choice((1, 1, 2) if self.is_full_of_boarders else (1, 1, 2, 2, 3, 4, 6, 0, None))
         releases = self._chance(1, 10 if self.is_full_of_boarders else 3)
         ward: dict[str, Any] = {"capacity": beds, "boarding": "release" if releases else "hold"}
         if beds is not None:
@@ -158,13 +174,9 @@ class _Maker:
             if self._chance(1, 5)
         ]
 
-    def _overflows(self, ward: dict[str, Any]) -> bool:
-        return len(self.names) > 1 and (ward["capacity"] == 25 or self._chance(2, 5))
-
-    def _overflow(self, name: str, ward: dict[str, Any]) -> dict[str, Any]:
-        threshold = ROUNDED_UP if ward["capacity"] == 25 else self.random.choice(THRESHOLDS)
+    def _overflow(self, name: str) -> dict[str, Any]:
         others = [other for other in self.names if other != name]
-        return {"ward": name, "threshold": threshold, "redirect_to": self._some(others)}
+        return {"ward": name, "threshold": self.random.choice(THRESHOLDS), "redirect_to": self._some(others)}
 
     def _stops(self) -> int:
         return self.random.choice((0, 0, 0, 1, 2, 3))

@@ -9,14 +9,14 @@ That the comparison would notice a broken rule is shown by mutants.py.
 
 import pytest
 from hypothesis import given
-from random_hospitals import HOSPITALS, Hospital, differences, examples
+from random_hospitals import Hospital, differences, examples, hospitals
 
 from kaizar_pipeline.simulation import compiled_engine, simpy_engine
 
 pytestmark = pytest.mark.integration
 
 
-@given(hospital=HOSPITALS)
+@given(hospital=hospitals())
 @examples(300)
 def test_both_engines_return_the_same_bits(hospital: Hospital) -> None:
     for plan in (hospital.plan, hospital.plan.demand()):

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pytest
 from hypothesis import given
-from random_hospitals import HOSPITALS, Hospital, examples
+from random_hospitals import Hospital, examples, hospitals
 
 from kaizar_pipeline.simulation import simpy_engine
 from kaizar_pipeline.simulation.plan import Plan
@@ -206,7 +206,7 @@ ENGINES = {"simpy": simpy_engine.simulate}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@given(hospital=HOSPITALS)
+@given(hospital=hospitals())
 @examples(100)
 def test_the_laws_of_a_hospital(engine: str, hospital: Hospital) -> None:
     run = Run(hospital.plan, hospital.trajectories, ENGINES[engine](hospital.plan, hospital.trajectories))
@@ -215,7 +215,7 @@ def test_the_laws_of_a_hospital(engine: str, hospital: Hospital) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@given(hospital=HOSPITALS)
+@given(hospital=hospitals())
 @examples(50)
 def test_with_unlimited_beds_nobody_waits_or_is_turned_away(engine: str, hospital: Hospital) -> None:
     plan = hospital.plan.demand()
