@@ -10,8 +10,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation.plan import Plan, make_plan
-from kaizar_pipeline.simulation.sampling import Trajectories
-from kaizar_pipeline.simulation.simpy_engine import Stays
+from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 
 MONDAY = pd.Timestamp("2026-01-05")
 TYPES = ["low", "high"]

@@ -6,7 +6,7 @@ directly, not drawn.
 """
 
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -19,8 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from kaizar_pipeline.simulation.plan import Plan
-from kaizar_pipeline.simulation.sampling import Trajectories
-from kaizar_pipeline.simulation.simpy_engine import Stays
+from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 
 KINDS = ("low", "high", "other")
 
@@ -95,8 +94,11 @@ def examples(number: int) -> settings:
 
 def differences(first: Stays, second: Stays) -> list[str]:
     """Names of the arrays that are not the same bit for bit."""
-    arrays = [(field.name, getattr(first, field.name), getattr(second, field.name)) for field in fields(Stays)]
-    return [name for name, one, two in arrays if one.dtype != two.dtype or one.tobytes() != two.tobytes()]
+    return [
+        name
+        for name, one, two in zip(Stays._fields, first, second, strict=True)
+        if one.dtype != two.dtype or one.tobytes() != two.tobytes()
+    ]
 
 
 class _Maker:
@@ -120,7 +122,8 @@ class _Maker:
             "overflow": [self._overflow(name) for name in limited if len(wards) > 1 and self._chance(2, 5)],
             "admission_stop": [self._stop(self.random.choice(limited)) for _ in range(self._stops()) if limited],
         }
-        census = [self._in_the_house() for _ in range(self._number((0, 10, 30)))]
+        seats = self._seats(wards)
+        census = [self._in_the_house(seats) for _ in range(self._number((0, 20, 40)))]
         arrivals = [self._arrival() for _ in range(self._number((10, 30, 70)))]
         patients = census + sorted(arrivals, key=lambda patient: patient.arrival)
         return Hospital(wards, patients, self.days, {"patient_types": kinds, "policies": policies})
@@ -143,7 +146,7 @@ class _Maker:
     # Wards and policies
 
     def _ward(self) -> dict[str, Any]:
-        beds = self.random.choice((1, 1, 2) if self.is_full_of_boarders else (1, 1, 2, 2, 3, 4, 6, 0, None))
+        beds = self.random.choice((1, 2, 2, 3) if self.is_full_of_boarders else (1, 1, 2, 2, 3, 4, 6, 0, None))
         releases = self._chance(1, 10 if self.is_full_of_boarders else 3)
         ward: dict[str, Any] = {"capacity": beds, "boarding": "release" if releases else "hold"}
         if beds is not None:
@@ -189,7 +192,7 @@ class _Maker:
     def _way(self) -> list[tuple[str, float]]:
         stays = self.random.choice((1, 1, 2, 2, 3, 4, 6))
         first = self.random.randrange(len(self.names))
-        if self.is_full_of_boarders and self._chance(2, 3):  # in a ring
+        if self.is_full_of_boarders and self._chance(1, 2):  # in a ring
             wards = [self.names[(first + step) % len(self.names)] for step in range(stays)]
         else:
             wards = [self.names[first]] + [self.random.choice(self.names) for _ in range(stays - 1)]
@@ -210,21 +213,31 @@ class _Maker:
             delay=self._delay(),
         )
 
-    def _in_the_house(self) -> Patient:
+    def _seats(self, wards: dict[str, dict[str, Any]]) -> list[str]:
+        """Beds for the census, as wards in any order: those there are, or three times as many."""
+        beds = [
+            name for name, ward in wards.items() for _ in range(5 if ward["capacity"] is None else ward["capacity"])
+        ]
+        seats = self.random.choice((1, 1, 3)) * beds
+        self.random.shuffle(seats)
+        return seats
+
+    def _in_the_house(self, seats: list[str]) -> Patient:
         """In care, with care ended (boarding, held up, or only just due to go on), or waiting without a bed."""
-        form = self.random.choice(("in care", "in care", "ended", "boards", "waits"))
+        form = self.random.choice(("in care", "ended", "boards", "boards", "waits"))
+        seat = seats.pop() if seats and form != "waits" else None
         way = self._way()
-        if form in ("ended", "boards"):
-            way[0] = (way[0][0], 0.0)
-        pending = form == "waits" or (form == "boards" and len(way) > 1)
-        planned_there = not self._chance(1, 4)
+        if seat is not None:
+            planned = seat if self._chance(3, 4) else way[0][0]
+            way[0] = (planned, way[0][1] if form == "in care" else 0.0)
+        pending = seat is None or (form == "boards" and len(way) > 1)
         return Patient(
             arrival=0.0,
             way=way,
             kind=self.random.choice(KINDS),
-            patience=self._patience() if form == "waits" else inf,
+            patience=self._patience() if seat is None else inf,
             delay=self._delay(),
-            seat=None if form == "waits" else way[0][0] if planned_there else self.random.choice(self.names),
+            seat=seat,
             requested=-1 - self._hours(5) if pending else 0.0,
             census=True,
         )

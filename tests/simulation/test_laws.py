@@ -8,10 +8,17 @@ import pytest
 from hypothesis import given
 from random_hospitals import Hospital, examples, hospitals
 
-from kaizar_pipeline.simulation import simpy_engine
+from kaizar_pipeline.simulation import compiled_engine, simpy_engine
 from kaizar_pipeline.simulation.plan import Plan
-from kaizar_pipeline.simulation.sampling import Trajectories
-from kaizar_pipeline.simulation.simpy_engine import DISCHARGED, DIVERTED, LEFT, NOT_ARRIVED, NOWHERE, Stays
+from kaizar_pipeline.simulation.trajectories import (
+    DISCHARGED,
+    DIVERTED,
+    LEFT,
+    NOT_ARRIVED,
+    NOWHERE,
+    Stays,
+    Trajectories,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -202,7 +209,7 @@ LAWS = (
     patients_leave_exactly_when_patience_ends,
 )
 
-ENGINES = {"simpy": simpy_engine.simulate}
+ENGINES = {"simpy": simpy_engine.simulate, "compiled": compiled_engine.simulate}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

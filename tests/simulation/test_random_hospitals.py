@@ -10,16 +10,8 @@ from random_hospitals import Hospital, hospital_of_seed
 from simpy.events import Event
 
 from kaizar_pipeline.simulation.plan import UNLIMITED
-from kaizar_pipeline.simulation.simpy_engine import (
-    DIVERTED,
-    LEFT,
-    NOT_ARRIVED,
-    NOWHERE,
-    Stays,
-    _Hospital,
-    _Waiter,
-    _Ward,
-)
+from kaizar_pipeline.simulation.simpy_engine import _Hospital, _Waiter, _Ward
+from kaizar_pipeline.simulation.trajectories import DIVERTED, LEFT, NOT_ARRIVED, NOWHERE, Stays
 
 pytestmark = pytest.mark.integration
 

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from kaizar_pipeline.simulation.simpy_engine import DISCHARGED, DIVERTED, IN_SYSTEM, LEFT, NOT_ARRIVED
+from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, IN_SYSTEM, LEFT, NOT_ARRIVED
 
 pytestmark = pytest.mark.unit
 
