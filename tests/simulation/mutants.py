@@ -1,0 +1,339 @@
+"""Broken rules, each of which the random hospitals must tell from the reference: proof that their silence means much.
+
+    python tests/simulation/mutants.py [part of a name ...]
+
+A mutant is a change in the text of the kernel's event loop, run as ordinary Python on one random hospital after the
+other until its stays differ. Prints a table; the exit status is 1 when a mutant survives. A mutant whose text no longer
+stands in the kernel is an error, so the list stays current.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import FrameType, ModuleType
+
+os.environ["NUMBA_DISABLE_JIT"] = "1"  # before numba is imported
+
+from random_hospitals import Hospital, differences, hospital_of_seed
+
+from kaizar_pipeline.simulation import compiled_engine, simpy_engine
+from kaizar_pipeline.simulation.kernel import block, events
+from kaizar_pipeline.simulation.trajectories import Stays
+
+CASES = 400
+"""Hospitals a mutant is run on at most."""
+
+HANGS_AFTER = 5
+"""Seconds after which a mutant is taken to run for ever."""
+
+SOURCE = Path(events.__file__).read_text()
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule broken: `text` of the event loop, which stands there once, replaced by `by`."""
+
+    name: str
+    text: str
+    by: str
+
+
+SEATS = """            state.census[ward] += 1
+            stays.used_ward[stay] = ward
+"""
+MOST_URGENT = """        rank = 0
+        while state.first[ward, rank] == NOWHERE:
+            rank += 1
+"""
+NEXT_EVENT = "state.heap_time[0] < now or (state.heap_time[0] == now and kind == ARRIVAL)"
+CHANGE_FIRST = "hour < now or (hour == now and kind >= 0)"
+EARLIER_IN_HEAP = """            heap_time[right] < heap_time[child]
+            or (heap_time[right] == heap_time[child] and heap_code[right] < heap_code[child])
+"""
+FIRST_CYCLE = "for there in range(len(came_from)):"
+EXCHANGES = "if state.waiting_in[held, ward] == 1 and state.blocked[ward] > 0:"
+FIRST_WAITER = """            if state.held[p] == held:
+                return p
+            p = state.behind[p]
+    return NOWHERE
+"""
+LAST_WAITER = """            if state.held[p] == held:
+                found = p
+            p = state.behind[p]
+    return found
+"""
+OVERFLOW = "for place in range(rules.first_overflow[ward], rules.first_overflow[ward + 1]):"
+SERVES_ALL = "while state.queue[ward] > 0 and state.census[ward] < state.beds[ward]:"
+THRESHOLD = "state.census[ward] >= ceil(threshold * state.beds[ward] - 1e-9)"
+RELEASES = "    if rules.holds_bed[ward]:\n        state.held[p] = ward"
+TAKES_BEDS = """            elif taken < state.size[1] and begun == drawn.n_census:
+                admitted = state.granted[taken]
+                taken += 1
+            else:
+                break
+            freed = _admit(drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
+        if begun == drawn.n_census:
+            state.size[1] = 0
+"""
+GIVES_UP = "if state.doing[p] == WAITING and stay == drawn.offset[p]:"
+
+MUTANTS = (
+    # order of simultaneous events
+    Mutant("beds change after stays end", CHANGE_FIRST, "hour < now or (hour == now and kind == ARRIVAL)"),
+    Mutant("beds change after all else", CHANGE_FIRST, "hour < now"),
+    Mutant("patients arrive before stays end", NEXT_EVENT, "state.heap_time[0] < now"),
+    Mutant(
+        "patience ends before stays do",
+        "END_OF_STAY, PATIENCE, ARRIVAL = range(4)",
+        "PATIENCE, END_OF_STAY, ARRIVAL = range(4)",
+    ),
+    Mutant(
+        "stays that end together end in no order", EARLIER_IN_HEAP, "            heap_time[right] < heap_time[child]\n"
+    ),
+    Mutant("stays that end together end last patient first", "| np.int64(p)", "| np.int64(len(state.stay) - 1 - p)"),
+    Mutant(
+        "the horizon is part of the run",
+        "now, kind = rules.hours, -1",
+        "now, kind = np.nextafter(rules.hours, np.inf), -1",
+    ),
+    # queues and priorities
+    Mutant(
+        "less urgent first", MOST_URGENT, MOST_URGENT.replace("= 0", "= state.first.shape[1] - 1").replace("+=", "-=")
+    ),
+    Mutant(
+        "last come first served",
+        "_grant(state, state.first[ward, rank], ward, rank)",
+        "_grant(state, state.last[ward, rank], ward, rank)",
+    ),
+    Mutant(
+        "priority of the first ward everywhere",
+        "rank = drawn.priority[state.stay[p]]",
+        "rank = drawn.priority[drawn.offset[p]]",
+    ),
+    Mutant("one patient served at a time", SERVES_ALL, SERVES_ALL.replace("while", "if")),
+    Mutant(
+        "more beds admit nobody",
+        "            state.beds[freed] = rules.change_beds[change]",
+        "            state.beds[freed], freed = rules.change_beds[change], NOWHERE",
+    ),
+    Mutant(
+        "beds that close keep their patients' successors",
+        "state.beds[freed] = rules.change_beds[change]",
+        "state.beds[freed] = max(rules.change_beds[change], state.census[freed])",
+    ),
+    Mutant(
+        "a free bed is taken past the queue",
+        "state.census[ward] < state.beds[ward] and state.queue[ward] == 0",
+        "state.census[ward] < state.beds[ward]",
+    ),
+    Mutant(
+        "the bed left serves nobody",
+        "    _push(state, now + drawn.los[stay], END_OF_STAY, p)\n    return held",
+        "    _push(state, now + drawn.los[stay], END_OF_STAY, p)\n    return NOWHERE",
+    ),
+    Mutant(
+        "beds granted last are taken first",
+        "admitted = state.granted[taken]",
+        "admitted = state.granted[state.size[1] - 1 - taken]",
+    ),
+    # boarding
+    Mutant("released beds are held", RELEASES, RELEASES.replace("rules.holds_bed[ward]", "True")),
+    Mutant("held beds are released", RELEASES, RELEASES.replace("rules.holds_bed[ward]", "False")),
+    Mutant(
+        "the next ward's rule of boarding holds",
+        RELEASES,
+        RELEASES.replace("[ward]", "[drawn.planned_ward[stay + 1]]", 1),
+    ),
+    Mutant(
+        "an outlier boards by the planned ward's rule",
+        RELEASES,
+        RELEASES.replace("[ward]", "[drawn.planned_ward[stay]]", 1),
+    ),
+    Mutant(
+        "an outlier frees a bed of the planned ward",
+        "    ward = stays.used_ward[stay]\n    stays.ready[stay] = now",
+        "    ward = drawn.planned_ward[stay]\n    stays.ready[stay] = now",
+    ),
+    Mutant("a stay in the same ward queues again", "if ward == held:  # the bed", "if False:  # the bed"),
+    # exchange
+    Mutant("no exchange", EXCHANGES, "if False:"),
+    Mutant("exchange of two only", EXCHANGES, EXCHANGES[:-1] + " and state.waiting_in[ward, held] > 0:"),
+    Mutant(
+        "exchange of any length, not the shortest",
+        "here = to_visit[visited]\n        visited += 1",
+        "found -= 1\n        here = to_visit[found]",
+    ),
+    Mutant(
+        "rings of equal length in reverse order of the config",
+        FIRST_CYCLE,
+        "for there in range(len(came_from) - 1, -1, -1):",
+    ),
+    Mutant("the last waiter of an edge is exchanged", FIRST_WAITER, LAST_WAITER),
+    # overflow
+    Mutant("no overflow", "if _is_at(state, ward, rules.overflow_threshold[ward]):", "if False:"),
+    Mutant(
+        "overflow to the last listed",
+        OVERFLOW,
+        "for place in range(rules.first_overflow[ward + 1] - 1, rules.first_overflow[ward] - 1, -1):",
+    ),
+    Mutant(
+        "overflow to the first listed only",
+        "rules.first_overflow[ward + 1]):",
+        "min(rules.first_overflow[ward] + 1, rules.first_overflow[ward + 1])):",
+    ),
+    Mutant(
+        "overflow only from a full ward",
+        "_is_at(state, ward, rules.overflow_threshold[ward])",
+        "_is_at(state, ward, max(1.0, rules.overflow_threshold[ward]))",
+    ),
+    Mutant("overflow of requests made before the start", "    if asked >= 0:\n", "    if True:\n"),
+    Mutant(
+        "outliers count in the planned ward",
+        "stays.used_ward[stay] = state.ward[p]",
+        "stays.used_ward[stay] = drawn.planned_ward[stay]",
+    ),
+    # thresholds
+    Mutant("thresholds reached one patient later", THRESHOLD, THRESHOLD.replace(">=", ">")),
+    Mutant("thresholds rounded down", THRESHOLD, "state.census[ward] >= int(threshold * state.beds[ward] + 1e-9)"),
+    Mutant("thresholds without tolerance", THRESHOLD, THRESHOLD.replace(" - 1e-9", "")),
+    Mutant(
+        "thresholds of the beds at the start",
+        "_is_at(state, ward, rules.overflow_threshold[ward])",
+        "state.census[ward] >= min(rules.overflow_threshold[ward], 9.9) * rules.beds[ward] - 1e-9",
+    ),
+    # admission stops
+    Mutant("no admission stop", "stays.status[p] = DIVERTED\n", "stays.status[p] = IN_SYSTEM\n            return p\n"),
+    Mutant(
+        "only the first admission stop counts",
+        "for stop in range(len(rules.stop_ward)):",
+        "for stop in range(min(1, len(rules.stop_ward))):",
+    ),
+    Mutant(
+        "admission stops for every type", "if rules.stop_types[stop, drawn.patient_type[p]] and _is_at(", "if _is_at("
+    ),
+    Mutant(
+        "admission stops look at the ward asked for",
+        "state, rules.stop_ward[stop], rules.stop_threshold[stop]",
+        "state, drawn.planned_ward[stay], rules.stop_threshold[stop]",
+    ),
+    Mutant(
+        "admission stops for headed patients only",
+        "if rules.stop_types[stop, drawn.patient_type[p]] and",
+        "if rules.stop_ward[stop] == drawn.planned_ward[stay] and rules.stop_types[stop, drawn.patient_type[p]] and",
+    ),
+    # patience
+    Mutant("patience never ends", GIVES_UP, "if False:"),
+    Mutant("patience of 0 is endless", "and drawn.patience[p] < np.inf:", "and 0 < drawn.patience[p] < np.inf:"),
+    Mutant("patience ends in later wards too", GIVES_UP, "if state.doing[p] == WAITING:"),
+    Mutant(
+        "patience counts from time 0",
+        "_push(state, now + drawn.patience[p], PATIENCE, p)",
+        "_push(state, max(now, drawn.patience[p]), PATIENCE, p)",
+    ),
+    # durations
+    Mutant("no discharge delay", "if drawn.delay[stay] > 0:", "if False:"),
+    Mutant(
+        "care ends after the discharge delay",
+        "    stays.depart[stay] = now\n    state.census[ward] -= 1",
+        "    stays.depart[stay] = stays.ready[stay] = now\n    state.census[ward] -= 1",
+    ),
+    Mutant(
+        "care lasts from the request",
+        "_push(state, now + drawn.los[stay], END_OF_STAY, p)",
+        "_push(state, max(now, stays.request[stay] + drawn.los[stay]), END_OF_STAY, p)",
+    ),
+    # census at the start
+    Mutant(
+        "the census is seated within the beds",
+        SEATS,
+        SEATS.replace("+= 1", "= min(state.census[ward] + 1, state.beds[ward])"),
+    ),
+    Mutant(
+        "the census goes on in reverse order",
+        "_begin(rules, drawn, stays, state, begun)",
+        "_begin(rules, drawn, stays, state, drawn.n_census - 1 - begun)",
+    ),
+    Mutant(
+        "the census asks at the start",
+        "return _leave_care(rules, drawn, stays, state, p, 0.0, drawn.requested[p])",
+        "return _leave_care(rules, drawn, stays, state, p, 0.0, 0.0)",
+    ),
+    Mutant(
+        "beds are taken before all of the census has asked",
+        TAKES_BEDS,
+        TAKES_BEDS.replace("begun == drawn.n_census", "True"),
+    ),
+)
+"""Not among them, because nothing would show: patients who arrive before patience ends at the same instant (neither
+frees a bed), an exchange tried at every wait (a ring can close only at the first along an edge), and the order in which
+the patients of a ring move (all do, and its wards stay full)."""
+
+
+def break_rule(mutant: Mutant) -> None:
+    """Put the event loop with one rule broken in the place of the sound one."""
+    if SOURCE.count(mutant.text) != 1:
+        raise ValueError(
+            f"{mutant.name}: stands {SOURCE.count(mutant.text)} times in events.py, not once: {mutant.text}"
+        )
+    module = ModuleType("mutant")
+    exec(compile(SOURCE.replace(mutant.text, mutant.by), f"<{mutant.name}>", "exec"), module.__dict__)
+    block.simulate = module.simulate
+
+
+@cache
+def case(seed: int) -> tuple[Hospital, Stays]:
+    """A hospital and the reference's answer."""
+    hospital = hospital_of_seed(seed)
+    return hospital, simpy_engine.simulate(hospital.plan, hospital.trajectories)
+
+
+def detected(mutant: Mutant, cases: int = CASES) -> tuple[int, str] | None:
+    """After how many cases the mutant shows, and how; None if it survives all."""
+    break_rule(mutant)
+    for seed in range(cases):
+        hospital, expected = case(seed)
+        try:
+            with time_limit(HANGS_AFTER):
+                differs = differences(compiled_engine.simulate(hospital.plan, hospital.trajectories), expected)
+        except Exception as error:
+            return seed + 1, f"{type(error).__name__}: {error}"
+        if differs:
+            return seed + 1, ", ".join(differs)
+    return None
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError inside when the time is over."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"still running after {seconds} seconds")
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+def main(names: Sequence[str]) -> int:
+    chosen = [mutant for mutant in MUTANTS if not names or any(name in mutant.name for name in names)]
+    survivors = 0
+    for mutant in chosen:
+        found = detected(mutant)
+        survivors += found is None
+        after, how = found or (CASES, "SURVIVES")
+        sys.stdout.write(f"{mutant.name:60} {after:4}  {how[:80]}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen) - survivors} of {len(chosen)} mutants detected\n")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,15 @@
+"""The random hospitals notice every broken rule of mutants.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+def test_every_broken_rule_is_noticed() -> None:
+    script = Path(__file__).with_name("mutants.py")  # in a process of its own, where numba compiles nothing
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
