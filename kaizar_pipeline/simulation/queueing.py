@@ -1,4 +1,4 @@
-"""Queueing theory: closed forms and exact Markov chains, what the simulation must agree with where theory has an answer.
+"""Queueing theory, in closed form or by an exact Markov chain: what the simulation must agree with.
 
 Beds are servers, the offered load is arrival rate times mean length of stay (erlangs). A survival function takes an
 array of durations and returns the share of stays that last longer.
@@ -131,7 +131,8 @@ def stationary(start: State, transitions: Transitions) -> dict[State, float]:
     row, column, rate = (np.array(part) for part in zip(*entries, strict=True))
     # flow in equals flow out for all states but one, which follows from the others; state 0 gets weight 1
     balance = coo_array((rate, (row, column))).tocsc()
-    weight = np.append(1.0, spsolve(balance[1:, 1:], -balance[1:, [0]].toarray().ravel()))
+    others = np.asarray(spsolve(balance[1:, 1:], -balance[1:, [0]].toarray().ravel()))
+    weight = np.concatenate([[1.0], others])
     return dict(zip(number, (weight / weight.sum()).tolist(), strict=True))
 
 
