@@ -111,25 +111,36 @@ def distribution_of_z(results: Sequence[Result]) -> str:
     )
 
 
+_PAGE = """\
+# Simulated, and known
+
+Made by `kaizar validate --write`; do not edit. Small hospitals of which theory knows the answer, as the twin simulates
+them. The theory is in `kaizar_pipeline/simulation/queueing.py`, the hospitals and their warm-ups in `truth.py` beside it.
+Each is run {runs} times with fixed seeds; the standard error is that of the mean over the runs, z the distance from
+theory in standard errors. Tests fail beyond {tolerance}.
+
+{distribution}
+
+| model | quantity | theory | simulated | standard error | z |
+|---|---|---:|---:|---:|---:|
+{rows}
+
+## Where the answers come from
+
+{sources}
+"""
+
+
 def validation_page(results: Sequence[Result], runs: int = RUNS) -> str:
     """docs/validation.md."""
-    lines = [
-        "# Simulated, and known",
-        "",
-        "Made by `kaizar validate --write`; do not edit. Small hospitals of which theory knows the answer, as the twin",
-        "simulates them. The theory is in `kaizar_pipeline/simulation/queueing.py`, the hospitals and their warm-ups are",
-        f"in `truth.py` beside it. Each is run {runs} times with fixed seeds; the standard error is that of the mean over",
-        f"the runs, z the distance from theory in standard errors. Tests fail beyond {TOLERANCE}.",
-        "",
-        distribution_of_z(results),
-        "",
-        "| model | quantity | theory | simulated | standard error | z |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
-    lines += [f"| {' | '.join(row)} |" for row in rows(results)]
-    lines += ["", "## Where the answers come from", ""]
-    lines += [f"- {model}: {source}." for model, source in {r.model: r.source for r in results}.items()]
-    return "\n".join(lines) + "\n"
+    sources = {result.model: result.source for result in results}
+    return _PAGE.format(
+        runs=runs,
+        tolerance=TOLERANCE,
+        distribution=distribution_of_z(results),
+        rows="\n".join(f"| {' | '.join(row)} |" for row in rows(results)),
+        sources="\n".join(f"- {model}: {source}." for model, source in sources.items()),
+    )
 
 
 def rows(results: Sequence[Result]) -> Iterator[tuple[str, str, str, str, str, str]]:
