@@ -115,9 +115,9 @@ _PAGE = """\
 # Simulated, and known
 
 Made by `kaizar validate --write`; do not edit. Small hospitals of which theory knows the answer, as the twin simulates
-them. The theory is in `kaizar_pipeline/simulation/queueing.py`, the hospitals and their warm-ups in `truth.py` beside it.
-Each is run {runs} times with fixed seeds; the standard error is that of the mean over the runs, z the distance from
-theory in standard errors. Tests fail beyond {tolerance}.
+them. The theory is in `kaizar_pipeline/simulation/queueing.py`, the hospitals and their warm-ups are in `truth.py`. Each
+is run {runs} times with fixed seeds; the standard error is that of the mean over the runs, z the distance from theory
+in standard errors. Tests fail beyond {tolerance}.
 
 {distribution}
 
