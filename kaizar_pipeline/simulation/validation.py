@@ -115,8 +115,8 @@ _PAGE = """\
 # Simulated, and known
 
 Made by `kaizar validate --write`; do not edit. Small hospitals of which theory knows the answer, as the twin simulates
-them. The theory is in `kaizar_pipeline/simulation/queueing.py`, the hospitals and their warm-ups are in `truth.py`. Each
-is run {runs} times with fixed seeds; the standard error is that of the mean over the runs, z the distance from theory
+them. The theory is in `kaizar_pipeline/simulation/queueing.py`, the hospitals with warm-ups are in `truth.py`. Each is
+run {runs} times with fixed seeds; the standard error is that of the mean over the runs, z the distance from theory
 in standard errors. Tests fail beyond {tolerance}.
 
 {distribution}
