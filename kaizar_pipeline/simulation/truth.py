@@ -1,8 +1,8 @@
 """Models whose answer is known: small hospitals, their theory, and where in the counts each quantity is read.
 
 Time is scaled so that a day holds many stays: durations are in hours unless days are said, so a load of 18 is 18
-arrivals an hour with stays of one hour. Every model with a steady state begins empty and leaves out a warm-up of many
-relaxation times. Arrivals see what time averages show (PASTA), so the probability of a full ward is that of a wait.
+arrivals an hour with stays of one hour. Every model with a steady state begins empty and leaves out a warm-up: 8 days,
+5 relaxation times of the slowest queue here, or more than a year where stays are lognormal days. Arrivals see what time averages show (PASTA), so the probability of a full ward is that of a wait.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,8 @@ def cases() -> list[Case]:
     sizes = ((5, 4), (10, 8), (20, 18), (50, 45))
     fewest_for_1_percent = ((18, 10), (30, 20), (53, 40))
     return [
-        *(_loss(beds, load) for beds, load in (*sizes, *fewest_for_1_percent)),
+        *(_loss(beds, load) for beds, load in sizes),
+        *(_loss(beds, load, replications=10) for beds, load in fewest_for_1_percent),
         _loss(10, 8, sd=1.16),
         *(_queue(beds, load) for beds, load in sizes),
         _one_bed("always the same", sd=0),
@@ -170,10 +171,11 @@ def _hospital(
     )
 
 
-def _steady(config: HospitalConfig, *hourly: float, warmup_days: int = 20) -> Callable[[], Plan]:
-    """The plan for these hourly rates, one for each stream: 12,000 arrivals after the warm-up, and at least 30 days."""
-    days = max(30, round(500 / sum(hourly)))
-    return _daily(config, [[HOURS_PER_DAY * rate] * days for rate in hourly], warmup_days)
+def _steady(config: HospitalConfig, *hourly: float) -> Callable[[], Plan]:
+    """The plan for these hourly rates, one for each stream: 12,000 arrivals and at least 15 days, after 8 of
+    warm-up."""
+    days = max(15, round(500 / sum(hourly)))
+    return _daily(config, [[HOURS_PER_DAY * rate] * days for rate in hourly], warmup_days=8)
 
 
 def _daily(config: HospitalConfig, rates: Sequence[Sequence[float]], warmup_days: int) -> Callable[[], Plan]:
@@ -185,7 +187,7 @@ def _daily(config: HospitalConfig, rates: Sequence[Sequence[float]], warmup_days
 # Queues
 
 
-def _loss(beds: int, load: float, sd: float | None = None) -> Case:
+def _loss(beds: int, load: float, sd: float | None = None, replications: int = 5) -> Case:
     stays = "exponential" if sd is None else "lognormal"
     blocked = erlang_b(beds, load)
     hospital = _hospital([_ward(beds, _stay(1, sd))], policies={"admission_stop": [_stop(1.0)]})
@@ -197,6 +199,7 @@ def _loss(beds: int, load: float, sd: float | None = None) -> Case:
             Quantity("share lost", blocked, _share("turned_away")),
             Quantity("mean census", load * (1 - blocked), _mean_census()),
         ),
+        replications,
     )
 
 
@@ -210,7 +213,7 @@ def _queue(beds: int, load: float) -> Case:
             Quantity("share that waits", waits, _more_than(beds - 1)),
             Quantity("mean wait", waits / (beds - load), _average("wait_mean_hours")),
         ),
-        replications=20,
+        replications=15,
     )
 
 
@@ -218,7 +221,11 @@ def _one_bed(stays: str, sd: float, load: float = 0.7) -> Case:
     hospital = _hospital([_ward(1, _stay(1, sd))])
     wait = Quantity("mean wait", pollaczek_khinchine(load, 1, sd), _average("wait_mean_hours"))
     return Case(
-        f"One bed, load {load}, stays {stays}", "Pollaczek 1930, Khinchine 1932", _steady(hospital, load), (wait,)
+        f"One bed, load {load}, stays {stays}",
+        "Pollaczek 1930, Khinchine 1932",
+        _steady(hospital, load),
+        (wait,),
+        replications=10,
     )
 
 
@@ -233,6 +240,7 @@ def _priorities() -> Case:
             Quantity("mean wait, urgent", high, _average("wait_mean_hours", patient_type=0)),
             Quantity("mean wait, others", low, _average("wait_mean_hours", patient_type=1)),
         ),
+        replications=10,
     )
 
 
@@ -265,7 +273,7 @@ def _unlimited() -> Case:
     tails = (Quantity(f"P(more than {n} beds)", poisson_tail(n, 20), _more_than(n)) for n in (24, 27, 28, 30))
     hospital = _hospital([_ward(None, _stay(1, sd=1.16))])
     census = Quantity("mean census", 20, _mean_census())
-    return Case("Unlimited beds, load 20, lognormal stays", _PALM, _steady(hospital, 20), (census, *tails))
+    return Case("Unlimited beds, load 20, lognormal stays", _PALM, _steady(hospital, 20), (census, *tails), 15)
 
 
 def _weekly_wave(weeks: int = 104, warmup_weeks: int = 52) -> Case:
@@ -400,6 +408,7 @@ def _stroke_services(days: int = 800, warmup_days: int = 800) -> Case:
             Quantity("mean census, rehabilitation", rehab, _mean_census(1)),
             *delays,
         ),
+        replications=10,
     )
 
 

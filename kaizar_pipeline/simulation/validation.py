@@ -44,7 +44,7 @@ class Case:
     """Where the answer comes from."""
     plan: Callable[[], Plan]
     quantities: tuple[Quantity, ...]
-    replications: int = 10
+    replications: int = 5
     """In each run; 0: nothing is random, and a single replication has the answer."""
 
 
