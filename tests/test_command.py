@@ -111,7 +111,7 @@ def test_validate_prints_the_comparison_and_writes_the_page(home: Path, monkeypa
     assert "6.428243" in result.stdout
     page = (home / "docs" / "validation.md").read_text(encoding="utf-8")
     assert "| in bed after 3 days | 6.428243 |" in page
-    assert "is run 10 times" in page
+    assert "run 10 times" in page
 
 
 def test_validate_fails_where_theory_says_otherwise(monkeypatch: pytest.MonkeyPatch):

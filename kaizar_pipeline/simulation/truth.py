@@ -1,8 +1,9 @@
 """Models whose answer is known: small hospitals, their theory, and where in the counts each quantity is read.
 
 Time is scaled so that a day holds many stays: durations are in hours unless days are said, so a load of 18 is 18
-arrivals an hour with stays of one hour. Every model with a steady state begins empty and leaves out a warm-up: 8 days,
-5 relaxation times of the slowest queue here, or more than a year where stays are lognormal days. Arrivals see what time averages show (PASTA), so the probability of a full ward is that of a wait.
+arrivals an hour with stays of one hour. Every model with a steady state begins empty and leaves out a warm-up: 8 days, at
+least 4 relaxation times, or more than a year where stays are lognormal days. Arrivals see what time averages show
+(PASTA), so the probability of a full ward is that of a wait.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -213,7 +214,7 @@ def _queue(beds: int, load: float) -> Case:
             Quantity("share that waits", waits, _more_than(beds - 1)),
             Quantity("mean wait", waits / (beds - load), _average("wait_mean_hours")),
         ),
-        replications=15,
+        replications=10,
     )
 
 
