@@ -1,8 +1,8 @@
 """Models whose answer is known: small hospitals, their theory, and where in the counts each quantity is read.
 
 Time is scaled so that a day holds many stays: durations are in hours unless days are said, so a load of 18 is 18
-arrivals an hour with stays of one hour. Every model with a steady state begins empty and leaves out a warm-up: 8 days, at
-least 4 relaxation times, or more than a year where stays are lognormal days. Arrivals see what time averages show
+arrivals an hour with stays of one hour. Every model with a steady state begins empty and leaves out a warm-up: 8 days,
+at least 4 relaxation times, or a year and more where stays are lognormal days. Arrivals see what time averages show
 (PASTA), so the probability of a full ward is that of a wait.
 """
 
