@@ -108,9 +108,9 @@ def test_validate_prints_the_comparison_and_writes_the_page(home: Path, monkeypa
     assert not (home / "docs" / "validation.md").exists()
     result = kaizar("validate", "--runs", "10", "--write")
     assert result.exit_code == 0
-    assert "6.428243" in result.stdout
+    assert "6.428242" in result.stdout
     page = (home / "docs" / "validation.md").read_text(encoding="utf-8")
-    assert "| in bed after 3 days | 6.428243 |" in page
+    assert "| in bed after 3 days | 6.428242 |" in page
     assert "run 10 times" in page
 
 

@@ -50,6 +50,7 @@ def test_the_public_names_are_sorted_and_there():
 def test_the_validation_page_is_of_the_models_there_are(repository: Path):
     page = (repository / "docs" / "validation.md").read_text()
     for case in cases():
-        assert f"\n- {case.model}: {case.source}.\n" in page, "run: kaizar validate --write"
+        assert f"| {case.model} |" in page, "run: kaizar validate --write"
+        assert f"\n- {case.source}: " in page
         for quantity in case.quantities:
             assert f"| {quantity.name} | {quantity.theory:.6f} |" in page or case.replications == 0

@@ -194,7 +194,7 @@ def _loss(beds: int, load: float, sd: float | None = None, replications: int = 5
     hospital = _hospital([_ward(beds, _stay(1, sd))], policies={"admission_stop": [_stop(1.0)]})
     return Case(
         f"Erlang B, {beds} beds, load {load}, {stays} stays",
-        "Erlang 1917; the loss depends on the mean stay only",
+        "Erlang 1917 (the loss depends on the mean stay only)",
         _steady(hospital, load),
         (
             Quantity("share lost", blocked, _share("turned_away")),
@@ -258,7 +258,7 @@ WEEK = (14, 13, 12, 12, 11, 7, 6)
 
 LONG_STAY = Lognormal(type="lognormal", unit="days", params=MeanSd(mean=7.4, sd=8.61))
 
-_PALM = "Palm 1943: the census is Poisson, its mean the arrivals weighted by who would still be there"
+_PALM = "Palm 1943 (the census is Poisson, its mean the arrivals weighted by who would still be there)"
 
 
 def _survival(days: np.ndarray) -> np.ndarray:
@@ -295,7 +295,7 @@ def _warm_start() -> Case:
     census = _in_the_house("ward", ["patient"] * len(elapsed), [HOURS_PER_DAY * days for days in elapsed])
     return Case(
         "Ten patients in bed at the start, nobody comes",
-        "each is still in bed with S(elapsed + t) / S(elapsed)",
+        "conditional survival, S(elapsed + t) / S(elapsed) for each",
         lambda: make_plan(_long_stays(), {"patient": np.zeros((1, 15))}, MONDAY, 15, key=0, census=census),
         tuple(
             Quantity(
@@ -402,7 +402,7 @@ def _stroke_services(days: int = 800, warmup_days: int = 800) -> Case:
     delays = (Quantity(f"P(delay) with {n} acute beds", erlang_b(n, acute), _delay(n)) for n in range(10, 15))
     return Case(
         "Stroke services, hospital_configs/stroke_2016.yml",
-        f"Monks et al. 2016, BMC Health Serv Res 16:530; {_PALM}",
+        "Monks et al. 2016, BMC Health Serv Res 16:530 (every census is Poisson)",
         _daily(config, [[rate] * days for rate in per_day], warmup_days),
         (
             Quantity("mean census, acute unit", acute, _mean_census()),

@@ -133,13 +133,15 @@ in standard errors. Tests fail beyond {tolerance}.
 
 def validation_page(results: Sequence[Result], runs: int = RUNS) -> str:
     """docs/validation.md."""
-    sources = {result.model: result.source for result in results}
+    sources: dict[str, dict[str, None]] = {}
+    for result in results:
+        sources.setdefault(result.source, {})[result.model] = None
     return _PAGE.format(
         runs=runs,
         tolerance=TOLERANCE,
         distribution=distribution_of_z(results),
         rows="\n".join(f"| {' | '.join(row)} |" for row in rows(results)),
-        sources="\n".join(f"- {model}: {source}." for model, source in sources.items()),
+        sources="\n".join(f"- {source}: {'; '.join(models)}." for source, models in sources.items()),
     )
 
 
