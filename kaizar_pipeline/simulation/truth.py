@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.files import load_hospital_config, shipped
-from kaizar_pipeline.config.hospital import Constant, HospitalConfig, Lognormal, MeanSd
+from kaizar_pipeline.config.hospital import WEEKDAYS, Constant, HospitalConfig, Lognormal, MeanSd
 from kaizar_pipeline.simulation.counting import KPIS, Counts
 from kaizar_pipeline.simulation.durations import HOURS_PER_DAY, distribution
 from kaizar_pipeline.simulation.plan import Plan, make_plan
@@ -278,14 +278,14 @@ def _unlimited() -> Case:
 
 
 def _weekly_wave(weeks: int = 104, warmup_weeks: int = 52) -> Case:
-    census = zip(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), weekly_census(WEEK, _survival), strict=True)
+    census = zip(WEEKDAYS, weekly_census(WEEK, _survival), strict=True)
     return Case(
         "Unlimited beds, arrivals that vary over the week, lognormal stays",
         _PALM,
         _daily(_long_stays(), [WEEK * weeks], 7 * warmup_weeks),
         tuple(
-            Quantity(f"midnight census, {name}", mean, _mean_census_at(slice(HOURS_PER_DAY * day, None, 7 * 24)))
-            for day, (name, mean) in enumerate(census)
+            Quantity(f"midnight census, {name}", expected, _mean_census_at(slice(HOURS_PER_DAY * day, None, 7 * 24)))
+            for day, (name, expected) in enumerate(census)
         ),
     )
 
