@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
+from rich.table import Column, Table
 
 from kaizar_pipeline.config.files import (
     CONFIG_FOLDER,
@@ -22,8 +24,11 @@ from kaizar_pipeline.config.files import (
     hospital_schema,
     load_hospital_config,
     misnamed_files,
+    shipped,
 )
 from kaizar_pipeline.errors import ConfigError, KaizarError
+from kaizar_pipeline.simulation import validation
+from kaizar_pipeline.simulation.truth import cases
 from kaizar_pipeline.tables import data_dictionary
 
 SCHEMA_FILE = "hospital.schema.json"
@@ -52,14 +57,12 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Show the whole log and
 def init(folder: Annotated[Path, typer.Argument(help="Folder of the new project; it may not hold any of its files.")]):
     """Start a project: settings and a sample hospital."""
     with _readable():
-        package = Path(__file__).parent
-        source = package / "_project" if (package / "_project").is_dir() else package.parent
         taken = [name for name in PROJECT_FILES if (folder / name).exists()]
         if taken:
             raise ConfigError(f"{folder} holds {', '.join(taken)} already; choose another folder")
         for name in PROJECT_FILES:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            copyfile(source / name, folder / name)
+            copyfile(shipped(name), folder / name)
         typer.echo(f"Made a project in {folder}. Go there and say: kaizar run --all")
 
 
@@ -119,6 +122,36 @@ def run(
         failed = [hospital for hospital in chosen if not _materialize(home, hospital, as_of, verbose)]
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def validate(
+    runs: Annotated[int, typer.Option(min=10, help="Independent runs of each model.")] = validation.RUNS,
+    write: Annotated[bool, typer.Option("--write", help="Update docs/validation.md.")] = False,
+):
+    """Simulate models whose answer is known; fails when the simulation is off by more than chance explains."""
+    with _readable():
+        page = find_home() / "docs" / "validation.md" if write else None
+        known = cases()
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Simulating models whose answer is known", total=len(known))
+            results = validation.validate(known, runs=runs, progress=lambda done, _: bar.update(task, completed=done))
+        Console().print(_validation_table(results))
+        typer.echo(validation.distribution_of_z(results))
+        if page:
+            page.parent.mkdir(exist_ok=True)
+            page.write_text(validation.validation_page(results, runs), encoding="utf-8")
+        if not all(result.agrees for result in results):
+            raise typer.Exit(1)
+
+
+def _validation_table(results: list[validation.Result]) -> Table:
+    table = Table(
+        "model", "quantity", *(Column(name, justify="right") for name in ("theory", "simulated", "± se", "z"))
+    )
+    for row in validation.rows(results):
+        table.add_row(*row)
+    return table
 
 
 @app.command()

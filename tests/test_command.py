@@ -1,16 +1,18 @@
 """The `kaizar` command: what it says, and with which exit status."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from kaizar_pipeline.__main__ import PROJECT_FILES, app
+from kaizar_pipeline.simulation.truth import cases
 
 pytestmark = pytest.mark.unit
 
-COMMANDS = ["check", "dev", "init", "run", "schema"]
+COMMANDS = ["check", "dev", "init", "run", "schema", "validate"]
 
 
 @pytest.fixture
@@ -99,10 +101,33 @@ def test_run_refuses_before_anything_starts(home: Path, words: tuple[str, ...], 
     assert not (home / "data").exists()
 
 
+def test_validate_prints_the_comparison_and_writes_the_page(home: Path, monkeypatch: pytest.MonkeyPatch):
+    few = [replace(case, replications=min(case.replications, 2)) for case in cases() if "patients in bed" in case.model]
+    monkeypatch.setattr("kaizar_pipeline.__main__.cases", lambda: few)
+    assert kaizar("validate").exit_code == 0
+    assert not (home / "docs" / "validation.md").exists()
+    result = kaizar("validate", "--runs", "10", "--write")
+    assert result.exit_code == 0
+    assert "6.428242" in result.stdout
+    page = (home / "docs" / "validation.md").read_text(encoding="utf-8")
+    assert "| in bed after 3 days | 6.428242 |" in page
+    assert "run 10 times" in page
+
+
+def test_validate_fails_where_theory_says_otherwise(monkeypatch: pytest.MonkeyPatch):
+    few = [case for case in cases() if "patients in bed" in case.model or case.replications == 0]
+    wrong = [replace(quantity, theory=quantity.theory + 0.5) for quantity in few[-1].quantities]
+    few = [replace(few[0], replications=2), replace(few[-1], quantities=tuple(wrong))]
+    monkeypatch.setattr("kaizar_pipeline.__main__.cases", lambda: few)
+    result = kaizar("validate", "--runs", "10")
+    assert result.exit_code == 1
+    assert "inf" in result.stdout
+
+
 def test_outside_a_project_every_command_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("KAIZAR_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
-    for words in (("check",), ("run", "--all"), ("schema", "--write"), ("dev",)):
+    for words in (("check",), ("run", "--all"), ("schema", "--write"), ("validate", "--write"), ("dev",)):
         result = kaizar(*words)
         assert result.exit_code == 1
         assert "kaizar init FOLDER" in result.stderr

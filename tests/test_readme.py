@@ -8,6 +8,7 @@ import pytest
 
 import kaizar_pipeline
 from kaizar_pipeline.orchestration.storage import Warehouse
+from kaizar_pipeline.simulation.truth import cases
 from kaizar_pipeline.tables import data_dictionary
 
 pytestmark = pytest.mark.integration
@@ -44,3 +45,12 @@ def test_the_public_names_are_sorted_and_there():
     names = kaizar_pipeline.__all__
     assert names == sorted(names)
     assert all(hasattr(kaizar_pipeline, name) for name in names)
+
+
+def test_the_validation_page_is_of_the_models_there_are(repository: Path):
+    page = (repository / "docs" / "validation.md").read_text()
+    for case in cases():
+        assert f"| {case.model} |" in page, "run: kaizar validate --write"
+        assert f"\n- {case.source}: " in page
+        for quantity in case.quantities:
+            assert f"| {quantity.name} | {quantity.theory:.6f} |" in page or case.replications == 0

@@ -44,6 +44,12 @@ def find_home(start: Path | None = None) -> Path:
     )
 
 
+def shipped(name: str) -> Path:
+    """A file of the project that ships: in a wheel below _project, in a checkout the repository's own."""
+    package = Path(__file__).parents[1]
+    return (package / "_project" if (package / "_project").is_dir() else package.parent) / name
+
+
 def hospital_files(home: Path) -> dict[str, Path]:
     """Hospital id -> file, sorted by id; nothing is parsed, and files whose name is no id are left out."""
     return {path.stem: path for path in sorted((home / CONFIG_FOLDER).glob("*.yml")) if _is_well_named(path)}

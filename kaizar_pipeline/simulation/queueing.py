@@ -1,13 +1,26 @@
-"""Closed forms of queueing theory: what the simulation must agree with where theory has an answer.
+"""Queueing theory, in closed form or by an exact Markov chain: what the simulation must agree with.
 
-Beds are servers, the offered load is arrival rate times mean length of stay (erlangs).
+Beds are servers, the offered load is arrival rate times mean length of stay (erlangs). A survival function takes an
+array of durations and returns the share of stays that last longer.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from math import exp, factorial
+
+import numpy as np
+
+Survival = Callable[[np.ndarray], np.ndarray]
+
+State = tuple[int, ...]
+Transitions = Callable[[State], Iterator[tuple[State, float]]]
+"""The states that can follow a state, each with the rate at which it does."""
 
 
 def erlang_b(beds: int, load: float) -> float:
-    """Probability that an arrival finds all beds taken and is lost (M/G/c/c; Erlang 1917)."""
+    """Probability that an arrival finds all beds taken and is lost (M/G/c/c; Erlang 1917).
+
+    It is also P(N = beds) / P(N <= beds) of a Poisson census N: the probability of delay in Monks et al. 2016.
+    """
     blocked = 1.0
     for n in range(1, beds + 1):
         blocked = load * blocked / (n + load * blocked)
@@ -39,7 +52,38 @@ def poisson_tail(beds: int, load: float) -> float:
     return 1 - total
 
 
-def priority_waits(beds: int, arrival_rates: list[float], service_rate: float) -> list[float]:
+def poisson_quantile(probability: float, load: float) -> int:
+    """The fewest beds that suffice with at least `probability` (below 1) when there is no limit."""
+    beds = 0
+    while poisson_tail(beds, load) > 1 - probability:
+        beds += 1
+    return beds
+
+
+def weekly_census(arrivals: Sequence[float], survival: Survival) -> np.ndarray:
+    """Mean census without limit at the midnight that begins each day of the week (M(t)/G/infinity; Eick, Massey and
+    Whitt 1993).
+
+    `arrivals` are those of each day of a week that repeats for ever, evenly over the day; `survival` takes days.
+    """
+    node, weight = np.polynomial.legendre.leggauss(32)
+    node, weight = (node + 1) / 2, weight / 2
+    days_ago = np.arange(7)
+    still_here = np.zeros(7)  # of the patients who came between k and k + 1 days ago, any number of weeks before that
+    week = 0
+    while survival(np.array([7.0 * week]))[0] > 1e-12:
+        still_here += survival(7 * week + days_ago[:, None] + node) @ weight
+        week += 1
+    return np.array([np.take(arrivals, day - 1 - days_ago, mode="wrap") @ still_here for day in range(7)])
+
+
+def still_in_bed(elapsed: Sequence[float], after: float, survival: Survival) -> float:
+    """Expected number of patients, in bed for `elapsed` now, who still are `after` later."""
+    now = np.asarray(elapsed, dtype=np.float64)
+    return float(np.sum(survival(now + after) / survival(now)))
+
+
+def priority_waits(beds: int, arrival_rates: Sequence[float], service_rate: float) -> list[float]:
     """Mean waits by class, the most urgent first, without pre-emption and with one exponential service (Cobham
     1954)."""
     total = sum(arrival_rates)
@@ -67,3 +111,95 @@ def erlang_a_leaving(beds: int, arrival_rate: float, service_rate: float, leavin
         weights.append(weights[-1] * arrival_rate / (beds * service_rate + n * leaving_rate))
         waiting += n * weights[-1]
     return leaving_rate * waiting / sum(weights) / arrival_rate
+
+
+def stationary(start: State, transitions: Transitions) -> dict[State, float]:
+    """Long-run probability of every state that a Markov chain reaches from `start`: finitely many, all connected."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.linalg import spsolve
+
+    number = {start: 0}
+    to_visit = [start]
+    entries = []
+    while to_visit:
+        state = to_visit.pop()
+        for following, rate in transitions(state):
+            if following not in number:
+                number[following] = len(number)
+                to_visit.append(following)
+            entries += [(number[following], number[state], rate), (number[state], number[state], -rate)]
+    row, column, rate = (np.array(part) for part in zip(*entries, strict=True))
+    # flow in equals flow out for all states but one, which follows from the others; state 0 gets weight 1
+    balance = coo_array((rate, (row, column))).tocsc()
+    others = np.asarray(spsolve(balance[1:, 1:], -balance[1:, [0]].toarray().ravel()))
+    weight = np.concatenate([[1.0], others])
+    return dict(zip(number, (weight / weight.sum()).tolist(), strict=True))
+
+
+def mean(probability: dict[State, float], value: Callable[[State], float]) -> float:
+    """Long-run mean of a function of the state; of a condition, its probability."""
+    return sum(share * value(state) for state, share in probability.items())
+
+
+def boarding_chain(
+    ed_beds: int, ward_beds: int, rate: float, ed_los: float, admitted: float, ward_los: float
+) -> dict[State, float]:
+    """An emergency department whose patients board until the ward has a bed, and whose arrivals are lost when it is
+    full.
+
+    All durations are exponential with the given means; the share `admitted` goes on to the ward. States: (in care in
+    the ED, boarding in the ED, in the ward).
+    """
+
+    def transitions(state: State) -> Iterator[tuple[State, float]]:
+        in_care, boarding, in_ward = state
+        if in_care + boarding < ed_beds:
+            yield (in_care + 1, boarding, in_ward), rate
+        if in_care:
+            has_bed = in_ward < ward_beds
+            admission = (in_care - 1, boarding + (not has_bed), in_ward + has_bed)
+            yield admission, in_care / ed_los * admitted
+            yield (in_care - 1, boarding, in_ward), in_care / ed_los * (1 - admitted)
+        if in_ward:
+            yield (in_care, max(boarding - 1, 0), in_ward - (boarding == 0)), in_ward / ward_los
+
+    return stationary((0, 0, 0), transitions)
+
+
+def admission_stop_chain(
+    beds: int, emergency_rate: float, elective_rate: float, los: float, stopped_from: int
+) -> dict[State, float]:
+    """A ward that takes electives up to a census of `stopped_from` and emergencies while it has a bed; others are
+    lost.
+
+    Stays are exponential with the mean `los`. States: (census,).
+    """
+
+    def transitions(state: State) -> Iterator[tuple[State, float]]:
+        (census,) = state
+        if census < beds:
+            yield (census + 1,), emergency_rate + (elective_rate if census < stopped_from else 0)
+        if census:
+            yield (census - 1,), census / los
+
+    return stationary((0,), transitions)
+
+
+def outlier_chain(beds: int, outlier_beds: int, load: float) -> dict[State, float]:
+    """A ward whose arrivals go to outlier beds elsewhere when it is full, and are lost when these are full too.
+
+    Stays are exponential with mean 1; nobody moves back. States: (in the ward, in outlier beds).
+    """
+
+    def transitions(state: State) -> Iterator[tuple[State, float]]:
+        own, outliers = state
+        if own < beds:
+            yield (own + 1, outliers), load
+        elif outliers < outlier_beds:
+            yield (own, outliers + 1), load
+        if own:
+            yield (own - 1, outliers), own
+        if outliers:
+            yield (own, outliers - 1), outliers
+
+    return stationary((0, 0), transitions)

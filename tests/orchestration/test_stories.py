@@ -60,6 +60,18 @@ def test_the_whole_chain(defs: dg.Definitions, warehouse: Warehouse):
     assert all(evaluation.passed for evaluation in evaluations)
 
 
+def test_the_whole_chain_of_a_hospital_without_forecast_streams(defs: dg.Definitions, home: Path, warehouse: Warehouse):
+    path = home / "hospital_configs" / "one.yml"
+    text = path.read_text().replace("{type: ml_poisson}", "{type: constant, mean_per_day: 6}")
+    path.write_text(text.replace("  truth: {streams: {acute: {mean_per_day: 6, overdispersion: 0.02}}}\n", ""))
+    run = materialize(defs)
+    assert all(evaluation.passed for evaluation in run.get_asset_check_evaluations())
+    tables = {name: warehouse.read(name, "one") for name in TABLES}
+    empty = {"patient_rejects", "feature_table", "arrival_model"}
+    assert {name for name, frame in tables.items() if frame.empty} == empty
+    assert warehouse.lineage("arrival_model", "one").as_of == AS_OF
+
+
 def node_of(table: str) -> str:
     """The step that makes a table."""
     if table in ("patients", "patient_rejects", "ward_stays"):

@@ -33,6 +33,20 @@ def test_another_seed_gives_another_future_of_the_same_past(tiny: HospitalConfig
     assert one.loc[tonight, "mean"].tolist() == other.loc[tonight, "mean"].tolist()
 
 
+def test_a_hospital_without_forecast_streams(repository: Path):
+    stroke = load_hospital_config(repository / "hospital_configs" / "stroke_2016.yml")
+    config = stroke.model_copy(update={"simulation": stroke.simulation.model_copy(update={"replications": 20})})
+    tables = run_chain(config, as_of="2026-01-01", workers=1)
+    assert {name for name, table in tables.items() if table.empty} == {
+        "patient_rejects", "feature_table", "arrival_model",
+    }  # fmt: skip
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(table, TABLES[name].conform(table, without=("run_id",)), check_exact=True)
+    rates = tables["arrival_rates"].set_index(["stream_id", "date"])["rate"]
+    assert rates["acute_stroke"].unique() == [pytest.approx(1 / 1.2)]
+    assert len(rates) == 7 * 28
+
+
 def test_a_real_log_with_departures_that_nobody_wrote_down(real_data: Path):
     config = HospitalConfig.model_validate(
         {
