@@ -347,6 +347,62 @@ ARRIVAL_RATES = _table(
     Column("model_type", "VARCHAR", "ml_poisson, schedule or constant."),
 )
 
+FORECAST_PERCENTAGES = ("025", "10", "25", "50", "75", "90", "975")
+"""Percentages of the back-test's quantiles (025: 2.5), inverted CDF: the bounds of the 50, 80 and 95 % intervals."""
+
+FORECAST_BACKTEST = _table(
+    "forecast_backtest",
+    "What would have been forecast from earlier days, and what came: one row per stream, method, origin and day ahead.",
+    _stream(),
+    Column("method", "VARCHAR", "model, seasonal_naive, weekday_mean (of four weeks) or calendar_glm.", key=True),
+    Column("origin", "DATE", "Last day known when the forecast was made.", key=True),
+    Column("h", "INTEGER", "Days ahead of origin.", "days", key=True),
+    Column("target_date", "DATE", "Day that was forecast, and was observed: origin + h."),
+    Column("actual", "INTEGER", "What came on that day.", "patients"),
+    Column("mean", "DOUBLE", "Mean of the forecast distribution.", "patients"),
+    *(
+        Column(f"p{q}", "DOUBLE", f"Arrivals not exceeded with probability {float(q[:2] + '.' + q[2:]):g} %.", "patients")
+        for q in FORECAST_PERCENTAGES
+    ),
+    Column("crps", "DOUBLE", "Continuous ranked probability score: the smaller the better.", "patients"),
+    Column("pit", "DOUBLE", "Randomised probability integral transform: uniform when calibrated."),
+    Column("scale", "DOUBLE", "What MASE divides by: mean change from week to week in the days known.", "patients",
+           nullable=True),
+    Column("sum7_actual", "INTEGER", "Sum of the 7 days to target_date, where h is a multiple of 7 and all were "
+           "observed.", "patients", nullable=True),
+    Column("sum7_mean", "DOUBLE", "Mean of the forecast distribution of that sum.", "patients", nullable=True),
+    Column("sum7_crps", "DOUBLE", "CRPS of that sum.", "patients", nullable=True),
+    Column("sum7_pit", "DOUBLE", "Randomised PIT of that sum.", nullable=True),
+)  # fmt: skip
+
+FORECAST_SCORES = _table(
+    "forecast_scores",
+    "The scoreboard of the back-test: who forecasts a stream best, and whether the intervals hold what they promise.",
+    _stream(),
+    Column("method", "VARCHAR", "As in forecast_backtest.", key=True),
+    Column("span", "VARCHAR", "day, or week: sums of 7 days.", key=True),
+    Column("horizon_week", "INTEGER", "Week ahead, from 1; 0 for all together.", "weeks", key=True),
+    Column("n", "INTEGER", "Forecasts behind the row.", "forecasts"),
+    Column("n_effective", "DOUBLE", "Independent forecasts that would tell as much about coverage: those made on one day "
+           "share their error.", "forecasts"),
+    Column("crps", "DOUBLE", "Mean CRPS.", "patients"),
+    Column("pinball", "DOUBLE", "Mean pinball loss over the quantiles of forecast_backtest; days only.", "patients",
+           nullable=True),
+    Column("mase", "DOUBLE", "Mean absolute error of the median over the mean change from week to week; days only.",
+           nullable=True),
+    Column("bias", "DOUBLE", "Mean of forecast less actual.", "patients"),
+    *(
+        Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.", "share")
+        for level in (50, 80, 95)
+    ),
+    Column("coverage80_low", "DOUBLE", "coverage80 of a calibrated forecast is not below this in 99.5 of 100 cases.", "share"),
+    Column("coverage80_high", "DOUBLE", "Nor above this.", "share"),
+    Column("skill", "DOUBLE", "1 - CRPS over that of seasonal_naive; null where that is zero.", nullable=True),
+    Column("rank", "INTEGER", "Place by CRPS among the methods, 1 the best."),
+    Column("loses_to", "VARCHAR", "Methods with a smaller CRPS and by how much, separated by commas; null: none.",
+           nullable=True),
+)  # fmt: skip
+
 CENSUS_PERCENTAGES = (5, 10, 25, 50, 75, 90, 95, 99)
 """Percentages of the census quantiles, inverted CDF: they are bed counts."""
 
@@ -415,7 +471,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
-        ARRIVAL_RATES, OCCUPANCY_DISTRIBUTIONS, DAILY_PEAKS, WARD_PERFORMANCE,
+        ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, DAILY_PEAKS, WARD_PERFORMANCE,
     )
 }  # fmt: skip
 
