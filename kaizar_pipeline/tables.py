@@ -111,6 +111,8 @@ def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
         raise DataError(f"table {table}, column {column.name}: {int(empty.sum())} empty value(s) where none may be")
     try:
         if column.type in ("VARCHAR", "JSON"):
+            if isinstance(values.dtype, pd.StringDtype):
+                return values.astype("str")
             texts = values.astype("object")
             wrong = ~empty & ~texts.map(lambda value: isinstance(value, str))
             if wrong.any():
@@ -361,7 +363,7 @@ FORECAST_BACKTEST = _table(
     Column("actual", "INTEGER", "What came on that day.", "patients"),
     Column("mean", "DOUBLE", "Mean of the forecast distribution.", "patients"),
     *(
-        Column(f"p{q}", "DOUBLE", f"Arrivals not exceeded with probability {float(q[:2] + '.' + q[2:]):g} %.", "patients")
+        Column(f"p{q}", "DOUBLE", f"Arrivals not exceeded with probability 0.{q}.", "patients")
         for q in FORECAST_PERCENTAGES
     ),
     Column("crps", "DOUBLE", "Continuous ranked probability score: the smaller the better.", "patients"),
@@ -383,8 +385,8 @@ FORECAST_SCORES = _table(
     Column("span", "VARCHAR", "day, or week: sums of 7 days.", key=True),
     Column("horizon_week", "INTEGER", "Week ahead, from 1; 0 for all together.", "weeks", key=True),
     Column("n", "INTEGER", "Forecasts behind the row.", "forecasts"),
-    Column("n_effective", "DOUBLE", "Independent forecasts that would tell as much about coverage: those made on one day "
-           "share their error.", "forecasts"),
+    Column("n_effective", "DOUBLE", "Independent forecasts that would tell as much about coverage80: those made on one "
+           "day share their error.", "forecasts"),
     Column("crps", "DOUBLE", "Mean CRPS.", "patients"),
     Column("pinball", "DOUBLE", "Mean pinball loss over the quantiles of forecast_backtest; days only.", "patients",
            nullable=True),
@@ -392,11 +394,11 @@ FORECAST_SCORES = _table(
            nullable=True),
     Column("bias", "DOUBLE", "Mean of forecast less actual.", "patients"),
     *(
-        Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.", "share")
+        Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.")
         for level in (50, 80, 95)
     ),
-    Column("coverage80_low", "DOUBLE", "coverage80 of a calibrated forecast is not below this in 99.5 of 100 cases.", "share"),
-    Column("coverage80_high", "DOUBLE", "Nor above this.", "share"),
+    Column("coverage80_low", "DOUBLE", "Lower end of the binomial band that holds 99 % of calibrated forecasts."),
+    Column("coverage80_high", "DOUBLE", "Upper end of that band."),
     Column("skill", "DOUBLE", "1 - CRPS over that of seasonal_naive; null where that is zero.", nullable=True),
     Column("rank", "INTEGER", "Place by CRPS among the methods, 1 the best."),
     Column("loses_to", "VARCHAR", "Methods with a smaller CRPS and by how much, separated by commas; null: none.",
