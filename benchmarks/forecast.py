@@ -189,34 +189,41 @@ def fit_time(arrivals: pd.DataFrame) -> float:
 def rival_losses(series: dict[tuple[str, int], pd.Series], backtest: pd.DataFrame, python: Path) -> pd.DataFrame:
     """Mean CRPS of days, [(family, series), method], by the methods of benchmarks/rivals.py."""
     if not python.exists():
-        raise FileNotFoundError(f"AutoETS, AutoARIMA, Theta and Prophet are left out: no {python}, see {RIVALS.name}")
-    known = pd.concat(
-        pd.DataFrame({"series": f"{family}|{number}", "origin": origin, "date": days.index, "arrivals": days})
-        for family, number, origin in backtest.groupby(["family", "series", "origin"], sort=False).groups
-        for days in [series[(family, number)][:origin]]
-    )
-    quantiles = rival_quantiles(known.to_csv(index=False), python)
-    quantiles[["family", "series"]] = quantiles["series"].str.split("|", expand=True)
-    quantiles["series"] = quantiles["series"].astype("int64")
+        raise FileNotFoundError(
+            f"AutoETS, AutoARIMA, Theta and Prophet are left out: there is no {python}; "
+            "benchmarks/rivals-requirements.txt says how to make it."
+        )
+    known = {
+        key: pd.concat(
+            pd.DataFrame({"series": "|".join(map(str, key)), "origin": origin, "arrivals": series[key][:origin]})
+            for origin in rows["origin"].unique()
+        ).rename_axis("date")
+        for key, rows in backtest.groupby(["family", "series"], sort=False)
+    }
+    rows = pd.concat(rival_quantiles(known, python), names=["family", "series"]).reset_index(["family", "series"])
     actual = backtest.loc[backtest["method"] == MODEL, ["family", "series", "origin", "h", "actual"]]
-    rows = quantiles.merge(actual, on=["family", "series", "origin", "h"], validate="many_to_one")
+    rows = rows.merge(actual, on=["family", "series", "origin", "h"], validate="many_to_one")
     draws = rows.filter(regex=r"^q0").to_numpy().T
     rows = rows.assign(crps=crps(draws, rows["actual"].to_numpy()))
     return rows.pivot_table(index=["family", "series"], columns="method", values="crps")
 
 
-def rival_quantiles(known: str, python: Path) -> pd.DataFrame:
-    """QUANTILES.csv of benchmarks/rivals.py for a SERIES.csv, kept from run to run."""
-    digest = sha256((known + RIVALS.read_text(encoding="utf-8")).encode()).hexdigest()[:16]
-    target = CACHE / f"{digest}.csv"
-    if not target.exists():
+def rival_quantiles(known: dict[tuple[str, int], pd.DataFrame], python: Path) -> dict[tuple[str, int], pd.DataFrame]:
+    """QUANTILES.csv of benchmarks/rivals.py for each series, kept from run to run."""
+    code = RIVALS.read_text(encoding="utf-8")
+    kept = {
+        key: CACHE / f"{sha256((days.to_csv() + code).encode()).hexdigest()[:16]}.csv" for key, days in known.items()
+    }
+    missing = [key for key, path in kept.items() if not path.exists()]
+    for done, key in enumerate(missing):
+        progress(f"rivals {done + 1} of {len(missing)}: {key[0]} {key[1]}")
         CACHE.mkdir(exist_ok=True)
-        source, part = CACHE / f"{digest}.series.csv", CACHE / f"{digest}.part.csv"
-        source.write_text(known, encoding="utf-8")
+        source, part = kept[key].with_suffix(".series"), kept[key].with_suffix(".part")
+        known[key].to_csv(source)
         subprocess.run([python, RIVALS, source, part], check=True, stdout=sys.stderr)
         source.unlink()
-        part.rename(target)
-    return pd.read_csv(target, parse_dates=["origin"])
+        part.rename(kept[key])
+    return {key: pd.read_csv(path, parse_dates=["origin"]).drop(columns="series") for key, path in kept.items()}
 
 
 def geometric_mean(ratios: pd.Series) -> float:

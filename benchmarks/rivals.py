@@ -69,9 +69,8 @@ def main(source: str, target: str) -> None:
     with ProcessPoolExecutor() as pool:
         for future in as_completed([pool.submit(forecast, *job) for job in jobs]):
             done.append(future.result())
-            sys.stderr.write(f"\rrivals: {len(done)} of {len(jobs)} origins")
+            sys.stderr.write(f"\rrivals: {len(done)} of {len(jobs)} origins{'':40}")
             sys.stderr.flush()
-    sys.stderr.write("\n")
     pd.concat(done).sort_values(["series", "method", "origin", "h"]).to_csv(target, index=False)
 
 

@@ -34,8 +34,8 @@ MODEL = "model"
 
 ORIGINS = 12
 MAX_HORIZON = 28
-MIN_KNOWN_DAYS = 84
-"""Days of history before the first origin: three months, so that the baselines have seen some of their errors."""
+MIN_KNOWN_DAYS = 70
+"""Days of history before the first origin: so many that the baselines have seen some of their errors."""
 MIN_STEP = 8
 """Days between origins at least, and no whole weeks: else a day ahead would always be the same weekday."""
 

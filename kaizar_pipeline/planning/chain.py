@@ -26,7 +26,7 @@ def run_chain(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`).
+    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`), but the back-test's.
 
     `home` is the folder that paths of extracts are relative to, `as_of` the local midnight to forecast from (default:
     as the config and the data say), `workers` the number of processes, which does not change the result.

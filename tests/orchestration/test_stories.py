@@ -66,6 +66,8 @@ def node_of(table: str) -> str:
         return "history"
     if table in ("occupancy_distributions", "daily_peaks", "ward_performance"):
         return "simulation"
+    if table in ("forecast_backtest", "forecast_scores"):
+        return "forecast_validation"
     return table
 
 
