@@ -6,6 +6,7 @@ of counts, by the same rules.
 
 from collections.abc import Iterator
 from os import cpu_count
+from typing import cast
 from zlib import crc32
 
 import numpy as np
@@ -88,7 +89,8 @@ def _in_parallel(
 
     # arrays travel in the message (max_nbytes): a killed run leaves no memory maps behind
     parallel = Parallel(n_jobs=min(workers, len(origins)), return_as="generator", max_nbytes=None)
-    yield from parallel(delayed(_backtest_from)(origin, arrivals, config) for origin in origins)
+    results = parallel(delayed(_backtest_from)(origin, arrivals, config) for origin in origins)
+    yield from cast(Iterator[pd.DataFrame], results)
 
 
 def _backtest_from(origin: pd.Timestamp, arrivals: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
@@ -164,14 +166,14 @@ def score_forecasts(backtest: pd.DataFrame) -> pd.DataFrame:
     days, weeks = _days(backtest), _weeks(backtest)
     rows = pd.concat([days, weeks, days.assign(horizon_week=0), weeks.assign(horizon_week=0)])
     keys = ["hospital_id", "as_of", "stream_id", "span", "horizon_week"]
-    boards = [_scoreboard(group).assign(**dict(zip(keys, key, strict=True))) for key, group in rows.groupby(keys)]
+    boards = [_scoreboard(group).assign(**group[keys].iloc[0].to_dict()) for _, group in rows.groupby(keys)]
     empty = pd.DataFrame(columns=FORECAST_SCORES.column_names).drop(columns="run_id")
     return FORECAST_SCORES.frame(pd.concat(boards) if boards else empty)
 
 
 def _days(backtest: pd.DataFrame) -> pd.DataFrame:
     losses = [
-        pinball(backtest[f"p{q}"], backtest["actual"], probability)
+        pinball(backtest[f"p{q}"].to_numpy(), backtest["actual"].to_numpy(), probability)
         for q, probability in zip(FORECAST_PERCENTAGES, _PROBABILITIES, strict=True)
     ]
     error = (backtest["p50"] - backtest["actual"]).abs()
@@ -205,7 +207,7 @@ def _scoreboard(rows: pd.DataFrame) -> pd.DataFrame:
     return board.assign(
         skill=1 - board["crps"] / naive if naive > 0 else np.nan,
         rank=board["crps"].rank(method="min"),
-        loses_to=[_better(loss, method) for method in board["method"]],
+        loses_to=board["method"].map(lambda method: _better(loss, method)),
     )
 
 
