@@ -13,16 +13,17 @@ from kaizar_pipeline.config.calendar import EVENT_SEPARATOR, public_holidays
 from kaizar_pipeline.config.hospital import WEEKDAYS, HospitalInfo
 
 MIN_DAYS = 56
-"""Observed days below which no calendar is fitted."""
+"""Observed days, beside the first, which only starts the level, below which no calendar is fitted."""
 MIN_ARRIVALS = 30
 """Arrivals below which no calendar is fitted."""
 
 FLAGS = ("holiday", "before_holiday", "after_holiday", "year_end")
 
 _WEEKDAY_SD = 0.6
-_FLAG_SD = 0.25
+_EVENT_SD = 0.25
+_DETAIL_SD = 0.1
 _YEARLY_SD = 0.05
-_HARMONICS_FROM_DAYS = ((700, 3), (500, 1), (0, 0))
+_YEARLY_FROM_DAYS = 500
 _TREND_SD = 0.3
 _KNOT_SD = 0.08
 _KNOT_DAYS = 91
@@ -94,8 +95,7 @@ def _effects(days: pd.DataFrame) -> dict[str, np.ndarray]:
     columns = {f"weekday_{name}": (weekday == number).astype("float64") for number, name in enumerate(WEEKDAYS)}
     columns |= {flag: days[flag].to_numpy(dtype="float64") for flag in FLAGS}
     columns |= {f"holiday_{name}": holiday * columns[f"weekday_{name}"] for name in WEEKDAYS}
-    for k in range(1, _HARMONICS_FROM_DAYS[0][1] + 1):
-        columns |= {f"yearly_sin_{k}": np.sin(k * year), f"yearly_cos_{k}": np.cos(k * year)}
+    columns |= {"yearly_sin": np.sin(year), "yearly_cos": np.cos(year)}
     events = days["events"].fillna("").str.split(EVENT_SEPARATOR, regex=False)
     for name in sorted({name for names in events for name in names if name}):
         columns[f"event_{name}"] = np.array([name in names for names in events], dtype="float64")
@@ -104,13 +104,12 @@ def _effects(days: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def _priors(n_days: int, events: list[str]) -> dict[str, float]:
     """Prior standard deviation of each effect that `n_days` of history can tell, `events` among them."""
-    harmonics = next(k for days, k in _HARMONICS_FROM_DAYS if n_days >= days)
     return (
         {f"weekday_{name}": _WEEKDAY_SD for name in WEEKDAYS}
-        | dict.fromkeys(FLAGS, _FLAG_SD)
-        | {f"holiday_{name}": _FLAG_SD for name in WEEKDAYS}
-        | dict.fromkeys(events, _FLAG_SD)
-        | {f"yearly_{wave}_{k}": _YEARLY_SD / k for k in range(1, harmonics + 1) for wave in ("sin", "cos")}
+        | dict.fromkeys(FLAGS, _DETAIL_SD)
+        | {f"holiday_{name}": _DETAIL_SD for name in WEEKDAYS}
+        | dict.fromkeys(["holiday", *events], _EVENT_SD)
+        | dict.fromkeys(["yearly_sin", "yearly_cos"] if n_days >= _YEARLY_FROM_DAYS else [], _YEARLY_SD)
     )
 
 

@@ -151,17 +151,22 @@ def _boost(training: pd.DataFrame) -> _Trees:
     validation_days = max(VALIDATION_DAYS, round(VALIDATION_SHARE * (last - first).days))
     late = training["target_date"] > last - pd.Timedelta(days=validation_days)
     early, validation = training[~late], training[late]
-    if early["arrivals"].sum() < MIN_ARRIVALS:
+    if early.drop_duplicates("target_date")["arrivals"].sum() < MIN_ARRIVALS:
         return _Trees()
     data = _dataset(early)
     stopping = [lgb.early_stopping(PATIENCE, verbose=False)]
     tried = lgb.train(_parameters(early), data, MAX_TREES, valid_sets=[_dataset(validation, data)], callbacks=stopping)
-    deviance_model = _deviance(validation, _rates(tried, validation))
-    deviance_base = _deviance(validation, _rates(None, validation))
-    if deviance_model >= deviance_base:
-        return _Trees(None, deviance_model, deviance_base)
-    booster = lgb.train(_parameters(training), _dataset(training), tried.best_iteration)
-    return _Trees(booster, deviance_model, deviance_base)
+    model, base = (_deviances(validation, _rates(booster, validation)) for booster in (tried, None))
+    booster = None
+    if _is_gain(base - model, (last - validation["target_date"]).dt.days.to_numpy() // 7):
+        booster = lgb.train(_parameters(training), _dataset(training), tried.best_iteration)
+    return _Trees(booster, float(model.mean()), float(base.mean()))
+
+
+def _is_gain(gains: np.ndarray, weeks: np.ndarray) -> bool:
+    """Whether gains add up to more than their standard error, rows of one week counting as one observation."""
+    by_week = np.bincount(weeks, gains)
+    return bool(by_week.sum() > np.sqrt((by_week**2).sum()))
 
 
 def _parameters(rows: pd.DataFrame) -> dict[str, object]:
@@ -211,11 +216,11 @@ def _rates(booster: "lgb.Booster | None", rows: pd.DataFrame) -> np.ndarray:
     return np.exp(log_rate)
 
 
-def _deviance(rows: pd.DataFrame, rates: np.ndarray) -> float:
-    """Mean Poisson deviance of the arrivals from `rates`."""
+def _deviances(rows: pd.DataFrame, rates: np.ndarray) -> np.ndarray:
+    """Poisson deviance of each row's arrivals from `rates`."""
     counts = rows["arrivals"].to_numpy(dtype="float64")
     ratio = np.where(counts > 0, counts, 1.0) / np.where(counts > 0, rates, 1.0)
-    return float(2 * np.mean(counts * np.log(ratio) - (counts - rates)))
+    return 2 * (counts * np.log(ratio) - (counts - rates))
 
 
 def _importance(booster: "lgb.Booster | None") -> dict[str, float]:

@@ -30,7 +30,7 @@ def _method(row: pd.Series) -> str:
     if row["method"] == "trees":
         return f"Calendar, level and {row['trees']} trees, from {row['n_days']} days"
     if row["method"] == "level":
-        return f"Level alone: a calendar needs {MIN_DAYS} days and {MIN_ARRIVALS} arrivals ({row['n_days']} days known)"
+        return f"Level alone: a calendar needs {MIN_DAYS + 1} days and {MIN_ARRIVALS} arrivals ({row['n_days']} days known)"
     if row["n_days"] < MIN_DAYS_FOR_PATHS:
         return f"Calendar and level alone: trees need {MIN_DAYS_FOR_PATHS} days, {row['n_days']} are known"
     return f"Calendar and level alone, from {row['n_days']} days: trees did not do better"
@@ -48,7 +48,7 @@ def _effects(row: pd.Series) -> str:
         for name, value in json.loads(row["calendar"]).items()
         if name.startswith("event_")
     }
-    return ", ".join(f"{name} {effect:+.0%}" for name, effect in effects.items())
+    return "Events: " + ", ".join(f"{name} {effect:+.0%}" for name, effect in effects.items()) if effects else ""
 
 
 def _arrivals(rows: pd.DataFrame, stream_id: str) -> list[str]:
