@@ -111,6 +111,8 @@ def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
         raise DataError(f"table {table}, column {column.name}: {int(empty.sum())} empty value(s) where none may be")
     try:
         if column.type in ("VARCHAR", "JSON"):
+            if isinstance(values.dtype, pd.StringDtype):
+                return values.astype("str")
             texts = values.astype("object")
             wrong = ~empty & ~texts.map(lambda value: isinstance(value, str))
             if wrong.any():

@@ -30,7 +30,8 @@ def _method(row: pd.Series) -> str:
     if row["method"] == "trees":
         return f"Calendar, level and {row['trees']} trees, from {row['n_days']} days"
     if row["method"] == "level":
-        return f"Level alone: a calendar needs {MIN_DAYS + 1} days and {MIN_ARRIVALS} arrivals ({row['n_days']} days known)"
+        needed = f"{MIN_DAYS + 1} days and {MIN_ARRIVALS} arrivals"
+        return f"Level alone: a calendar needs {needed} ({row['n_days']} days known)"
     if row["n_days"] < MIN_DAYS_FOR_PATHS:
         return f"Calendar and level alone: trees need {MIN_DAYS_FOR_PATHS} days, {row['n_days']} are known"
     return f"Calendar and level alone, from {row['n_days']} days: trees did not do better"
