@@ -306,6 +306,9 @@ FEATURE_TABLE = _table(
     Column("before_holiday", "BOOLEAN", "Day before a public holiday."),
     Column("after_holiday", "BOOLEAN", "Day after a public holiday."),
     Column("year_end", "BOOLEAN", "24 to 31 December."),
+    Column(
+        "events", "VARCHAR", "Events of the target day by name, separated by semicolons; null: none.", nullable=True
+    ),
     Column("level_3_10", "DOUBLE", "Log ratio of the levels with half-lives of 3 and 10 days."),
     Column("level_30_10", "DOUBLE", "Log ratio of the levels with half-lives of 30 and 10 days."),
     Column("level_120_10", "DOUBLE", "Log ratio of the levels with half-lives of 120 and 10 days."),
@@ -316,7 +319,10 @@ ARRIVAL_MODEL = _table(
     "arrival_model",
     "One row per forecast stream: the fitted model as text, and the covariance of its errors.",
     _stream(),
-    Column("trees", "INTEGER", "Trees kept; 0: the base rate is the prediction."),
+    Column(
+        "method", "VARCHAR", "trees (on the base rate), base_rate (calendar x level) or level (too little history)."
+    ),
+    Column("trees", "INTEGER", "Trees kept; 0: none, or none that helped."),
     Column("model_text", "VARCHAR", "The model in LightGBM's text form; null when 0 trees.", nullable=True),
     Column("train_from", "DATE", "First target day trained on."),
     Column("train_to", "DATE", "Last target day trained on."),
@@ -327,12 +333,13 @@ ARRIVAL_MODEL = _table(
         "deviance_base", "DOUBLE", "Validation Poisson deviance of the base rate; null when not tried.", nullable=True
     ),
     Column("cov_a", "DOUBLE", "Constant part of the covariance of the relative rate error."),
-    Column("cov_b", "DOUBLE", "Part that grows with the horizon."),
+    Column("cov_b", "DOUBLE", "Part that grows with the horizon, as it stands after 28 days."),
     Column("cov_c", "DOUBLE", "Part that fades with the distance of two days."),
     Column("rho", "DOUBLE", "Fading per day of the last part."),
     Column("inv_k", "DOUBLE", "Independent overdispersion 1/k of one day's count."),
+    Column("stream_correlation", "DOUBLE", "Correlation of rate errors between the hospital's streams."),
     Column("n_paths_fit", "INTEGER", "Inner out-of-sample paths behind the covariance."),
-    Column("prior_used", "BOOLEAN", "True: too few paths, the covariance is shrunk to a prior."),
+    Column("prior_used", "BOOLEAN", "True: too few paths, the covariance rests on the hospital's other streams."),
     Column("calendar", "JSON", "Calendar coefficients by name (log scale)."),
     Column("importance", "JSON", "Gain by feature."),
     Column("versions", "JSON", "Versions of the libraries that fitted the model."),

@@ -6,6 +6,7 @@ of counts, by the same rules.
 
 from collections.abc import Iterator
 from os import cpu_count
+from pathlib import Path
 from typing import cast
 from zlib import crc32
 
@@ -15,7 +16,7 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.forecasting.baselines import BASELINES, SEASONAL_NAIVE
 from kaizar_pipeline.forecasting.calendar import day_features
-from kaizar_pipeline.forecasting.features import make_feature_table
+from kaizar_pipeline.forecasting.features import make_feature_table, usable_counts
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import MAX_PATHS, forecast_rates
 from kaizar_pipeline.forecasting.scores import (
@@ -45,9 +46,14 @@ _PROBABILITIES = np.array([float(f"0.{percentage}") for percentage in FORECAST_P
 
 
 def backtest_forecast(
-    arrivals: pd.DataFrame, config: HospitalConfig, *, origins: int = ORIGINS, workers: int | None = None
+    arrivals: pd.DataFrame,
+    config: HospitalConfig,
+    home: Path | None = None,
+    *,
+    origins: int = ORIGINS,
+    workers: int | None = None,
 ) -> pd.DataFrame:
-    """The table forecast_backtest of every forecast stream, from daily_arrivals.
+    """The table forecast_backtest of every forecast stream, from daily_arrivals; `home` as in `make_feature_table`.
 
     `origins` earlier days are forecast from, evenly up to the last whose horizon (that of the config, at most 28 days)
     has passed; fewer where the history is short, none (an empty table) below `MIN_KNOWN_DAYS` and a horizon of days.
@@ -58,7 +64,7 @@ def backtest_forecast(
     then = config.model_copy(update={"simulation": simulation})
     as_of = arrivals["as_of"].iloc[0]
     days = backtest_origins(arrivals["date"].min(), as_of, horizon, origins) if config.forecast_streams else []
-    frames = list(_in_parallel(arrivals, then, days, workers or cpu_count() or 1))
+    frames = list(_in_parallel(arrivals, then, home, days, workers or cpu_count() or 1))
     empty = pd.DataFrame(columns=FORECAST_BACKTEST.column_names).drop(columns="run_id")
     return FORECAST_BACKTEST.frame(pd.concat(frames) if frames else empty, hospital_id=config.id, as_of=as_of)
 
@@ -79,35 +85,36 @@ def backtest_origins(first: pd.Timestamp, as_of: pd.Timestamp, horizon: int, ori
 
 
 def _in_parallel(
-    arrivals: pd.DataFrame, config: HospitalConfig, origins: list[pd.Timestamp], workers: int
+    arrivals: pd.DataFrame, config: HospitalConfig, home: Path | None, origins: list[pd.Timestamp], workers: int
 ) -> Iterator[pd.DataFrame]:
     """The back-test from each origin, in order."""
     if min(workers, len(origins)) <= 1:
-        yield from (_backtest_from(origin, arrivals, config) for origin in origins)
+        yield from (_backtest_from(origin, arrivals, config, home) for origin in origins)
         return
     from joblib import Parallel, delayed
 
     # arrays travel in the message (max_nbytes): a killed run leaves no memory maps behind
     parallel = Parallel(n_jobs=min(workers, len(origins)), return_as="generator", max_nbytes=None)
-    results = parallel(delayed(_backtest_from)(origin, arrivals, config) for origin in origins)
+    results = parallel(delayed(_backtest_from)(origin, arrivals, config, home) for origin in origins)
     yield from cast(Iterator[pd.DataFrame], results)
 
 
-def _backtest_from(origin: pd.Timestamp, arrivals: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
+def _backtest_from(
+    origin: pd.Timestamp, arrivals: pd.DataFrame, config: HospitalConfig, home: Path | None
+) -> pd.DataFrame:
     """Forecasts of all streams by all methods from one origin, scored."""
     as_of = origin + pd.Timedelta(days=1)
     past = arrivals[arrivals["date"] < as_of].assign(as_of=as_of)
-    features = make_feature_table(past, config)
+    features = make_feature_table(past, config, home)
     rates = forecast_rates(train_lgbm_poisson(features), features, past, config)
     horizon = config.simulation.horizon_days
     calendar = day_features(
         pd.date_range(past["date"].min(), periods=len(pd.date_range(past["date"].min(), origin)) + horizon),
         config.hospital,
     )
-    observed = arrivals[arrivals["observed"]]
     frames = []
     for stream in config.forecast_streams:
-        counts = observed[observed["stream_id"] == stream.id].set_index("date")["arrivals"].astype("float64")
+        counts = usable_counts(arrivals, stream.id)
         actual = counts.reindex(calendar.index[-horizon:]).to_numpy()
         days = calendar.assign(arrivals=counts[counts.index <= origin].reindex(calendar.index))
         paths = rates[rates["stream_id"] == stream.id].pivot(index="path", columns="date", values="rate").to_numpy()

@@ -12,6 +12,7 @@ _QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
 CHECKS = {
     "patients": {"flow_conservation": True, "up_to_date": False},
     "daily_arrivals": {"complete_days": True, "every_request_counted": True},
+    "arrival_model": {"level_steady": False},
     "forecast_scores": {"skilful": False, "calibrated": False},
     "occupancy_distributions": {"probabilities": True},
     "daily_peaks": {"sums_to_one": True},
@@ -73,6 +74,22 @@ def every_request_counted(arrivals: pd.DataFrame, patients: pd.DataFrame) -> dg.
     counted = int(arrivals["arrivals"].sum())
     passed = counted == len(patients)
     return _result("daily_arrivals", "every_request_counted", passed, counted=counted, requests=len(patients))
+
+
+def level_steady(drift: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether arrivals of the last four weeks lie where the forecast made before them put them (`level_drift`)."""
+    found = {
+        row["stream_id"]: f"{row['actual']} came, {row['expected']:.0f} were expected ({row['low']} to {row['high']})"
+        for _, row in drift.iterrows()
+    }
+    moved = drift["moved"].astype(bool)
+    return dg.AssetCheckResult(
+        asset_key="arrival_model",
+        check_name="level_steady",
+        passed=not moved.any(),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"streams moved": int(moved.sum()), **found},
+    )
 
 
 def skilful(scores: pd.DataFrame) -> dg.AssetCheckResult:

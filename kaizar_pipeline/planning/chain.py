@@ -34,7 +34,7 @@ def run_chain(
     history = load_history(config, home, as_of)
     arrivals = arrivals_per_day(history.patients, config)
     length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
-    features = make_feature_table(arrivals, config)
+    features = make_feature_table(arrivals, config, home)
     model = train_lgbm_poisson(features)
     rates = forecast_rates(model, features, arrivals, config)
     census = census_at_as_of(history.patients, history.ward_stays)

@@ -235,7 +235,6 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "the same ward and patient type stand twice",
         ),
         (put("simulation", {"warmup_days": 3}), "simulation.warmup_days", "start: census needs no warm-up"),
-        (put("simulation", {"horizon_days": 29}), "simulation.horizon_days", "at most 28 days ahead"),
         (put("patients", "truth", {}), "patients.truth.streams", "needs streams.emergency.mean_per_day"),
         (
             put("patients", "truth", "streams", "elective", {"trend_per_year": 0.1}),

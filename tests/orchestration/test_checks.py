@@ -126,6 +126,17 @@ def test_the_peaks_of_a_day_are_those_of_all_replications():
     assert not checks.sums_to_one(peaks().iloc[1:], replications=10).passed
 
 
+def test_a_moved_level_is_warned_about_with_its_numbers():
+    rows = [("ed", 900, 700.4, 640, 770, True), ("icu", 10, 11.0, 4, 20, False)]
+    drift = pd.DataFrame(rows, columns=["stream_id", "actual", "expected", "low", "high", "moved"])
+    result = checks.level_steady(drift)
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert result.metadata["streams moved"].value == 1
+    assert result.metadata["ed"].value == "900 came, 700 were expected (640 to 770)"
+    assert checks.level_steady(drift.iloc[1:]).passed
+    assert checks.level_steady(drift.iloc[:0]).passed
+
+
 def scores(**change: float) -> pd.DataFrame:
     """The scoreboard of one stream, for the model and a rival that fails every check."""
     good = {"skill": 0.2, "coverage80": 0.8, "coverage80_low": 0.6, "coverage80_high": 0.9, "n_effective": 40.0}

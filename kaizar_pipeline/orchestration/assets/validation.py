@@ -33,7 +33,7 @@ def forecast_validation(context: dg.AssetExecutionContext, config: BacktestConfi
         stage = Stage(context)
         (arrivals,) = stage.load("daily_arrivals")
         as_of = arrivals["as_of"].iloc[0]
-        backtest = backtest_forecast(arrivals, stage.config, origins=config.origins, workers=config.workers)
+        backtest = backtest_forecast(arrivals, stage.config, stage.home, origins=config.origins, workers=config.workers)
         scores = score_forecasts(backtest)
         origins = int(backtest["origin"].nunique())
         if stage.config.forecast_streams and not origins:
