@@ -79,9 +79,9 @@ def validation_page(results: "Results", command: str) -> str:
 
 
 def _ratios(results: "Results") -> str:
-    logs = np.log(results.ratios)
-    by_family = np.exp(logs.groupby("family", sort=False).mean())
-    summary = pd.DataFrame({"**all series**": np.exp(logs.mean()), "**worst series**": results.ratios.max()}).T
+    logs = results.ratios.apply(np.log)
+    by_family = logs.groupby("family", sort=False).mean().apply(np.exp)
+    summary = pd.DataFrame({"**all series**": logs.mean().apply(np.exp), "**worst series**": results.ratios.max()}).T
     table = pd.concat([by_family, summary])
     table.index.name = "family"
     return _table(table)
@@ -89,25 +89,25 @@ def _ratios(results: "Results") -> str:
 
 def _losses(ratios: pd.DataFrame) -> str:
     """Every series and method by which the model's CRPS is the larger one."""
-    worse = ratios.stack()
-    worse = worse[worse > 1].sort_values(ascending=False)
+    worse = ratios.melt(ignore_index=False, var_name="method", value_name="ratio").reset_index()
+    worse = worse[worse["ratio"] > 1].sort_values("ratio", ascending=False)
     if worse.empty:
         return "Nowhere in this benchmark."
     lines = [
-        f"- {family}, series {series + 1}: {100 * (ratio - 1):.1f} % worse than {method}"
-        for (family, series, method), ratio in worse.items()
+        f"- {row['family']}, series {row['series'] + 1}: {100 * (row['ratio'] - 1):.1f} % worse than {row['method']}"
+        for _, row in worse.iterrows()
     ]
     return "\n".join([f"In {len(worse)} of {ratios.count().sum()} comparisons:\n", *lines])
 
 
 def _coverage(model: pd.DataFrame) -> str:
     rows = model[model["horizon_week"] > 0]
-    rows = rows.groupby(["span", "horizon_week", "family"])[["coverage50", "coverage80", "coverage95"]].mean()
-    table = rows.groupby(["span", "horizon_week"]).mean().unstack("span").swaplevel(axis=1).sort_index(axis=1)
-    names = {"day": "days", "week": "7-day sums"}
-    table.columns = [f"{names[span]} {name.removeprefix('coverage')} %" for span, name in table.columns]
-    table.index.name = "week ahead"
-    return _table(table)
+    by_week = {}
+    for span, name in (("day", "days"), ("week", "7-day sums")):
+        for level in (50, 80, 95):
+            by_family = rows[rows["span"] == span].groupby(["horizon_week", "family"])[f"coverage{level}"].mean()
+            by_week[f"{name} {level} %"] = by_family.groupby("horizon_week").mean()
+    return _table(pd.DataFrame(by_week).rename_axis("week ahead"))
 
 
 def _coverage_by_family(model: pd.DataFrame) -> str:

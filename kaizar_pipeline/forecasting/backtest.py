@@ -173,7 +173,7 @@ def score_forecasts(backtest: pd.DataFrame) -> pd.DataFrame:
     days, weeks = _days(backtest), _weeks(backtest)
     rows = pd.concat([days, weeks, days.assign(horizon_week=0), weeks.assign(horizon_week=0)])
     keys = ["hospital_id", "as_of", "stream_id", "span", "horizon_week"]
-    boards = [_scoreboard(group).assign(**group[keys].iloc[0].to_dict()) for _, group in rows.groupby(keys)]
+    boards = [_scoreboard(group).merge(group[keys].iloc[:1], how="cross") for _, group in rows.groupby(keys)]
     empty = pd.DataFrame(columns=FORECAST_SCORES.column_names).drop(columns="run_id")
     return FORECAST_SCORES.frame(pd.concat(boards) if boards else empty)
 
@@ -214,7 +214,7 @@ def _scoreboard(rows: pd.DataFrame) -> pd.DataFrame:
     return board.assign(
         skill=1 - board["crps"] / naive if naive > 0 else np.nan,
         rank=board["crps"].rank(method="min"),
-        loses_to=board["method"].map(lambda method: _better(loss, method)),
+        loses_to=pd.Series([_better(loss, method) for method in board["method"]], dtype="str"),
     )
 
 

@@ -147,7 +147,8 @@ def test_a_steady_rate_is_worth_what_theory_says():
     board = score_forecasts(backtest).query("span == 'day' and horizon_week == 0").set_index("method")
     assert board.loc[CALENDAR_GLM, "skill"] == pytest.approx(1 - 1 / np.sqrt(2), abs=0.05)
     assert board.loc[MODEL, "skill"] == pytest.approx(1 - 1 / np.sqrt(2), abs=0.05)
-    assert board.loc[MODEL, "coverage80_low"] <= board.loc[MODEL, "coverage80"] <= board.loc[MODEL, "coverage80_high"]
+    model = board.loc[[MODEL]]
+    assert model["coverage80"].between(model["coverage80_low"], model["coverage80_high"]).all()
 
 
 def handmade() -> pd.DataFrame:
