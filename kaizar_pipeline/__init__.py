@@ -6,6 +6,7 @@ The public names of the library, in the order of the chain. They are functions o
 from kaizar_pipeline.config.files import load_hospital_config
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import ConfigError, DataError, KaizarError, SimulationError
+from kaizar_pipeline.forecasting.backtest import backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.features import make_feature_table
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import forecast_rates
@@ -25,6 +26,7 @@ __all__ = [
     "Occupancy",
     "SimulationError",
     "arrivals_per_day",
+    "backtest_forecast",
     "census_at_as_of",
     "forecast_rates",
     "lengths_of_stay",
@@ -33,6 +35,7 @@ __all__ = [
     "load_patients",
     "make_feature_table",
     "run_chain",
+    "score_forecasts",
     "simulate_hospital",
     "simulate_occupancy",
     "train_lgbm_poisson",

@@ -111,6 +111,8 @@ def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
         raise DataError(f"table {table}, column {column.name}: {int(empty.sum())} empty value(s) where none may be")
     try:
         if column.type in ("VARCHAR", "JSON"):
+            if isinstance(values.dtype, pd.StringDtype):
+                return values.astype("str")
             texts = values.astype("object")
             wrong = ~empty & ~texts.map(lambda value: isinstance(value, str))
             if wrong.any():
@@ -306,6 +308,9 @@ FEATURE_TABLE = _table(
     Column("before_holiday", "BOOLEAN", "Day before a public holiday."),
     Column("after_holiday", "BOOLEAN", "Day after a public holiday."),
     Column("year_end", "BOOLEAN", "24 to 31 December."),
+    Column(
+        "events", "VARCHAR", "Events of the target day by name, separated by semicolons; null: none.", nullable=True
+    ),
     Column("level_3_10", "DOUBLE", "Log ratio of the levels with half-lives of 3 and 10 days."),
     Column("level_30_10", "DOUBLE", "Log ratio of the levels with half-lives of 30 and 10 days."),
     Column("level_120_10", "DOUBLE", "Log ratio of the levels with half-lives of 120 and 10 days."),
@@ -316,7 +321,10 @@ ARRIVAL_MODEL = _table(
     "arrival_model",
     "One row per forecast stream: the fitted model as text, and the covariance of its errors.",
     _stream(),
-    Column("trees", "INTEGER", "Trees kept; 0: the base rate is the prediction."),
+    Column(
+        "method", "VARCHAR", "trees (on the base rate), base_rate (calendar x level) or level (too little history)."
+    ),
+    Column("trees", "INTEGER", "Trees kept; 0: none, or none that helped."),
     Column("model_text", "VARCHAR", "The model in LightGBM's text form; null when 0 trees.", nullable=True),
     Column("train_from", "DATE", "First target day trained on."),
     Column("train_to", "DATE", "Last target day trained on."),
@@ -327,12 +335,13 @@ ARRIVAL_MODEL = _table(
         "deviance_base", "DOUBLE", "Validation Poisson deviance of the base rate; null when not tried.", nullable=True
     ),
     Column("cov_a", "DOUBLE", "Constant part of the covariance of the relative rate error."),
-    Column("cov_b", "DOUBLE", "Part that grows with the horizon."),
+    Column("cov_b", "DOUBLE", "Part that grows with the horizon, as it stands after 28 days."),
     Column("cov_c", "DOUBLE", "Part that fades with the distance of two days."),
     Column("rho", "DOUBLE", "Fading per day of the last part."),
     Column("inv_k", "DOUBLE", "Independent overdispersion 1/k of one day's count."),
+    Column("stream_correlation", "DOUBLE", "Correlation of rate errors between the hospital's streams."),
     Column("n_paths_fit", "INTEGER", "Inner out-of-sample paths behind the covariance."),
-    Column("prior_used", "BOOLEAN", "True: too few paths, the covariance is shrunk to a prior."),
+    Column("prior_used", "BOOLEAN", "True: too few paths, the covariance rests on the hospital's other streams."),
     Column("calendar", "JSON", "Calendar coefficients by name (log scale)."),
     Column("importance", "JSON", "Gain by feature."),
     Column("versions", "JSON", "Versions of the libraries that fitted the model."),
@@ -348,6 +357,62 @@ ARRIVAL_RATES = _table(
     Column("mean_rate", "DOUBLE", "Arrivals to expect over all paths.", "patients per day"),
     Column("model_type", "VARCHAR", "ml_poisson, schedule or constant."),
 )
+
+FORECAST_PERCENTAGES = ("025", "10", "25", "50", "75", "90", "975")
+"""Percentages of the back-test's quantiles (025: 2.5), inverted CDF: the bounds of the 50, 80 and 95 % intervals."""
+
+FORECAST_BACKTEST = _table(
+    "forecast_backtest",
+    "What would have been forecast from earlier days, and what came: one row per stream, method, origin and day ahead.",
+    _stream(),
+    Column("method", "VARCHAR", "model, seasonal_naive, weekday_mean (of four weeks) or calendar_glm.", key=True),
+    Column("origin", "DATE", "Last day known when the forecast was made.", key=True),
+    Column("h", "INTEGER", "Days ahead of origin.", "days", key=True),
+    Column("target_date", "DATE", "Day that was forecast, and was observed: origin + h."),
+    Column("actual", "INTEGER", "What came on that day.", "patients"),
+    Column("mean", "DOUBLE", "Mean of the forecast distribution.", "patients"),
+    *(
+        Column(f"p{q}", "DOUBLE", f"Arrivals not exceeded with probability 0.{q}.", "patients")
+        for q in FORECAST_PERCENTAGES
+    ),
+    Column("crps", "DOUBLE", "Continuous ranked probability score: the smaller the better.", "patients"),
+    Column("pit", "DOUBLE", "Randomised probability integral transform: uniform when calibrated."),
+    Column("scale", "DOUBLE", "What MASE divides by: mean change from week to week in the days known.", "patients",
+           nullable=True),
+    Column("sum7_actual", "INTEGER", "Sum of the 7 days to target_date, where h is a multiple of 7 and all were "
+           "observed.", "patients", nullable=True),
+    Column("sum7_mean", "DOUBLE", "Mean of the forecast distribution of that sum.", "patients", nullable=True),
+    Column("sum7_crps", "DOUBLE", "CRPS of that sum.", "patients", nullable=True),
+    Column("sum7_pit", "DOUBLE", "Randomised PIT of that sum.", nullable=True),
+)  # fmt: skip
+
+FORECAST_SCORES = _table(
+    "forecast_scores",
+    "The scoreboard of the back-test: who forecasts a stream best, and whether the intervals hold what they promise.",
+    _stream(),
+    Column("method", "VARCHAR", "As in forecast_backtest.", key=True),
+    Column("span", "VARCHAR", "day, or week: sums of 7 days.", key=True),
+    Column("horizon_week", "INTEGER", "Week ahead, from 1; 0 for all together.", "weeks", key=True),
+    Column("n", "INTEGER", "Forecasts behind the row.", "forecasts"),
+    Column("n_effective", "DOUBLE", "Independent forecasts that would tell as much about coverage80: those made on one "
+           "day share their error.", "forecasts"),
+    Column("crps", "DOUBLE", "Mean CRPS.", "patients"),
+    Column("pinball", "DOUBLE", "Mean pinball loss over the quantiles of forecast_backtest; days only.", "patients",
+           nullable=True),
+    Column("mase", "DOUBLE", "Mean absolute error of the median over the mean change from week to week; days only.",
+           nullable=True),
+    Column("bias", "DOUBLE", "Mean of forecast less actual.", "patients"),
+    *(
+        Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.")
+        for level in (50, 80, 95)
+    ),
+    Column("coverage80_low", "DOUBLE", "Lower end of the binomial band that holds 99 % of calibrated forecasts."),
+    Column("coverage80_high", "DOUBLE", "Upper end of that band."),
+    Column("skill", "DOUBLE", "1 - CRPS over that of seasonal_naive; null where that is zero.", nullable=True),
+    Column("rank", "INTEGER", "Place by CRPS among the methods, 1 the best."),
+    Column("loses_to", "VARCHAR", "Methods with a smaller CRPS and by how much, separated by commas; null: none.",
+           nullable=True),
+)  # fmt: skip
 
 CENSUS_PERCENTAGES = (5, 10, 25, 50, 75, 90, 95, 99)
 """Percentages of the census quantiles, inverted CDF: they are bed counts."""
@@ -487,8 +552,8 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
-        ARRIVAL_RATES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE, DAILY_PEAKS, WARD_PERFORMANCE,
-        SIMULATION_PRECISION,
+        ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE,
+        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION,
     )
 }  # fmt: skip
 

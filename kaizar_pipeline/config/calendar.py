@@ -1,10 +1,20 @@
-"""What the config says of days: public holidays, and the rates of streams that follow a schedule."""
+"""What the config says of days: public holidays, events, and the rates of streams that follow a schedule."""
+
+import csv
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 
 import holidays
 import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import ArrivalStream, Constant, HospitalInfo, Schedule
+from kaizar_pipeline.errors import ConfigError
+
+EVENT_COLUMNS = ("date", "name")
+EVENT_SEPARATOR = "; "
+"""Between the names of events that fall on one day."""
 
 
 def public_holidays(hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarray:
@@ -14,6 +24,57 @@ def public_holidays(hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarr
     years = range(dates.min().year, dates.max().year + 1)
     known = holidays.country_holidays(hospital.country, subdiv=hospital.subdivision, years=years)
     return np.isin(dates.to_numpy().astype("datetime64[D]"), np.array(sorted(known), dtype="datetime64[D]"))
+
+
+def read_events(hospital: HospitalInfo, home: Path) -> pd.Series:
+    """Names of the events on a day, by date, from the CSV file `hospital.events`; empty when the config names none.
+
+    The file, its path relative to `home`, has a header with the columns `date` (2026-07-18) and `name` and a row for
+    each day of each event, past days and days ahead. Raises ConfigError with one line per fault.
+    """
+    names: dict[date, set[str]] = {}
+    if hospital.events is not None:
+        faults = []
+        for line, row in _csv_rows(home / hospital.events, hospital.events):
+            fault = _event_fault(row, names)
+            if fault:
+                faults.append(f"{hospital.events}:{line}: {fault}")
+            else:
+                names.setdefault(date.fromisoformat(row["date"].strip()), set()).add(row["name"].strip())
+        if faults:
+            raise ConfigError(faults)
+    days = pd.DatetimeIndex(sorted(names)).as_unit("us")
+    return pd.Series([EVENT_SEPARATOR.join(sorted(names[day])) for day in sorted(names)], days, dtype="str")
+
+
+def _csv_rows(path: Path, shown: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and cells of each row; cells that are missing are empty."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{shown}: the file of events cannot be read: {reason}; looked for {path}") from error
+    reader = csv.DictReader(text.splitlines(), restval="")
+    missing = [name for name in EVENT_COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        found = ", ".join(reader.fieldnames or ()) or "nothing"
+        raise ConfigError(f"{shown}:1: missing column(s) {', '.join(missing)}, found {found}; needed are date and name")
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _event_fault(row: dict[str, str], known: dict[date, set[str]]) -> str | None:
+    """What is wrong with a row, given the days and names before it."""
+    name = row["name"].strip()
+    try:
+        day = date.fromisoformat(row["date"].strip())
+    except ValueError:
+        return f"date: found {row['date']!r}, allowed: a day such as 2026-07-18"
+    if not name or EVENT_SEPARATOR.strip() in name:
+        return f"name: found {row['name']!r}, allowed: any text without {EVENT_SEPARATOR.strip()!r}"
+    if name in known.get(day, ()):
+        return f"{name!r} stands on {day} already"
+    return None
 
 
 def configured_rates(stream: ArrivalStream, hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarray:

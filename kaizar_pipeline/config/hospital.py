@@ -70,6 +70,9 @@ class HospitalInfo(Model):
     """Two-letter country code, whose public holidays shape arrivals."""
     subdivision: str | None = None
     """State or province with holidays of its own. Default: none."""
+    events: str | None = None
+    """CSV file of school holidays or local events that may shape arrivals, path relative to the project: columns date
+    (2026-07-18) and name, a row for each day of each event, known days ahead included. Default: none."""
 
 
 class MeanSd(Model):
@@ -683,11 +686,6 @@ def _cross_faults(config: HospitalConfig) -> Iterator[Fault]:
     simulation = config.simulation
     if simulation.start == "census" and simulation.warmup_days is not None:
         yield ("simulation", "warmup_days"), "goes with start: empty only; start: census needs no warm-up"
-    if config.forecast_streams and simulation.horizon_days > 28:
-        yield (
-            ("simulation", "horizon_days"),
-            f"{simulation.horizon_days} days, but streams of type ml_poisson are forecast at most 28 days ahead",
-        )
 
 
 def _unknown_place(config: HospitalConfig) -> Iterator[Fault]:

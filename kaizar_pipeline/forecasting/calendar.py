@@ -1,4 +1,4 @@
-"""What the calendar does to arrivals: weekday, holidays, the turn of the year and the season.
+"""What the calendar does to arrivals: weekday, holidays, events, the turn of the year and the season.
 
 The calendar is fitted apart from the level of arrivals, because it moves slowly where the level moves fast: a penalised
 Poisson regression, whose priors keep an effect near zero until the history speaks for it.
@@ -9,20 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.calendar import public_holidays
+from kaizar_pipeline.config.calendar import EVENT_SEPARATOR, public_holidays
 from kaizar_pipeline.config.hospital import WEEKDAYS, HospitalInfo
 
 MIN_DAYS = 56
-"""Observed days below which no calendar is fitted."""
+"""Observed days, beside the first, which only starts the level, below which no calendar is fitted."""
 MIN_ARRIVALS = 30
 """Arrivals below which no calendar is fitted."""
 
 FLAGS = ("holiday", "before_holiday", "after_holiday", "year_end")
 
 _WEEKDAY_SD = 0.6
-_FLAG_SD = 0.25
+_EVENT_SD = 0.25
+_DETAIL_SD = 0.1
 _YEARLY_SD = 0.05
-_HARMONICS_FROM_DAYS = ((700, 3), (500, 1), (0, 0))
+_YEARLY_FROM_DAYS = 500
 _TREND_SD = 0.3
 _KNOT_SD = 0.08
 _KNOT_DAYS = 91
@@ -39,11 +40,15 @@ class CalendarShape:
     def log_shape(self, days: pd.DataFrame) -> np.ndarray:
         """Logarithm of the calendar factor on each of `days` (as from `day_features`); 0 on a day without effects."""
         effects = _effects(days)
-        return sum((value * effects[name] for name, value in self.coefficients.items()), np.zeros(len(days)))
+        present = {name: value for name, value in self.coefficients.items() if name in effects}
+        return sum((value * effects[name] for name, value in present.items()), np.zeros(len(days)))
 
 
-def day_features(dates: pd.DatetimeIndex, hospital: HospitalInfo) -> pd.DataFrame:
-    """What the calendar says of each day of the unbroken range `dates`, its index; columns as in feature_table."""
+def day_features(dates: pd.DatetimeIndex, hospital: HospitalInfo, events: pd.Series | None = None) -> pd.DataFrame:
+    """What the calendar says of each day of the unbroken range `dates`, its index; columns as in feature_table.
+
+    `events` are names by date, as from `read_events`.
+    """
     day = pd.Timedelta(days=1)
     around = pd.DatetimeIndex([dates[0] - day, *dates, dates[-1] + day])
     holiday = public_holidays(hospital, around)
@@ -55,6 +60,7 @@ def day_features(dates: pd.DatetimeIndex, hospital: HospitalInfo) -> pd.DataFram
             "before_holiday": holiday[2:],
             "after_holiday": holiday[:-2],
             "year_end": (dates.month == 12) & (dates.day >= 24),
+            "events": None if events is None else events.reindex(dates),
         },
         index=dates,
     )
@@ -72,8 +78,8 @@ def fit_calendar(days: pd.DataFrame) -> CalendarShape:
         return CalendarShape(
             {}, _overdispersion(counts, np.full_like(counts, (counts.sum() + 0.5) / max(len(counts), 1)), 1)
         )
-    priors = _priors(len(counts))
     effects = _effects(days)
+    priors = _priors(len(counts), [name for name in effects if name.startswith("event_")])
     trend, trend_precision = _trend(days.index)
     design = np.column_stack([*(effects[name] for name in priors), trend])
     precision = np.concatenate([np.array(list(priors.values())) ** -2.0, trend_precision])
@@ -89,19 +95,21 @@ def _effects(days: pd.DataFrame) -> dict[str, np.ndarray]:
     columns = {f"weekday_{name}": (weekday == number).astype("float64") for number, name in enumerate(WEEKDAYS)}
     columns |= {flag: days[flag].to_numpy(dtype="float64") for flag in FLAGS}
     columns |= {f"holiday_{name}": holiday * columns[f"weekday_{name}"] for name in WEEKDAYS}
-    for k in range(1, _HARMONICS_FROM_DAYS[0][1] + 1):
-        columns |= {f"yearly_sin_{k}": np.sin(k * year), f"yearly_cos_{k}": np.cos(k * year)}
+    columns |= {"yearly_sin": np.sin(year), "yearly_cos": np.cos(year)}
+    events = days["events"].fillna("").str.split(EVENT_SEPARATOR, regex=False)
+    for name in sorted({name for names in events for name in names if name}):
+        columns[f"event_{name}"] = np.array([name in names for names in events], dtype="float64")
     return columns
 
 
-def _priors(n_days: int) -> dict[str, float]:
-    """Prior standard deviation of each effect that `n_days` of history can tell."""
-    harmonics = next(k for days, k in _HARMONICS_FROM_DAYS if n_days >= days)
+def _priors(n_days: int, events: list[str]) -> dict[str, float]:
+    """Prior standard deviation of each effect that `n_days` of history can tell, `events` among them."""
     return (
         {f"weekday_{name}": _WEEKDAY_SD for name in WEEKDAYS}
-        | dict.fromkeys(FLAGS, _FLAG_SD)
-        | {f"holiday_{name}": _FLAG_SD for name in WEEKDAYS}
-        | {f"yearly_{wave}_{k}": _YEARLY_SD / k for k in range(1, harmonics + 1) for wave in ("sin", "cos")}
+        | dict.fromkeys(FLAGS, _DETAIL_SD)
+        | {f"holiday_{name}": _DETAIL_SD for name in WEEKDAYS}
+        | dict.fromkeys(["holiday", *events], _EVENT_SD)
+        | dict.fromkeys(["yearly_sin", "yearly_cos"] if n_days >= _YEARLY_FROM_DAYS else [], _YEARLY_SD)
     )
 
 

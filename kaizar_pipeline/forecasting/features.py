@@ -6,22 +6,38 @@ origin from the days up to it; so every forecast row, inner or real, sees what a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.calendar import read_events
+from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.forecasting.calendar import day_features, fit_calendar
-from kaizar_pipeline.tables import FEATURE_TABLE
+from kaizar_pipeline.tables import DAILY_ARRIVALS, FEATURE_TABLE
 
 TRAINING_HORIZONS = np.array([1, 2, 3, 5, 7, 9, 12, 14, 17, 20, 22, 25, 28])
 """Days ahead that training rows are made for."""
+FURTHER_HORIZONS = np.array([42, 63, 91, 126, 180])
+"""More of them for forecasts beyond 28 days, up to the first that reaches the horizon."""
+LONG_HORIZON = 28
+MIN_DAYS_FOR_LONG_HORIZON = 500
+"""Observed days below which nothing is forecast further ahead than 28 days."""
 MIN_DAYS_FOR_PATHS = 180
 """Observed days below which the history is too short for an inner backtest, and for trees."""
-PATH_DAYS = 224
-PATH_SHARE = 0.3
+PATH_WINDOW = (224, 0.3)
+LONG_PATH_WINDOW = (420, 0.5)
+"""The inner backtest lies in the last days of the history, so many of them or that share of it, whichever is less."""
 PATH_STEP = 7
-"""The inner backtest forecasts every 7 days inside the last 224 days, or 30 % of the history if that is less."""
+"""Days between the origins of the inner backtest."""
+
+SPIKE = 10
+SPIKE_DAYS = 56
+SPIKE_MIN_DAYS = 28
+"""A day with more than 10 times what the 56 days before it had on average (and one), 28 of them observed, is an error
+of the records: it is set aside like a day not observed."""
 
 HALF_LIVES = (3, 10, 30, 120)
 PSEUDO_DAYS = 3.0
@@ -29,47 +45,90 @@ PSEUDO_DAYS = 3.0
 _WEEKDAY_HALF_LIFE = 28
 
 
-def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
-    """The feature_table of every forecast stream, from daily_arrivals.
+def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Path | None = None) -> pd.DataFrame:
+    """The feature_table of every forecast stream, from daily_arrivals; `home` is where the path of events starts.
 
-    Days that were not observed are left out of the calendar, the levels and the training rows. A history too short for
-    an inner backtest has no rows with use `path`; one of a single day has forecast rows only.
+    Days that were not observed, and spikes, are left out of the calendar, the levels and the training rows. A history
+    too short for an inner backtest has no rows with use `path`; one of a single day has forecast rows only.
+    Raises DataError when the arrivals cannot be (negative, from as_of on, repeated days, a stream without any day) or
+    when the history is too short for the horizon.
     """
+    arrivals = _checked(arrivals, config)
     as_of = arrivals["as_of"].iloc[0]
-    today = as_of - pd.Timedelta(days=1)
     horizon = config.simulation.horizon_days
-    dates = pd.date_range(arrivals["date"].min(), today + pd.Timedelta(days=horizon), unit="us")
-    days = day_features(dates, config.hospital)
-    observed = arrivals[arrivals["observed"]]
+    dates = pd.date_range(arrivals["date"].min(), as_of + pd.Timedelta(days=horizon - 1), unit="us")
+    events = read_events(config.hospital, home or find_home()) if config.hospital.events else None
+    days = day_features(dates, config.hospital, events)
     blocks = []
     for stream in config.forecast_streams:
-        known = days.assign(arrivals=_counts(observed, stream.id, dates))
+        known = days.assign(arrivals=usable_counts(arrivals, stream.id).reindex(dates))
+        _check_length(known, stream.id, horizon)
         blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon)]
     rows = pd.concat(blocks) if blocks else pd.DataFrame(columns=FEATURE_TABLE.column_names).drop(columns="run_id")
     return FEATURE_TABLE.frame(rows, hospital_id=config.id, as_of=as_of)
 
 
-def _counts(observed: pd.DataFrame, stream_id: str, dates: pd.DatetimeIndex) -> pd.Series:
-    """Arrivals of a stream on each of `dates`; NaN on days not observed and days ahead."""
-    rows = observed[observed["stream_id"] == stream_id]
-    return rows.set_index("date")["arrivals"].astype("float64").reindex(dates)
+def usable_counts(arrivals: pd.DataFrame, stream_id: str) -> pd.Series:
+    """Arrivals of a stream by day, as the forecast uses them: NaN on days not observed and on spikes."""
+    rows = arrivals[arrivals["stream_id"] == stream_id].set_index("date").sort_index()
+    counts = rows["arrivals"].astype("float64").where(rows["observed"]).asfreq("D")
+    usual = counts.rolling(SPIKE_DAYS, min_periods=SPIKE_MIN_DAYS).mean().shift()
+    return counts.where(~(counts > SPIKE * (usual + 1)))
+
+
+def _checked(arrivals: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
+    arrivals = DAILY_ARRIVALS.conform(arrivals, ("run_id",))
+    if arrivals.empty:
+        raise DataError(f"hospital {config.id}: no day of arrivals to forecast from")
+    refused = {
+        "a negative number of arrivals": arrivals["arrivals"] < 0,
+        "a day that as_of does not let see": arrivals["date"] >= arrivals["as_of"],
+    }
+    for what, wrong in refused.items():
+        if wrong.any():
+            row = arrivals[wrong].iloc[0]
+            raise DataError(
+                f"daily_arrivals of {config.id}: {what} in {int(wrong.sum())} row(s), for example {row['arrivals']} on "
+                f"{row['date']:%Y-%m-%d} in stream {row['stream_id']!r} (as_of {row['as_of']:%Y-%m-%d})"
+            )
+    missing = {stream.id for stream in config.forecast_streams} - set(arrivals["stream_id"])
+    if missing:
+        raise DataError(f"daily_arrivals of {config.id}: no day of stream(s) {', '.join(sorted(missing))}")
+    return arrivals
+
+
+def _check_length(days: pd.DataFrame, stream_id: str, horizon: int) -> None:
+    observed = int(days["arrivals"].notna().sum())
+    if horizon > LONG_HORIZON and observed < MIN_DAYS_FOR_LONG_HORIZON:
+        raise DataError(
+            f"stream {stream_id}: {observed} days of history, too few to forecast {horizon} days ahead; more than "
+            f"{LONG_HORIZON} days need {MIN_DAYS_FOR_LONG_HORIZON}. Lower simulation.horizon_days to {LONG_HORIZON}"
+        )
 
 
 def _stream_rows(days: pd.DataFrame, horizon: int) -> Iterator[pd.DataFrame]:
     """Rows of one stream: the fit on all of its history, and the fit of the inner backtest on the part before it."""
     today = len(days) - horizon - 1
     ahead = np.arange(1, horizon + 1)
+    trained = _training_horizons(horizon)
     observed = np.flatnonzero(days["arrivals"].notna())
     first = observed[0] if len(observed) else today
     base = _BaseRate.fit(days, today)
-    yield base.training_rows(first)
+    yield base.training_rows(first, trained)
     yield base.rows("forecast", np.array([today]), ahead)
     if len(observed) < MIN_DAYS_FOR_PATHS:
         return
-    inner_end = today - min(PATH_DAYS, int(PATH_SHARE * len(observed)))
+    window, share = PATH_WINDOW if horizon <= LONG_HORIZON else LONG_PATH_WINDOW
+    inner_end = today - min(window, int(share * len(observed)))
     inner = _BaseRate.fit(days, inner_end)
-    yield inner.training_rows(first)
-    yield inner.rows("path", np.arange(inner_end, today - horizon + 1, PATH_STEP), ahead)
+    yield inner.training_rows(first, trained)
+    yield inner.rows("path", np.arange(today - horizon, inner_end - 1, -PATH_STEP), ahead)
+
+
+def _training_horizons(horizon: int) -> np.ndarray:
+    if horizon <= LONG_HORIZON:
+        return TRAINING_HORIZONS
+    return np.append(TRAINING_HORIZONS, FURTHER_HORIZONS[: np.searchsorted(FURTHER_HORIZONS, horizon) + 1])
 
 
 @dataclass(frozen=True)
@@ -95,9 +154,9 @@ class _BaseRate:
         ratio = _weekday_ratio(counts, shape * base, days["weekday"].to_numpy(), base)
         return cls(days, fit_until, log_shape, {half: np.log(level) for half, level in levels.items()}, ratio)
 
-    def training_rows(self, first: int) -> pd.DataFrame:
-        """Every origin from `first` on times the training horizons, where the target was observed by `fit_until`."""
-        rows = self.rows("train", np.arange(first, self.fit_until), TRAINING_HORIZONS)
+    def training_rows(self, first: int, horizons: np.ndarray) -> pd.DataFrame:
+        """Every origin from `first` on times `horizons`, where the target was observed by `fit_until`."""
+        rows = self.rows("train", np.arange(first, self.fit_until), horizons)
         return rows[rows["arrivals"].notna() & (rows["target_date"] <= rows["fit_until"])]
 
     def rows(self, use: str, origins: np.ndarray, horizons: np.ndarray) -> pd.DataFrame:

@@ -5,6 +5,7 @@ text, so that a stored model can be read without running anything of ours.
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -14,7 +15,13 @@ import pandas as pd
 
 from kaizar_pipeline.forecasting.calendar import FLAGS, MIN_ARRIVALS, fit_calendar
 from kaizar_pipeline.forecasting.features import MIN_DAYS_FOR_PATHS
-from kaizar_pipeline.forecasting.uncertainty import LEVEL_DAYS, ErrorCovariance, fit_error_covariance
+from kaizar_pipeline.forecasting.uncertainty import (
+    Evidence,
+    fit_error_covariance,
+    level_evidence,
+    pooled_drift,
+    stream_correlation,
+)
 from kaizar_pipeline.tables import ARRIVAL_MODEL
 
 if TYPE_CHECKING:
@@ -39,13 +46,29 @@ VALIDATION_DAYS = 56
 """Trees are added while they help on the last 20 % of the time, at least 56 days, and for 30 trees beyond."""
 
 
-def train_lgbm_poisson(features: pd.DataFrame) -> pd.DataFrame:
-    """The arrival_model of every stream in a feature_table: a pure function of that table."""
-    streams = ((str(stream_id), rows) for stream_id, rows in features.groupby("stream_id"))
-    models = pd.DataFrame([_stream_model(stream_id, rows) for stream_id, rows in streams])
-    if models.empty:
-        models = pd.DataFrame(columns=ARRIVAL_MODEL.column_names).drop(columns="run_id")
-    return ARRIVAL_MODEL.frame(models)
+METHODS = ("trees", "base_rate", "level")
+"""Trees on the base rate; calendar shape times level alone; too little history for a calendar, the level alone."""
+
+
+def train_lgbm_poisson(features: pd.DataFrame, workers: int | None = None) -> pd.DataFrame:
+    """The arrival_model of every stream in a feature_table: a pure function of that table.
+
+    `workers` are threads, by default one per core; their number does not change the result.
+    """
+    streams = [(str(stream_id), rows) for stream_id, rows in features.groupby("stream_id")]
+    if not streams:
+        return ARRIVAL_MODEL.frame(pd.DataFrame(columns=ARRIVAL_MODEL.column_names).drop(columns="run_id"))
+    with ThreadPoolExecutor(workers) as pool:
+        fits = list(pool.map(lambda stream: _fit_stream(*stream), streams))
+    evidence = [fit.evidence for fit in fits]
+    drift = pooled_drift(evidence)
+    covariances = [fit_error_covariance(stream, drift) for stream in evidence]
+    correlation = stream_correlation(evidence, covariances)
+    models = [
+        {**fit.columns, **covariance.columns(), "stream_correlation": correlation}
+        for fit, covariance in zip(fits, covariances, strict=True)
+    ]
+    return ARRIVAL_MODEL.frame(pd.DataFrame(models))
 
 
 def predict_rates(model: pd.Series, features: pd.DataFrame) -> np.ndarray:
@@ -66,16 +89,25 @@ class _Trees:
     deviance_base: float | None = None
 
 
-def _stream_model(stream_id: str, rows: pd.DataFrame) -> dict[str, object]:
+@dataclass(frozen=True)
+class _StreamFit:
+    """A stream's model, and what its errors are to be judged by."""
+
+    columns: dict[str, object]
+    evidence: Evidence
+
+
+def _fit_stream(stream_id: str, rows: pd.DataFrame) -> _StreamFit:
     fit_until = rows["fit_until"].max()
     training = rows[(rows["use"] == "train") & (rows["fit_until"] == fit_until)]
     days = training.drop_duplicates("target_date").set_index("target_date").sort_index()
     trees = _boost(training)
     calendar = fit_calendar(days)
-    return {
+    columns = {
         "hospital_id": rows["hospital_id"].iloc[0],
         "as_of": rows["as_of"].iloc[0],
         "stream_id": stream_id,
+        "method": "trees" if trees.booster else "base_rate" if calendar.coefficients else "level",
         "trees": trees.booster.num_trees() if trees.booster else 0,
         "model_text": trees.booster.model_to_string() if trees.booster else None,
         "train_from": days.index[0] if len(days) else fit_until,
@@ -84,11 +116,13 @@ def _stream_model(stream_id: str, rows: pd.DataFrame) -> dict[str, object]:
         "overdispersion": calendar.overdispersion,
         "deviance_model": trees.deviance_model,
         "deviance_base": trees.deviance_base,
-        **_covariance(rows, training).columns(),
         "calendar": json.dumps(calendar.coefficients),
         "importance": json.dumps(_importance(trees.booster)),
         "versions": json.dumps({name: version(name) for name in ("lightgbm", "numpy", "scipy", "holidays")}),
     }
+    rate = float(np.exp(rows.loc[rows["use"] == "forecast", "log_base_rate"]).mean())
+    evidence = level_evidence(*_inner_paths(rows), calendar.overdispersion, _observed_days(training), rate)
+    return _StreamFit(columns, evidence)
 
 
 def _observed_days(training: pd.DataFrame) -> int:
@@ -96,18 +130,15 @@ def _observed_days(training: pd.DataFrame) -> int:
     return training["target_date"].nunique() + 1
 
 
-def _covariance(rows: pd.DataFrame, training: pd.DataFrame) -> ErrorCovariance:
-    """Covariance of the errors on the inner paths, by a model that was trained on the days before them."""
+def _inner_paths(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Arrivals and rates [path, day ahead] of the inner backtest, by a model trained on the days before it."""
     paths = rows[rows["use"] == "path"].sort_values(["origin", "h"])
-    forecast = rows[rows["use"] == "forecast"]
-    recent = min(_observed_days(training), LEVEL_DAYS) * float(np.exp(forecast["log_base_rate"]).mean())
+    shape = (paths["origin"].nunique(), int((rows["use"] == "forecast").sum()))
     if paths.empty:
-        return fit_error_covariance(np.empty((0, len(forecast))), np.empty((0, len(forecast))), recent)
+        return np.empty(shape), np.empty(shape)
     inner = _boost(rows[(rows["use"] == "train") & (rows["fit_until"] == paths["fit_until"].iloc[0])])
-    rates = _rates(inner.booster, paths)
-    shape = (paths["origin"].nunique(), len(forecast))
     counts = paths["arrivals"].to_numpy(dtype="float64", na_value=np.nan)
-    return fit_error_covariance(counts.reshape(shape), rates.reshape(shape), recent)
+    return counts.reshape(shape), _rates(inner.booster, paths).reshape(shape)
 
 
 def _boost(training: pd.DataFrame) -> _Trees:
@@ -120,17 +151,22 @@ def _boost(training: pd.DataFrame) -> _Trees:
     validation_days = max(VALIDATION_DAYS, round(VALIDATION_SHARE * (last - first).days))
     late = training["target_date"] > last - pd.Timedelta(days=validation_days)
     early, validation = training[~late], training[late]
-    if early["arrivals"].sum() < MIN_ARRIVALS:
+    if early.drop_duplicates("target_date")["arrivals"].sum() < MIN_ARRIVALS:
         return _Trees()
     data = _dataset(early)
     stopping = [lgb.early_stopping(PATIENCE, verbose=False)]
     tried = lgb.train(_parameters(early), data, MAX_TREES, valid_sets=[_dataset(validation, data)], callbacks=stopping)
-    deviance_model = _deviance(validation, _rates(tried, validation))
-    deviance_base = _deviance(validation, _rates(None, validation))
-    if deviance_model >= deviance_base:
-        return _Trees(None, deviance_model, deviance_base)
-    booster = lgb.train(_parameters(training), _dataset(training), tried.best_iteration)
-    return _Trees(booster, deviance_model, deviance_base)
+    model, base = (_deviances(validation, _rates(booster, validation)) for booster in (tried, None))
+    booster = None
+    if _is_gain(base - model, (last - validation["target_date"]).dt.days.to_numpy() // 7):
+        booster = lgb.train(_parameters(training), _dataset(training), tried.best_iteration)
+    return _Trees(booster, float(model.mean()), float(base.mean()))
+
+
+def _is_gain(gains: np.ndarray, weeks: np.ndarray) -> bool:
+    """Whether gains add up to more than their standard error, rows of one week counting as one observation."""
+    by_week = np.bincount(weeks, gains)
+    return bool(by_week.sum() > np.sqrt((by_week**2).sum()))
 
 
 def _parameters(rows: pd.DataFrame) -> dict[str, object]:
@@ -180,11 +216,11 @@ def _rates(booster: "lgb.Booster | None", rows: pd.DataFrame) -> np.ndarray:
     return np.exp(log_rate)
 
 
-def _deviance(rows: pd.DataFrame, rates: np.ndarray) -> float:
-    """Mean Poisson deviance of the arrivals from `rates`."""
+def _deviances(rows: pd.DataFrame, rates: np.ndarray) -> np.ndarray:
+    """Poisson deviance of each row's arrivals from `rates`."""
     counts = rows["arrivals"].to_numpy(dtype="float64")
     ratio = np.where(counts > 0, counts, 1.0) / np.where(counts > 0, rates, 1.0)
-    return float(2 * np.mean(counts * np.log(ratio) - (counts - rates)))
+    return 2 * (counts * np.log(ratio) - (counts - rates))
 
 
 def _importance(booster: "lgb.Booster | None") -> dict[str, float]:

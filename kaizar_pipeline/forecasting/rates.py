@@ -12,12 +12,12 @@ from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig
 from kaizar_pipeline.forecasting.model import predict_rates
 from kaizar_pipeline.forecasting.uncertainty import ErrorCovariance
 from kaizar_pipeline.simulation.philox import Purpose, hospital_key, stream_number, uniforms
-from kaizar_pipeline.tables import ARRIVAL_RATES
+from kaizar_pipeline.tables import ARRIVAL_RATES, HOSPITAL_TOTAL
 
 MAX_PATHS = 1000
 """Rate paths stored at most; further replications use them again."""
 
-_NORMAL, _GAMMA = 0, 1
+_NORMAL, _GAMMA, _SHARED_NORMAL = 0, 1, 2
 _SMALLEST = 2.0**-54
 
 
@@ -49,8 +49,9 @@ def forecast_rates(
 def _error_factors(model: pd.Series, stream_id: str, dates: pd.DatetimeIndex, config: HospitalConfig) -> np.ndarray:
     """Factors with mean 1 on the mean rate, [path, day]: the level's lognormal error times each day's own gamma factor.
 
-    A factor's random numbers are addressed by path, stream and date, so it does not change with the number of paths or
-    streams; a longer horizon leaves the first days as they are.
+    Part of the level's error is common to all streams. A factor's random numbers are addressed by path, stream and
+    date, so they do not change with the number of paths or streams; a longer horizon leaves the first days as they are.
+    Days between the last one observed and the first one ahead make the level less certain.
     """
     from scipy.special import gammaincinv, ndtri
 
@@ -58,16 +59,20 @@ def _error_factors(model: pd.Series, stream_id: str, dates: pd.DatetimeIndex, co
     path = np.arange(min(config.simulation.max_replications, MAX_PATHS))[:, None]
     day = dates.to_numpy().astype("datetime64[D]").astype("int64")
 
-    def uniform(stage: int) -> np.ndarray:
-        drawn, _ = uniforms(key, path, stream_number(stream_id), day, Purpose.RATE_PATH, stage)
+    def uniform(stream: str, stage: int) -> np.ndarray:
+        drawn, _ = uniforms(key, path, stream_number(stream), day, Purpose.RATE_PATH, stage)
         return np.maximum(drawn, _SMALLEST)
 
-    log_covariance = np.log1p(_covariance(model).matrix(len(dates)))
+    behind = (dates[0] - model["train_to"]).days - 1
+    log_covariance = np.log1p(_covariance(model).matrix(len(dates), behind))
     cholesky = np.linalg.cholesky(log_covariance + 1e-10 * np.eye(len(dates)))
-    level = np.exp(ndtri(uniform(_NORMAL)) @ cholesky.T - np.diag(log_covariance) / 2)
+    common = model["stream_correlation"]
+    shared, own = ndtri(uniform(HOSPITAL_TOTAL, _SHARED_NORMAL)), ndtri(uniform(stream_id, _NORMAL))
+    normals = np.sqrt(common) * shared + np.sqrt(1 - common) * own
+    level = np.exp(normals @ cholesky.T - np.diag(log_covariance) / 2)
     if model["inv_k"] < 1e-6:
         return level
-    return level * gammaincinv(1 / model["inv_k"], uniform(_GAMMA)) * model["inv_k"]
+    return level * gammaincinv(1 / model["inv_k"], uniform(stream_id, _GAMMA)) * model["inv_k"]
 
 
 def _covariance(model: pd.Series) -> ErrorCovariance:

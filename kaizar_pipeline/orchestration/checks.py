@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 import pandas as pd
 
+from kaizar_pipeline.forecasting.backtest import MODEL
 from kaizar_pipeline.patients.history import History
 from kaizar_pipeline.tables import CENSUS_PERCENTAGES, TABLES
 
@@ -13,6 +14,8 @@ _QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
 CHECKS = {
     "patients": {"flow_conservation": True, "up_to_date": False},
     "daily_arrivals": {"complete_days": True, "every_request_counted": True},
+    "arrival_model": {"level_steady": False},
+    "forecast_scores": {"skilful": False, "calibrated": False},
     "occupancy_distributions": {"probabilities": True},
     "midnight_census": {"probabilities_add_up": True},
     "daily_peaks": {"sums_to_one": True},
@@ -77,6 +80,51 @@ def every_request_counted(arrivals: pd.DataFrame, patients: pd.DataFrame) -> dg.
     return _result("daily_arrivals", "every_request_counted", passed, counted=counted, requests=len(patients))
 
 
+def level_steady(drift: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether arrivals of the last four weeks lie where the forecast made before them put them (`level_drift`)."""
+    found = {
+        row["stream_id"]: f"{row['actual']} came, {row['expected']:.0f} were expected ({row['low']} to {row['high']})"
+        for _, row in drift.iterrows()
+    }
+    moved = drift["moved"].astype(bool)
+    return dg.AssetCheckResult(
+        asset_key="arrival_model",
+        check_name="level_steady",
+        passed=not moved.any(),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"streams moved": int(moved.sum()), **found},
+    )
+
+
+def skilful(scores: pd.DataFrame) -> dg.AssetCheckResult:
+    """The model forecasts the days of no stream worse than a repetition of the last week does (forecast_scores)."""
+    days = _overall(scores[scores["span"] == "day"])
+    worse = days[days["skill"] < 0]
+    found = {row["stream_id"]: f"CRPS {-row['skill']:.1%} above seasonal naive" for _, row in worse.iterrows()}
+    return _warning("forecast_scores", "skilful", worse.empty, streams=len(days), **found)
+
+
+def calibrated(scores: pd.DataFrame) -> dg.AssetCheckResult:
+    """The 80 % intervals of days and of 7-day sums hold between the ends of the binomial 99 % band of each stream.
+
+    The band is that of `n_effective` forecasts: days forecast from one origin share its error and are fewer trials than
+    they are days. A calibrated stream leaves one of its two bands about once in 50 back-tests.
+    """
+    rows = _overall(scores)
+    outside = rows[~rows["coverage80"].between(rows["coverage80_low"], rows["coverage80_high"])]
+    found = {
+        f"{row['stream_id']}, {row['span']}": f"{row['coverage80']:.0%} inside, to be expected is "
+        f"{row['coverage80_low']:.0%} to {row['coverage80_high']:.0%} ({row['n_effective']:.0f} independent forecasts)"
+        for _, row in outside.iterrows()
+    }
+    return _warning("forecast_scores", "calibrated", outside.empty, intervals=len(rows), **found)
+
+
+def _overall(scores: pd.DataFrame) -> pd.DataFrame:
+    """The model's rows over all days ahead."""
+    return scores[(scores["method"] == MODEL) & (scores["horizon_week"] == 0)]
+
+
 def probabilities(occupancy: pd.DataFrame) -> dg.AssetCheckResult:
     """Probabilities lie in 0 to 1, and quantiles do not fall."""
     outside = sum(int((~occupancy[name].dropna().between(0, 1)).sum()) for name in ("prob_full", "prob_queue"))
@@ -113,3 +161,8 @@ def _result(table: str, name: str, passed: bool, **found: int) -> dg.AssetCheckR
     assert table in TABLES
     metadata = {key.replace("_", " "): int(value) for key, value in found.items()}
     return dg.AssetCheckResult(asset_key=table, check_name=name, passed=bool(passed), metadata=metadata)
+
+
+def _warning(table: str, name: str, passed: bool, **found: int | str) -> dg.AssetCheckResult:
+    warn = dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(asset_key=table, check_name=name, passed=bool(passed), severity=warn, metadata=found)

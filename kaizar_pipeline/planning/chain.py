@@ -25,7 +25,7 @@ def run_chain(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`).
+    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`), but the back-test's.
 
     `home` is the folder that paths of extracts are relative to, `as_of` the local midnight to forecast from (default:
     as the config and the data say), `workers` the number of threads, which does not change the result.
@@ -33,7 +33,7 @@ def run_chain(
     history = load_history(config, home, as_of)
     arrivals = arrivals_per_day(history.patients, config)
     length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
-    features = make_feature_table(arrivals, config)
+    features = make_feature_table(arrivals, config, home)
     model = train_lgbm_poisson(features)
     rates = forecast_rates(model, features, arrivals, config)
     census = census_at_as_of(history.patients, history.ward_stays)

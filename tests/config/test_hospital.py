@@ -250,7 +250,6 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "the same ward and patient type stand twice",
         ),
         (put("simulation", {"warmup_days": 3}), "simulation.warmup_days", "start: census needs no warm-up"),
-        (put("simulation", {"horizon_days": 29}), "simulation.horizon_days", "at most 28 days ahead"),
         (put("simulation", {"engine": "ciw"}), "simulation.engine", "'compiled' or 'simpy'"),
         (put("simulation", {"overload": "ignore"}), "simulation.overload", "'refuse' or 'allow'"),
         (put("simulation", {"high_occupancy": 92}), "simulation.high_occupancy", "less than or equal to 1"),

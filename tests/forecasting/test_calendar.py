@@ -6,7 +6,7 @@ import pytest
 
 from kaizar_pipeline.config.calendar import public_holidays
 from kaizar_pipeline.config.hospital import HospitalInfo
-from kaizar_pipeline.forecasting.calendar import day_features, fit_calendar
+from kaizar_pipeline.forecasting.calendar import CalendarShape, day_features, fit_calendar
 
 pytestmark = pytest.mark.unit
 
@@ -69,3 +69,31 @@ def test_growth_is_no_season() -> None:
     rates = 20 * np.exp(np.linspace(0, 0.8, len(days)))
     calendar = fit_calendar(days.assign(arrivals=np.random.default_rng(3).poisson(rates)))
     assert calendar.log_shape(days).std() < 0.06
+
+
+def test_an_event_has_an_effect_of_its_own_and_none_on_other_days() -> None:
+    days = history(730, 40, [1.0] * 7)
+    fair = pd.Series("fair", days.index[::73])
+    days = day_features(pd.DatetimeIndex(days.index), HOSPITAL, fair).assign(arrivals=days["arrivals"])
+    days.loc[fair.index, "arrivals"] *= 2
+    calendar = fit_calendar(days)
+    assert np.exp(calendar.coefficients["event_fair"]) == pytest.approx(2, rel=0.12)
+    without = days.assign(events=None)
+    difference = calendar.log_shape(days) - calendar.log_shape(without)
+    np.testing.assert_allclose(difference, days["events"].notna() * calendar.coefficients["event_fair"], atol=1e-12)
+
+
+def test_an_event_that_never_happened_yet_has_no_effect() -> None:
+    known = history(200, 40, [1.0] * 7)
+    ahead = day_features(
+        pd.date_range("2021-08-01", periods=3), HOSPITAL, pd.Series(["fair"], [pd.Timestamp("2021-08-02")])
+    )
+    assert np.ptp(fit_calendar(known).log_shape(ahead.assign(weekday=0))) == 0
+
+
+def test_two_events_on_one_day_multiply() -> None:
+    days = day_features(
+        pd.date_range("2021-01-01", periods=2), HOSPITAL, pd.Series(["fair; strike"], [pd.Timestamp("2021-01-02")])
+    )
+    shape = CalendarShape({"event_fair": 0.2, "event_strike": -0.5}, 1.0).log_shape(days)
+    np.testing.assert_allclose(shape, [0, -0.3])

@@ -1,11 +1,13 @@
 """The feature table must know only what a forecaster would have known."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.forecasting.features import TRAINING_HORIZONS, make_feature_table
+from kaizar_pipeline.forecasting.features import FURTHER_HORIZONS, TRAINING_HORIZONS, make_feature_table
 from kaizar_pipeline.tables import DAILY_ARRIVALS
 
 pytestmark = pytest.mark.unit
@@ -100,8 +102,9 @@ def test_rows_are_every_origin_by_the_training_horizons_and_whole_inner_paths() 
     assert len(training) == sum(400 - h for h in TRAINING_HORIZONS)
     paths = table[table["use"] == "path"]
     assert (paths.groupby("origin")["h"].agg(list).map(lambda h: h == list(range(1, 29)))).all()
-    assert paths["target_date"].max() <= today
+    assert paths["target_date"].max() == today
     assert (paths["fit_until"] == today - pd.Timedelta(days=120)).all()
+    assert paths["origin"].min() >= today - pd.Timedelta(days=120)
     forecast = table[table["use"] == "forecast"]
     assert (forecast["origin"] == today).all()
     assert forecast["arrivals"].isna().all()
@@ -123,3 +126,21 @@ def test_the_emptiest_histories_have_a_small_positive_rate(counts: np.ndarray, r
     table = make_feature_table(daily(counts), hospital(7))
     forecast = table[table["use"] == "forecast"]
     assert np.exp(forecast["log_base_rate"].to_numpy()) == pytest.approx(rate, rel=0.5)
+
+
+def test_a_long_horizon_is_trained_further_ahead_and_has_longer_paths() -> None:
+    table = make_feature_table(daily(poisson(700)), hospital(100))
+    assert set(table.loc[table["use"] == "train", "h"]) == {*TRAINING_HORIZONS, *FURTHER_HORIZONS[:4]}
+    paths = table[table["use"] == "path"]
+    assert paths["h"].max() == 100
+    assert paths["fit_until"].iloc[0] == table["fit_until"].max() - pd.Timedelta(days=350)
+
+
+def test_events_of_the_target_day_stand_in_their_rows(tmp_path: Path) -> None:
+    (tmp_path / "fairs.csv").write_text("date,name\n2021-03-02,fair\n2021-03-02,strike\n2021-02-20,fair\n")
+    config = hospital(7)
+    config = config.model_copy(update={"hospital": config.hospital.model_copy(update={"events": "fairs.csv"})})
+    table = make_feature_table(daily(poisson(58)), config, tmp_path)
+    named = table.drop_duplicates("target_date").dropna(subset="events").set_index("target_date")["events"]
+    expected = {pd.Timestamp("2021-02-20"): "fair", pd.Timestamp("2021-03-02"): "fair; strike"}
+    assert named.to_dict() == expected

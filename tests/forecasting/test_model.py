@@ -8,6 +8,7 @@ import pytest
 
 from kaizar_pipeline.config.hospital import HospitalInfo
 from kaizar_pipeline.forecasting import features as features_module
+from kaizar_pipeline.forecasting import model as model_module
 from kaizar_pipeline.forecasting.calendar import day_features
 from kaizar_pipeline.forecasting.model import FEATURES, predict_rates, train_lgbm_poisson
 from kaizar_pipeline.tables import FEATURE_TABLE
@@ -89,3 +90,31 @@ def test_short_or_empty_histories_have_no_trees_but_a_model(counts: np.ndarray) 
 def test_a_hospital_without_forecast_streams_has_no_models() -> None:
     empty = feature_table(np.full(20, 3)).iloc[:0]
     assert train_lgbm_poisson(empty).empty
+
+
+def test_any_number_of_workers_gives_the_same_models(table: pd.DataFrame) -> None:
+    both = pd.concat([table, feature_table(np.random.default_rng(2).poisson(9.0, 300)).assign(stream_id="ambulance")])
+    one, two = (train_lgbm_poisson(both, workers) for workers in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
+    assert one["stream_correlation"].nunique() == 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "method"),
+    [
+        (np.full(56, 9), "level"),
+        (np.tile([1, 0, 0, 0, 0, 0, 0], 29), "level"),
+        (np.full(57, 9), "base_rate"),
+        (switching(), "trees"),
+    ],
+)
+def test_the_method_is_named(counts: np.ndarray, method: str) -> None:
+    assert train_lgbm_poisson(feature_table(counts, 7)).iloc[0]["method"] == method
+
+
+@pytest.mark.parametrize(
+    ("weekly_gains", "gain"), [([1, 1, 1, 1], True), ([4, 0, 0, 0], False), ([3, -1, -1, 0], False), ([0, 0], False)]
+)
+def test_a_gain_must_exceed_its_standard_error(weekly_gains: list[float], gain: bool) -> None:
+    gains = np.repeat(np.array(weekly_gains, dtype=float), 2)
+    assert model_module._is_gain(gains, np.repeat(np.arange(len(weekly_gains)), 2)) is gain

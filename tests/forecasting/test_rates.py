@@ -80,7 +80,7 @@ def test_paths_have_the_stated_mean_and_variance() -> None:
     mean = rates.pivot(index="path", columns="date", values="mean_rate").to_numpy()
     assert paths.shape == (1000, 28)
     factors = paths / mean
-    level = row["cov_a"] + row["cov_b"] * np.arange(1, 29) / 28 + row["cov_c"]
+    level = row["cov_a"] + row["cov_b"] * (1 - 0.98 ** np.arange(1, 29)) / (1 - 0.98**28) + row["cov_c"]
     expected = (1 + level) * (1 + row["inv_k"]) - 1
     assert row["inv_k"] == pytest.approx(0.1, abs=0.05)
     assert factors.mean() == pytest.approx(1, abs=0.02)
@@ -94,6 +94,18 @@ def test_more_paths_streams_or_days_leave_the_others_as_they_are() -> None:
     _, many = chain(both, hospital({"ambulance": FORECAST, "walk_in": FORECAST}, 7, 50))
     same = many[(many["stream_id"] == "walk_in") & (many["path"] < 10)].reset_index(drop=True)
     pd.testing.assert_frame_equal(few, same)
+
+
+def test_levels_of_two_streams_go_together_as_stated() -> None:
+    counts = np.random.default_rng(8).poisson(400, (2, 120))
+    arrivals = pd.concat([daily(counts[0]), daily(counts[1], "ambulance")])
+    config = hospital({"walk_in": FORECAST, "ambulance": FORECAST}, 28, 1000)
+    features = make_feature_table(arrivals, config)
+    for correlation in (0.0, 0.2, 0.8):
+        model = train_lgbm_poisson(features).assign(inv_k=0.0, stream_correlation=correlation)
+        rates = forecast_rates(model, features, arrivals, config)
+        sums = rates.groupby(["stream_id", "path"])["rate"].sum().unstack("stream_id")
+        assert sums["walk_in"].corr(sums["ambulance"]) == pytest.approx(correlation, abs=0.07)
 
 
 def odd_series(seed: int) -> np.ndarray:

@@ -124,3 +124,49 @@ def test_probabilities_and_quantiles_are_possible(change: Change, passed: bool):
 def test_the_peaks_of_a_day_are_those_of_all_replications():
     assert checks.sums_to_one(peaks(), replications=10).passed
     assert not checks.sums_to_one(peaks().iloc[1:], replications=10).passed
+
+
+def test_a_moved_level_is_warned_about_with_its_numbers():
+    rows = [("ed", 900, 700.4, 640, 770, True), ("icu", 10, 11.0, 4, 20, False)]
+    drift = pd.DataFrame(rows, columns=["stream_id", "actual", "expected", "low", "high", "moved"])
+    result = checks.level_steady(drift)
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert result.metadata["streams moved"].value == 1
+    assert result.metadata["ed"].value == "900 came, 700 were expected (640 to 770)"
+    assert checks.level_steady(drift.iloc[1:]).passed
+    assert checks.level_steady(drift.iloc[:0]).passed
+
+
+def scores(**change: float) -> pd.DataFrame:
+    """The scoreboard of one stream, for the model and a rival that fails every check."""
+    good = {"skill": 0.2, "coverage80": 0.8, "coverage80_low": 0.6, "coverage80_high": 0.9, "n_effective": 40.0}
+    bad = {"skill": -9.0, "coverage80": 0.1, "coverage80_low": 0.6, "coverage80_high": 0.9, "n_effective": 40.0}
+    rows = [
+        {"stream_id": "acute", "method": method, "span": span, "horizon_week": week, **values}
+        for method, values in (("model", good | change), ("seasonal_naive", bad))
+        for span in ("day", "week")
+        for week in (0, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("skill", "passed"), [(0.2, True), (0.0, True), (-0.05, False), (float("nan"), True)])
+def test_a_forecast_worse_than_the_last_week_is_warned_about(skill: float, passed: bool):
+    result = checks.skilful(scores(skill=skill))
+    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    if not passed:
+        assert result.metadata["acute"].value == "CRPS 5.0% above seasonal naive"
+
+
+@pytest.mark.parametrize(("coverage", "passed"), [(0.8, True), (0.6, True), (0.55, False), (0.95, False)])
+def test_intervals_that_do_not_hold_what_they_promise_are_warned_about(coverage: float, passed: bool):
+    result = checks.calibrated(scores(coverage80=coverage))
+    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert result.metadata["intervals"].value == 2
+    assert ("acute, day" in result.metadata) != passed
+
+
+def test_a_hospital_without_a_back_test_is_not_warned_about():
+    none = scores().iloc[:0]
+    assert checks.skilful(none).passed
+    assert checks.calibrated(none).passed

@@ -3,8 +3,10 @@
 import dagster as dg
 import numpy as np
 
+from kaizar_pipeline.forecasting.drift import level_drift
 from kaizar_pipeline.forecasting.features import make_feature_table
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+from kaizar_pipeline.forecasting.notes import forecast_notes
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
@@ -20,7 +22,7 @@ def feature_table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     with readable_faults():
         stage = Stage(context)
         (arrivals,) = stage.load("daily_arrivals")
-        features = make_feature_table(arrivals, stage.config)
+        features = make_feature_table(arrivals, stage.config, stage.home)
         metadata = {f"{use} rows": int(n) for use, n in features["use"].value_counts().items()}
         return stage.save("feature_table", features, arrivals["as_of"].iloc[0], metadata)
 
@@ -36,8 +38,12 @@ def arrival_model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         stage = Stage(context)
         arrivals, features = stage.load("daily_arrivals", "feature_table")
         model = train_lgbm_poisson(features)
-        metadata = {f"trees of {stream}": int(n) for stream, n in zip(model["stream_id"], model["trees"], strict=True)}
-        return stage.save("arrival_model", model, arrivals["as_of"].iloc[0], metadata)
+        metadata: dict[str, float | str] = {
+            f"trees of {stream}": int(n) for stream, n in zip(model["stream_id"], model["trees"], strict=True)
+        }
+        metadata |= {f"forecast of {stream}": note for stream, note in forecast_notes(model, arrivals).items()}
+        results = [checks.level_steady(level_drift(arrivals, stage.config, stage.home))]
+        return stage.save("arrival_model", model, arrivals["as_of"].iloc[0], metadata, results)
 
 
 @dg.multi_asset(

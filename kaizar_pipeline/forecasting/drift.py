@@ -1,0 +1,55 @@
+"""Whether the level of arrivals has moved: the last four weeks against the forecast made before them."""
+
+from bisect import bisect_left
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.forecasting.features import make_feature_table, usable_counts
+from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+from kaizar_pipeline.forecasting.rates import MAX_PATHS, forecast_rates
+
+DRIFT_DAYS = 28
+DRIFT_LEVEL = 0.99
+"""Probability of the interval that arrivals of a steady stream stay in."""
+_COLUMNS = ("stream_id", "actual", "expected", "low", "high", "moved")
+
+
+def level_drift(arrivals: pd.DataFrame, config: HospitalConfig, home: Path | None = None) -> pd.DataFrame:
+    """One row per forecast stream: arrivals of the last 28 days as they came and as they were to be expected.
+
+    The forecast is an honest one, fitted on the days before these. Columns: stream_id, actual, expected, low and high
+    (the interval that holds the sum with 99 %) and moved (bool: actual lies outside). Days not observed count on
+    neither side. Empty when there is no day before the last 28.
+    """
+    as_of = arrivals["as_of"].iloc[0]
+    origin = as_of - pd.Timedelta(days=DRIFT_DAYS)
+    past = arrivals[arrivals["date"] < origin].assign(as_of=origin)
+    if past.empty:
+        return pd.DataFrame(columns=list(_COLUMNS))
+    simulation = config.simulation.model_copy(update={"horizon_days": DRIFT_DAYS, "replications": MAX_PATHS})
+    then = config.model_copy(update={"simulation": simulation})
+    features = make_feature_table(past, then, home)
+    rates = forecast_rates(train_lgbm_poisson(features), features, past, then)
+    rows = [_stream_drift(stream.id, arrivals, rates) for stream in config.forecast_streams]
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def _stream_drift(stream_id: str, arrivals: pd.DataFrame, rates: pd.DataFrame) -> dict[str, object]:
+    paths = rates[rates["stream_id"] == stream_id].pivot(index="date", columns="path", values="rate")
+    counts = usable_counts(arrivals, stream_id).reindex(paths.index)
+    sums = paths[counts.notna()].sum().to_numpy()
+    tail = (1 - DRIFT_LEVEL) / 2
+    actual, low, high = int(counts.sum()), _quantile(sums, tail), _quantile(sums, 1 - tail)
+    moved = not low <= actual <= high
+    return dict(zip(_COLUMNS, (stream_id, actual, float(sums.mean()), low, high, moved), strict=True))
+
+
+def _quantile(rates: np.ndarray, probability: float) -> int:
+    """The smallest count not exceeded with `probability`, of a Poisson count whose rate is any of `rates`."""
+    from scipy.stats import poisson
+
+    most = int(poisson.ppf(1 - 1e-9, rates.max()))
+    return bisect_left(range(most), probability, key=lambda count: float(poisson.cdf(count, rates).mean()))
