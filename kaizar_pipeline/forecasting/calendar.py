@@ -60,7 +60,7 @@ def day_features(dates: pd.DatetimeIndex, hospital: HospitalInfo, events: pd.Ser
             "before_holiday": holiday[2:],
             "after_holiday": holiday[:-2],
             "year_end": (dates.month == 12) & (dates.day >= 24),
-            "events": None if events is None else events.reindex(dates),
+            "events": pd.Series(index=dates, dtype="str") if events is None else events.reindex(dates),
         },
         index=dates,
     )

@@ -27,9 +27,9 @@ PRIOR_DRIFT = 0.005
 PRIOR_INV_K = 0.02
 PRIOR_INV_K_DAYS = 28
 """1/k, and the days of history that this assumption is worth: single days vary by 14 % beyond Poisson."""
-PRIOR_PATHS = 4.0
+PRIOR_PATHS = 2.0
 """Independent paths that a prior is worth: a variance from n paths is known to 2/n of its square, and streams differ
-from each other by about half of theirs."""
+from each other by about as much as their variance is large: 2/n against 1."""
 PRIOR_CORRELATION = 0.2
 CORRELATION_PATHS = 24.0
 """Correlation between streams, and the independent paths that this assumption is worth. Errors of real streams over 28
