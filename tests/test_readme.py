@@ -69,7 +69,7 @@ def merged(whole: Any, part: Any) -> Any:
 
 def test_the_rules_of_the_twin_are_declared_as_their_page_says(repository: Path, tmp_path: Path):
     snippets = blocks(repository / "docs" / "simulation.md", "yaml")
-    assert len(snippets) == 11
+    assert len(snippets) == 12
     base = tmp_path / "hospital_configs" / "small.yml"
     base.parent.mkdir()
     base.write_text(HOSPITAL)

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import kaizar_pipeline
 from kaizar_pipeline.simulation.kernel import compiling
 
 pytestmark = pytest.mark.integration
 
-COMPILED_WITHOUT_CACHE = """
+SOURCES = Path(kaizar_pipeline.__file__).parents[1]
+
+COMPILED_TWICE = """
 import logging
 logging.basicConfig(format="%(message)s")
 from kaizar_pipeline.simulation.kernel.block import run_block
@@ -33,20 +36,23 @@ def run_elsewhere(tmp_path: Path, code: str, **environment: str) -> subprocess.C
     """Run code in a process of its own whose home and cache cannot be written, unless told otherwise."""
     nowhere = tmp_path / "file"
     nowhere.touch()  # nothing can be made below a file, not even by root
-    environment = {"HOME": str(nowhere / "home"), "NUMBA_CACHE_DIR": str(nowhere / "cache")} | environment
+    usual = {"HOME": nowhere / "home", "NUMBA_CACHE_DIR": nowhere / "cache", "PYTHONPATH": SOURCES}
+    environment = {name: str(path) for name, path in usual.items()} | environment
+    script = tmp_path / "script.py"
+    script.write_text(code)
     return subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+        [sys.executable, script], env=os.environ | environment, capture_output=True, text=True, check=True
     )
 
 
 def test_without_a_folder_to_write_to_the_kernel_is_compiled_in_memory(tmp_path: Path):
-    done = run_elsewhere(tmp_path, COMPILED_WITHOUT_CACHE)
+    done = run_elsewhere(tmp_path, COMPILED_TWICE)
     assert done.stdout == "NullCache None\n"
     assert done.stderr == ANNOUNCEMENT  # not again the second time
 
 
 def test_the_cache_is_where_it_is_asked_to_be(tmp_path: Path):
-    done = run_elsewhere(tmp_path, COMPILED_WITHOUT_CACHE, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    done = run_elsewhere(tmp_path, COMPILED_TWICE, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     kind, folder = done.stdout.split()
     assert kind == "FunctionCache"
     assert Path(folder).is_relative_to(tmp_path / "cache")

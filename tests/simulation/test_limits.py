@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -260,14 +261,15 @@ import numpy as np
 from hand_made import MONDAY, make_config
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.plan import make_plan
-plan = make_plan(make_config({"a": 9}), {"s": np.full((1, 180), 100.0)}, MONDAY, 180, key=1)
-MonteCarlo(plan, engine=sys.argv[1], workers=2).extend(100_000, lambda *_: print("under way", flush=True))
+engine, days = sys.argv[1], int(sys.argv[2])
+plan = make_plan(make_config({"a": 9}), {"s": np.full((1, days), 100.0)}, MONDAY, days, key=1)
+MonteCarlo(plan, engine=engine, workers=2).extend(100_000, lambda *_: print("under way", flush=True))
 """
 
 
-@pytest.mark.parametrize("engine", ["compiled", "simpy"])
-def test_ctrl_c_ends_a_long_run(repository, engine: str):
-    command = [sys.executable, "-c", LONG_RUN, engine]
+@pytest.mark.parametrize(("engine", "days"), [("compiled", "180"), ("simpy", "3")])
+def test_ctrl_c_ends_a_long_run(repository: Path, engine: str, days: str):
+    command = [sys.executable, "-c", LONG_RUN, engine, days]
     with subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == "under way\n"
