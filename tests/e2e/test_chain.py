@@ -188,7 +188,7 @@ def test_a_run_launched_through_the_user_interface(make_home: Callable[..., Path
 def test_ctrl_c_ends_kaizar_run_with_no_table_half_made(make_home: Callable[..., Path]):
     home = make_home("tiny")
     file = home / "hospital_configs" / "tiny.yml"
-    file.write_text(file.read_text().replace("replications: 10", "replications: 100_000"))
+    file.write_text(file.read_text().replace("replications: 10", "replications: 100000"))
     command = [sys.executable, "-m", "kaizar_pipeline", "run", "tiny"]
     with subprocess.Popen(
         command, cwd=home, env=environment(home), text=True, stderr=subprocess.PIPE, start_new_session=True

@@ -51,10 +51,10 @@ def of(table: pd.DataFrame, ward: str) -> pd.DataFrame:
     return table[table["ward_id"] == ward].reset_index(drop=True)
 
 
-def met(occupancy: Occupancy, ward: str) -> pd.Series:
+def met(occupancy: Occupancy, ward: str) -> dict[Any, Any]:
     """What all patients together met in a ward."""
-    rows = of(occupancy.ward_performance, ward).set_index("patient_type")
-    return rows.loc[ALL]
+    rows = of(occupancy.ward_performance, ward)
+    return rows[rows["patient_type"] == ALL].iloc[0].to_dict()
 
 
 def in_bed(ward: str, *elapsed: float) -> pd.DataFrame:
@@ -115,8 +115,8 @@ def test_a_ward_without_beds_or_patients_is_no_fault():
     assert occupancy.warnings == ()
     assert met(occupancy, "a")["requests"] == 0
     assert np.isnan(met(occupancy, "a")["wait_mean_hours"])
-    precision = occupancy.simulation_precision.set_index("quantity")
-    assert pd.isna(precision.loc["wait_mean_hours", "half_width"])
+    precision = occupancy.simulation_precision
+    assert precision.loc[precision["quantity"] == "wait_mean_hours", "half_width"].isna().all()
 
 
 def test_without_arrivals_the_census_alone_is_simulated_in_a_ward_smaller_than_it():
@@ -223,7 +223,7 @@ def test_results_do_not_depend_on_the_room_at_first(monkeypatch: pytest.MonkeyPa
 def test_two_replications_have_standard_errors():
     occupancy = simulated({"a": 4}, per_day=60, simulation={"replications": 2, "overload": "allow"})
     hours = occupancy.occupancy_distributions
-    assert hours[[column for column in hours if column.endswith("_se")]].notna().all(axis=None)
+    assert hours.filter(like="_se").notna().all(axis=None)
     assert met(occupancy, "a")["requests_se"] > 0
 
 
