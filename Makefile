@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' Makefile
 
-setup: $(READY) ## make the environment in .venv from requirements.lock
+setup: $(READY) ## make the environment in .venv from requirements.lock, and compile the simulation
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -24,6 +24,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import lightgbm' || \
 		{ echo "LightGBM does not load; if its OpenMP runtime is missing, install libgomp1 (Debian, Ubuntu), libgomp (Fedora) or libomp (macOS: brew install libomp)" >&2; exit 1; }
+	$(BIN)/python -m kaizar_pipeline.simulation.kernel  # compiles the simulation, so that no run has to wait for it
 	@touch $@
 
 run: $(READY) ## materialize every table of every hospital in hospital_configs/

@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 import kaizar_pipeline
+from kaizar_pipeline.config.files import load_hospital_config
 from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.simulation.truth import cases
 from kaizar_pipeline.tables import data_dictionary
@@ -14,8 +17,8 @@ from kaizar_pipeline.tables import data_dictionary
 pytestmark = pytest.mark.integration
 
 
-def blocks(repository: Path, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (repository / "README.md").read_text(), re.DOTALL)
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -23,7 +26,7 @@ def test_the_readme_in_python(repository: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.chdir(repository)
     monkeypatch.setenv("KAIZAR_HOME", str(repository))
     names: dict[str, object] = {}
-    code = blocks(repository, "python")
+    code = blocks(repository / "README.md", "python")
     assert len(code) == 2
     exec(compile(code[number], "README.md", "exec"), names)
     assert "occupancy" in names
@@ -33,8 +36,47 @@ def test_the_readme_in_sql(repository: Path, tmp_path: Path):
     warehouse = Warehouse(tmp_path)
     warehouse.rebuild_catalog()
     with duckdb.connect(str(warehouse.catalog), read_only=True) as connection:
-        (query,) = blocks(repository, "sql")
+        (query,) = blocks(repository / "README.md", "sql")
         assert connection.sql(query).columns[:2] == ["hospital_id", "ward_id"]
+
+
+HOSPITAL = """\
+hospital: {name: Small, timezone: Europe/Amsterdam, country: NL}
+patients: {source: synthetic, history_start: 2026-01-01}
+wards:
+  - {id: ed, type: ED, capacity: 6, los_model: {type: exponential, params: {mean: 4}}}
+  - {id: icu, type: ICU, capacity: 4, los_model: {type: exponential, params: {mean: 50}}}
+  - {id: medical, capacity: 20, los_model: {type: exponential, params: {mean: 70}}}
+  - {id: surgical, capacity: 10, los_model: {type: exponential, params: {mean: 60}}}
+patient_types: [{id: emergency}, {id: elective}]
+arrival_streams:
+  - {id: acute, target_ward: ed, patient_type: emergency, model: {type: constant, mean_per_day: 10}}
+  - {id: elective, target_ward: surgical, patient_type: elective, model: {type: constant, mean_per_day: 2}}
+routing: [{from_ward: ed, options: [{to_ward: medical, probability: 0.4}, {to_ward: icu, probability: 0.05}]}]
+"""
+
+
+def merged(whole: Any, part: Any) -> Any:
+    """`whole` with what `part` says otherwise; items of lists are the same if their id is."""
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return whole | {key: merged(whole.get(key), value) for key, value in part.items()}
+    if isinstance(whole, list) and isinstance(part, list) and all("id" in item for item in whole + part):
+        found = {item["id"]: item for item in part}
+        assert found.keys() <= {item["id"] for item in whole}
+        return [merged(item, found.get(item["id"], {})) for item in whole]
+    return part
+
+
+def test_the_rules_of_the_twin_are_declared_as_their_page_says(repository: Path, tmp_path: Path):
+    snippets = blocks(repository / "docs" / "simulation.md", "yaml")
+    assert len(snippets) == 12
+    base = tmp_path / "hospital_configs" / "small.yml"
+    base.parent.mkdir()
+    base.write_text(HOSPITAL)
+    for number, snippet in enumerate(snippets):
+        file = base.with_name(f"small_{number}.yml")
+        file.write_text(yaml.safe_dump(merged(yaml.safe_load(HOSPITAL), yaml.safe_load(snippet))))
+        assert load_hospital_config(file) != load_hospital_config(base), snippet
 
 
 def test_the_data_dictionary_is_current(repository: Path):

@@ -7,6 +7,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
@@ -689,8 +690,8 @@ def _cross_faults(config: HospitalConfig) -> Iterator[Fault]:
 
 
 def _unknown_place(config: HospitalConfig) -> Iterator[Fault]:
-    if config.hospital.timezone not in available_timezones():
-        yield ("hospital", "timezone"), _unknown(config.hospital.timezone, available_timezones(), list_allowed=False)
+    if config.hospital.timezone not in _timezones():
+        yield ("hospital", "timezone"), _unknown(config.hospital.timezone, _timezones(), list_allowed=False)
     supported = holidays.list_supported_countries()
     if config.hospital.country not in supported:
         yield (
@@ -702,6 +703,12 @@ def _unknown_place(config: HospitalConfig) -> Iterator[Fault]:
             ("hospital", "subdivision"),
             _unknown(config.hospital.subdivision, supported[config.hospital.country]),
         )
+
+
+@cache
+def _timezones() -> set[str]:
+    """Names of time zones; looked for once, since that scans the disk."""
+    return available_timezones()
 
 
 def _repeated_ids(config: HospitalConfig) -> Iterator[Fault]:

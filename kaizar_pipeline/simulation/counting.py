@@ -96,8 +96,6 @@ class Counts:
     """By hour: the exact distribution of the beds used."""
     peaks: Histograms
     """By day: the highest of its 24 hourly censuses."""
-    whole_run: np.ndarray
-    """i8[W + 1, hours]: census summed over replications, warm-up included; zero without a warm-up."""
     others: np.ndarray
     """i8[7, W + 1, H]: patients waiting for, boarding in and lying as outliers in the ward, summed over replications;
     their squares, summed; replications in which somebody waited."""

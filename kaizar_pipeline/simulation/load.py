@@ -72,7 +72,7 @@ def check_load(plan: Plan, *, allow: bool = False) -> list[WardLoad]:
 
 def ward_loads(plan: Plan) -> list[WardLoad]:
     """The load of every ward, in the order of the config."""
-    onward, home = _routes(plan)
+    onward, home = routes(plan)
     bed_hours = _bed_hours(plan, onward, home)
     requests = _requests(plan)
     beds = np.where((plan.staffed == UNLIMITED).any(axis=1), np.inf, plan.staffed.mean(axis=1))
@@ -102,7 +102,7 @@ def ward_loads(plan: Plan) -> list[WardLoad]:
     return loads
 
 
-def _routes(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+def routes(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of each next ward, f8[T, W, W], and of home, f8[T, W]."""
     onward = np.empty_like(plan.route_cdf)
     onward[:, :, plan.next_wards] = np.diff(plan.route_cdf, axis=2, prepend=0.0)

@@ -33,7 +33,7 @@ from kaizar_pipeline.simulation.summary import (
     ward_performance,
     week_profile,
 )
-from kaizar_pipeline.simulation.warmup import diagnose
+from kaizar_pipeline.simulation.warmup import ShortWarmup, diagnose
 
 if TYPE_CHECKING:
     from kaizar_pipeline.simulation.kernel.count import Tallies
@@ -102,13 +102,8 @@ def simulate_occupancy(
     monte_carlo = MonteCarlo(plan, engine=simulation.engine, workers=workers)
     precision = _extend_as_asked(monte_carlo, simulation, progress)
     actual, demand = monte_carlo.actual, monte_carlo.demand
-    warmup = diagnose(
-        actual.whole_run[:-1] / actual.replications,
-        plan.warmup_hours,
-        plan.ward_ids,
-        replications=actual.replications,
-    )
-    warnings = tuple(str(warning) for warning in (*overloaded, *(warmup if plan.warmup_hours else ())))
+    warmup = _short_warmups(plan, actual) if simulation.start == "empty" else []
+    warnings = tuple(str(warning) for warning in (*overloaded, *warmup))
     for warning in warnings:
         _LOG.warning("%s: %s", config.id, warning)
     constants = {"hospital_id": config.id, "as_of": as_of, "scenario": BASELINE}
@@ -121,6 +116,11 @@ def simulate_occupancy(
         simulation_precision=simulation_precision(precision, **constants),
         warnings=warnings,
     )
+
+
+def _short_warmups(plan: Plan, counts: Counts) -> list[ShortWarmup]:
+    census = np.array([mean_and_sd(counts.census.of(w))[0] for w in range(len(plan.ward_ids))])
+    return diagnose(census, plan.warmup_hours, plan.ward_ids, replications=counts.replications)
 
 
 def _extend_as_asked(monte_carlo: "MonteCarlo", simulation: Simulation, progress: Progress | None) -> list[Achieved]:
@@ -261,7 +261,6 @@ class MonteCarlo:
             replications=self.replications,
             census=Histograms(total.start, total.census),
             peaks=Histograms(total.start, total.peaks),
-            whole_run=total.whole_run,
             others=total.others,
             week=total.week,
             kpi=None,

@@ -7,9 +7,14 @@ beds, so two scenarios of a hospital see the same patients, and both engines see
 import numpy as np
 
 from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.simulation.durations import HOURS_PER_DAY
+from kaizar_pipeline.simulation.load import routes
 from kaizar_pipeline.simulation.philox import Purpose, uniforms
 from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.trajectories import Trajectories
+
+MAX_PATIENTS = 10_000_000
+"""Patients of one replication, beyond any hospital: a rate that brings more is taken for a slip."""
 
 
 def draw(plan: Plan, replication: int) -> Trajectories:
@@ -50,8 +55,15 @@ def los_scales(plan: Plan, first: int, replications: int) -> np.ndarray:
 
 
 def room_needed(plan: Plan) -> tuple[int, int]:
-    """Patients and stays that a replication will hardly exceed; where one does, more room is made."""
-    arrivals = sum(float((s.daily_rates.sum(axis=1).max()) * max(s.factor.max(), 1.0)) for s in plan.streams)
+    """Patients and stays that a replication will hardly exceed; where one does, more room is made. Raises
+    SimulationError beyond MAX_PATIENTS."""
+    by_stream = [s.daily_rates.sum(axis=1).max() * max(s.factor.max(), 1.0) for s in plan.streams]
+    arrivals = float(np.sum(by_stream))
+    if not arrivals <= MAX_PATIENTS:
+        raise SimulationError(
+            f"stream {plan.stream_ids[int(np.argmax(by_stream))]}: {max(by_stream):.3g} patients in "
+            f"{plan.hours // HOURS_PER_DAY} days, allowed: {MAX_PATIENTS:,} in all streams; look at its mean per day"
+        )
     patients = len(plan.census) + int(arrivals + 6 * np.sqrt(arrivals)) + 16
     return patients, 2 * patients
 
@@ -60,8 +72,9 @@ def endless_route(plan: Plan) -> SimulationError:
     """The error for a patient whose way through the wards does not end."""
     from kaizar_pipeline.simulation.kernel.draw import MAX_STAYS
 
-    home = 1 - plan.route_cdf[:, :, -1]
-    loops = [ward for w, ward in enumerate(plan.ward_ids) if home[:, w].min() < 0.5]
+    onward, _ = routes(plan)
+    visits = np.linalg.inv(np.eye(len(plan.ward_ids)) - onward).diagonal(axis1=1, axis2=2).max(axis=0)
+    loops = [ward for ward, often in zip(plan.ward_ids, visits, strict=True) if often > visits.max() / 2]
     return SimulationError(
         f"a patient had more than {MAX_STAYS} stays in wards {', '.join(loops)}: routes hardly ever lead home"
     )

@@ -64,7 +64,7 @@ class ShortWarmup:
 def diagnose(
     census_by_hour: np.ndarray, warmup_hours: int, ward_ids: Sequence[str], *, replications: int
 ) -> list[ShortWarmup]:
-    """The wards whose warm-up is too short, by the mean census over `replications`, f8[W, hours incl. warm-up].
+    """The wards whose warm-up is too short, by the mean census over `replications` of the hours that count, f8[W, H].
 
     The weekly cycle is removed: from the earlier half of the hours that count, the mean of the same hours of the week
     over the later half (in whole weeks) is taken away. A ward is named if MSER-5 would cut off some of what is left,
@@ -76,14 +76,13 @@ def diagnose(
     count, so where a ward fills up for longer the answer is "more than". Stays far longer than the horizon are noticed
     as long as the census still rises by the material share.
     """
-    counted = census_by_hour[:, warmup_hours:]
-    later_weeks = counted.shape[1] // HOURS_PER_WEEK // 2
+    later_weeks = census_by_hour.shape[1] // HOURS_PER_WEEK // 2
     if later_weeks == 0:
         return []
-    earlier = counted.shape[1] - later_weeks * HOURS_PER_WEEK
+    earlier = census_by_hour.shape[1] - later_weeks * HOURS_PER_WEEK
     same_hour = earlier + (np.arange(earlier) - earlier) % HOURS_PER_WEEK
     found = []
-    for ward, census in zip(ward_ids, counted, strict=True):
+    for ward, census in zip(ward_ids, census_by_hour, strict=True):
         later = np.mean([census[same_hour + week * HOURS_PER_WEEK] for week in range(later_weeks)], axis=0)
         expected, first = later[:HOURS_PER_DAY].mean(), census[:HOURS_PER_DAY].mean()
         chance = NOISE * np.sqrt(expected * (1 + 1 / later_weeks) / replications)

@@ -183,3 +183,24 @@ def test_a_run_launched_through_the_user_interface(make_home: Callable[..., Path
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
+
+
+def test_ctrl_c_ends_kaizar_run_with_no_table_half_made(make_home: Callable[..., Path]):
+    home = make_home("tiny")
+    file = home / "hospital_configs" / "tiny.yml"
+    file.write_text(file.read_text().replace("replications: 10", "replications: 100000"))
+    command = [sys.executable, "-m", "kaizar_pipeline", "run", "tiny"]
+    with subprocess.Popen(
+        command, cwd=home, env=environment(home), text=True, stderr=subprocess.PIPE, start_new_session=True
+    ) as run:
+        assert run.stderr is not None
+        assert any("simulated 10000 of 100000" in line for line in run.stderr)
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does, to all of them
+        try:
+            run.communicate(timeout=30)
+        finally:
+            run.kill()
+    assert run.returncode == 130
+    warehouse = Warehouse(home / "data")
+    assert warehouse.path("arrival_rates", "tiny").exists()
+    assert not warehouse.path("occupancy_distributions", "tiny").exists()

@@ -1,4 +1,4 @@
-"""The three tables of a simulation: laws that hold for any hospital, and the same bytes from any number of workers."""
+"""The tables of a simulation: laws that hold for any hospital, and the same bytes from any number of workers."""
 
 import numpy as np
 import pandas as pd
@@ -111,6 +111,43 @@ def test_progress_is_told(hospital, rates):
     told = []
     simulate_occupancy(hospital, rates, None, None, workers=1, progress=lambda done, of: told.append((done, of)))
     assert told == [(20, 25), (25, 25)]
+
+
+def replications(hospital, wanted):
+    """The hospital with another number of replications, or a precision to reach."""
+    simulation = hospital.simulation.model_dump() | {"replications": wanted}
+    return hospital.model_copy(update={"simulation": type(hospital.simulation).model_validate(simulation)})
+
+
+def test_a_precision_stops_at_a_planned_look_with_the_tables_of_a_run_of_that_length(hospital, rates):
+    loose, tight, impossible = (
+        simulate_occupancy(
+            replications(hospital, {"at_most": 220, "precision": {"mean_census": half_width}}), rates, None, None
+        )
+        for half_width in (9.0, 0.36, 0.001)
+    )
+    for occupancy, stopped_at, reached in ((loose, 100, True), (tight, 200, True), (impossible, 220, False)):
+        plain = simulate_occupancy(replications(hospital, stopped_at), rates, None, None)
+        precision = occupancy.simulation_precision.set_index("quantity")
+        assert (precision["replications"] == stopped_at).all()
+        assert (precision["looks"] == 3).all()  # after 100, 200 and 220
+        assert precision["reached"].dropna().to_dict() == {"mean_census": reached}
+        assert precision["half_width"].gt(0).all()
+        for name, table in plain.tables.items():
+            if name != "simulation_precision":
+                pd.testing.assert_frame_equal(table, occupancy.tables[name], check_exact=True)
+
+
+@pytest.mark.parametrize(("warmup_days", "named"), [(0, True), (21, False)])
+def test_an_empty_start_warns_of_a_short_warmup(config, warmup_days, named):
+    los = {"type": "exponential", "unit": "days", "params": {"mean": 3}}
+    simulation = {"start": "empty", "warmup_days": warmup_days, "replications": 60}
+    hospital = config({"a": {"capacity": None, "los_model": los}}, simulation=simulation)
+    dates = pd.date_range(AS_OF, periods=21)
+    rates = pd.DataFrame({"stream_id": "s", "date": dates, "path": 0, "rate": 10.0, "as_of": AS_OF})
+    warnings = simulate_occupancy(hospital, rates, None, None).warnings
+    assert len(warnings) == named
+    assert all(said.startswith("ward a: the warm-up of 0 days is too short") for said in warnings)
 
 
 def test_the_census_is_read_from_the_tables():

@@ -219,7 +219,6 @@ def make_tallies(widths: np.ndarray, window: Window) -> Tallies:
         start=start,
         census=np.zeros(start[-1] * hours, dtype=np.uint32),
         peaks=np.zeros(start[-1] * (hours // 24), dtype=np.uint32),
-        whole_run=np.zeros((wards, window.hours), dtype=np.int64),
         others=np.zeros((QUEUED + 1, wards, hours), dtype=np.int64),
         week=np.zeros((4, wards, HOURS_PER_WEEK), dtype=np.int64),
     )
@@ -233,7 +232,7 @@ def widened(tallies: Tallies, widths: np.ndarray, window: Window) -> Tallies:
             rows = len(new) // wider.start[-1]
             narrow = old[first * rows : last * rows].reshape(rows, -1)
             new[to_first * rows : to_last * rows].reshape(rows, -1)[:, : narrow.shape[1]] = narrow
-    return wider._replace(whole_run=tallies.whole_run, others=tallies.others, week=tallies.week)
+    return wider._replace(others=tallies.others, week=tallies.week)
 
 
 def _spans(start: np.ndarray) -> list[tuple[int, int]]:

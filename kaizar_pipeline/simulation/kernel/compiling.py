@@ -3,19 +3,19 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Timer
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import config
+from numba.core.event import Listener, install_listener
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _LOG = logging.getLogger(__name__)
-_QUIET_SECONDS = 1.5
 _FOLDER = Path(__file__).parent
 
 
@@ -47,15 +47,22 @@ def _njit(function: Function, **options: bool) -> Function:
 @contextmanager
 def announced() -> Iterator[None]:
     """Say so when what is done inside has to compile first, which takes half a minute."""
-    timer = Timer(
-        _QUIET_SECONDS, _LOG.warning, ["compiling the simulation engine for this machine, once: about a minute"]
-    )
-    timer.daemon = True
-    timer.start()
-    try:
+    with install_listener("numba:compile", _Announcer()):
         yield
-    finally:
-        timer.cancel()
+
+
+class _Announcer(Listener):
+    def on_start(self, event: Any) -> None:
+        _announce()
+
+    def on_end(self, event: Any) -> None:
+        """Nothing more to say."""
+
+
+@cache
+def _announce() -> None:
+    """Once, however many entries there are to compile."""
+    _LOG.warning("compiling the simulation engine for this machine, once: about a minute")
 
 
 def _cache_folder() -> Path | None:

@@ -79,8 +79,6 @@ class Tallies(NamedTuple):
     """u4[start[-1] * H]: replications by ward, hour and beds used."""
     peaks: np.ndarray
     """u4[start[-1] * D]: replications by ward, day and highest hourly census."""
-    whole_run: np.ndarray
-    """i8[W + 1, hours]: census summed, warm-up included; kept only where there is one."""
     others: np.ndarray
     """i8[7, W + 1, H]: waiting, boarding, outliers summed, then their squares, then replications with a queue."""
     week: np.ndarray
@@ -374,9 +372,6 @@ def add_census(window, counted, tallies):
                 tallies.census[at_hour + h * width + census] += 1
                 peak = max(peak, census)
             tallies.peaks[at_day + first // 24 * width + peak] += 1
-        if window.warmup > 0:
-            for h in range(window.hours):
-                tallies.whole_run[w, h] += counted.census[w, h]
 
 
 @compiled

@@ -1,0 +1,222 @@
+"""From counts to tables: every figure and every standard error, worked out again from the replications one by one."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hand_made import MONDAY, make_config
+
+from kaizar_pipeline.simulation.counting import Counts, Histograms
+from kaizar_pipeline.simulation.kpis import KPIS
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
+from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.simpy_engine import simulate
+from kaizar_pipeline.simulation.summary import (
+    daily_peaks,
+    midnight_census,
+    occupancy_distributions,
+    ward_performance,
+    week_profile,
+)
+from kaizar_pipeline.tables import ALL, CENSUS_PERCENTAGES, HOSPITAL_TOTAL
+
+pytestmark = pytest.mark.integration
+
+REPLICATIONS, DAYS, HIGH = 45, 8, 0.6  # three blocks, and a Monday that comes twice
+CONSTANTS: dict[str, Any] = {"hospital_id": "tiny", "as_of": MONDAY, "scenario": "baseline"}
+
+
+# A week by hand
+
+
+def counts_of(census: np.ndarray) -> Counts:
+    """The counts of i8[R, H], a ward that is the whole house and in which nobody waits."""
+    replications, hours = census.shape
+    beds = np.arange(census.max() + 1)
+    histogram = (census[:, :, None] == beds).sum(axis=0).astype(np.uint32)
+    peaks = (census.reshape(replications, -1, 24).max(axis=2)[:, :, None] == beds).sum(axis=0).astype(np.uint32)
+    start = np.array([0, len(beds), 2 * len(beds)])
+    slots = np.zeros((2, replications, 168), dtype=np.int64)
+    for hour in range(hours):
+        slots[0, :, hour % 168] += census[:, hour]
+        slots[1, :, hour % 168] += census[:, hour] >= 2
+    week = np.concatenate([slots.sum(axis=1), (slots**2).sum(axis=1)])
+    return Counts(
+        replications=replications,
+        census=Histograms(start, np.concatenate([histogram.ravel()] * 2)),
+        peaks=Histograms(start, np.concatenate([peaks.ravel()] * 2)),
+        others=np.zeros((7, 2, hours), dtype=np.int64),
+        week=np.repeat(week[:, None], 2, axis=1),
+        kpi=None,
+    )
+
+
+@pytest.fixture
+def four_weeks() -> tuple[Plan, Counts]:
+    """A ward of two beds over eight days from a Monday, four replications: empty but for the Mondays at midnight, with
+    0, 1, 1, 2 patients on the first and 2, 2, 3, 1 on the second."""
+    census = np.zeros((4, DAYS * 24), dtype=np.int64)
+    census[:, 0], census[:, 168] = (0, 1, 1, 2), (2, 2, 3, 1)
+    plan = make_plan(make_config({"a": 2}), {"s": np.ones((1, DAYS))}, MONDAY, DAYS, key=1)
+    return plan, counts_of(census)
+
+
+def test_the_midnight_census_is_the_share_of_replications(four_weeks: tuple[Plan, Counts]):
+    table = midnight_census(*four_weeks, **CONSTANTS)
+    ward = table[table["ward_id"] == "a"]
+    first = ward[ward["date"] == MONDAY]
+    assert first["beds"].tolist() == [0, 1, 2]
+    assert first["probability"].tolist() == [0.25, 0.5, 0.25]
+    assert first["probability_se"].tolist() == pytest.approx([np.sqrt(0.1875 / 4), 0.25, np.sqrt(0.1875 / 4)])
+    second = ward[ward["date"] == MONDAY + pd.Timedelta(days=7)]
+    assert dict(zip(second["beds"], second["probability"], strict=True)) == {1: 0.25, 2: 0.5, 3: 0.25}
+    between = ward[~ward["date"].isin([MONDAY, MONDAY + pd.Timedelta(days=7)])]
+    assert between["probability"].tolist() == [1.0] * 6
+
+
+def test_the_profile_of_the_week_takes_equal_hours_together(four_weeks: tuple[Plan, Counts]):
+    table = week_profile(*four_weeks, **CONSTANTS)
+    ward = table[table["ward_id"] == "a"].set_index(["weekday", "hour"])
+    monday = ward.loc[(0, 0)]
+    # means of the two Mondays by replication: 1, 1.5, 2, 1.5; hours full 1, 1, 1, 1 of two
+    assert monday["weeks"] == 2
+    assert monday["mean"] == 1.5
+    assert monday["mean_se"] == pytest.approx(np.std([1, 1.5, 2, 1.5], ddof=1) / 2)
+    assert monday["prob_full"] == 0.5
+    assert monday["prob_full_se"] == 0
+    # 0 1 1 1 2 2 2 3: the quarter is the second value, the half the fourth, 90 % the eighth
+    assert monday[["p25", "p50", "p75", "p90"]].tolist() == [1, 1, 2, 3]
+    assert ward.loc[(1, 0), "weeks"] == 1
+
+
+# A hospital, one replication at a time
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Plan:
+    hours = {"type": "exponential", "params": {"mean": 20}}
+    wards = {
+        "ed": {"capacity": 3, "los_model": {"type": "exponential", "params": {"mean": 4}}},
+        "a": {"capacity": 4, "los_model": hours},
+        "b": {"capacity": 2, "los_model": hours},
+    }
+    options = [{"to_ward": "a", "probability": 0.4}, {"to_ward": "b", "probability": 0.2}]
+    config = make_config(
+        wards,
+        routing=[{"from_ward": "ed", "options": options}],
+        policies={"overflow": [{"ward": "b", "redirect_to": ["a"]}]},
+    )
+    return make_plan(config, {"s": np.full((1, DAYS), 10.0)}, MONDAY, DAYS, key=5)
+
+
+@pytest.fixture(scope="module")
+def counts(hospital: Plan) -> Counts:
+    monte_carlo = MonteCarlo(hospital, workers=1, keep_replications=True)
+    monte_carlo.extend(REPLICATIONS)
+    return monte_carlo.actual
+
+
+@pytest.fixture(scope="module")
+def seen(hospital: Plan) -> dict[str, np.ndarray]:
+    """i8[R, W + 1, H] by replication: patients in bed, waiting for, boarding in and lying as outliers in each ward."""
+    hours = np.arange(hospital.hours)
+    seen = {name: np.zeros((REPLICATIONS, 4, len(hours)), dtype=int) for name in ("bed", "waits", "boards", "outlies")}
+    for r in range(REPLICATIONS):
+        drawn = draw(hospital, r)
+        stays = simulate(hospital, drawn)
+        last = np.zeros(len(drawn.los), dtype=bool)
+        last[drawn.offset[1:] - 1] = True
+        for s in np.flatnonzero(np.isfinite(stays.request)):
+            planned, used = drawn.planned_ward[s], stays.used_ward[s]
+            in_bed = (stays.admit[s] <= hours) & (hours < stays.depart[s])
+            waits = (stays.request[s] <= hours) & (hours < stays.admit[s])
+            seen["waits"][r, [planned, 3]] += waits
+            seen["bed"][r, [used, 3]] += in_bed
+            seen["boards"][r, [used, 3]] += in_bed & (hours >= stays.ready[s]) & ~last[s]
+            seen["outlies"][r, [used, 3]] += in_bed & (used != planned)
+    return seen
+
+
+def mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of f8[R, ...]."""
+    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+
+
+@pytest.fixture(scope="module")
+def hours(hospital: Plan, counts: Counts) -> pd.DataFrame:
+    return occupancy_distributions(hospital, counts, HIGH, **CONSTANTS)
+
+
+@pytest.mark.parametrize(("place", "ward", "beds"), [(0, "ed", 3), (1, "a", 4), (2, "b", 2), (3, HOSPITAL_TOTAL, 9)])
+def test_occupancy_by_the_hour(hours: pd.DataFrame, seen: dict[str, np.ndarray], place: int, ward: str, beds: int):
+    table = hours[hours["ward_id"] == ward].sort_values("at")
+    census = seen["bed"][:, place]
+    for name, values in (
+        ("mean", census),
+        ("mean_waiting", seen["waits"][:, place]),
+        ("mean_boarding", seen["boards"][:, place]),
+        ("mean_outliers", seen["outlies"][:, place]),
+    ):
+        mean, error = mean_and_error(values)
+        np.testing.assert_allclose(table[name], mean, atol=1e-12)
+        np.testing.assert_allclose(table[f"{name}_se"], error, atol=1e-7)
+    np.testing.assert_allclose(table["sd"], census.std(axis=0, ddof=1), atol=1e-7)
+    for name, event in (
+        ("prob_full", census >= beds),
+        ("prob_above", census > HIGH * beds),
+        ("prob_queue", seen["waits"][:, place] > 0),
+    ):
+        share = event.mean(axis=0)
+        np.testing.assert_allclose(table[name], share)
+        np.testing.assert_allclose(table[f"{name}_se"], np.sqrt(share * (1 - share) / REPLICATIONS))
+    for q in CENSUS_PERCENTAGES:
+        error = np.sqrt(q / 100 * (1 - q / 100) / REPLICATIONS)
+        low, middle, high = (
+            np.quantile(census, min(max(q / 100 + side * error, 0), 1), axis=0, method="inverted_cdf")
+            for side in (-1, 0, 1)
+        )
+        assert table[f"p{q:02d}"].tolist() == middle.tolist()
+        assert table[f"p{q:02d}_se"].tolist() == ((high - low) / 2).tolist()
+    assert (seen["waits"].sum(), seen["boards"].sum(), seen["outlies"].sum()) > (0, 0, 0)
+
+
+def test_the_profile_of_a_week_and_the_peaks_of_its_days(hospital: Plan, counts: Counts, seen: dict[str, np.ndarray]):
+    profile = week_profile(hospital, counts, **CONSTANTS)
+    peaks = daily_peaks(hospital, {"actual": counts}, **CONSTANTS)
+    for place, ward in enumerate([*hospital.ward_ids, HOSPITAL_TOTAL]):
+        census, rows = seen["bed"][:, place], profile[profile["ward_id"] == ward].sort_values(["weekday", "hour"])
+        monday = census.reshape(REPLICATIONS, DAYS, 24)[:, [0, 7]]
+        assert rows["p95"].iloc[:24].tolist() == [
+            np.quantile(monday[:, :, hour], 0.95, method="inverted_cdf") for hour in range(24)
+        ]
+        mean, error = mean_and_error(np.concatenate([monday.mean(axis=1), census[:, 24:168]], axis=1))
+        np.testing.assert_allclose(rows["mean"], mean)
+        np.testing.assert_allclose(rows["mean_se"], error, atol=1e-7)
+        highest = census.reshape(REPLICATIONS, DAYS, 24).max(axis=2)
+        for row in peaks[peaks["ward_id"] == ward].itertuples():
+            day = (pd.Timestamp(str(row.date)) - MONDAY).days
+            assert row.replications == (highest[:, day] == row.peak_beds).sum()
+
+
+def test_what_patients_meet_and_its_standard_error(hospital: Plan, counts: Counts):
+    assert counts.kpis is not None
+    table = ward_performance(hospital, counts, **CONSTANTS).set_index(["ward_id", "patient_type"])
+    for place, ward in enumerate([*hospital.ward_ids, HOSPITAL_TOTAL]):
+        for k, name in enumerate(KPIS):
+            values = counts.kpis[:, place, -1, k]
+            mean, error = mean_and_error(values[np.isfinite(values)])
+            assert table.loc[(ward, ALL), name] == pytest.approx(mean, abs=1e-12)
+            assert table.loc[(ward, ALL), f"{name}_se"] == pytest.approx(error, abs=1e-12)
+
+
+def test_boarding_is_caused_somewhere(counts: Counts):
+    assert counts.kpis is not None
+    boarded, caused = (counts.kpis[:, :, -1, KPIS.index(name)] for name in ("boarding_hours", "boarding_caused_hours"))
+    # all of it in the emergency department, for want of beds in the wards
+    assert boarded[:, 0].sum() > 0
+    assert (boarded[:, 1:3] == 0).all()
+    assert (caused[:, 0] == 0).all()
+    np.testing.assert_allclose(caused[:, 1] + caused[:, 2], boarded[:, 0])
+    np.testing.assert_allclose(caused[:, 3], boarded[:, 3])
