@@ -194,7 +194,10 @@ def test_ctrl_c_ends_kaizar_run_with_no_table_half_made(make_home: Callable[...,
         command, cwd=home, env=environment(home), text=True, stderr=subprocess.PIPE, start_new_session=True
     ) as run:
         assert run.stderr is not None
-        assert any("simulated 10000 of 100000" in line for line in run.stderr)
+        said: list[str] = []
+        while not said or (said[-1] and "simulated 10000 of 100000" not in said[-1]):
+            said.append(run.stderr.readline())
+        assert said[-1], said
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does, to all of them
         try:
             run.communicate(timeout=30)

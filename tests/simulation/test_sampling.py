@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -178,7 +179,7 @@ def with_factors(config, factors, streams) -> Plan:
     )
 
 
-def patients_of(drawn: Trajectories) -> dict[tuple[int, int], tuple[object, ...]]:
+def patients_of(drawn: Trajectories) -> dict[tuple[int, int], tuple[Any, ...]]:
     """All that is known of each patient by stream and number."""
     parts = [np.split(values, drawn.offset[1:-1]) for values in (drawn.planned_ward, drawn.los, drawn.delay)]
     return {
@@ -248,10 +249,10 @@ def test_factors_hold_for_their_day(config, streams):
     factors = [1, 0, 2, 1, 0.5, 1, 3]
     before = patients_of(draw(with_factors(config, [1] * 7, streams), 4))
     after = patients_of(draw(with_factors(config, factors, streams), 4))
-    days = {day: ({}, {}) for day in range(7)}
+    days: dict[int, tuple[dict[Any, Any], dict[Any, Any]]] = {day: ({}, {}) for day in range(7)}
     for side, patients in enumerate((before, after)):
         for key, patient in patients.items():
-            days[int(patient[0] // 24)][side][key] = patient  # type: ignore[operator]
+            days[int(patient[0] // 24)][side][key] = patient
     for day, factor in enumerate(factors):
         was, now = days[day]
         assert len(was) > 0
