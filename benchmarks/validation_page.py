@@ -135,7 +135,6 @@ def _table(frame: pd.DataFrame) -> str:
     header = [str(frame.index.name), *map(str, frame.columns)]
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     for name, values in zip(frame.index, frame.to_numpy(), strict=True):
-        lines.append(
-            "| " + " | ".join([str(name), *("-" if np.isnan(value) else f"{value:.3f}" for value in values)]) + " |"
-        )
+        cells = [str(name), *("-" if np.isnan(value) else f"{value:.3f}" for value in values)]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
