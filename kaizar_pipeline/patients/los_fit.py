@@ -1,0 +1,217 @@
+"""The distribution of one group of stays: its family and parameters, how well it fits, and how far its scale can be off.
+
+Lognormal, gamma and Weibull are fitted by maximum likelihood to all stays, open ones as censored; the best by AIC
+is taken, or the Kaplan-Meier quantiles where even the best fits badly. What a group with few stays lacks, it borrows
+from a wider one. docs/length_of_stay.md explains it.
+"""
+
+from dataclasses import dataclass, replace
+from math import log, sqrt
+from typing import Any
+
+import numpy as np
+
+from kaizar_pipeline.patients.survival import KaplanMeier, Stays, kaplan_meier
+from kaizar_pipeline.simulation.durations import GRID, family, fitted_table
+
+SHAPE_BOUNDS = {"lognormal": (0.01, 2.5), "gamma": (0.15, 1e4), "weibull": (0.3, 100.0)}
+"""Families, and what shapes a fit may take: beyond these, a few odd stays would make a mean of years."""
+
+PSEUDO_STAYS = 10.0
+"""Weight, in stays, of the wider group in the fit of a narrower one."""
+
+BORROWED = (np.arange(50) + 0.5) / 50
+"""Probabilities of the quantiles that stand for the wider group."""
+
+PROBABILITIES = np.linspace(0, 1, 501)
+"""Probabilities of `quantile_hours`."""
+
+EMPIRICAL_STAYS = 50
+"""Completed stays from which on quantiles may replace a family that fits badly."""
+
+KS_ALWAYS_GOOD = 0.02
+"""A fit closer than this is good, however many stays could tell it from perfect."""
+
+BLOCK_STAYS = 20
+"""Completed stays that a 28-day block needs to say how long its stays were."""
+
+BLOCK_OPEN_SHARE = 0.2
+"""Blocks with more open stays say more about the fitted tail than about their own stays."""
+
+MIN_BLOCKS = 6
+"""Blocks needed to say how they differ."""
+
+_GROUPING = 0.01  # lengths within 1 % count as one in the likelihood: a fit's time then hardly depends on their number
+_STEP = 0.01  # of the log scale, for derivatives
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A distribution of lengths of stay, in hours."""
+
+    distribution: str
+    shape: float | None
+    scale_hours: float | None
+    quantile_hours: np.ndarray | None
+    """f8[501], for empirical only."""
+    mean_hours: float
+    p90_hours: float
+    ks: float | None
+    """Largest distance between the best family and Kaplan-Meier; None where there is too little to fit one."""
+    fit_variance: float
+    """Variance of the log scale that comes from the number of stays."""
+    drift_variance: float
+    """Variance of the log scale between 28-day blocks."""
+
+    @property
+    def scale_sd(self) -> float:
+        """Standard deviation of the log scale."""
+        return sqrt(self.fit_variance + self.drift_variance)
+
+    def quantiles(self, probability: np.ndarray) -> np.ndarray:
+        """Hours at each `probability`."""
+        table = fitted_table(self.distribution, self.shape, self.scale_hours, self.quantile_hours)
+        return np.interp(probability, GRID, table)
+
+
+def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
+    """The distribution of `own`, of which at least one must be complete, shrunk towards `wider`.
+
+    `wider` counts as PSEUDO_STAYS further stays, and lends its drift where there are too few blocks.
+    """
+    stays = own if wider is None else own.joined(wider.quantiles(BORROWED), PSEUDO_STAYS)
+    by_length = kaplan_meier(stays)
+    name, shape, scale = _best_family(stays)
+    if len(by_length.hours) < 2:  # no spread to fit; the scale is as uncertain as that of an exponential
+        return replace(_empirical(by_length, family(name, shape, scale)), fit_variance=1 / own.n)
+    best = family(name, shape, scale)
+    observed = kaplan_meier(own)
+    ks = _distance(observed, best)
+    fits = ks <= max(KS_ALWAYS_GOOD, 1.63 / sqrt(own.n))  # Kolmogorov's 1 % point
+    by_days = own.weight[own.complete & (own.high - own.low > 1)].sum() > own.n / 2
+    if fits or by_days or own.n < EMPIRICAL_STAYS:
+        fit = Fit(name, shape, scale, None, float(best.mean()), float(best.ppf(0.9)), None, 0.0, 0.0)
+    else:
+        fit = _empirical(by_length, best)
+    score, information = _scale_derivatives(stays, best, np.zeros(len(stays.hours)))
+    drift = drift_variance(own, best)
+    return replace(
+        fit,
+        ks=ks,
+        fit_variance=float(stays.weight @ score**2 / (stays.weight @ information) ** 2),
+        drift_variance=(wider.drift_variance if wider else 0.0) if drift is None else drift,
+    )
+
+
+def _best_family(stays: Stays) -> tuple[str, float, float]:
+    """Name, shape and scale of the family of the least AIC; all have two parameters, so that of the most likelihood."""
+    from scipy import optimize
+
+    loss, start = _negative_log_likelihood(stays)
+    found = []
+    for name, shapes in SHAPE_BOUNDS.items():
+        bounds = [(log(shapes[0]), log(shapes[1])), (None, None)]
+        first = [float(np.clip(start[name][0], *bounds[0])), start[name][1]]
+        result = optimize.minimize(loss, first, args=(name,), method="L-BFGS-B", bounds=bounds)
+        found.append((float(result.fun), name, *(float(value) for value in np.exp(result.x))))
+    _, name, shape, scale = min(found)
+    return name, shape, scale
+
+
+def _negative_log_likelihood(stays: Stays) -> tuple[Any, dict[str, tuple[float, float]]]:
+    """The loss per stay by (log shape, log scale) and name of a family; and where to begin to look, by name."""
+    exact = stays.low == stays.high
+    steps, place = np.unique(np.round(np.log(stays.low[exact]) / _GROUPING), return_inverse=True)
+    hours, weight = np.exp(steps * _GROUPING), np.bincount(place, stays.weight[exact], len(steps))
+    between, place = np.unique(np.column_stack([stays.low, stays.high])[~exact], axis=0, return_inverse=True)
+    between_weight = np.bincount(place.ravel(), stays.weight[~exact], len(between))
+    total = stays.weight.sum()
+
+    def loss(parameters: np.ndarray, name: str) -> float:
+        frozen = family(name, *np.exp(parameters))
+        likelihood = weight @ frozen.logpdf(hours) + between_weight @ _log_between(frozen, *between.T)
+        return float(-likelihood / total)
+
+    typical = np.log(np.maximum(stays.hours, 0.01))
+    centre = float(np.average(typical, weights=stays.weight))
+    spread = max(sqrt(np.average((typical - centre) ** 2, weights=stays.weight)), 0.01)
+    starts = {
+        "lognormal": (log(spread), centre),
+        "gamma": (-2 * log(spread), centre + 2 * log(spread)),
+        "weibull": (log(1.28 / spread), centre + 0.45 * spread),
+    }
+    return loss, starts
+
+
+def _log_between(frozen: Any, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Log probability of a length between `low` and `high`."""
+    return np.log(np.maximum(frozen.sf(low) - frozen.sf(high), 1e-300))
+
+
+def _distance(observed: KaplanMeier, fitted: Any) -> float:
+    """Kolmogorov-Smirnov distance, over the lengths at which stays ended."""
+    expected = fitted.sf(observed.hours)
+    return float(max(np.abs(expected - observed.survival).max(), np.abs(expected - observed.before).max()))
+
+
+def _empirical(observed: KaplanMeier, tail: Any) -> Fit:
+    """The Kaplan-Meier quantiles; what the longest completed stay leaves open, has the tail of the best family.
+
+    The last quantile is set so that the mean is kept.
+    """
+    last, open_share = observed.hours[-1], observed.survival[-1]
+    middle = 1 - (observed.before + observed.survival) / 2
+    quantile_hours = np.interp(PROBABILITIES, middle, observed.hours)
+    mean = observed.mean()
+    beyond = float(tail.sf(last))
+    if open_share > 0 and beyond > 0:
+        mean += open_share * float(np.trapezoid(tail.isf(beyond * (1 - GRID)) - last, GRID))
+        in_tail = (PROBABILITIES > 1 - open_share) & (PROBABILITIES < 1)
+        quantile_hours[in_tail] = tail.isf(beyond * (1 - PROBABILITIES[in_tail]) / open_share)
+    pieces = len(PROBABILITIES) - 1
+    rest = pieces * mean - (quantile_hours[:-1].sum() - quantile_hours[0] / 2)
+    quantile_hours[-1] = max(2 * rest, quantile_hours[-2])
+    mean = float(np.trapezoid(quantile_hours, PROBABILITIES))
+    p90 = float(np.interp(0.9, PROBABILITIES, quantile_hours))
+    return Fit("empirical", None, None, quantile_hours, mean, p90, None, 0.0, 0.0)
+
+
+def drift_variance(stays: Stays, fitted: Any) -> float | None:
+    """Variance of the log scale between 28-day blocks beyond sampling variance; None with too few blocks.
+
+    Each block's scale is that of the most likelihood with the shape of `fitted`; the variance between them is the
+    method of moments of DerSimonian and Laird (1986).
+    """
+    complete = np.bincount(stays.block[stays.complete], stays.weight[stays.complete], stays.block.max() + 1)
+    count = np.bincount(stays.block, stays.weight)
+    usable = (complete >= BLOCK_STAYS) & (count - complete <= BLOCK_OPEN_SHARE * count)
+    if usable.sum() < MIN_BLOCKS:
+        return None
+    stays = stays.take(usable[stays.block])
+    log_scale = np.zeros(len(count))
+    for _ in range(4):  # Newton: the log likelihood is concave, and nearly a parabola
+        score, information = _scale_derivatives(stays, fitted, log_scale[stays.block])
+        curvature = np.bincount(stays.block, stays.weight * information, len(count))
+        slope = np.bincount(stays.block, stays.weight * score, len(count))
+        log_scale[usable] += np.clip(slope[usable] / curvature[usable], -1, 1)
+    score_variance = stays.weight @ score**2 / stays.weight.sum()
+    precision = (curvature**2 / (score_variance * np.maximum(count, 1)))[usable]
+    deviation = log_scale[usable] - np.average(log_scale[usable], weights=precision)
+    excess = precision @ deviation**2 - (usable.sum() - 1)
+    return max(0.0, float(excess / (precision.sum() - (precision**2).sum() / precision.sum())))
+
+
+def _scale_derivatives(stays: Stays, fitted: Any, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First derivative of each stay's log likelihood by the log scale, and minus the second, at `log_scale` [n]."""
+    below, here, above = (_log_likelihood(stays, fitted, log_scale + step) for step in (-_STEP, 0.0, _STEP))
+    return (above - below) / (2 * _STEP), (2 * here - above - below) / _STEP**2
+
+
+def _log_likelihood(stays: Stays, fitted: Any, log_scale: np.ndarray) -> np.ndarray:
+    """Log likelihood of each stay, [n], when the scale is that of `fitted` times exp(log_scale)."""
+    low, high = stays.low * np.exp(-log_scale), stays.high * np.exp(-log_scale)
+    exact = stays.low == stays.high
+    result = np.empty(len(low))
+    result[exact] = fitted.logpdf(low[exact]) - log_scale[exact]
+    result[~exact] = _log_between(fitted, low[~exact], high[~exact])
+    return result
