@@ -5,13 +5,14 @@ is taken, or the Kaplan-Meier quantiles where even the best fits badly. What a g
 from a wider one. docs/length_of_stay.md explains it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import log, sqrt
+from math import exp, log, pi, sqrt
 from typing import Any
 
 import numpy as np
 
-from kaizar_pipeline.patients.survival import KaplanMeier, Stays, kaplan_meier
+from kaizar_pipeline.patients.survival import MINUTE, KaplanMeier, Stays, kaplan_meier
 from kaizar_pipeline.simulation.durations import GRID, family, fitted_table
 
 SHAPE_BOUNDS = {"lognormal": (0.01, 2.5), "gamma": (0.15, 1e4), "weibull": (0.3, 100.0)}
@@ -42,7 +43,56 @@ MIN_BLOCKS = 6
 """Blocks needed to say how they differ."""
 
 _GROUPING = 0.01  # lengths within 1 % count as one in the likelihood: a fit's time then hardly depends on their number
-_STEP = 0.01  # of the log scale, for derivatives
+_STEP = 0.01  # of the log scale, for second derivatives
+_NEAR = 1e-4  # of log shape and log scale, for a gradient
+_LARGE = 600.0  # exp of it is as good as infinite, and no overflow
+
+
+@dataclass(frozen=True)
+class Family:
+    """A lognormal, gamma or Weibull distribution of hours. The same as scipy.stats, ten times faster where it counts."""
+
+    name: str
+    shape: float
+    scale: float
+
+    @property
+    def frozen(self) -> Any:
+        """The distribution of scipy.stats, for all that is wanted once."""
+        return family(self.name)(self.shape, scale=self.scale)
+
+    def log_density(self, hours: np.ndarray) -> np.ndarray:
+        """Logarithm of the density at `hours` above 0."""
+        from scipy import special
+
+        log_x = np.log(hours) - log(self.scale)
+        match self.name:
+            case "lognormal":
+                standard = -0.5 * (log_x / self.shape) ** 2 - log(self.shape * sqrt(2 * pi))
+            case "gamma":
+                standard = self.shape * log_x - np.exp(log_x) - special.gammaln(self.shape)
+            case _:
+                standard = self.shape * log_x - np.exp(np.minimum(self.shape * log_x, _LARGE)) + log(self.shape)
+        return standard - np.log(hours)
+
+    def survival(self, hours: np.ndarray) -> np.ndarray:
+        """Share longer than `hours`, from 0 to inf."""
+        from scipy import special
+
+        match self.name:
+            case "lognormal":
+                log_x = np.log(np.maximum(hours, 1e-300)) - log(self.scale)
+                return special.ndtr(-log_x / self.shape)
+            case "gamma":
+                return special.gammaincc(self.shape, hours / self.scale)
+            case _:
+                log_x = np.log(np.maximum(hours, 1e-300)) - log(self.scale)
+                return np.exp(-np.exp(np.minimum(self.shape * log_x, _LARGE)))
+
+    def log_between(self, bounds: np.ndarray) -> np.ndarray:
+        """Log probability of a length between two, f8[n, 2]."""
+        survival = self.survival(bounds)
+        return np.log(np.maximum(survival[:, 0] - survival[:, 1], 1e-300))
 
 
 @dataclass(frozen=True)
@@ -81,16 +131,16 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
     """
     stays = own if wider is None else own.joined(wider.quantiles(BORROWED), PSEUDO_STAYS)
     by_length = kaplan_meier(stays)
-    name, shape, scale = _best_family(stays)
+    best = _best_family(stays)
     if len(by_length.hours) < 2:  # no spread to fit; the scale is as uncertain as that of an exponential
-        return replace(_empirical(by_length, family(name, shape, scale)), fit_variance=1 / own.n)
-    best = family(name, shape, scale)
+        return replace(_empirical(by_length, best), fit_variance=1 / own.n)
     observed = kaplan_meier(own)
     ks = _distance(observed, best)
     fits = ks <= max(KS_ALWAYS_GOOD, 1.63 / sqrt(own.n))  # Kolmogorov's 1 % point
     by_days = own.weight[own.complete & (own.high - own.low > 1)].sum() > own.n / 2
     if fits or by_days or own.n < EMPIRICAL_STAYS:
-        fit = Fit(name, shape, scale, None, float(best.mean()), float(best.ppf(0.9)), None, 0.0, 0.0)
+        mean, p90 = float(best.frozen.mean()), float(best.frozen.ppf(0.9))
+        fit = Fit(best.name, best.shape, best.scale, None, mean, p90, None, 0.0, 0.0)
     else:
         fit = _empirical(by_length, best)
     score, information = _scale_derivatives(stays, best, np.zeros(len(stays.hours)))
@@ -103,23 +153,22 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
     )
 
 
-def _best_family(stays: Stays) -> tuple[str, float, float]:
-    """Name, shape and scale of the family of the least AIC; all have two parameters, so that of the most likelihood."""
+def _best_family(stays: Stays) -> Family:
+    """The family of the least AIC; all have two parameters, so that of the most likelihood."""
     from scipy import optimize
 
-    loss, start = _negative_log_likelihood(stays)
+    loss = _negative_log_likelihood(stays)
     found = []
-    for name, shapes in SHAPE_BOUNDS.items():
-        bounds = [(log(shapes[0]), log(shapes[1])), (None, None)]
-        first = [float(np.clip(start[name][0], *bounds[0])), start[name][1]]
-        result = optimize.minimize(loss, first, args=(name,), method="L-BFGS-B", bounds=bounds)
+    for name, (log_shape, log_scale) in _starts(stays).items():
+        low, high = (log(bound) for bound in SHAPE_BOUNDS[name])
+        first, bounds = [min(max(log_shape, low), high), log_scale], [(low, high), (None, None)]
+        result = optimize.minimize(loss, first, args=(name,), jac=True, method="L-BFGS-B", bounds=bounds)
         found.append((float(result.fun), name, *(float(value) for value in np.exp(result.x))))
-    _, name, shape, scale = min(found)
-    return name, shape, scale
+    return Family(*min(found)[1:])
 
 
-def _negative_log_likelihood(stays: Stays) -> tuple[Any, dict[str, tuple[float, float]]]:
-    """The loss per stay by (log shape, log scale) and name of a family; and where to begin to look, by name."""
+def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[float, np.ndarray]]:
+    """The loss per stay by (log shape, log scale) and name of a family, with its gradient."""
     exact = stays.low == stays.high
     steps, place = np.unique(np.round(np.log(stays.low[exact]) / _GROUPING), return_inverse=True)
     hours, weight = np.exp(steps * _GROUPING), np.bincount(place, stays.weight[exact], len(steps))
@@ -127,34 +176,39 @@ def _negative_log_likelihood(stays: Stays) -> tuple[Any, dict[str, tuple[float, 
     between_weight = np.bincount(place.ravel(), stays.weight[~exact], len(between))
     total = stays.weight.sum()
 
-    def loss(parameters: np.ndarray, name: str) -> float:
-        frozen = family(name, *np.exp(parameters))
-        likelihood = weight @ frozen.logpdf(hours) + between_weight @ _log_between(frozen, *between.T)
+    def value(log_shape: float, log_scale: float, name: str) -> float:
+        fitted = Family(name, exp(log_shape), exp(log_scale))
+        likelihood = weight @ fitted.log_density(hours) + between_weight @ fitted.log_between(between)
         return float(-likelihood / total)
 
-    typical = np.log(np.maximum(stays.hours, 0.01))
-    centre = float(np.average(typical, weights=stays.weight))
-    spread = max(sqrt(np.average((typical - centre) ** 2, weights=stays.weight)), 0.01)
-    starts = {
+    def loss(parameters: np.ndarray, name: str) -> tuple[float, np.ndarray]:
+        shape, scale = (float(parameter) for parameter in parameters)
+        by_shape = value(shape + _NEAR, scale, name) - value(shape - _NEAR, scale, name)
+        by_scale = value(shape, scale + _NEAR, name) - value(shape, scale - _NEAR, name)
+        return value(shape, scale, name), np.array([by_shape, by_scale]) / (2 * _NEAR)
+
+    return loss
+
+
+def _starts(stays: Stays) -> dict[str, tuple[float, float]]:
+    """(Log shape, log scale) to begin with by family: those with the mean and spread of the logarithms of lengths."""
+    lengths = np.log(np.maximum(stays.hours, MINUTE))
+    centre = float(np.average(lengths, weights=stays.weight))
+    spread = max(sqrt(np.average((lengths - centre) ** 2, weights=stays.weight)), 0.01)
+    return {
         "lognormal": (log(spread), centre),
         "gamma": (-2 * log(spread), centre + 2 * log(spread)),
         "weibull": (log(1.28 / spread), centre + 0.45 * spread),
     }
-    return loss, starts
 
 
-def _log_between(frozen: Any, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Log probability of a length between `low` and `high`."""
-    return np.log(np.maximum(frozen.sf(low) - frozen.sf(high), 1e-300))
-
-
-def _distance(observed: KaplanMeier, fitted: Any) -> float:
+def _distance(observed: KaplanMeier, fitted: Family) -> float:
     """Kolmogorov-Smirnov distance, over the lengths at which stays ended."""
-    expected = fitted.sf(observed.hours)
+    expected = fitted.survival(observed.hours)
     return float(max(np.abs(expected - observed.survival).max(), np.abs(expected - observed.before).max()))
 
 
-def _empirical(observed: KaplanMeier, tail: Any) -> Fit:
+def _empirical(observed: KaplanMeier, tail: Family) -> Fit:
     """The Kaplan-Meier quantiles; what the longest completed stay leaves open, has the tail of the best family.
 
     The last quantile is set so that the mean is kept.
@@ -163,11 +217,11 @@ def _empirical(observed: KaplanMeier, tail: Any) -> Fit:
     middle = 1 - (observed.before + observed.survival) / 2
     quantile_hours = np.interp(PROBABILITIES, middle, observed.hours)
     mean = observed.mean()
-    beyond = float(tail.sf(last))
+    beyond = float(tail.survival(last))
     if open_share > 0 and beyond > 0:
-        mean += open_share * float(np.trapezoid(tail.isf(beyond * (1 - GRID)) - last, GRID))
+        mean += open_share * float(np.trapezoid(tail.frozen.isf(beyond * (1 - GRID)) - last, GRID))
         in_tail = (PROBABILITIES > 1 - open_share) & (PROBABILITIES < 1)
-        quantile_hours[in_tail] = tail.isf(beyond * (1 - PROBABILITIES[in_tail]) / open_share)
+        quantile_hours[in_tail] = tail.frozen.isf(beyond * (1 - PROBABILITIES[in_tail]) / open_share)
     pieces = len(PROBABILITIES) - 1
     rest = pieces * mean - (quantile_hours[:-1].sum() - quantile_hours[0] / 2)
     quantile_hours[-1] = max(2 * rest, quantile_hours[-2])
@@ -176,7 +230,7 @@ def _empirical(observed: KaplanMeier, tail: Any) -> Fit:
     return Fit("empirical", None, None, quantile_hours, mean, p90, None, 0.0, 0.0)
 
 
-def drift_variance(stays: Stays, fitted: Any) -> float | None:
+def drift_variance(stays: Stays, fitted: Family) -> float | None:
     """Variance of the log scale between 28-day blocks beyond sampling variance; None with too few blocks.
 
     Each block's scale is that of the most likelihood with the shape of `fitted`; the variance between them is the
@@ -201,17 +255,17 @@ def drift_variance(stays: Stays, fitted: Any) -> float | None:
     return max(0.0, float(excess / (precision.sum() - (precision**2).sum() / precision.sum())))
 
 
-def _scale_derivatives(stays: Stays, fitted: Any, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _scale_derivatives(stays: Stays, fitted: Family, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First derivative of each stay's log likelihood by the log scale, and minus the second, at `log_scale` [n]."""
     below, here, above = (_log_likelihood(stays, fitted, log_scale + step) for step in (-_STEP, 0.0, _STEP))
     return (above - below) / (2 * _STEP), (2 * here - above - below) / _STEP**2
 
 
-def _log_likelihood(stays: Stays, fitted: Any, log_scale: np.ndarray) -> np.ndarray:
+def _log_likelihood(stays: Stays, fitted: Family, log_scale: np.ndarray) -> np.ndarray:
     """Log likelihood of each stay, [n], when the scale is that of `fitted` times exp(log_scale)."""
-    low, high = stays.low * np.exp(-log_scale), stays.high * np.exp(-log_scale)
+    bounds = np.column_stack([stays.low, stays.high]) * np.exp(-log_scale)[:, None]
     exact = stays.low == stays.high
-    result = np.empty(len(low))
-    result[exact] = fitted.logpdf(low[exact]) - log_scale[exact]
-    result[~exact] = _log_between(fitted, low[~exact], high[~exact])
+    result = np.empty(len(bounds))
+    result[exact] = fitted.log_density(bounds[exact, 0]) - log_scale[exact]
+    result[~exact] = fitted.log_between(bounds[~exact])
     return result

@@ -73,12 +73,11 @@ def empirical_table(quantile_hours: np.ndarray) -> np.ndarray:
     return np.interp(GRID, np.linspace(0, 1, len(quantile_hours)), quantile_hours)
 
 
-def family(name: str, shape: float, scale_hours: float) -> Any:
-    """The frozen scipy.stats distribution lognormal, gamma or weibull by its shape and scale."""
+def family(name: str) -> Any:
+    """The scipy.stats distribution of lognormal, gamma or weibull, which takes a shape and `scale`."""
     from scipy import stats
 
-    distributions = {"lognormal": stats.lognorm, "gamma": stats.gamma, "weibull": stats.weibull_min}
-    return distributions[name](shape, scale=scale_hours)
+    return {"lognormal": stats.lognorm, "gamma": stats.gamma, "weibull": stats.weibull_min}[name]
 
 
 def fitted_table(
@@ -87,9 +86,7 @@ def fitted_table(
     """The same from a fitted row of length_of_stay: quantiles for empirical, else a family with its whole tail."""
     if distribution == "empirical":
         return empirical_table(np.asarray(quantile_hours))
-    assert shape is not None
-    assert scale_hours is not None
-    return family(distribution, shape, scale_hours).ppf(GRID)
+    return family(distribution).ppf(GRID, shape, scale=scale_hours)
 
 
 @dataclass(frozen=True)
