@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from kaizar_pipeline.patients.history import History
+from kaizar_pipeline.patients.length_of_stay import differences
 from kaizar_pipeline.tables import CENSUS_PERCENTAGES, TABLES
 
 _QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
@@ -13,6 +14,7 @@ CHECKS = {
     "daily_arrivals": {"complete_days": True, "every_request_counted": True},
     "occupancy_distributions": {"probabilities": True},
     "daily_peaks": {"sums_to_one": True},
+    "length_of_stay": {"as_configured": False},
 }
 """Checks by table, beside `schema`; True: a failure stops what comes after."""
 
@@ -71,6 +73,18 @@ def every_request_counted(arrivals: pd.DataFrame, patients: pd.DataFrame) -> dg.
     counted = int(arrivals["arrivals"].sum())
     passed = counted == len(patients)
     return _result("daily_arrivals", "every_request_counted", passed, counted=counted, requests=len(patients))
+
+
+def as_configured(lengths: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether observed lengths of stay are those configured, to within 20 % where there are stays enough to tell."""
+    found = differences(lengths)
+    return dg.AssetCheckResult(
+        asset_key="length_of_stay",
+        check_name="as_configured",
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"differences": dg.MetadataValue.md("\n".join(f"- {line}" for line in found) or "none")},
+    )
 
 
 def probabilities(occupancy: pd.DataFrame) -> dg.AssetCheckResult:

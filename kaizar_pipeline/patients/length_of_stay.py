@@ -5,7 +5,8 @@ Stays still open at `as_of` count as longer than so far; those that ended nobody
 out. How rows are fitted: los_fit.py and docs/length_of_stay.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import log
 from typing import Any
 
 import numpy as np
@@ -55,40 +56,38 @@ def differences(lengths: pd.DataFrame) -> list[str]:
     configured row the widest are taken. At least 20 completed stays are needed, and a difference of two `scale_sd`.
     """
     found = []
+    enough = (lengths["origin"] == "fitted") & (lengths["n"] >= DIFFERENCE_STAYS) & (lengths["mean_hours"] > 0)
     for ward_id, rows in lengths.groupby("ward_id", sort=False):
         configured = {(r.patient_type, r.next_ward_id): r for r in rows[rows["origin"] == "configured"].itertuples()}
-        compared: dict[Any, int] = {}
-        fitted = rows[(rows["origin"] == "fitted") & (rows["n"] >= DIFFERENCE_STAYS) & (rows["mean_hours"] > 0)]
-        for row in sorted(fitted.itertuples(), key=lambda r: _width(r.patient_type, r.next_ward_id), reverse=True):
-            key = _holds_for_all(set(configured), row.patient_type, row.next_ward_id)
-            width = _width(row.patient_type, row.next_ward_id)
-            if key is None or compared.setdefault(key, width) != width:
+        compared: dict[tuple[str, str], int] = {}
+        fitted = {(r.patient_type, r.next_ward_id): r for r in rows[enough[rows.index]].itertuples()}
+        for group, row in sorted(fitted.items(), key=lambda item: -_width(item[0])):
+            key = _holds_for_all(configured, group)
+            if key is None or compared.setdefault(key, _width(group)) != _width(group):
                 continue
-            ratio = configured[key].mean_hours / row.mean_hours
-            if abs(ratio - 1) > DIFFERENCE and abs(np.log(max(ratio, 1e-9))) > 2 * row.scale_sd:
+            mean = configured[key].mean_hours
+            if abs(mean / row.mean_hours - 1) > DIFFERENCE and abs(log(mean / row.mean_hours)) > 2 * row.scale_sd:
                 found.append(
-                    f"ward {ward_id}, patient type {row.patient_type}, next ward {row.next_ward_id}: configured mean "
-                    f"{configured[key].mean_hours:.1f} h, observed {row.mean_hours:.1f} h in {row.n:,} completed stays"
+                    f"ward {ward_id}, patient type {group[0]}, next ward {group[1]}: configured mean {mean:.1f} h, "
+                    f"observed {row.mean_hours:.1f} h in {row.n:,} completed stays"
                 )
     return found
 
 
-def _width(patient_type: str, next_ward: str) -> int:
-    return 2 * (patient_type == ALL) + (next_ward == ANY)
+def _width(group: tuple[str, str]) -> int:
+    """How much a row with such a patient type and next ward takes in: the opposite of `LosCase.specificity`."""
+    return 2 * (group[0] == ALL) + (group[1] == ANY)
 
 
-def _holds_for_all(configured: set[tuple[str, str]], patient_type: str, next_ward: str) -> tuple[str, str] | None:
-    """The configured row that the simulation takes for all these patients; None where it takes several, or none."""
-    for key in configured:
-        of_some = patient_type == ALL != key[0] or next_ward == ANY != key[1]
-        if of_some and key[0] in (patient_type, ALL, *(() if patient_type != ALL else (key[0],))) and (
-            key[1] in (next_ward, ANY, *(() if next_ward != ANY else (key[1],)))
-        ):
-            return None
-    for key in ((patient_type, next_ward), (patient_type, ANY), (ALL, next_ward), (ALL, ANY)):
-        if key in configured:
-            return key
-    return None
+def _holds_for_all(configured: Iterable[tuple[str, str]], group: tuple[str, str]) -> tuple[str, str] | None:
+    """The configured row that the simulation takes for all patients of `group`; None where it takes several, or none."""
+
+    def meets(key: tuple[str, str]) -> bool:
+        return (key[0] == group[0] or ALL in (key[0], group[0])) and (key[1] == group[1] or ANY in (key[1], group[1]))
+
+    rows = [key for key in configured if meets(key)]
+    of_some = any(group[0] == ALL != key[0] or group[1] == ANY != key[1] for key in rows)
+    return None if of_some or not rows else min(rows, key=_width)
 
 
 def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
