@@ -30,8 +30,8 @@ PROBABILITIES = np.linspace(0, 1, 501)
 EMPIRICAL_STAYS = 50
 """Completed stays from which on quantiles may replace a family that fits badly."""
 
-KS_ALWAYS_GOOD = 0.02
-"""A fit closer than this is good, however many stays could tell it from perfect."""
+ALWAYS_GOOD = 0.02
+"""A fit closer than this, in probability and in its mean, is good, however many stays could tell it from perfect."""
 
 BLOCK_STAYS = 20
 """Completed stays that a 28-day block needs to say how long its stays were."""
@@ -134,15 +134,12 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
     best = _best_family(stays)
     if len(by_length.hours) < 2:  # no spread to fit; the scale is as uncertain as that of an exponential
         return replace(_empirical(by_length, best), fit_variance=1 / own.n)
-    observed = kaplan_meier(own)
-    ks = _distance(observed, best)
-    fits = ks <= max(KS_ALWAYS_GOOD, 1.63 / sqrt(own.n))  # Kolmogorov's 1 % point
+    ks = _distance(kaplan_meier(own), best)
+    fit = _of_family(best)
     by_days = own.weight[own.complete & (own.high - own.low > 1)].sum() > own.n / 2
-    if fits or by_days or own.n < EMPIRICAL_STAYS:
-        mean, p90 = float(best.frozen.mean()), float(best.frozen.ppf(0.9))
-        fit = Fit(best.name, best.shape, best.scale, None, mean, p90, None, 0.0, 0.0)
-    else:
-        fit = _empirical(by_length, best)
+    if own.n >= EMPIRICAL_STAYS and not by_days:
+        empirical = _empirical(by_length, best)
+        fit = fit if _is_good(fit, ks, empirical, own.n) else empirical
     score, information = _scale_derivatives(stays, best, np.zeros(len(stays.hours)))
     drift = drift_variance(own, best)
     return replace(
@@ -151,6 +148,19 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
         fit_variance=float(stays.weight @ score**2 / (stays.weight @ information) ** 2),
         drift_variance=(wider.drift_variance if wider else 0.0) if drift is None else drift,
     )
+
+
+def _of_family(best: Family) -> Fit:
+    mean, p90 = float(best.frozen.mean()), float(best.frozen.ppf(0.9))
+    return Fit(best.name, best.shape, best.scale, None, mean, p90, None, 0.0, 0.0)
+
+
+def _is_good(fit: Fit, ks: float, empirical: Fit, n: int) -> bool:
+    """Whether `fit` keeps to Kaplan-Meier (Kolmogorov's 1 % point) and to its mean (two standard errors)."""
+    assert empirical.quantile_hours is not None
+    off = abs(fit.mean_hours - empirical.mean_hours)
+    mean_is_good = off <= max(ALWAYS_GOOD * empirical.mean_hours, 2 * float(empirical.quantile_hours.std()) / sqrt(n))
+    return mean_is_good and ks <= max(ALWAYS_GOOD, 1.63 / sqrt(n))
 
 
 def _best_family(stays: Stays) -> Family:
@@ -214,8 +224,8 @@ def _empirical(observed: KaplanMeier, tail: Family) -> Fit:
     The last quantile is set so that the mean is kept.
     """
     last, open_share = observed.hours[-1], observed.survival[-1]
-    middle = 1 - (observed.before + observed.survival) / 2
-    quantile_hours = np.interp(PROBABILITIES, middle, observed.hours)
+    place = np.searchsorted(1 - observed.survival, PROBABILITIES - 1e-12)
+    quantile_hours = observed.hours[np.minimum(place, len(observed.hours) - 1)]
     mean = observed.mean()
     beyond = float(tail.survival(last))
     if open_share > 0 and beyond > 0:
