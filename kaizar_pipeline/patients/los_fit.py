@@ -109,7 +109,7 @@ class Fit:
     ks: float | None
     """Largest distance between the best family and Kaplan-Meier; None where there is too little to fit one."""
     fit_variance: float
-    """Variance of the log scale that comes from the number of stays."""
+    """Variance of the log mean that comes from the number of stays."""
     drift_variance: float
     """Variance of the log scale between 28-day blocks."""
 
@@ -140,12 +140,11 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
     if own.n >= EMPIRICAL_STAYS and not by_days:
         empirical = _empirical(by_length, best)
         fit = fit if _is_good(fit, ks, empirical, own.n) else empirical
-    score, information = _scale_derivatives(stays, best, np.zeros(len(stays.hours)))
     drift = drift_variance(own, best)
     return replace(
         fit,
         ks=ks,
-        fit_variance=float(stays.weight @ score**2 / (stays.weight @ information) ** 2),
+        fit_variance=_fit_variance(stays, best) if fit.quantile_hours is None else _mean_variance(fit, own.n),
         drift_variance=(wider.drift_variance if wider else 0.0) if drift is None else drift,
     )
 
@@ -157,10 +156,34 @@ def _of_family(best: Family) -> Fit:
 
 def _is_good(fit: Fit, ks: float, empirical: Fit, n: int) -> bool:
     """Whether `fit` keeps to Kaplan-Meier (Kolmogorov's 1 % point) and to its mean (two standard errors)."""
+    off = abs(fit.mean_hours / empirical.mean_hours - 1)
+    return off <= max(ALWAYS_GOOD, 2 * sqrt(_mean_variance(empirical, n))) and ks <= max(ALWAYS_GOOD, 1.63 / sqrt(n))
+
+
+def _mean_variance(empirical: Fit, n: int) -> float:
+    """Variance of the log mean of `n` stays."""
     assert empirical.quantile_hours is not None
-    off = abs(fit.mean_hours - empirical.mean_hours)
-    mean_is_good = off <= max(ALWAYS_GOOD * empirical.mean_hours, 2 * float(empirical.quantile_hours.std()) / sqrt(n))
-    return mean_is_good and ks <= max(ALWAYS_GOOD, 1.63 / sqrt(n))
+    return float(empirical.quantile_hours.var() / (n * empirical.mean_hours**2))
+
+
+def _fit_variance(stays: Stays, best: Family) -> float:
+    """Variance of the log mean, from the scores of both parameters (delta method).
+
+    Their logarithms count as known to a standard deviation of 1 beforehand, so that it is finite whatever the stays.
+    """
+
+    def difference(by_shape: float, by_scale: float, of: Callable[[Family], Any]) -> Any:
+        above = Family(best.name, best.shape * exp(by_shape), best.scale * exp(by_scale))
+        below = Family(best.name, best.shape * exp(-by_shape), best.scale * exp(-by_scale))
+        return (of(above) - of(below)) / (2 * _NEAR)
+
+    def likelihood(fitted: Family) -> np.ndarray:
+        return _log_likelihood(stays, fitted, np.zeros(len(stays.hours)))
+
+    steps = ((_NEAR, 0.0), (0.0, _NEAR))
+    scores = np.array([difference(*step, likelihood) for step in steps])
+    slope = np.array([difference(*step, lambda fitted: log(fitted.frozen.mean())) for step in steps])
+    return float(slope @ np.linalg.solve(np.eye(2) + scores * stays.weight @ scores.T, slope))
 
 
 def _best_family(stays: Stays) -> Family:
