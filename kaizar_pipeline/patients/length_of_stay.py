@@ -58,20 +58,25 @@ def differences(lengths: pd.DataFrame) -> list[str]:
     found = []
     enough = (lengths["origin"] == "fitted") & (lengths["n"] >= DIFFERENCE_STAYS) & (lengths["mean_hours"] > 0)
     for ward_id, rows in lengths.groupby("ward_id", sort=False):
-        configured = {(r.patient_type, r.next_ward_id): r for r in rows[rows["origin"] == "configured"].itertuples()}
+        configured = _by_group(rows[rows["origin"] == "configured"])
         compared: dict[tuple[str, str], int] = {}
-        fitted = {(r.patient_type, r.next_ward_id): r for r in rows[enough[rows.index]].itertuples()}
-        for group, row in sorted(fitted.items(), key=lambda item: -_width(item[0])):
+        for group, row in sorted(_by_group(rows[enough[rows.index]]).items(), key=lambda item: -_width(item[0])):
             key = _holds_for_all(configured, group)
             if key is None or compared.setdefault(key, _width(group)) != _width(group):
                 continue
-            mean = configured[key].mean_hours
-            if abs(mean / row.mean_hours - 1) > DIFFERENCE and abs(log(mean / row.mean_hours)) > 2 * row.scale_sd:
+            mean, observed = configured[key]["mean_hours"], row["mean_hours"]
+            beyond_chance = mean == 0 or abs(log(mean / observed)) > 2 * row["scale_sd"]
+            if abs(mean / observed - 1) > DIFFERENCE and beyond_chance:
                 found.append(
                     f"ward {ward_id}, patient type {group[0]}, next ward {group[1]}: configured mean {mean:.1f} h, "
-                    f"observed {row.mean_hours:.1f} h in {row.n:,} completed stays"
+                    f"observed {observed:.1f} h in {row['n']:,} completed stays"
                 )
     return found
+
+
+def _by_group(rows: pd.DataFrame) -> dict[tuple[str, str], Row]:
+    groups = zip(rows["patient_type"], rows["next_ward_id"], strict=True)
+    return {group: dict(row) for group, (_, row) in zip(groups, rows.iterrows(), strict=True)}
 
 
 def _width(group: tuple[str, str]) -> int:
@@ -80,7 +85,7 @@ def _width(group: tuple[str, str]) -> int:
 
 
 def _holds_for_all(configured: Iterable[tuple[str, str]], group: tuple[str, str]) -> tuple[str, str] | None:
-    """The configured row that the simulation takes for all patients of `group`; None where it takes several, or none."""
+    """The configured row that the simulation takes for all of `group`; None where it takes several, or none."""
 
     def meets(key: tuple[str, str]) -> bool:
         return (key[0] == group[0] or ALL in (key[0], group[0])) and (key[1] == group[1] or ANY in (key[1], group[1]))
@@ -99,8 +104,8 @@ def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalCon
     onward = {route.from_ward for route in config.routing if any(option.probability > 0 for option in route.options)}
     began = ward_stays[ward_stays["admit"].notna()]
     began = began[~(began["whole_stay"] & began["planned_ward_id"].isin(onward))]
-    columns = ["patient_id", "patient_type", "departure_known", "resolution", "as_of"]
-    stays = began.merge(patients[columns], on="patient_id")
+    columns = ["patient_id", "patient_type", "departure_known", "resolution"]
+    stays = began.merge(patients[columns], on="patient_id").assign(as_of=patients["as_of"].iloc[0])
     return stays[stays["ready"].notna() | stays["departure_known"]]
 
 

@@ -1,4 +1,4 @@
-"""The distribution of one group of stays: its family and parameters, how well it fits, and how far its scale can be off.
+"""The distribution of one group of stays: its family and parameters, how well it fits, how far its scale can be off.
 
 Lognormal, gamma and Weibull are fitted by maximum likelihood to all stays, open ones as censored; the best by AIC
 is taken, or the Kaplan-Meier quantiles where even the best fits badly. What a group with few stays lacks, it borrows
@@ -50,7 +50,7 @@ _LARGE = 600.0  # exp of it is as good as infinite, and no overflow
 
 @dataclass(frozen=True)
 class Family:
-    """A lognormal, gamma or Weibull distribution of hours. The same as scipy.stats, ten times faster where it counts."""
+    """A lognormal, gamma or Weibull distribution of hours, as in scipy.stats but without its checks of arguments."""
 
     name: str
     shape: float
@@ -253,7 +253,7 @@ def _empirical(observed: KaplanMeier, tail: Family) -> Fit:
     beyond = float(tail.survival(last))
     if open_share > 0 and beyond > 0:
         mean += open_share * float(np.trapezoid(tail.frozen.isf(beyond * (1 - GRID)) - last, GRID))
-        in_tail = (PROBABILITIES > 1 - open_share) & (PROBABILITIES < 1)
+        in_tail = (1 - open_share < PROBABILITIES) & (PROBABILITIES < 1)
         quantile_hours[in_tail] = tail.frozen.isf(beyond * (1 - PROBABILITIES[in_tail]) / open_share)
     pieces = len(PROBABILITIES) - 1
     rest = pieces * mean - (quantile_hours[:-1].sum() - quantile_hours[0] / 2)
@@ -278,9 +278,10 @@ def drift_variance(stays: Stays, fitted: Family) -> float | None:
     log_scale = np.zeros(len(count))
     for _ in range(4):  # Newton: the log likelihood is concave, and nearly a parabola
         score, information = _scale_derivatives(stays, fitted, log_scale[stays.block])
-        curvature = np.bincount(stays.block, stays.weight * information, len(count))
-        slope = np.bincount(stays.block, stays.weight * score, len(count))
+        slope, curvature = (np.bincount(stays.block, stays.weight * each, len(count)) for each in (score, information))
         log_scale[usable] += np.clip(slope[usable] / curvature[usable], -1, 1)
+    score, information = _scale_derivatives(stays, fitted, log_scale[stays.block])
+    curvature = np.bincount(stays.block, stays.weight * information, len(count))
     score_variance = stays.weight @ score**2 / stays.weight.sum()
     precision = (curvature**2 / (score_variance * np.maximum(count, 1)))[usable]
     deviation = log_scale[usable] - np.average(log_scale[usable], weights=precision)

@@ -273,10 +273,10 @@ def _fill_from_data(
             (length_of_stay["ward_id"] == ward.id) & (length_of_stay["origin"] == "fitted") & length_of_stay["in_use"]
         ]
         found = {
-            (row.patient_type, row.next_ward_id): tables.add_row(
-                fitted_table(row.distribution, row.shape, row.scale_hours, row.quantile_hours)
+            (row["patient_type"], row["next_ward_id"]): tables.add_row(
+                fitted_table(row["distribution"], row["shape"], row["scale_hours"], row["quantile_hours"])
             )
-            for row in rows.itertuples()
+            for row in rows.to_dict("records")
         }
     for t, patient_type in enumerate(types):
         table = found.get((patient_type, ANY), found.get((ALL, ANY)))

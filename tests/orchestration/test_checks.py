@@ -124,3 +124,21 @@ def test_probabilities_and_quantiles_are_possible(change: Change, passed: bool):
 def test_the_peaks_of_a_day_are_those_of_all_replications():
     assert checks.sums_to_one(peaks(), replications=10).passed
     assert not checks.sums_to_one(peaks().iloc[1:], replications=10).passed
+
+
+@pytest.mark.parametrize(("observed", "passed"), [(50.0, True), (70.0, False), (39.0, False)])
+def test_lengths_of_stay_unlike_those_configured_are_warned_about(observed: float, passed: bool):
+    lengths = pd.DataFrame(
+        {
+            "ward_id": "icu",
+            "patient_type": "_all",
+            "next_ward_id": "_any",
+            "origin": ["configured", "fitted"],
+            "mean_hours": [49.0, observed],
+            "n": [0, 400],
+            "scale_sd": [0.0, 0.05],
+        }
+    )
+    result = checks.as_configured(lengths)
+    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert ("icu" in str(result.metadata["differences"].value)) != passed

@@ -1,5 +1,7 @@
 """Lengths of stay: what is configured in hours, what the stays were, and which of both the simulation uses."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ SIGMA, MEDIAN = np.sqrt(np.log(2)), 24 / np.sqrt(2)  # of a lognormal with mean 
 LOGNORMAL_P90 = MEDIAN * np.exp(SIGMA * 1.2815515655446004)
 
 
-def history(hours: list[float | None], ward: str = "ed", patient_type: str = "acute", whole: bool = True):
+def history(hours: Sequence[float | None], ward: str = "ed", patient_type: str = "acute", whole: bool = True):
     """Patients and their one stay each, of so many hours; None is still open."""
     ids = [f"{patient_type}{n}" for n in range(len(hours))]
     admit = pd.Series(pd.Timestamp("2024-05-01"), index=range(len(hours)), dtype="datetime64[us]")
@@ -28,7 +30,7 @@ def history(hours: list[float | None], ward: str = "ed", patient_type: str = "ac
             "as_of": pd.Timestamp("2024-06-01").as_unit("us"),
         }
     )
-    end = admit + pd.to_timedelta(pd.Series(hours, dtype="float64"), unit="h")
+    end = admit + pd.to_timedelta(pd.Series(list(hours), dtype="float64"), unit="h")
     stays = pd.DataFrame(
         {"patient_id": ids, "planned_ward_id": ward, "admit": admit, "ready": end, "whole_stay": whole}
     ).assign(next_ward_id=pd.Series("_home", index=admit.index).where(end.notna()))
@@ -133,17 +135,15 @@ def test_types_with_few_stays_share_a_row(hospital):
 def test_a_small_type_lies_between_itself_and_the_ward(hospital):
     rng = np.random.default_rng(1)
     many, few = (
-        history(list(rng.lognormal(3, 0.3, 2000))),
-        history(list(rng.lognormal(4, 0.3, 10)), patient_type="planned"),
+        history(rng.lognormal(3, 0.3, 2000).tolist()),
+        history(rng.lognormal(4, 0.3, 10).tolist(), patient_type="planned"),
     )
     patients, stays = (pd.concat(pair, ignore_index=True) for pair in zip(many, few, strict=True))
     table = lengths_of_stay(patients, stays, hospital(los_model=FROM_DATA))
     ward, own, large = (row(table, "ed", "fitted", name)["mean_hours"] for name in ("_all", "planned", "acute"))
-    observed = {
-        kind: (of["ready"] - of["admit"]).mean() / pd.Timedelta(hours=1) for kind, of in (("m", many[1]), ("f", few[1]))
-    }
-    assert own == pytest.approx((10 * observed["f"] + 10 * ward) / 20, rel=0.1)  # 10 of its own, 10 borrowed
-    assert large == pytest.approx(observed["m"], rel=0.01)
+    alone, large_alone = ((of["ready"] - of["admit"]).dt.total_seconds().mean() / 3600 for of in (few[1], many[1]))
+    assert own == pytest.approx((10 * alone + 10 * ward) / 20, rel=0.1)  # 10 of its own, 10 borrowed
+    assert large == pytest.approx(large_alone, rel=0.01)
 
 
 def test_next_wards_have_rows_where_patients_go_to_several(hospital):
@@ -237,6 +237,10 @@ class TestDifferences:
         wrong = case | {"los_model": {"type": "fixed", "params": {"value": 30.0}}}
         (line,) = differences(self.lengths(hospital, 10.0, 1000, (wrong,)))
         assert line.startswith("ward ed, patient type acute, next ward _any: configured mean 30.0 h")
+
+    def test_no_length_at_all_is_far_off(self, hospital):
+        case = {"patient_type": "acute", "los_model": {"type": "fixed", "params": {"value": 0.0}}}
+        assert len(differences(self.lengths(hospital, 10.0, 100, (case,)))) == 1
 
     def test_wards_that_live_by_their_data_have_nothing_to_differ_from(self, hospital):
         assert differences(lengths_of_stay(*history([2.0] * 30), hospital(los_model=FROM_DATA))) == []

@@ -13,6 +13,7 @@ from kaizar_pipeline.simulation.durations import (
     QuantileTables,
     distribution,
     empirical_table,
+    fitted_table,
     quantile_table,
 )
 
@@ -64,3 +65,15 @@ def test_fixed_and_empirical_durations():
     seen = QuantileTables(quantile_table(duration("empirical", values=[5, 1, 3]))[None])
     assert seen.quantile(np.zeros(3, int), np.array([0.0, 0.5, 0.75])).tolist() == [1.0, 3.0, 4.0]
     assert empirical_table(np.array([1.0, 3.0, 5.0]))[GRID == 0.75].tolist() == [4.0]
+
+
+@pytest.mark.parametrize("kind", PARAMETRIC[:3], ids=lambda kind: kind.type)
+def test_a_fitted_family_has_the_whole_tail_of_the_configured_one(kind):
+    frozen = distribution(kind)
+    table = fitted_table(kind.type, frozen.args[0], frozen.kwds["scale"], None)
+    np.testing.assert_allclose(table, quantile_table(kind))
+
+
+def test_fitted_quantiles_are_taken_as_they_are():
+    quantiles = np.array([1.0, 3.0, 5.0])
+    np.testing.assert_array_equal(fitted_table("empirical", None, None, quantiles), empirical_table(quantiles))
