@@ -275,9 +275,21 @@ LENGTH_OF_STAY = _table(
         nullable=True,
     ),
     Column("n", "INTEGER", "Completed stays behind a fitted row; 0 for a configured one.", "stays"),
-    Column("n_censored", "INTEGER", "Stays still open at as_of.", "stays"),
+    Column("n_censored", "INTEGER", "Stays still open at as_of (by next ward: expected number of them).", "stays"),
     Column("mean_hours", "DOUBLE", "Mean.", "hours"),
     Column("p90_hours", "DOUBLE", "90th percentile.", "hours"),
+    Column(
+        "ks",
+        "DOUBLE",
+        "Kolmogorov-Smirnov distance from the Kaplan-Meier estimate to the best of lognormal, gamma and weibull, also "
+        "where it was turned down for empirical quantiles; null for configured rows, and where all stays are equal.",
+        nullable=True,
+    ),
+    Column(
+        "scale_sd",
+        "DOUBLE",
+        "Standard deviation of the log scale: fit error and drift between 28-day blocks; 0 for configured rows.",
+    ),
 )
 
 FEATURE_TABLE = _table(

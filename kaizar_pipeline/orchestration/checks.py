@@ -7,6 +7,7 @@ import pandas as pd
 
 from kaizar_pipeline.forecasting.backtest import MODEL
 from kaizar_pipeline.patients.history import History
+from kaizar_pipeline.patients.length_of_stay import differences
 from kaizar_pipeline.tables import CENSUS_PERCENTAGES, TABLES
 
 _QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
@@ -20,6 +21,7 @@ CHECKS = {
     "midnight_census": {"probabilities_add_up": True},
     "daily_peaks": {"sums_to_one": True},
     "ward_performance": {"trustworthy": False},
+    "length_of_stay": {"as_configured": False},
 }
 """Checks by table, beside `schema`; True: a failure stops what comes after."""
 
@@ -123,6 +125,18 @@ def calibrated(scores: pd.DataFrame) -> dg.AssetCheckResult:
 def _overall(scores: pd.DataFrame) -> pd.DataFrame:
     """The model's rows over all days ahead."""
     return scores[(scores["method"] == MODEL) & (scores["horizon_week"] == 0)]
+
+
+def as_configured(lengths: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether observed lengths of stay are those configured, to within 20 % where there are stays enough to tell."""
+    found = differences(lengths)
+    return dg.AssetCheckResult(
+        asset_key="length_of_stay",
+        check_name="as_configured",
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"differences": dg.MetadataValue.md("\n".join(f"- {line}" for line in found) or "none")},
+    )
 
 
 def probabilities(occupancy: pd.DataFrame) -> dg.AssetCheckResult:

@@ -1,12 +1,12 @@
 """Lengths of stay as configured and as the history shows them, side by side.
 
 A stay is the time of care in the ward that was asked for: from the bed given to the end of care, without boarding.
-Fitted rows hold the empirical quantiles of *completed* stays. That is biased: stays still open at `as_of` are dropped,
-and the longer a stay, the more likely it is open. So fitted lengths are too short, the more so the shorter the history,
-and the faster arrivals grow. `n_censored` counts the stays left out.
+Stays still open at `as_of` count as longer than so far; those that ended nobody knows when say nothing and are left
+out. How rows are fitted: los_fit.py and docs/length_of_stay.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import log
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,22 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import Empirical, Fixed, FromData, HospitalConfig, Ward
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.simulation.durations import AnyDuration, distribution, hours_per_unit
-from kaizar_pipeline.tables import ALL, ANY, LENGTH_OF_STAY
+from kaizar_pipeline.patients.los_fit import PROBABILITIES, Fit, fit_stays
+from kaizar_pipeline.patients.survival import Stays, destination_shares, known_within
+from kaizar_pipeline.simulation.durations import HOURS_PER_DAY, AnyDuration, distribution, hours_per_unit
+from kaizar_pipeline.tables import ALL, ANY, HOME, LENGTH_OF_STAY
 
-MIN_STAYS = 20
-"""Completed stays that a patient type needs for a row of its own."""
+MIN_STAYS = 5
+"""Completed stays that a patient type, or a next ward of one, needs for a row of its own."""
 
-PROBABILITIES = np.linspace(0, 1, 501)
-"""Probabilities of `quantile_hours`."""
+BLOCK_DAYS = 28
+"""Days of admission over which lengths of stay are taken together to see them drift."""
+
+DIFFERENCE = 0.2
+"""Share by which configured and observed mean may differ without a word."""
+
+DIFFERENCE_STAYS = 20
+"""Completed stays needed to hold a configured mean against."""
 
 Row = dict[str, Any]
 
@@ -32,26 +40,90 @@ def lengths_of_stay(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: Ho
     `in_use` marks the rows that the simulation draws from. Raises DataError for a ward with `los_model: from_data` that
     has no completed stay.
     """
-    stays = _stays(patients, ward_stays, config)
+    began = _began(patients, ward_stays, config)
     rows: list[Row] = []
     for ward in config.wards:
         rows += _configured(ward)
-        rows += _fitted(ward, stays[stays["planned_ward_id"] == ward.id], config)
+        rows += _fitted(ward, began[began["planned_ward_id"] == ward.id], config)
     as_of = patients["as_of"].iloc[0]
     return LENGTH_OF_STAY.frame(pd.DataFrame(rows), hospital_id=config.id, as_of=as_of)
 
 
-def _stays(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
-    """Stays that began, with patient type and hours of care (NaN while open, and where nobody wrote down the end).
+def differences(lengths: pd.DataFrame) -> list[str]:
+    """Where the configured mean is off the observed one by more than 20 % and by more than chance and drift explain.
 
-    Whole stays of wards with a way on are left out: they hold the time in the next wards too.
+    A fitted row is compared with the configured row that holds for all its patients; of several fitted rows under one
+    configured row the widest are taken. At least 20 completed stays are needed, and a difference of two `scale_sd`.
+    """
+    found = []
+    enough = (lengths["origin"] == "fitted") & (lengths["n"] >= DIFFERENCE_STAYS) & (lengths["mean_hours"] > 0)
+    for ward_id, rows in lengths.groupby("ward_id", sort=False):
+        configured = _by_group(rows[rows["origin"] == "configured"])
+        compared: dict[tuple[str, str], int] = {}
+        for group, row in sorted(_by_group(rows[enough[rows.index]]).items(), key=lambda item: -_width(item[0])):
+            key = _holds_for_all(configured, group)
+            if key is None or compared.setdefault(key, _width(group)) != _width(group):
+                continue
+            mean, observed = configured[key]["mean_hours"], row["mean_hours"]
+            beyond_chance = mean == 0 or abs(log(mean / observed)) > 2 * row["scale_sd"]
+            if abs(mean / observed - 1) > DIFFERENCE and beyond_chance:
+                found.append(
+                    f"ward {ward_id}, patient type {group[0]}, next ward {group[1]}: configured mean {mean:.1f} h, "
+                    f"observed {observed:.1f} h in {row['n']:,} completed stays"
+                )
+    return found
+
+
+def _by_group(rows: pd.DataFrame) -> dict[tuple[str, str], Row]:
+    groups = zip(rows["patient_type"], rows["next_ward_id"], strict=True)
+    return {group: dict(row) for group, (_, row) in zip(groups, rows.iterrows(), strict=True)}
+
+
+def _width(group: tuple[str, str]) -> int:
+    """How much a row with such a patient type and next ward takes in: the opposite of `LosCase.specificity`."""
+    return 2 * (group[0] == ALL) + (group[1] == ANY)
+
+
+def _holds_for_all(configured: Iterable[tuple[str, str]], group: tuple[str, str]) -> tuple[str, str] | None:
+    """The configured row that the simulation takes for all of `group`; None where it takes several, or none."""
+
+    def meets(key: tuple[str, str]) -> bool:
+        return (key[0] == group[0] or ALL in (key[0], group[0])) and (key[1] == group[1] or ANY in (key[1], group[1]))
+
+    rows = [key for key in configured if meets(key)]
+    of_some = any(group[0] == ALL != key[0] or group[1] == ANY != key[1] for key in rows)
+    return None if of_some or not rows else min(rows, key=_width)
+
+
+def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
+    """Stays that began and of whose length something is known, with patient type and time resolution.
+
+    Whole stays of wards with a way on are left out: they hold the time in the next wards too. So are stays without an
+    end of patients who departed nobody knows when.
     """
     onward = {route.from_ward for route in config.routing if any(option.probability > 0 for option in route.options)}
     began = ward_stays[ward_stays["admit"].notna()]
     began = began[~(began["whole_stay"] & began["planned_ward_id"].isin(onward))]
-    stays = began.merge(patients[["patient_id", "patient_type", "departure_known"]], on="patient_id")
-    hours = (stays["ready"] - stays["admit"]).dt.total_seconds() / 3600
-    return stays.assign(hours=hours.where(stays["departure_known"]))
+    columns = ["patient_id", "patient_type", "departure_known", "resolution"]
+    stays = began.merge(patients[columns], on="patient_id").assign(as_of=patients["as_of"].iloc[0])
+    return stays[stays["ready"].notna() | stays["departure_known"]]
+
+
+def _known(stays: pd.DataFrame) -> Stays:
+    """What is known of each length, from the columns of `_began`.
+
+    Stamps of days only, d midnights apart, leave it between d - 1 and d + 1 days.
+    """
+    complete = stays["ready"].notna().to_numpy()
+    end = stays["ready"].fillna(stays["as_of"])
+    hours = ((end - stays["admit"]).dt.total_seconds() / 3600).to_numpy()
+    nights = ((end.dt.normalize() - stays["admit"].dt.normalize()).dt.days * HOURS_PER_DAY).to_numpy()
+    by_day = (stays["whole_stay"] & (stays["resolution"] == "day")).to_numpy()
+    low, high = known_within(hours)
+    low = np.where(by_day, np.maximum(nights - HOURS_PER_DAY, 0), np.where(complete, low, hours))
+    high = np.where(complete, np.where(by_day, nights + HOURS_PER_DAY, high), np.inf)
+    block = ((stays["as_of"] - stays["admit"]).dt.days // BLOCK_DAYS).to_numpy()
+    return Stays(hours, low, high, np.ones(len(stays)), block)
 
 
 def _configured(ward: Ward) -> Iterator[Row]:
@@ -70,6 +142,8 @@ def _configured_row(ward: Ward, patient_type: str, next_ward: str, duration: Any
         "in_use": True,
         "n": 0,
         "n_censored": 0,
+        "ks": None,
+        "scale_sd": 0.0,
         **_parameters(duration),
     }
 
@@ -106,33 +180,58 @@ def _empirical(hours: np.ndarray) -> Row:
     }
 
 
-def _fitted(ward: Ward, stays: pd.DataFrame, config: HospitalConfig) -> Iterator[Row]:
-    """A row for all patients of a ward, and one for every type with enough completed stays."""
+def _fitted(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator[Row]:
+    """A row for all patients of a ward; one for every type, and for every next ward of a type, with enough stays."""
     from_data = isinstance(ward.los_model, FromData)
-    if stays["hours"].notna().sum() == 0:
+    stays = _known(began)
+    if not stays.n:
         if from_data:
             raise DataError(
                 f"hospital {config.id}, ward {ward.id}: los_model is from_data, but not one completed stay of "
-                f"{len(stays):,} is known before as_of; give the ward a distribution such as lognormal, or more history"
+                f"{len(began):,} is known before as_of; give the ward a distribution such as lognormal, or more history"
             )
         return
-    completed = stays.groupby("patient_type")["hours"].count()
-    own = [name for name in config.patient_type_ids if completed.get(name, 0) >= MIN_STAYS]
-    yield _fitted_row(ward, ALL, stays, from_data and len(own) < len(config.patient_types))
-    for patient_type in own:
-        yield _fitted_row(ward, patient_type, stays[stays["patient_type"] == patient_type], from_data)
+    whole = fit_stays(stays)
+    of_type = {name: (began["patient_type"] == name).to_numpy() for name in config.patient_type_ids}
+    own = [name for name, chosen in of_type.items() if stays.take(chosen).n >= MIN_STAYS]
+    yield _fitted_row(ward, ALL, ANY, stays, whole, from_data and len(own) < len(of_type))
+    for name in own:
+        of_this = stays.take(of_type[name])
+        fit = fit_stays(of_this, whole)
+        yield _fitted_row(ward, name, ANY, of_this, fit, from_data)
+        for next_ward, onward in _by_next_ward(of_this, began.loc[of_type[name], "next_ward_id"], config):
+            yield _fitted_row(ward, name, next_ward, onward, fit_stays(onward, fit), from_data)
 
 
-def _fitted_row(ward: Ward, patient_type: str, stays: pd.DataFrame, in_use: bool) -> Row:
-    hours = stays["hours"].dropna().to_numpy()
+def _by_next_ward(stays: Stays, next_ward: pd.Series, config: HospitalConfig) -> Iterator[tuple[str, Stays]]:
+    """The stays before each next ward with enough of them, where there are several; open stays count in shares."""
+    places = [*config.ward_ids, HOME]
+    number = pd.Index(places).get_indexer(pd.Index(next_ward))
+    seen = np.unique(number[stays.complete & (number >= 0)])
+    if len(seen) < 2:
+        return
+    shares = destination_shares(stays, number, len(places))
+    for place in seen:
+        onward = stays.take(shares[:, place] > 0, shares[:, place])
+        if onward.n >= MIN_STAYS:
+            yield places[place], onward
+
+
+def _fitted_row(ward: Ward, patient_type: str, next_ward: str, stays: Stays, fit: Fit, in_use: bool) -> Row:
     return {
         "ward_id": ward.id,
         "patient_type": patient_type,
-        "next_ward_id": ANY,
+        "next_ward_id": next_ward,
         "origin": "fitted",
         "in_use": in_use,
-        "distribution": "empirical",
-        "n": len(hours),
-        "n_censored": len(stays) - len(hours),
-        **_empirical(hours),
+        "distribution": fit.distribution,
+        "shape": fit.shape,
+        "scale_hours": fit.scale_hours,
+        "quantile_hours": fit.quantile_hours,
+        "n": stays.n,
+        "n_censored": stays.n_open,
+        "mean_hours": fit.mean_hours,
+        "p90_hours": fit.p90_hours,
+        "ks": fit.ks,
+        "scale_sd": fit.scale_sd,
     }

@@ -74,3 +74,19 @@ def quantile_table(duration: AnyDuration) -> np.ndarray:
 def empirical_table(quantile_hours: np.ndarray) -> np.ndarray:
     """The same from quantiles at evenly spaced probabilities 0 to 1."""
     return np.interp(GRID, np.linspace(0, 1, len(quantile_hours)), quantile_hours)
+
+
+def family(name: str) -> Any:
+    """The scipy.stats distribution of lognormal, gamma or weibull, which takes a shape and `scale`."""
+    from scipy import stats
+
+    return {"lognormal": stats.lognorm, "gamma": stats.gamma, "weibull": stats.weibull_min}[name]
+
+
+def fitted_table(
+    distribution: str, shape: float | None, scale_hours: float | None, quantile_hours: np.ndarray | None
+) -> np.ndarray:
+    """The same from a fitted row of length_of_stay: quantiles for empirical, else a family with its whole tail."""
+    if distribution == "empirical":
+        return empirical_table(np.asarray(quantile_hours))
+    return family(distribution).ppf(GRID, shape, scale=scale_hours)

@@ -26,11 +26,11 @@ from kaizar_pipeline.simulation.durations import (
     GRID,
     HOURS_PER_DAY,
     AnyDuration,
-    empirical_table,
+    fitted_table,
     quantile_table,
 )
 from kaizar_pipeline.simulation.philox import stream_number
-from kaizar_pipeline.tables import ALL, HOME
+from kaizar_pipeline.tables import ALL, ANY, HOME
 
 UNLIMITED = 2**31 - 1
 """Number of beds that stands for no limit."""
@@ -250,7 +250,7 @@ def _los_tables(config: HospitalConfig, tables: _TableBuilder, length_of_stay: p
     index = np.empty((len(types), len(wards), len(wards) + 1), dtype=np.int32)
     for w, ward in enumerate(config.wards):
         if isinstance(ward.los_model, FromData):
-            _fill_from_data(index[:, w, :], ward, types, tables, length_of_stay)
+            _fill_from_data(index[:, w, :], ward, types, [*wards, HOME], tables, length_of_stay)
         else:
             index[:, w, :] = tables.add(ward.los_model)
         for case in sorted(ward.los_by, key=lambda case: case.specificity):
@@ -261,27 +261,36 @@ def _los_tables(config: HospitalConfig, tables: _TableBuilder, length_of_stay: p
 
 
 def _fill_from_data(
-    index: np.ndarray, ward: Ward, types: list[str], tables: _TableBuilder, length_of_stay: pd.DataFrame | None
+    index: np.ndarray,
+    ward: Ward,
+    types: list[str],
+    next_wards: list[str],
+    tables: _TableBuilder,
+    length_of_stay: pd.DataFrame | None,
 ) -> None:
-    """Quantile tables of a from_data ward into `index` [T, W + 1]: the patient type's own row, else that of all
-    types."""
+    """Quantile tables of a from_data ward into `index` [T, W + 1]: the row of patient type and next ward, else that of
+    the type, else that of all types."""
     found = {}
     if length_of_stay is not None:
         rows = length_of_stay[
             (length_of_stay["ward_id"] == ward.id) & (length_of_stay["origin"] == "fitted") & length_of_stay["in_use"]
         ]
         found = {
-            row.patient_type: tables.add_row(empirical_table(np.asarray(row.quantile_hours)))
-            for row in rows.itertuples()
+            (row["patient_type"], row["next_ward_id"]): tables.add_row(
+                fitted_table(row["distribution"], row["shape"], row["scale_hours"], row["quantile_hours"]),
+                scale_sd=row["scale_sd"],
+                scale_stream=stream_number(ward.id),
+            )
+            for row in rows.to_dict("records")
         }
     for t, patient_type in enumerate(types):
-        table = found.get(patient_type, found.get(ALL))
+        table = found.get((patient_type, ANY), found.get((ALL, ANY)))
         if table is None:
             raise SimulationError(
                 f"ward {ward.id}: los_model is from_data, but length_of_stay has no row in use for patients of type "
                 f"{patient_type}; give a configured los_model"
             )
-        index[t] = table
+        index[t] = [found.get((patient_type, next_ward), table) for next_ward in next_wards]
 
 
 def _route_cdf(config: HospitalConfig, next_wards: np.ndarray) -> np.ndarray:

@@ -170,3 +170,21 @@ def test_a_hospital_without_a_back_test_is_not_warned_about():
     none = scores().iloc[:0]
     assert checks.skilful(none).passed
     assert checks.calibrated(none).passed
+
+
+@pytest.mark.parametrize(("observed", "passed"), [(50.0, True), (70.0, False), (39.0, False)])
+def test_lengths_of_stay_unlike_those_configured_are_warned_about(observed: float, passed: bool):
+    lengths = pd.DataFrame(
+        {
+            "ward_id": "icu",
+            "patient_type": "_all",
+            "next_ward_id": "_any",
+            "origin": ["configured", "fitted"],
+            "mean_hours": [49.0, observed],
+            "n": [0, 400],
+            "scale_sd": [0.0, 0.05],
+        }
+    )
+    result = checks.as_configured(lengths)
+    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert ("icu" in str(result.metadata["differences"].value)) != passed

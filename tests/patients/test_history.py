@@ -116,9 +116,9 @@ def test_a_real_log_becomes_patients_arrivals_and_lengths_of_stay(sepsis, tmp_pa
 
     lengths = lengths_of_stay(history.patients, history.ward_stays, sepsis)
     fitted = lengths[lengths["patient_type"] == "_all"].iloc[0].to_dict()
-    assert fitted["n"] + fitted["n_censored"] == 1049
     known = history.patients.dropna(subset="departure")
+    assert (fitted["n"], fitted["n_censored"]) == (len(known), 0)  # of the others nothing is known
     assert fitted["mean_hours"] == pytest.approx(
-        (known["departure"] - known["arrival"]).dt.total_seconds().mean() / 3600
+        (known["departure"] - known["arrival"]).dt.total_seconds().mean() / 3600, rel=0.02
     )
     assert lengths.set_index("patient_type")["in_use"].to_dict() == {"_all": False, "sepsis": True}

@@ -1,11 +1,13 @@
-"""Lengths of stay: what is configured in hours, what completed stays were, and which of them the simulation uses."""
+"""Lengths of stay: what is configured in hours, what the stays were, and which of both the simulation uses."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+from kaizar_pipeline.patients.length_of_stay import differences, lengths_of_stay
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +17,7 @@ SIGMA, MEDIAN = np.sqrt(np.log(2)), 24 / np.sqrt(2)  # of a lognormal with mean 
 LOGNORMAL_P90 = MEDIAN * np.exp(SIGMA * 1.2815515655446004)
 
 
-def history(hours: list[float | None], ward: str = "ed", patient_type: str = "acute", whole: bool = True):
+def history(hours: Sequence[float | None], ward: str = "ed", patient_type: str = "acute", whole: bool = True):
     """Patients and their one stay each, of so many hours; None is still open."""
     ids = [f"{patient_type}{n}" for n in range(len(hours))]
     admit = pd.Series(pd.Timestamp("2024-05-01"), index=range(len(hours)), dtype="datetime64[us]")
@@ -24,13 +26,14 @@ def history(hours: list[float | None], ward: str = "ed", patient_type: str = "ac
             "patient_id": ids,
             "patient_type": patient_type,
             "departure_known": True,
+            "resolution": "second",
             "as_of": pd.Timestamp("2024-06-01").as_unit("us"),
         }
     )
-    end = admit + pd.to_timedelta(pd.Series(hours, dtype="float64"), unit="h")
+    end = admit + pd.to_timedelta(pd.Series(list(hours), dtype="float64"), unit="h")
     stays = pd.DataFrame(
         {"patient_id": ids, "planned_ward_id": ward, "admit": admit, "ready": end, "whole_stay": whole}
-    )
+    ).assign(next_ward_id=pd.Series("_home", index=admit.index).where(end.notna()))
     return patients, stays
 
 
@@ -78,29 +81,116 @@ def test_exceptions_have_rows_of_their_own(hospital):
     assert (exception["next_ward_id"], exception["mean_hours"], exception["in_use"]) == ("_home", 7, True)
 
 
-def test_fitted_rows_hold_the_quantiles_of_completed_stays(hospital):
+def test_stays_that_are_all_equal_have_that_length(hospital):
+    table = lengths_of_stay(*history([7.0] * 25), hospital(los_model=FROM_DATA))
+    fitted = row(table, "ed", "fitted")
+    np.testing.assert_allclose(fitted["quantile_hours"], np.full(501, 7.0))
+    assert (fitted["distribution"], fitted["mean_hours"], fitted["p90_hours"]) == ("empirical", 7, 7)
+    assert np.isnan(fitted["ks"])
+    assert fitted["scale_sd"] == pytest.approx(1 / 5)
+
+
+def test_one_stay_is_a_fit_with_hardly_any_certainty(hospital):
+    fitted = row(lengths_of_stay(*history([7.0]), hospital(los_model=FROM_DATA)), "ed", "fitted")
+    assert fitted[["n", "mean_hours", "scale_sd"]].tolist() == [1, 7, 1]
+
+
+def test_stays_of_no_length_are_of_no_length(hospital):
+    fitted = row(lengths_of_stay(*history([0.0] * 30), hospital(los_model=FROM_DATA)), "ed", "fitted")
+    assert (fitted["mean_hours"], fitted["p90_hours"]) == (0, 0)
+
+
+def test_stays_of_no_length_among_others(hospital):
+    hours = [0.0] * 30 + list(np.linspace(1, 10, 70))
+    fitted = row(lengths_of_stay(*history(hours), hospital(los_model=FROM_DATA)), "ed", "fitted")
+    assert fitted["distribution"] == "empirical"
+    assert fitted["mean_hours"] == pytest.approx(np.mean(hours), rel=0.01)
+
+
+def test_stays_of_years_are_fitted_as_they_are(hospital):
+    hours = np.random.default_rng(5).gamma(4.0, 5000.0, 400)  # two and a quarter years on average
+    patients, stays = history(list(hours))
+    early = stays["admit"] - pd.Timedelta(days=4000)
+    stays = stays.assign(admit=early, ready=early + pd.to_timedelta(hours, unit="h"))
+    fitted = row(lengths_of_stay(patients, stays, hospital(los_model=FROM_DATA)), "ed", "fitted")
+    assert fitted["distribution"] == "gamma"
+    assert fitted["mean_hours"] == pytest.approx(hours.mean(), rel=0.01)
+
+
+def test_open_stays_make_lengths_longer(hospital):
     hours = list(np.arange(1.0, 22.0))
-    table = lengths_of_stay(*history([*hours, None, None]), hospital(los_model=FROM_DATA))
-    fitted = row(table, "ed", "fitted", "acute")
-    np.testing.assert_allclose(fitted["quantile_hours"], np.linspace(1, 21, 501))
-    assert (fitted["n"], fitted["n_censored"], fitted["mean_hours"], fitted["in_use"]) == (21, 2, 11, True)
-    assert fitted["p90_hours"] == pytest.approx(19)
-    assert row(table, "ed", "fitted")["in_use"]  # for planned patients, who have no row of their own
+    without = row(lengths_of_stay(*history(hours), hospital(los_model=FROM_DATA)), "ed", "fitted")
+    table = lengths_of_stay(*history([*hours, None, None]), hospital(los_model=FROM_DATA))  # open for 31 days so far
+    with_open = row(table, "ed", "fitted")
+    assert with_open[["n", "n_censored"]].tolist() == [21, 2]
+    assert with_open["mean_hours"] > without["mean_hours"] + 2 / 23 * (31 * 24 - 11) * 0.5
 
 
 def test_types_with_few_stays_share_a_row(hospital):
-    table = lengths_of_stay(*history([2.0] * 19), hospital(los_model=FROM_DATA))
+    table = lengths_of_stay(*history([2.0] * 4), hospital(los_model=FROM_DATA))
     assert table.query("origin == 'fitted'")["patient_type"].tolist() == ["_all"]
+    assert len(lengths_of_stay(*history([2.0] * 5), hospital(los_model=FROM_DATA)).query("origin == 'fitted'")) == 2
+
+
+def test_a_small_type_lies_between_itself_and_the_ward(hospital):
+    rng = np.random.default_rng(1)
+    many, few = (
+        history(rng.lognormal(3, 0.3, 2000).tolist()),
+        history(rng.lognormal(4, 0.3, 10).tolist(), patient_type="planned"),
+    )
+    patients, stays = (pd.concat(pair, ignore_index=True) for pair in zip(many, few, strict=True))
+    table = lengths_of_stay(patients, stays, hospital(los_model=FROM_DATA))
+    ward, own, large = (row(table, "ed", "fitted", name)["mean_hours"] for name in ("_all", "planned", "acute"))
+    alone, large_alone = ((of["ready"] - of["admit"]).dt.total_seconds().mean() / 3600 for of in (few[1], many[1]))
+    assert own == pytest.approx((10 * alone + 10 * ward) / 20, rel=0.1)  # 10 of its own, 10 borrowed
+    assert large == pytest.approx(large_alone, rel=0.01)
+
+
+def test_next_wards_have_rows_where_patients_go_to_several(hospital):
+    rng = np.random.default_rng(2)
+    hours = np.concatenate([rng.gamma(2.0, 5.0, 500), rng.gamma(2.0, 20.0, 500)])
+    patients, stays = history(list(hours), whole=False)
+    stays = stays.assign(next_ward_id=["bed"] * 500 + ["_home"] * 500)
+    routing = ({"from_ward": "ed", "options": ({"to_ward": "bed", "probability": 0.5},)},)
+    config = hospital(los_model={"type": "gamma", "params": {"mean": 20.0, "sd": 9.0}}, routing=routing)
+    fitted = lengths_of_stay(patients, stays, config).query("patient_type == 'acute'").set_index("next_ward_id")
+    assert set(fitted.index) == {"_any", "bed", "_home"}
+    assert fitted.loc["bed", "mean_hours"] == pytest.approx(hours[:500].mean(), rel=0.05)
+    assert fitted.loc["_home", "mean_hours"] == pytest.approx(hours[500:].mean(), rel=0.05)
+    assert fitted.loc["_any", "mean_hours"] == pytest.approx(hours.mean(), rel=0.05)
+
+
+def test_days_without_times_bound_a_stay_by_a_day_on_either_side(hospital):
+    rng = np.random.default_rng(3)
+    admit = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.uniform(0, 100 * 24, 3000), unit="h")
+    length = pd.to_timedelta(rng.gamma(3.0, 20.0, 3000), unit="h")
+    patients, stays = history([1.0] * 3000)
+    shuffled = pd.to_timedelta(rng.uniform(0, 24, 3000), unit="h")  # the hours of the day are made up
+    stays = stays.assign(
+        admit=admit,
+        ready=((admit + length).normalize() + shuffled).where(length > pd.Timedelta(days=1), admit + length),
+    )
+    fitted = row(
+        lengths_of_stay(patients.assign(resolution="day"), stays, hospital(los_model=FROM_DATA)), "ed", "fitted"
+    )
+    assert fitted["distribution"] in ("gamma", "weibull", "lognormal")
+    assert fitted["mean_hours"] == pytest.approx(60, rel=0.05)
 
 
 def test_fits_of_configured_wards_are_for_comparison_only(hospital):
     assert not row(lengths_of_stay(*history([2.0] * 30), hospital()), "ed", "fitted")["in_use"]
 
 
-def test_ends_that_nobody_wrote_down_are_censored(hospital):
+def test_ends_that_nobody_wrote_down_say_nothing(hospital):
     patients, stays = history([1.0, 2.0, None])
     table = lengths_of_stay(patients.assign(departure_known=[True, True, False]), stays, hospital(los_model=FROM_DATA))
-    assert row(table, "ed", "fitted")[["n", "n_censored"]].tolist() == [2, 1]
+    assert row(table, "ed", "fitted")[["n", "n_censored"]].tolist() == [2, 0]
+
+
+def test_a_stay_with_an_end_counts_although_nobody_knows_when_the_patient_left(hospital):
+    patients, stays = history([1.0, 2.0], whole=False)
+    table = lengths_of_stay(patients.assign(departure_known=[True, False]), stays, hospital(los_model=FROM_DATA))
+    assert row(table, "ed", "fitted")["n"] == 2
 
 
 def test_whole_stays_tell_nothing_of_a_ward_with_a_way_on(hospital):
@@ -115,3 +205,42 @@ def test_from_data_without_a_completed_stay_is_an_error(hospital):
         DataError, match=r"ward ed: los_model is from_data, but not one completed stay of 2 .* lognormal"
     ):
         lengths_of_stay(*history([None, None]), hospital(los_model=FROM_DATA))
+
+
+def test_a_ward_with_open_stays_only_has_no_fitted_row(hospital):
+    assert lengths_of_stay(*history([None, None]), hospital()).query("origin == 'fitted'").empty
+
+
+class TestDifferences:
+    """Configured means are held against observed ones where there are stays enough to tell."""
+
+    def lengths(self, hospital, mean: float, n: int, los_by: tuple = ()) -> pd.DataFrame:
+        model = {"type": "exponential", "params": {"mean": mean}}
+        hours = list(np.random.default_rng(4).exponential(10.0, n))
+        return lengths_of_stay(*history(hours), hospital(los_model=model, ward={"los_by": los_by}))
+
+    def test_a_mean_that_is_far_off_is_named_once(self, hospital):
+        (line,) = differences(self.lengths(hospital, 20.0, 1000))
+        assert line.startswith("ward ed, patient type _all, next ward _any: configured mean 20.0 h, observed ")
+        assert line.endswith(" h in 1,000 completed stays")
+
+    def test_nearly_right_is_right(self, hospital):
+        assert differences(self.lengths(hospital, 11.5, 1000)) == []
+
+    @pytest.mark.parametrize(("mean", "n"), [(13.0, 25), (20.0, 19)])
+    def test_few_stays_prove_nothing(self, hospital, mean, n):
+        assert differences(self.lengths(hospital, mean, n)) == []
+
+    def test_an_exception_is_held_against_its_own_patients_only(self, hospital):
+        case = {"patient_type": "acute", "los_model": {"type": "fixed", "params": {"value": 10.0}}}
+        assert differences(self.lengths(hospital, 50.0, 1000, (case,))) == []
+        wrong = case | {"los_model": {"type": "fixed", "params": {"value": 30.0}}}
+        (line,) = differences(self.lengths(hospital, 10.0, 1000, (wrong,)))
+        assert line.startswith("ward ed, patient type acute, next ward _any: configured mean 30.0 h")
+
+    def test_no_length_at_all_is_far_off(self, hospital):
+        case = {"patient_type": "acute", "los_model": {"type": "fixed", "params": {"value": 0.0}}}
+        assert len(differences(self.lengths(hospital, 10.0, 100, (case,)))) == 1
+
+    def test_wards_that_live_by_their_data_have_nothing_to_differ_from(self, hospital):
+        assert differences(lengths_of_stay(*history([2.0] * 30), hospital(los_model=FROM_DATA))) == []

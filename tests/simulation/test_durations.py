@@ -14,6 +14,7 @@ from kaizar_pipeline.simulation.durations import (
     Parametric,
     distribution,
     empirical_table,
+    fitted_table,
     quantile_table,
 )
 from kaizar_pipeline.simulation.kernel import random as kernel
@@ -102,3 +103,15 @@ def test_what_is_left_of_a_stay_scales_with_it():
     # twice as long and twice as far in: twice as much is left
     assert rest(tables, 0, 0.3, 8.0, 2.0) == pytest.approx(2 * rest(tables, 0, 0.3, 4.0, 1.0))
     assert rest(tables, 0, 0.3, 1e9, 1.0) == 0.0
+
+
+@pytest.mark.parametrize("kind", PARAMETRIC[:3], ids=lambda kind: kind.type)
+def test_a_fitted_family_has_the_whole_tail_of_the_configured_one(kind):
+    frozen = distribution(kind)
+    table = fitted_table(kind.type, frozen.args[0], frozen.kwds["scale"], None)
+    np.testing.assert_allclose(table, quantile_table(kind))
+
+
+def test_fitted_quantiles_are_taken_as_they_are():
+    quantiles = np.array([1.0, 3.0, 5.0])
+    np.testing.assert_array_equal(fitted_table("empirical", None, None, quantiles), empirical_table(quantiles))

@@ -73,4 +73,5 @@ def length_of_stay(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         patients, ward_stays = stage.load("patients", "ward_stays")
         lengths = lengths_of_stay(patients, ward_stays, stage.config)
         metadata = {"in use": int(lengths["in_use"].sum())}
-        return stage.save("length_of_stay", lengths, patients["as_of"].iloc[0], metadata)
+        results = [checks.as_configured(lengths)]
+        return stage.save("length_of_stay", lengths, patients["as_of"].iloc[0], metadata, results)

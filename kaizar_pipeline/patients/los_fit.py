@@ -1,0 +1,305 @@
+"""The distribution of one group of stays: its family and parameters, how well it fits, how far its scale can be off.
+
+Lognormal, gamma and Weibull are fitted by maximum likelihood to all stays, open ones as censored; the best by AIC
+is taken, or the Kaplan-Meier quantiles where even the best fits badly. What a group with few stays lacks, it borrows
+from a wider one. docs/length_of_stay.md explains it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import exp, log, pi, sqrt
+from typing import Any
+
+import numpy as np
+
+from kaizar_pipeline.patients.survival import MINUTE, KaplanMeier, Stays, kaplan_meier
+from kaizar_pipeline.simulation.durations import GRID, family, fitted_table
+
+SHAPE_BOUNDS = {"lognormal": (0.01, 2.5), "gamma": (0.15, 1e4), "weibull": (0.3, 100.0)}
+"""Families, and what shapes a fit may take: beyond these, a few odd stays would make a mean of years."""
+
+PSEUDO_STAYS = 10.0
+"""Weight, in stays, of the wider group in the fit of a narrower one."""
+
+BORROWED = (np.arange(50) + 0.5) / 50
+"""Probabilities of the quantiles that stand for the wider group."""
+
+PROBABILITIES = np.linspace(0, 1, 501)
+"""Probabilities of `quantile_hours`."""
+
+EMPIRICAL_STAYS = 50
+"""Completed stays from which on quantiles may replace a family that fits badly."""
+
+ALWAYS_GOOD = 0.02
+"""A fit closer than this, in probability and in its mean, is good, however many stays could tell it from perfect."""
+
+BLOCK_STAYS = 20
+"""Completed stays that a 28-day block needs to say how long its stays were."""
+
+BLOCK_OPEN_SHARE = 0.2
+"""Blocks with more open stays say more about the fitted tail than about their own stays."""
+
+MIN_BLOCKS = 6
+"""Blocks needed to say how they differ."""
+
+_GROUPING = 0.01  # lengths within 1 % count as one in the likelihood: a fit's time then hardly depends on their number
+_STEP = 0.01  # of the log scale, for second derivatives
+_NEAR = 1e-4  # of log shape and log scale, for a gradient
+_LARGE = 600.0  # exp of it is as good as infinite, and no overflow
+
+
+@dataclass(frozen=True)
+class Family:
+    """A lognormal, gamma or Weibull distribution of hours, as in scipy.stats but without its checks of arguments."""
+
+    name: str
+    shape: float
+    scale: float
+
+    @property
+    def frozen(self) -> Any:
+        """The distribution of scipy.stats, for all that is wanted once."""
+        return family(self.name)(self.shape, scale=self.scale)
+
+    def log_density(self, hours: np.ndarray) -> np.ndarray:
+        """Logarithm of the density at `hours` above 0."""
+        from scipy import special
+
+        log_x = np.log(hours) - log(self.scale)
+        match self.name:
+            case "lognormal":
+                standard = -0.5 * (log_x / self.shape) ** 2 - log(self.shape * sqrt(2 * pi))
+            case "gamma":
+                standard = self.shape * log_x - np.exp(log_x) - special.gammaln(self.shape)
+            case _:
+                standard = self.shape * log_x - np.exp(np.minimum(self.shape * log_x, _LARGE)) + log(self.shape)
+        return standard - np.log(hours)
+
+    def survival(self, hours: np.ndarray) -> np.ndarray:
+        """Share longer than `hours`, from 0 to inf."""
+        from scipy import special
+
+        match self.name:
+            case "lognormal":
+                log_x = np.log(np.maximum(hours, 1e-300)) - log(self.scale)
+                return special.ndtr(-log_x / self.shape)
+            case "gamma":
+                return special.gammaincc(self.shape, hours / self.scale)
+            case _:
+                log_x = np.log(np.maximum(hours, 1e-300)) - log(self.scale)
+                return np.exp(-np.exp(np.minimum(self.shape * log_x, _LARGE)))
+
+    def log_between(self, bounds: np.ndarray) -> np.ndarray:
+        """Log probability of a length between two, f8[n, 2]."""
+        survival = self.survival(bounds)
+        return np.log(np.maximum(survival[:, 0] - survival[:, 1], 1e-300))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A distribution of lengths of stay, in hours."""
+
+    distribution: str
+    shape: float | None
+    scale_hours: float | None
+    quantile_hours: np.ndarray | None
+    """f8[501], for empirical only."""
+    mean_hours: float
+    p90_hours: float
+    ks: float | None
+    """Largest distance between the best family and Kaplan-Meier; None where there is too little to fit one."""
+    fit_variance: float
+    """Variance of the log mean that comes from the number of stays."""
+    drift_variance: float
+    """Variance of the log scale between 28-day blocks."""
+
+    @property
+    def scale_sd(self) -> float:
+        """Standard deviation of the log scale."""
+        return sqrt(self.fit_variance + self.drift_variance)
+
+    def quantiles(self, probability: np.ndarray) -> np.ndarray:
+        """Hours at each `probability`."""
+        table = fitted_table(self.distribution, self.shape, self.scale_hours, self.quantile_hours)
+        return np.interp(probability, GRID, table)
+
+
+def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
+    """The distribution of `own`, of which at least one must be complete, shrunk towards `wider`.
+
+    `wider` counts as PSEUDO_STAYS further stays, and lends its drift where there are too few blocks.
+    """
+    stays = own if wider is None else own.joined(wider.quantiles(BORROWED), PSEUDO_STAYS)
+    by_length = kaplan_meier(stays)
+    best = _best_family(stays)
+    if len(by_length.hours) < 2:  # no spread to fit; the scale is as uncertain as that of an exponential
+        return replace(_empirical(by_length, best), fit_variance=1 / own.n)
+    ks = _distance(kaplan_meier(own), best)
+    fit = _of_family(best)
+    by_days = own.weight[own.complete & (own.high - own.low > 1)].sum() > own.n / 2
+    if own.n >= EMPIRICAL_STAYS and not by_days:
+        empirical = _empirical(by_length, best)
+        fit = fit if _is_good(fit, ks, empirical, own.n) else empirical
+    drift = drift_variance(own, best)
+    return replace(
+        fit,
+        ks=ks,
+        fit_variance=_fit_variance(stays, best) if fit.quantile_hours is None else _mean_variance(fit, own.n),
+        drift_variance=(wider.drift_variance if wider else 0.0) if drift is None else drift,
+    )
+
+
+def _of_family(best: Family) -> Fit:
+    mean, p90 = float(best.frozen.mean()), float(best.frozen.ppf(0.9))
+    return Fit(best.name, best.shape, best.scale, None, mean, p90, None, 0.0, 0.0)
+
+
+def _is_good(fit: Fit, ks: float, empirical: Fit, n: int) -> bool:
+    """Whether `fit` keeps to Kaplan-Meier (Kolmogorov's 1 % point) and to its mean (two standard errors)."""
+    off = abs(fit.mean_hours / empirical.mean_hours - 1)
+    return off <= max(ALWAYS_GOOD, 2 * sqrt(_mean_variance(empirical, n))) and ks <= max(ALWAYS_GOOD, 1.63 / sqrt(n))
+
+
+def _mean_variance(empirical: Fit, n: int) -> float:
+    """Variance of the log mean of `n` stays."""
+    assert empirical.quantile_hours is not None
+    return float(empirical.quantile_hours.var() / (n * empirical.mean_hours**2))
+
+
+def _fit_variance(stays: Stays, best: Family) -> float:
+    """Variance of the log mean, from the scores of both parameters (delta method).
+
+    Their logarithms count as known to a standard deviation of 1 beforehand, so that it is finite whatever the stays.
+    """
+
+    def difference(by_shape: float, by_scale: float, of: Callable[[Family], Any]) -> Any:
+        above = Family(best.name, best.shape * exp(by_shape), best.scale * exp(by_scale))
+        below = Family(best.name, best.shape * exp(-by_shape), best.scale * exp(-by_scale))
+        return (of(above) - of(below)) / (2 * _NEAR)
+
+    def likelihood(fitted: Family) -> np.ndarray:
+        return _log_likelihood(stays, fitted, np.zeros(len(stays.hours)))
+
+    steps = ((_NEAR, 0.0), (0.0, _NEAR))
+    scores = np.array([difference(*step, likelihood) for step in steps])
+    slope = np.array([difference(*step, lambda fitted: log(fitted.frozen.mean())) for step in steps])
+    return float(slope @ np.linalg.solve(np.eye(2) + scores * stays.weight @ scores.T, slope))
+
+
+def _best_family(stays: Stays) -> Family:
+    """The family of the least AIC; all have two parameters, so that of the most likelihood."""
+    from scipy import optimize
+
+    loss = _negative_log_likelihood(stays)
+    found = []
+    for name, (log_shape, log_scale) in _starts(stays).items():
+        low, high = (log(bound) for bound in SHAPE_BOUNDS[name])
+        first, bounds = [min(max(log_shape, low), high), log_scale], [(low, high), (None, None)]
+        result = optimize.minimize(loss, first, args=(name,), jac=True, method="L-BFGS-B", bounds=bounds)
+        found.append((float(result.fun), name, *(float(value) for value in np.exp(result.x))))
+    return Family(*min(found)[1:])
+
+
+def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[float, np.ndarray]]:
+    """The loss per stay by (log shape, log scale) and name of a family, with its gradient."""
+    exact = stays.low == stays.high
+    steps, place = np.unique(np.round(np.log(stays.low[exact]) / _GROUPING), return_inverse=True)
+    hours, weight = np.exp(steps * _GROUPING), np.bincount(place, stays.weight[exact], len(steps))
+    between, place = np.unique(np.column_stack([stays.low, stays.high])[~exact], axis=0, return_inverse=True)
+    between_weight = np.bincount(place.ravel(), stays.weight[~exact], len(between))
+    total = stays.weight.sum()
+
+    def value(log_shape: float, log_scale: float, name: str) -> float:
+        fitted = Family(name, exp(log_shape), exp(log_scale))
+        likelihood = weight @ fitted.log_density(hours) + between_weight @ fitted.log_between(between)
+        return float(-likelihood / total)
+
+    def loss(parameters: np.ndarray, name: str) -> tuple[float, np.ndarray]:
+        shape, scale = (float(parameter) for parameter in parameters)
+        by_shape = value(shape + _NEAR, scale, name) - value(shape - _NEAR, scale, name)
+        by_scale = value(shape, scale + _NEAR, name) - value(shape, scale - _NEAR, name)
+        return value(shape, scale, name), np.array([by_shape, by_scale]) / (2 * _NEAR)
+
+    return loss
+
+
+def _starts(stays: Stays) -> dict[str, tuple[float, float]]:
+    """(Log shape, log scale) to begin with by family: those with the mean and spread of the logarithms of lengths."""
+    lengths = np.log(np.maximum(stays.hours, MINUTE))
+    centre = float(np.average(lengths, weights=stays.weight))
+    spread = max(sqrt(np.average((lengths - centre) ** 2, weights=stays.weight)), 0.01)
+    return {
+        "lognormal": (log(spread), centre),
+        "gamma": (-2 * log(spread), centre + 2 * log(spread)),
+        "weibull": (log(1.28 / spread), centre + 0.45 * spread),
+    }
+
+
+def _distance(observed: KaplanMeier, fitted: Family) -> float:
+    """Kolmogorov-Smirnov distance, over the lengths at which stays ended."""
+    expected = fitted.survival(observed.hours)
+    return float(max(np.abs(expected - observed.survival).max(), np.abs(expected - observed.before).max()))
+
+
+def _empirical(observed: KaplanMeier, tail: Family) -> Fit:
+    """The Kaplan-Meier quantiles; what the longest completed stay leaves open, has the tail of the best family.
+
+    The last quantile is set so that the mean is kept.
+    """
+    last, open_share = observed.hours[-1], observed.survival[-1]
+    place = np.searchsorted(1 - observed.survival, PROBABILITIES - 1e-12)
+    quantile_hours = observed.hours[np.minimum(place, len(observed.hours) - 1)]
+    mean = observed.mean()
+    beyond = float(tail.survival(last))
+    if open_share > 0 and beyond > 0:
+        mean += open_share * float(np.trapezoid(tail.frozen.isf(beyond * (1 - GRID)) - last, GRID))
+        in_tail = (1 - open_share < PROBABILITIES) & (PROBABILITIES < 1)
+        quantile_hours[in_tail] = tail.frozen.isf(beyond * (1 - PROBABILITIES[in_tail]) / open_share)
+    pieces = len(PROBABILITIES) - 1
+    rest = pieces * mean - (quantile_hours[:-1].sum() - quantile_hours[0] / 2)
+    quantile_hours[-1] = max(2 * rest, quantile_hours[-2])
+    mean = float(np.trapezoid(quantile_hours, PROBABILITIES))
+    p90 = float(np.interp(0.9, PROBABILITIES, quantile_hours))
+    return Fit("empirical", None, None, quantile_hours, mean, p90, None, 0.0, 0.0)
+
+
+def drift_variance(stays: Stays, fitted: Family) -> float | None:
+    """Variance of the log scale between 28-day blocks beyond sampling variance; None with too few blocks.
+
+    Each block's scale is that of the most likelihood with the shape of `fitted`; the variance between them is the
+    method of moments of DerSimonian and Laird (1986).
+    """
+    complete = np.bincount(stays.block[stays.complete], stays.weight[stays.complete], stays.block.max() + 1)
+    count = np.bincount(stays.block, stays.weight)
+    usable = (complete >= BLOCK_STAYS) & (count - complete <= BLOCK_OPEN_SHARE * count)
+    if usable.sum() < MIN_BLOCKS:
+        return None
+    stays = stays.take(usable[stays.block])
+    log_scale = np.zeros(len(count))
+    for _ in range(4):  # Newton: the log likelihood is concave, and nearly a parabola
+        score, information = _scale_derivatives(stays, fitted, log_scale[stays.block])
+        slope, curvature = (np.bincount(stays.block, stays.weight * each, len(count)) for each in (score, information))
+        log_scale[usable] += np.clip(slope[usable] / curvature[usable], -1, 1)
+    score, information = _scale_derivatives(stays, fitted, log_scale[stays.block])
+    curvature = np.bincount(stays.block, stays.weight * information, len(count))
+    score_variance = stays.weight @ score**2 / stays.weight.sum()
+    precision = (curvature**2 / (score_variance * np.maximum(count, 1)))[usable]
+    deviation = log_scale[usable] - np.average(log_scale[usable], weights=precision)
+    excess = precision @ deviation**2 - (usable.sum() - 1)
+    return max(0.0, float(excess / (precision.sum() - (precision**2).sum() / precision.sum())))
+
+
+def _scale_derivatives(stays: Stays, fitted: Family, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First derivative of each stay's log likelihood by the log scale, and minus the second, at `log_scale` [n]."""
+    below, here, above = (_log_likelihood(stays, fitted, log_scale + step) for step in (-_STEP, 0.0, _STEP))
+    return (above - below) / (2 * _STEP), (2 * here - above - below) / _STEP**2
+
+
+def _log_likelihood(stays: Stays, fitted: Family, log_scale: np.ndarray) -> np.ndarray:
+    """Log likelihood of each stay, [n], when the scale is that of `fitted` times exp(log_scale)."""
+    bounds = np.column_stack([stays.low, stays.high]) * np.exp(-log_scale)[:, None]
+    exact = stays.low == stays.high
+    result = np.empty(len(bounds))
+    result[exact] = fitted.log_density(bounds[exact, 0]) - log_scale[exact]
+    result[~exact] = fitted.log_between(bounds[~exact])
+    return result

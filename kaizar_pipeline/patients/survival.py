@@ -1,0 +1,126 @@
+"""Lengths of stay of which some are not over yet: what is known of each, and the Kaplan-Meier estimate of them all.
+
+Source: Klein and Moeschberger, Survival Analysis, 2nd ed. 2003: section 4.2 (Kaplan-Meier), 4.7 (cumulative incidence).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MINUTE = 1 / 60
+"""Stays under a minute are known to lie between nothing and a minute: continuous distributions give 0 no weight."""
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Lengths of stay as far as they are known, f8[n] each, in hours."""
+
+    hours: np.ndarray
+    """The length, for an open stay so far; where only days are known, with hours of the day made up."""
+    low: np.ndarray
+    """The length is at least this."""
+    high: np.ndarray
+    """The length is at most this: `low` where it is known exactly, inf for an open stay."""
+    weight: np.ndarray
+    """How many stays each stands for."""
+    block: np.ndarray
+    """i8[n]: number of the 28-day block of the admission, counted back from as_of."""
+
+    @property
+    def complete(self) -> np.ndarray:
+        """bool[n]: the stay is over."""
+        return np.isfinite(self.high)
+
+    @property
+    def n(self) -> int:
+        """Completed stays."""
+        return round(self.weight[self.complete].sum())
+
+    @property
+    def n_open(self) -> int:
+        """Open stays."""
+        return round(self.weight[~self.complete].sum())
+
+    def take(self, chosen: np.ndarray, weight: np.ndarray | float = 1.0) -> "Stays":
+        """The `chosen` (mask), their weights times `weight`."""
+        return Stays(
+            self.hours[chosen],
+            self.low[chosen],
+            self.high[chosen],
+            (self.weight * weight)[chosen],
+            self.block[chosen],
+        )
+
+    def joined(self, hours: np.ndarray, total_weight: float) -> "Stays":
+        """These, and completed stays of `hours` that together weigh `total_weight`; they belong to no block (-1)."""
+        low, high = known_within(hours)
+        return Stays(
+            np.append(self.hours, hours),
+            np.append(self.low, low),
+            np.append(self.high, high),
+            np.append(self.weight, np.full(len(hours), total_weight / len(hours))),
+            np.append(self.block, np.full(len(hours), -1)),
+        )
+
+
+def known_within(hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest length of completed stays whose stamps have a time."""
+    short = hours < MINUTE
+    return np.where(short, 0.0, hours), np.where(short, MINUTE, hours)
+
+
+@dataclass(frozen=True)
+class KaplanMeier:
+    """Share of stays longer than each length at which a stay ended."""
+
+    hours: np.ndarray
+    """f8[k]: lengths at which stays ended, rising."""
+    survival: np.ndarray
+    """f8[k]: share of stays longer than each; what the last leaves is known of open stays only."""
+    at_risk: np.ndarray
+    """f8[k]: stays at least so long."""
+
+    @property
+    def before(self) -> np.ndarray:
+        """f8[k]: share of stays at least as long as each."""
+        return np.concatenate([[1.0], self.survival[:-1]])
+
+    def mean(self) -> float:
+        """Mean of the lengths, each counted up to the longest completed one."""
+        return float(self.before @ np.diff(self.hours, prepend=0.0))
+
+
+def kaplan_meier(stays: Stays) -> KaplanMeier:
+    """The estimate from `stays`, of which at least one must be complete."""
+    complete = stays.complete
+    hours, place = np.unique(stays.hours[complete], return_inverse=True)
+    ended = np.bincount(place, stays.weight[complete], len(hours))
+    order = np.argsort(stays.hours, kind="stable")
+    still = np.append(np.cumsum(stays.weight[order][::-1])[::-1], 0.0)
+    at_risk = np.maximum(still[np.searchsorted(stays.hours[order], hours, side="left")], ended)
+    left = np.clip(1 - ended / at_risk, 0, 1)
+    left[-1] = left[-1] if (stays.hours[~complete] >= hours[-1]).any() else 0.0  # but for rounding
+    return KaplanMeier(hours, np.cumprod(left), at_risk)
+
+
+def destination_shares(stays: Stays, destination: np.ndarray, n_destinations: int) -> np.ndarray:
+    """Probability of each destination of each stay, f8[n, destinations].
+
+    `destination` [n] is its number, -1 where it is not known. Of an open stay it is what the cumulative incidence of
+    each destination has left after the time so far; beyond the last completed stay, its share of all. A completed stay
+    without a known destination belongs to none.
+    """
+    known = stays.complete & (destination >= 0)
+    followed = stays.take(known | ~stays.complete)
+    estimate = kaplan_meier(followed)
+    place = np.searchsorted(estimate.hours, stays.hours[known])
+    rise = stays.weight[known] * (estimate.before / estimate.at_risk)[place]
+    incidence = np.zeros((len(estimate.hours), n_destinations))
+    np.add.at(incidence, (place, destination[known]), rise)
+    ahead = np.vstack([np.cumsum(incidence[::-1], axis=0)[::-1], np.zeros(n_destinations)])
+    shares = np.zeros((len(stays.hours), n_destinations))
+    shares[known, destination[known]] = 1.0
+    after = ahead[np.searchsorted(estimate.hours, stays.hours[~stays.complete], side="right")]
+    after = np.where(after.sum(axis=1, keepdims=True) > 0, after, ahead[0])
+    shares[~stays.complete] = after / after.sum(axis=1, keepdims=True)
+    return shares
