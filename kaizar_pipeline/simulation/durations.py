@@ -41,8 +41,8 @@ GUIDE = np.stack(
     ],
     axis=1,
 ).astype(np.int64)
-"""i8[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of so many even cells of
-probability, and the last one inside it; in most cells the same."""
+"""i8[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of so many even cells
+of probability, and the last one inside it; in most cells they are the same."""
 
 
 def hours_per_unit(duration: AnyDuration) -> int:
