@@ -11,10 +11,8 @@ from typing import Any
 
 import ciw
 
-from kaizar_pipeline.config.hospital import WEEKDAYS, Gamma, HospitalConfig, Lognormal, Ward, route_options
+from kaizar_pipeline.config.hospital import WEEKDAYS, Exponential, Gamma, HospitalConfig, Lognormal, Ward, route_options
 from kaizar_pipeline.simulation.durations import hours_per_unit
-
-HOURS_PER_WEEK = 168
 
 
 def network(config: HospitalConfig) -> Any:
@@ -48,7 +46,7 @@ def _length_of_stay(ward: Ward) -> Any:
     model = ward.los_model
     assert isinstance(model, Lognormal | Gamma)
     mean, sd = (hours_per_unit(model) * value for value in (model.params.mean, model.params.sd))
-    if ward.discharge_delay is not None:
+    if isinstance(ward.discharge_delay, Exponential):
         mean += ward.discharge_delay.params.mean
     if isinstance(model, Gamma):
         return ciw.dists.Gamma(shape=(mean / sd) ** 2, scale=sd**2 / mean)
@@ -76,5 +74,6 @@ def _beds(ward: Ward) -> Any:
 def _stop(config: HospitalConfig, ward: Ward, kind: str) -> Any:
     for stop in config.policies.admission_stop:
         if stop.ward == ward.id and kind in stop.stop_types:
-            return lambda here, **_: float(here >= stop.threshold * ward.capacity)
+            full = stop.threshold * (ward.capacity or inf)
+            return lambda here, **_: float(here >= full)
     return None
