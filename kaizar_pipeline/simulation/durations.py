@@ -33,8 +33,16 @@ def _grid() -> np.ndarray:
 GRID = _grid()
 
 GUIDE_CELLS = 1024
-GUIDE = (np.searchsorted(GRID, np.arange(GUIDE_CELLS + 1) / GUIDE_CELLS, side="right") - 1).astype(np.int64)
-"""Knot at or before each of GUIDE_CELLS + 1 even probabilities: where to begin to look for a knot."""
+_CELL_ENDS = np.arange(GUIDE_CELLS + 1) / GUIDE_CELLS
+GUIDE = np.stack(
+    [
+        np.searchsorted(GRID, _CELL_ENDS[:-1], side="right") - 1,
+        np.searchsorted(GRID[:-1], _CELL_ENDS[1:], side="left") - 1,
+    ],
+    axis=1,
+).astype(np.int64)
+"""i8[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of so many even cells
+of probability, and the last one inside it; in most cells they are the same."""
 
 
 def hours_per_unit(duration: AnyDuration) -> int:

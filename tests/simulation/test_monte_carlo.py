@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.monte_carlo import run, simulate_occupancy
 from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.trajectories import DIVERTED
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 pytestmark = pytest.mark.integration
@@ -181,3 +184,20 @@ def test_the_census_is_read_from_the_tables():
     assert census["ward_id"].fillna("").tolist() == ["a", "ed", ""]
     assert census["waits_for"].fillna("").tolist() == ["", "a", "ed"]
     assert census["first_ward"].tolist() == [False, False, True]
+
+
+def test_quantiles_of_waits_are_those_of_the_sorted_waits(hospital):
+    plan = make_plan(hospital, {stream: np.full((1, 5), 9.0) for stream in "st"}, AS_OF, 5, key=3)
+    counts, _ = run(plan, 1, workers=1, keep_replications=True)
+    drawn = draw(plan, 0)
+    stays = simulate(plan, drawn)
+    first = np.repeat(drawn.offset[:-1], np.diff(drawn.offset)) == np.arange(len(stays.request))
+    turned_away = first & np.repeat(stays.status == DIVERTED, np.diff(drawn.offset))
+    asked = (stays.request < plan.hours) & ~turned_away
+    until = np.minimum(np.minimum(stays.admit, stays.depart), plan.hours)
+    waits = (until - stays.request)[asked]
+    assert (waits > 0).sum() > 20
+    expected = np.quantile(waits, [0.5, 0.95], method="inverted_cdf")
+    columns = [KPIS.index("wait_p50_hours"), KPIS.index("wait_p95_hours")]
+    assert counts.kpis is not None
+    assert counts.kpis[0, -1, -1, columns].tolist() == expected.tolist()

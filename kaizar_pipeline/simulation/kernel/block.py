@@ -11,6 +11,7 @@ import numpy as np
 from kaizar_pipeline.simulation.kernel.arrivals import ArrivalScratch
 from kaizar_pipeline.simulation.kernel.compiling import compiled, entry
 from kaizar_pipeline.simulation.kernel.count import (
+    DIGIT_BITS,
     HOURS_PER_WEEK,
     QUEUED,
     WAITED,
@@ -197,16 +198,20 @@ def make_room(sources: Sources, rules: Rules, window: Window, patients: int, sta
 
 
 def _make_counted(wards: int, types: int, window: Window, stays: int) -> Counted:
+    wait = np.empty(stays)
     return Counted(
         census=np.zeros((wards + 1, window.hours + 1), dtype=np.int32),
         highest=np.zeros(wards + 1, dtype=np.int64),
         others=np.zeros((3, wards + 1, window.hours + 1), dtype=np.int32),
         week=np.zeros((2, wards + 1, HOURS_PER_WEEK), dtype=np.int64),
         sums=np.zeros((wards + 1, types + 1, WAITED + 1)),
-        wait=np.empty(stays),
+        wait=wait,
         wait_ward=np.empty(stays, dtype=np.int64),
         wait_type=np.empty(stays, dtype=np.int64),
+        wait_bits=wait.view(np.int64),
         wait_order=np.empty(stays, dtype=np.int64),
+        wait_order_before=np.empty(stays, dtype=np.int64),
+        digit_place=np.empty(2**DIGIT_BITS + 1, dtype=np.int64),
         wait_rank=np.empty((3, wards + 1, types + 1), dtype=np.int64),
     )
 

@@ -24,6 +24,12 @@ def compiled(function: Function) -> Function:
     return _njit(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
+def step(function: Function) -> Function:
+    """A long part that is called once or twice per replication: compiled once and called, which costs no time then and
+    saves much of it in compiling."""
+    return _njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
 def entry(function: Function) -> Function:
     """A function of the kernel that Python calls; its machine code is kept on disk where a folder can be written."""
     folder = _cache_folder()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.kernel.compiling import compiled, step
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.trajectories import DIVERTED, LEFT, NOWHERE
 
@@ -28,6 +28,9 @@ CENSUS_IN_WEEK, FULL_IN_WEEK = range(2)
     REQUESTS, ADMITTED, TURNED_AWAY, LEFT_UNSEEN, OUTLIED, WAIT_MEAN, WAIT_P50, WAIT_P95, WAIT_MAX, STILL_WAITING,
     BOARDED, BOARDING_CAUSED, THROUGHPUT, ALOS, BED_DAYS, OCCUPANCY, DAYS_FULL, DAYS_ABOVE_95,
 ) = range(len(KPIS))  # fmt: skip
+
+DIGIT_BITS = 8
+"""Waits are sorted by so many bits at a time."""
 
 WAITED = len(KPIS)
 """One more sum than there are KPIs: patients whose wait counts."""
@@ -64,8 +67,13 @@ class Counted(NamedTuple):
     """f8[stays]: waits above zero"""
     wait_ward: np.ndarray
     wait_type: np.ndarray
+    wait_bits: np.ndarray
+    """i8[stays]: the same memory, read as whole numbers."""
     wait_order: np.ndarray
     """i8[stays]: places of those waits, the shortest first."""
+    wait_order_before: np.ndarray
+    digit_place: np.ndarray
+    """i8[2**DIGIT_BITS + 1]: room to sort them."""
     wait_rank: np.ndarray
     """i8[3, W + 1, T + 1]: rank of the median and of the 95th percentile among waits above zero, and ranks passed."""
 
@@ -85,7 +93,7 @@ class Tallies(NamedTuple):
     """i8[4, W + 1, 168]: census and hours full by hour of the week, then the squares of both."""
 
 
-@compiled
+@step
 def count_census(window, stays, counted):
     """The hourly census of every ward and of the house, and the highest."""
     census, hours = counted.census, window.hours
@@ -117,7 +125,7 @@ def _mark(steps, start, end, hours):
         steps[last] -= 1
 
 
-@compiled
+@step
 def count_stays(window, drawn, stays, counted, kpis):
     """Who waits, boards and lies out where at each hour, and the KPIs f8[W + 1, T + 1, KPIS]; the census is counted."""
     counted.others[:] = 0
@@ -276,29 +284,28 @@ def _wait_quantiles(counted, waits, kpis):
 
 @compiled
 def _sort_waits(counted, waits):
-    """Put the waits in order, as a heap with the longest first that is taken apart from the end."""
-    order = counted.wait_order
+    """Put the waits in order, digit by digit: doubles above zero are in the order of the whole numbers that their bits
+    spell."""
+    order, sorted_so_far, place = counted.wait_order, counted.wait_order_before, counted.digit_place
     for i in range(waits):
         order[i] = i
-    for root in range(waits // 2 - 1, -1, -1):
-        _sift(counted.wait, order, root, waits)
-    for end in range(waits - 1, 0, -1):
-        order[0], order[end] = order[end], order[0]
-        _sift(counted.wait, order, 0, end)
+    for shift in range(0, 64, DIGIT_BITS):
+        place[:] = 0
+        for i in range(waits):
+            place[_digit(counted, i, shift) + 1] += 1
+        for digit in range(len(place) - 1):
+            place[digit + 1] += place[digit]
+        for i in range(waits):
+            sorted_so_far[i] = order[i]
+        for i in range(waits):
+            digit = _digit(counted, sorted_so_far[i], shift)
+            order[place[digit]] = sorted_so_far[i]
+            place[digit] += 1
 
 
 @compiled
-def _sift(wait, order, root, end):
-    moving = order[root]
-    while 2 * root + 1 < end:
-        child = 2 * root + 1
-        if child + 1 < end and wait[order[child + 1]] > wait[order[child]]:
-            child += 1
-        if wait[order[child]] <= wait[moving]:
-            break
-        order[root] = order[child]
-        root = child
-    order[root] = moving
+def _digit(counted, i, shift):
+    return (counted.wait_bits[i] >> shift) & ((1 << DIGIT_BITS) - 1)
 
 
 @compiled

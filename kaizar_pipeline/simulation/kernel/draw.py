@@ -7,7 +7,7 @@ the answer is a status and the caller comes again with a larger one.
 import numpy as np
 
 from kaizar_pipeline.simulation.kernel.arrivals import begin_merge, draw_arrivals, next_arrival
-from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.kernel.compiling import compiled, step
 from kaizar_pipeline.simulation.kernel.random import last_not_above, quantile, rest, share_until, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
 
@@ -24,7 +24,7 @@ _DELAY_STAGE = np.uint64(0xFFFF)
 """Stage of the discharge delay, behind every stay's."""
 
 
-@compiled
+@step
 def draw(sources, path, scale, buffers, scratch, left):
     """Draw replication `path` into `buffers`; status, patients and stays.
 
@@ -128,6 +128,8 @@ def _delay(sources, ward, chance, elapsed):
 def _next_ward(sources, patient_type, ward, chance):
     cdf = sources.route_cdf[patient_type, ward]
     last = len(cdf) - 1
+    if chance >= cdf[last]:  # home, most often
+        return sources.next_wards[last + 1]
     if chance < cdf[0]:
         return sources.next_wards[0]
     return sources.next_wards[last_not_above(cdf, 0, last, chance) + 1]

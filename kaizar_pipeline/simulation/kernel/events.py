@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.kernel.compiling import compiled, step
 from kaizar_pipeline.simulation.trajectories import (
     DISCHARGED,
     DIVERTED,
@@ -73,7 +73,7 @@ class EventScratch(NamedTuple):
     """i8[W]"""
 
 
-@compiled
+@step
 def simulate(rules, drawn, stays, state):
     """Run one replication from 0 up to, and not including, the end of the horizon, into `stays`."""
     _reset(rules, drawn, stays, state)

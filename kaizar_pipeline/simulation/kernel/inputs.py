@@ -20,7 +20,7 @@ class Tables(NamedTuple):
 
     grid: np.ndarray
     guide: np.ndarray
-    """i8: knot at or before each of GUIDE_CELLS + 1 even probabilities."""
+    """i8[GUIDE_CELLS, 2]: first and last knot to look at for a probability in each cell."""
     hours: np.ndarray
     """f8[tables, knots]"""
 

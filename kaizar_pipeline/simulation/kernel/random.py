@@ -47,7 +47,7 @@ def quantile(tables, table, probability):
     """Hours at `probability` in [0, 1) of a quantile table, linear between the knots of the grid."""
     cell = np.int64(probability * GUIDE_CELLS)
     grid = tables.grid
-    knot = last_not_above(grid, tables.guide[cell], min(tables.guide[cell + 1], len(grid) - 2), probability)
+    knot = last_not_above(grid, tables.guide[cell, 0], tables.guide[cell, 1], probability)
     low, high = tables.hours[table, knot], tables.hours[table, knot + 1]
     return low + (probability - grid[knot]) / (grid[knot + 1] - grid[knot]) * (high - low)
 
@@ -73,4 +73,5 @@ def rest(tables, table, probability, elapsed, scale):
     spent = share_until(tables, table, elapsed / scale)
     if spent >= 1.0:
         return 0.0
-    return max(scale * quantile(tables, table, spent + probability * (1 - spent)) - elapsed, 0.0)
+    upto = min(spent + probability * (1 - spent), tables.grid[len(tables.grid) - 1])  # rounding may make it 1
+    return max(scale * quantile(tables, table, upto) - elapsed, 0.0)

@@ -1,0 +1,403 @@
+"""How fast the twin is, as ratios: `python benchmarks/engines.py`; docs/benchmarks.md has the results.
+
+CPU times of what is compared are taken in turn, so that other work on the machine slows all of it alike; a ratio is the
+median over the turns. Compiling is not in the figures: everything runs once before it is timed.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter, thread_time
+
+import numpy as np
+import pandas as pd
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.simulation import simpy_engine
+from kaizar_pipeline.simulation.kernel import block
+from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
+from kaizar_pipeline.simulation.kpis import KPIS
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
+from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.sampling import draw, los_scales, room_needed
+from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
+from kaizar_pipeline.simulation.workers import Worker
+
+FOLDER = Path(__file__).parent
+START = pd.Timestamp("2026-01-01")
+DAYS, SHORT_DAYS = 180, 28
+"""Days of the benchmark hospital, and of its runs of a thousand replications and more."""
+
+PROGRESS = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table. Rows without `key` tell what others are made of."""
+
+    what: str
+    measured: float
+    wanted: str = ""
+    key: str = ""
+
+
+class Skipped(Exception):  # noqa: N818  no error: the rest goes on
+    """What a measurement needs is not here."""
+
+
+# The hospital
+
+
+@cache
+def hospital() -> HospitalConfig:
+    """The benchmark hospital, checked like any other."""
+    return HospitalConfig.model_validate(yaml.safe_load((FOLDER / "hospital.yml").read_text()) | {"id": "benchmark"})
+
+
+@cache
+def plan_of(days: int) -> Plan:
+    """The benchmark hospital over so many days, after its warm-up."""
+    config = hospital()
+    rates = {
+        s.id: np.full((1, days), s.model.mean_per_day) for s in config.arrival_streams if s.model.type != "ml_poisson"
+    }
+    return make_plan(config, rates, START, days, key=7, warmup_days=config.simulation.warmup)
+
+
+def occupancy() -> dict[str, float]:
+    """Mean occupancy of each ward and of the house, in beds used over beds staffed."""
+    monte_carlo = MonteCarlo(plan_of(DAYS), workers=1, with_demand=False)
+    monte_carlo.extend(20)
+    kpi = monte_carlo.actual.kpi
+    assert kpi is not None
+    means = kpi.measured_mean[:, -1, KPIS.index("mean_occupancy")]
+    return dict(zip([*plan_of(DAYS).ward_ids, "the house"], means.tolist(), strict=True))
+
+
+class Replications:
+    """A few replications of a plan, drawn, with room to simulate them."""
+
+    def __init__(self, plan: Plan, number: int):
+        self.plan, self.rules = plan, rules_of(plan)
+        self.drawn = [draw(plan, r) for r in range(number)]
+        self.stays = [block.make_stays(len(drawn.arrival), len(drawn.los)) for drawn in self.drawn]
+        most = max(len(drawn.arrival) for drawn in self.drawn)
+        self.events = block.make_events(len(plan.ward_ids), int(plan.queue_rank.max()) + 1, most)
+
+    def simulate(self) -> None:
+        """Run the compiled engine on each."""
+        for drawn, stays in zip(self.drawn, self.stays, strict=True):
+            block.simulate_one(self.rules, drawn, stays, self.events)
+
+
+# Timing
+
+
+def ms_in_turn(turns: int, **calls: Callable[[], object]) -> dict[str, np.ndarray]:
+    """CPU milliseconds of each call at each of so many turns; one more turn before does not count."""
+    times = np.empty((turns + 1, len(calls)))
+    for turn in range(turns + 1):
+        for column, call in enumerate(calls.values()):
+            begin = thread_time()
+            call()
+            times[turn, column] = 1e3 * (thread_time() - begin)
+    return dict(zip(calls, times[1:].T, strict=True))
+
+
+def median_ratio(one: np.ndarray, other: np.ndarray) -> float:
+    """Median over the turns of the ratio of their times."""
+    return float(np.median(one / other))
+
+
+# Against other engines
+
+
+def simpy_over_compiled() -> list[Row]:
+    """The reference engine against the compiled one on the same trajectories."""
+    many = Replications(plan_of(DAYS), 1)
+    times = ms_in_turn(
+        5,
+        simpy=lambda: simpy_engine.simulate(many.plan, many.drawn[0]),
+        compiled=lambda: [many.simulate() for _ in range(20)],
+    )
+    simpy, compiled = times["simpy"], times["compiled"] / 20
+    return [
+        Row("SimPy over compiled, same trajectories", median_ratio(simpy, compiled), ">= 120", "simpy_over_compiled"),
+        Row("  SimPy, ms per replication", float(np.median(simpy))),
+        Row("  compiled, ms per replication", float(np.median(compiled))),
+    ]
+
+
+def ciw_over_compiled() -> list[Row]:
+    """Ciw on the nearest network it can describe, its own draws included, against draw and simulate of ours."""
+    try:
+        import ciw
+    except ImportError:
+        raise Skipped("needs Ciw: pip install -r benchmarks/requirements.txt") from None
+    from ciw_network import network
+
+    plan, config = plan_of(DAYS), hospital()
+    many, sources, scale = Replications(plan, 5), sources_of(plan), los_scales(plan, 0, 5)
+    patients, stays = room_needed(plan)
+    drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(sources, patients)
+    left = np.empty(len(plan.ward_ids) + 1)
+
+    def simulate_with_ciw() -> None:
+        ciw.seed(1)
+        ciw.Simulation(network(config)).simulate_until_max_time(plan.hours)
+
+    def draw_and_simulate() -> None:
+        for r in range(5):
+            block.draw_one(sources, r, scale[r], drawn, arrivals, left)
+        many.simulate()
+
+    times = ms_in_turn(3, ciw=simulate_with_ciw, compiled=draw_and_simulate)
+    compiled = times["compiled"] / 5
+    return [
+        Row(
+            "Ciw 3 over compiled, nearest network", median_ratio(times["ciw"], compiled), ">= 450", "ciw_over_compiled"
+        ),
+        Row("  Ciw, ms per replication", float(np.median(times["ciw"]))),
+        Row("  draw and simulate, ms per replication", float(np.median(compiled))),
+    ]
+
+
+def compiled_over_c() -> list[Row]:
+    """The compiled engine against the same algorithm in C, after both have given the same bytes."""
+    many = Replications(plan_of(DAYS), 10)
+    theirs = [Stays(*(np.empty_like(values) for values in stays)) for stays in many.stays]
+    with tempfile.TemporaryDirectory() as folder:
+        simulate = _c_engine(Path(folder))
+        calls = [_c_call(many, drawn, stays) for drawn, stays in zip(many.drawn, theirs, strict=True)]
+
+        def simulate_in_c() -> None:
+            for arguments in calls:
+                simulate(*arguments)
+
+        simulate_in_c()
+        many.simulate()
+        for ours, other in zip(many.stays, theirs, strict=True):
+            assert all(a.tobytes() == b.tobytes() for a, b in zip(ours, other, strict=True)), "C gives other stays"
+        times = ms_in_turn(15, c=simulate_in_c, compiled=many.simulate)
+    return [
+        Row("compiled over C", median_ratio(times["compiled"], times["c"]), "<= 1.2", "compiled_over_c"),
+        Row("  C, ms per replication", float(np.median(times["c"])) / 10),
+    ]
+
+
+_SIZES = ("wards", "ranks", "changes", "stops", "types", "census", "patients", "stays")
+
+
+class _Sizes(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in _SIZES),
+        ("hours", ctypes.c_double),
+    ]
+
+
+def _c_engine(folder: Path) -> Callable[..., object]:
+    compiler, library = shutil.which("gcc"), folder / "engine.so"
+    if compiler is None:
+        raise Skipped("needs gcc")
+    options = ["-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC"]
+    subprocess.run([compiler, *options, "-o", str(library), str(FOLDER / "engine.c"), "-lm"], check=True)
+    return ctypes.CDLL(str(library)).simulate
+
+
+def _c_call(many: Replications, drawn: Trajectories, stays: Stays) -> tuple[object, ...]:
+    rules = many.rules
+    wards, ranks = many.events.first.shape
+    sizes = _Sizes(
+        wards, ranks, len(rules.change_hour), len(rules.stop_ward), rules.stop_types.shape[1], drawn.n_census,
+        len(drawn.arrival), len(drawn.los), rules.hours,
+    )  # fmt: skip
+    return ctypes.byref(sizes), *(_pointers(part) for part in (rules, drawn, stays, many.events))
+
+
+def _pointers(arrays: tuple[object, ...]) -> ctypes.Array[ctypes.c_void_p]:
+    """The arrays of a named tuple as a C struct of pointers in the same order."""
+    addresses = [part.ctypes.data for part in arrays if isinstance(part, np.ndarray)]
+    return (ctypes.c_void_p * len(addresses))(*addresses)
+
+
+# The whole of a replication
+
+
+def fused_over_simulate() -> list[Row]:
+    """Draw, simulate and count in one call, over simulating alone."""
+    plan, n = plan_of(DAYS), 10
+    many, stop = Replications(plan, n), np.zeros(1, dtype=np.int64)
+    plain, with_demand = Worker(plan, with_demand=False), Worker(plan)
+    for worker in (plain, with_demand):
+        worker.prepare()
+    times = ms_in_turn(
+        15,
+        simulate=many.simulate,
+        fused=lambda: plain.run(0, n, stop),
+        with_demand=lambda: with_demand.run(0, n, stop),
+    )
+    fused, demand = (median_ratio(times[name], times["simulate"]) for name in ("fused", "with_demand"))
+    return [
+        Row("draw + simulate + count, over simulate", fused, "<= 2.2", "fused_over_simulate"),
+        Row("  the demand run simulated and counted too, over simulate", demand),
+        Row("  draw + simulate + count, ms per replication", float(np.median(times["fused"])) / n),
+        Row("  the demand run too, ms per replication", float(np.median(times["with_demand"])) / n),
+    ]
+
+
+def speedup_2_threads() -> list[Row]:
+    """A thousand replications on one thread over the same on two; the best of three runs each."""
+    cores = os.cpu_count() or 1
+    if cores < 2:
+        raise Skipped("needs two cores")
+    one, two = np.min([[_seconds(workers) for workers in (1, 2)] for _ in range(3)], axis=0)
+    return [
+        Row(f"one thread over two, 1,000 replications of {SHORT_DAYS} days", one / two, ">= 1.8", "speedup_2_threads"),
+        Row("  one thread, seconds", one),
+        Row("  two threads, seconds", two),
+    ]
+
+
+def _seconds(workers: int) -> float:
+    monte_carlo = MonteCarlo(plan_of(SHORT_DAYS), workers=workers)
+    begin = perf_counter()
+    monte_carlo.extend(1000)
+    return perf_counter() - begin
+
+
+def memory_growth() -> list[Row]:
+    """Highest resident memory of a process with ten thousand replications, over that of one with a thousand."""
+    few, many = (_in_a_process(peak_megabytes, replications) for replications in (1_000, 10_000))
+    return [
+        Row("memory, 10,000 over 1,000 replications", many / few, "<= 1.1", "memory_growth"),
+        Row("  1,000 replications, MB", few),
+        Row("  10,000 replications, MB", many),
+    ]
+
+
+def _in_a_process(function: Callable[[int], float], argument: int) -> float:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, argument).result()
+
+
+def peak_megabytes(replications: int) -> float:
+    """Highest resident memory of this process after so many replications."""
+    monte_carlo = MonteCarlo(plan_of(SHORT_DAYS), workers=2)
+    monte_carlo.extend(replications)
+    assert monte_carlo.actual.replications == monte_carlo.demand.replications == replications
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would tell the parent's peak where that is higher
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def hospital_1_seconds() -> list[Row]:
+    """A thousand replications of the shipped hospital_1 on two threads, tables included; patients and rates are made
+    before."""
+    from kaizar_pipeline.config.files import load_hospital_config, shipped
+    from kaizar_pipeline.forecasting.features import make_feature_table
+    from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+    from kaizar_pipeline.forecasting.rates import forecast_rates
+    from kaizar_pipeline.patients.arrivals import arrivals_per_day
+    from kaizar_pipeline.patients.history import load_history
+    from kaizar_pipeline.simulation.census import census_at_as_of
+    from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
+
+    config = load_hospital_config(shipped("hospital_configs/hospital_1.yml"))
+    config = config.model_copy(update={"simulation": config.simulation.model_copy(update={"replications": 1000})})
+    history = load_history(config, None, None)
+    arrivals = arrivals_per_day(history.patients, config)
+    features = make_feature_table(arrivals, config)
+    rates = forecast_rates(train_lgbm_poisson(features), features, arrivals, config)
+    census = census_at_as_of(history.patients, history.ward_stays)
+
+    def seconds() -> tuple[float, float]:
+        """Until the last replication, and for the tables after it."""
+        done: list[float] = []
+        begin = perf_counter()
+        simulate_occupancy(config, rates, None, census, workers=2, progress=lambda *_: done.append(perf_counter()))
+        return done[-1] - begin, perf_counter() - done[-1]
+
+    seconds()
+    replications, tables = min((seconds() for _ in range(3)), key=sum)
+    days = config.simulation.horizon_days
+    return [
+        Row(f"hospital_1, 1,000 replications of {days} days, s", replications + tables, "< 2", "hospital_1_seconds"),
+        Row("  replications, seconds", replications),
+        Row("  tables, seconds", tables),
+    ]
+
+
+MEASURES: dict[str, Callable[[], list[Row]]] = {
+    measure.__name__: measure
+    for measure in (
+        simpy_over_compiled,
+        ciw_over_compiled,
+        compiled_over_c,
+        fused_over_simulate,
+        speedup_2_threads,
+        memory_growth,
+        hospital_1_seconds,
+    )
+}
+
+
+def main() -> None:
+    """Measure, and print a table or one JSON object."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--json", action="store_true", help="print one flat object: key -> value, null if left out")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=MEASURES,
+        default=list(MEASURES),
+        metavar="KEY",
+        help=f"measure these only: {', '.join(MEASURES)}",
+    )
+    arguments = parser.parse_args()
+    beds = ", ".join(f"{name} {share:.0%}" for name, share in occupancy().items())
+    PROGRESS.print(f"benchmark hospital over {DAYS} days: {beds} of the staffed beds used")
+    rows: list[Row] = []
+    for key in arguments.only:
+        PROGRESS.print(f"measuring {key} ...")
+        try:
+            rows += MEASURES[key]()
+        except Skipped as reason:
+            PROGRESS.print(f"{key} left out: {reason}")
+    if arguments.json:
+        values = {row.key: row.measured for row in rows if row.key}
+        sys.stdout.write(json.dumps({key: values.get(key) for key in MEASURES}, indent=2) + "\n")
+    else:
+        Console().print(_table(rows, beds))
+
+
+def _table(rows: list[Row], beds: str) -> Table:
+    table = Table(
+        "key", "what", "measured", "wanted",
+        caption=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; "
+        f"beds used: {beds}",
+    )  # fmt: skip
+    for row in rows:
+        table.add_row(row.key, row.what, f"{row.measured:.4g}", row.wanted)
+    return table
+
+
+if __name__ == "__main__":
+    main()
