@@ -54,7 +54,7 @@ def _njit(function: Function, **options: bool) -> Function:
 
 @contextmanager
 def announced() -> Iterator[None]:
-    """Say so when what is done inside has to compile first, which takes half a minute."""
+    """Say so when what is done inside has to compile first, which takes about a minute."""
     with install_listener("numba:compile", _Announcer()):
         yield
 
