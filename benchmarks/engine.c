@@ -1,5 +1,5 @@
-/* Contend later, in plain C: kaizar_pipeline/simulation/kernel/events.py function by function, with the same heap, queues
- * and arrays, as a yardstick for the compiled engine. Built and called by benchmarks/engines.py; equal to it bit for bit.
+/* Contend later, in plain C: kaizar_pipeline/simulation/kernel/events.py function by function, with the same buckets,
+ * heap, queues and arrays, as a yardstick for the compiled engine. Built and called by benchmarks/engines.py; equal to it bit for bit.
  *
  * The structs hold the arrays of the named tuples of the same names, in their order; see there for their meaning.
  */
@@ -9,12 +9,12 @@
 #include <string.h>
 
 enum { CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL };
-enum { IN_CARE, DELAYED, WAITING, GRANTED };
+enum { SOON, GRANTED, OPEN };
 enum { NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED, LEFT };
-enum { NOWHERE = -1, UNSEEN = -2, KIND = 40 };
+enum { NOWHERE = -1, UNSEEN = -2 };
 
 typedef struct {
-    int64_t wards, ranks, changes, stops, types, census, patients, stays;
+    int64_t wards, ranks, changes, stops, types, census, patients, stays, buckets, room;
     double hours;
 } Sizes;
 
@@ -47,10 +47,12 @@ typedef struct {
 } Stays;
 
 typedef struct {
-    double *heap_time;
-    int64_t *heap_code, *size;
+    double *soon_time;
+    int32_t *soon, *later, *next_later;
+    double *due;
+    int64_t *now;
     int32_t *granted, *stay, *held, *ward;
-    int8_t *doing;
+    uint8_t *waits;
     int32_t *behind, *ahead, *first, *last;
     int64_t *queue, *census, *beds;
     int32_t *waiting_in;
@@ -73,49 +75,78 @@ typedef struct {
 
 static const Effect NOTHING = {NOWHERE, NOWHERE, 0.0};
 
-/* The heap of ends of stays and of patience */
+/* Ends of stays and of patience */
 
-static void push(const State *s, double time, int64_t kind, int64_t p)
+static int64_t bucket_of(const Hospital *h, double time)
 {
-    int64_t code = kind << KIND | p, hole = s->size[0]++;
+    return (int64_t)(time * ((double)h->n->buckets / h->n->hours));
+}
+
+static void push_soon(const State *s, double time, int32_t event)
+{
+    int64_t hole = s->now[SOON]++;
     while (hole > 0) {
         int64_t parent = (hole - 1) >> 1;
-        if (s->heap_time[parent] < time || (s->heap_time[parent] == time && s->heap_code[parent] < code))
+        if (s->soon_time[parent] < time || (s->soon_time[parent] == time && s->soon[parent] < event))
             break;
-        s->heap_time[hole] = s->heap_time[parent];
-        s->heap_code[hole] = s->heap_code[parent];
+        s->soon_time[hole] = s->soon_time[parent];
+        s->soon[hole] = s->soon[parent];
         hole = parent;
     }
-    s->heap_time[hole] = time;
-    s->heap_code[hole] = code;
+    s->soon_time[hole] = time;
+    s->soon[hole] = event;
+}
+
+static void push(const Hospital *h, double time, int64_t event)
+{
+    const State *s = h->state;
+    if (time < h->n->hours) {
+        int64_t bucket = bucket_of(h, time);
+        if (bucket <= s->now[OPEN]) {
+            push_soon(s, time, (int32_t)event);
+        } else {
+            s->due[event] = time;
+            s->next_later[event] = s->later[bucket];
+            s->later[bucket] = (int32_t)event;
+        }
+    }
+}
+
+static void open_buckets(const Hospital *h, double time)
+{
+    const State *s = h->state;
+    int64_t upto = time >= h->n->hours ? h->n->buckets : bucket_of(h, time);
+    while (s->now[SOON] == 0 && s->now[OPEN] < upto)
+        for (int32_t event = s->later[++s->now[OPEN]]; event != NOWHERE; event = s->next_later[event])
+            push_soon(s, s->due[event], event);
 }
 
 static int64_t pop(const State *s)
 {
-    int64_t patient = s->heap_code[0] & (((int64_t)1 << KIND) - 1), size = --s->size[0];
-    double time = s->heap_time[size];
-    int64_t moving = s->heap_code[size], hole = 0, child = 1;
+    int64_t size = --s->now[SOON], hole = 0, child = 1;
+    double time = s->soon_time[size];
+    int32_t event = s->soon[0], moving = s->soon[size];
     while (child < size) {
         int64_t right = child + 1;
-        if (right < size && (s->heap_time[right] < s->heap_time[child] ||
-                             (s->heap_time[right] == s->heap_time[child] && s->heap_code[right] < s->heap_code[child])))
+        if (right < size && (s->soon_time[right] < s->soon_time[child] ||
+                             (s->soon_time[right] == s->soon_time[child] && s->soon[right] < s->soon[child])))
             child = right;
-        s->heap_time[hole] = s->heap_time[child];
-        s->heap_code[hole] = s->heap_code[child];
+        s->soon_time[hole] = s->soon_time[child];
+        s->soon[hole] = s->soon[child];
         hole = child;
         child = 2 * child + 1;
     }
     while (hole > 0) {
         int64_t parent = (hole - 1) >> 1;
-        if (s->heap_time[parent] < time || (s->heap_time[parent] == time && s->heap_code[parent] < moving))
+        if (s->soon_time[parent] < time || (s->soon_time[parent] == time && s->soon[parent] < moving))
             break;
-        s->heap_time[hole] = s->heap_time[parent];
-        s->heap_code[hole] = s->heap_code[parent];
+        s->soon_time[hole] = s->soon_time[parent];
+        s->soon[hole] = s->soon[parent];
         hole = parent;
     }
-    s->heap_time[hole] = time;
-    s->heap_code[hole] = moving;
-    return patient;
+    s->soon_time[hole] = time;
+    s->soon[hole] = moving;
+    return event;
 }
 
 /* Queues */
@@ -133,7 +164,7 @@ static void join_queue(const Hospital *h, int64_t p, int64_t ward)
         s->behind[end] = (int32_t)p;
     s->last[queue] = (int32_t)p;
     s->queue[ward]++;
-    s->doing[p] = WAITING;
+    s->waits[p] = 1;
 }
 
 static void unlink_waiter(const Hospital *h, int64_t p, int64_t ward, int64_t rank)
@@ -150,6 +181,7 @@ static void unlink_waiter(const Hospital *h, int64_t p, int64_t ward, int64_t ra
     else
         s->ahead[behind] = ahead;
     s->queue[ward]--;
+    s->waits[p] = 0;
     if (s->held[p] != NOWHERE) {
         s->waiting_in[s->held[p] * h->n->wards + ward]--;
         s->blocked[s->held[p]]--;
@@ -180,8 +212,7 @@ static void grant(const Hospital *h, int64_t p, int64_t ward, int64_t rank)
     const State *s = h->state;
     unlink_waiter(h, p, ward, rank);
     move_to(s, p, ward);
-    s->doing[p] = GRANTED;
-    s->granted[s->size[1]++] = (int32_t)p;
+    s->granted[s->now[GRANTED]++] = (int32_t)p;
 }
 
 static void serve(const Hospital *h, int64_t ward)
@@ -267,25 +298,26 @@ static int64_t leave_bed(const Hospital *h, int64_t stay, int64_t ward, double n
     return ward;
 }
 
-static int64_t go_home(const Hospital *h, int64_t p, double now)
+static void care(const Hospital *h, int64_t p, double now)
 {
     int64_t stay = h->state->stay[p];
-    h->stays->status[p] = DISCHARGED;
-    return leave_bed(h, stay, h->stays->used_ward[stay], now);
+    double end = now + h->drawn->los[stay];
+    if (stay + 1 == h->drawn->offset[p + 1] && h->drawn->delay[stay] > 0) {
+        if (end < h->n->hours)
+            h->stays->ready[stay] = end;
+        end += h->drawn->delay[stay];
+    }
+    push(h, end, p);
 }
 
-static Effect leave_care(const Hospital *h, int64_t p, double now, double asked)
+static Effect end_stay(const Hospital *h, int64_t p, double now, double asked)
 {
     const State *s = h->state;
     int64_t stay = s->stay[p], ward = h->stays->used_ward[stay];
-    h->stays->ready[stay] = now;
+    h->stays->ready[stay] = fmin(h->stays->ready[stay], now);
     if (stay + 1 == h->drawn->offset[p + 1]) {
-        if (h->drawn->delay[stay] > 0) {
-            s->doing[p] = DELAYED;
-            push(s, now + h->drawn->delay[stay], END_OF_STAY, p);
-            return NOTHING;
-        }
-        return (Effect){go_home(h, p, now), NOWHERE, 0.0};
+        h->stays->status[p] = DISCHARGED;
+        return (Effect){leave_bed(h, stay, ward, now), NOWHERE, 0.0};
     }
     s->stay[p] = (int32_t)(stay + 1);
     if (h->rules->holds_bed[ward]) {
@@ -293,13 +325,6 @@ static Effect leave_care(const Hospital *h, int64_t p, double now, double asked)
         return (Effect){NOWHERE, p, asked};
     }
     return (Effect){leave_bed(h, stay, ward, now), p, asked};
-}
-
-static Effect end_stay(const Hospital *h, int64_t p, double now)
-{
-    if (h->state->doing[p] == DELAYED)
-        return (Effect){go_home(h, p, now), NOWHERE, 0.0};
-    return leave_care(h, p, now, now);
 }
 
 static Effect begin(const Hospital *h, int64_t p)
@@ -310,12 +335,11 @@ static Effect begin(const Hospital *h, int64_t p)
     s->held[p] = NOWHERE;
     if (h->drawn->seat[p] == NOWHERE)
         return (Effect){NOWHERE, p, h->drawn->requested[p]};
-    if (h->drawn->los[stay] > 0) {
-        s->doing[p] = IN_CARE;
-        push(s, h->drawn->los[stay], END_OF_STAY, p);
+    if (h->drawn->los[stay] > 0 || (stay + 1 == h->drawn->offset[p + 1] && h->drawn->delay[stay] > 0)) {
+        care(h, p, 0.0);
         return NOTHING;
     }
-    return leave_care(h, p, 0.0, h->drawn->requested[p]);
+    return end_stay(h, p, 0.0, h->drawn->requested[p]);
 }
 
 static Effect arrive(const Hospital *h, int64_t p, double now)
@@ -339,7 +363,7 @@ static void give_up(const Hospital *h, int64_t p, double now)
 {
     const State *s = h->state;
     int64_t stay = s->stay[p];
-    if (s->doing[p] == WAITING && stay == h->drawn->offset[p]) {
+    if (s->waits[p] && stay == h->drawn->offset[p]) {
         unlink_waiter(h, p, s->ward[p], h->drawn->priority[stay]);
         h->stays->status[p] = LEFT;
         h->stays->depart[stay] = now;
@@ -369,7 +393,7 @@ static int request_bed(const Hospital *h, int64_t p, double now, double asked)
             exchange(h, held, ward);
     }
     if (stay == h->drawn->offset[p] && h->drawn->patience[p] < INFINITY)
-        push(s, now + h->drawn->patience[p], PATIENCE, p);
+        push(h, now + h->drawn->patience[p], h->n->room + p);
     return 0;
 }
 
@@ -383,8 +407,7 @@ static int64_t admit(const Hospital *h, int64_t p, double now)
         h->stays->depart[stay - 1] = now;
         s->held[p] = NOWHERE;
     }
-    s->doing[p] = IN_CARE;
-    push(s, now + h->drawn->los[stay], END_OF_STAY, p);
+    care(h, p, now);
     return held;
 }
 
@@ -407,7 +430,8 @@ static void reset(const Hospital *h)
     fill(out->depart, n->stays);
     memset(out->used_ward, 0xff, (size_t)n->stays * sizeof *out->used_ward);
     memset(out->status, NOT_ARRIVED, (size_t)n->patients);
-    s->size[0] = s->size[1] = 0;
+    memset(s->later, 0xff, (size_t)(n->buckets + 1) * sizeof *s->later);
+    s->now[SOON] = s->now[GRANTED] = s->now[OPEN] = 0;
     memset(s->first, 0xff, (size_t)(n->wards * n->ranks) * sizeof *s->first);
     memset(s->last, 0xff, (size_t)(n->wards * n->ranks) * sizeof *s->last);
     memset(s->waiting_in, 0, (size_t)(n->wards * n->wards) * sizeof *s->waiting_in);
@@ -435,9 +459,10 @@ static int64_t next_event(const Hospital *h, int64_t change, int64_t arrival, do
         now = h->drawn->arrival[arrival];
         kind = ARRIVAL;
     }
-    if (s->size[0] > 0 && (s->heap_time[0] < now || (s->heap_time[0] == now && kind == ARRIVAL))) {
-        now = s->heap_time[0];
-        kind = s->heap_code[0] >> KIND;
+    open_buckets(h, now);
+    if (s->now[SOON] > 0 && s->soon_time[0] <= now) {
+        now = s->soon_time[0];
+        kind = s->soon[0] < h->n->room ? END_OF_STAY : PATIENCE;
     }
     if (change < h->n->changes) {
         double hour = h->rules->change_hour[change];
@@ -466,9 +491,9 @@ void simulate(const Sizes *n, const Rules *rules, const Trajectories *drawn, con
             effect.freed = rules->change_ward[change];
             s->beds[effect.freed] = rules->change_beds[change++];
         } else if (kind == END_OF_STAY) {
-            effect = end_stay(h, pop(s), now);
+            effect = end_stay(h, pop(s), now, now);
         } else if (kind == PATIENCE) {
-            give_up(h, pop(s), now);
+            give_up(h, pop(s) - h->n->room, now);
         } else if (kind == ARRIVAL) {
             effect = arrive(h, arrival++, now);
         } else {
@@ -483,7 +508,7 @@ void simulate(const Sizes *n, const Rules *rules, const Trajectories *drawn, con
                 int64_t p = effect.asking;
                 effect.asking = NOWHERE;
                 admitted = request_bed(h, p, now, effect.asked) ? p : NOWHERE;
-            } else if (taken < s->size[1] && begun == n->census) {
+            } else if (taken < s->now[GRANTED] && begun == n->census) {
                 admitted = s->granted[taken++];
             } else {
                 break;
@@ -491,6 +516,6 @@ void simulate(const Sizes *n, const Rules *rules, const Trajectories *drawn, con
             effect.freed = admitted != NOWHERE ? admit(h, admitted, now) : NOWHERE;
         }
         if (begun == n->census)
-            s->size[1] = 0;
+            s->now[GRANTED] = 0;
     }
 }

@@ -201,7 +201,7 @@ def compiled_over_c() -> list[Row]:
     ]
 
 
-_SIZES = ("wards", "ranks", "changes", "stops", "types", "census", "patients", "stays")
+_SIZES = ("wards", "ranks", "changes", "stops", "types", "census", "patients", "stays", "buckets", "room")
 
 
 class _Sizes(ctypes.Structure):
@@ -225,7 +225,7 @@ def _c_call(many: Replications, drawn: Trajectories, stays: Stays) -> tuple[obje
     wards, ranks = many.events.first.shape
     sizes = _Sizes(
         wards, ranks, len(rules.change_hour), len(rules.stop_ward), rules.stop_types.shape[1], drawn.n_census,
-        len(drawn.arrival), len(drawn.los), rules.hours,
+        len(drawn.arrival), len(drawn.los), len(many.events.later) - 1, len(many.events.stay), rules.hours,
     )  # fmt: skip
     return ctypes.byref(sizes), *(_pointers(part) for part in (rules, drawn, stays, many.events))
 

@@ -50,11 +50,9 @@ MOST_URGENT = """        rank = 0
         while state.first[ward, rank] == NOWHERE:
             rank += 1
 """
-NEXT_EVENT = "state.heap_time[0] < now or (state.heap_time[0] == now and kind == ARRIVAL)"
+NEXT_EVENT = "state.now[SOON] > 0 and state.soon_time[0] <= now"
 CHANGE_FIRST = "hour < now or (hour == now and kind >= 0)"
-EARLIER_IN_HEAP = """            heap_time[right] < heap_time[child]
-            or (heap_time[right] == heap_time[child] and heap_code[right] < heap_code[child])
-"""
+EARLIER = "soon_time[right] < soon_time[child] or (soon_time[right] == soon_time[child] and soon[right] < soon[child])"
 FIRST_CYCLE = "for there in range(len(came_from)):"
 EXCHANGES = "if state.waiting_in[held, ward] == 1 and state.blocked[ward] > 0:"
 FIRST_WAITER = """            if state.held[p] == held:
@@ -71,36 +69,34 @@ OVERFLOW = "for place in range(rules.first_overflow[ward], rules.first_overflow[
 SERVES_ALL = "while state.queue[ward] > 0 and state.census[ward] < state.beds[ward]:"
 THRESHOLD = "state.census[ward] >= ceil(threshold * state.beds[ward] - 1e-9)"
 RELEASES = "    if rules.holds_bed[ward]:\n        state.held[p] = ward"
-TAKES_BEDS = """            elif taken < state.size[1] and begun == drawn.n_census:
+TAKES_BEDS = """            elif taken < state.now[GRANTED] and begun == drawn.n_census:
                 admitted = state.granted[taken]
                 taken += 1
             else:
                 break
-            freed = _admit(drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
+            freed = _admit(rules, drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
         if begun == drawn.n_census:
-            state.size[1] = 0
+            state.now[GRANTED] = 0
 """
-GIVES_UP = "if state.doing[p] == WAITING and stay == drawn.offset[p]:"
+GIVES_UP = "if state.waits[p] and stay == drawn.offset[p]:"
 
 MUTANTS = (
     # order of simultaneous events
     Mutant("beds change after stays end", CHANGE_FIRST, "hour < now or (hour == now and kind == ARRIVAL)"),
     Mutant("beds change after all else", CHANGE_FIRST, "hour < now"),
-    Mutant("patients arrive before stays end", NEXT_EVENT, "state.heap_time[0] < now"),
+    Mutant("patients arrive before stays end", NEXT_EVENT, NEXT_EVENT.replace("<=", "<")),
     Mutant(
         "patience ends before stays do",
-        "END_OF_STAY, PATIENCE, ARRIVAL = range(4)",
-        "PATIENCE, END_OF_STAY, ARRIVAL = range(4)",
+        "state.soon[parent] < event",
+        "(state.soon[parent] + len(state.stay)) % len(state.soon) < (event + len(state.stay)) % len(state.soon)",
     ),
+    Mutant("stays that end together end in no order", EARLIER, "soon_time[right] < soon_time[child]"),
     Mutant(
-        "stays that end together end in no order", EARLIER_IN_HEAP, "            heap_time[right] < heap_time[child]\n"
+        "stays that end together end last patient first", EARLIER, EARLIER.replace("soon[right] <", "soon[right] >")
     ),
-    Mutant("stays that end together end last patient first", "| np.int64(p)", "| np.int64(len(state.stay) - 1 - p)"),
-    Mutant(
-        "the horizon is part of the run",
-        "now, kind = rules.hours, -1",
-        "now, kind = np.nextafter(rules.hours, np.inf), -1",
-    ),
+    Mutant("the horizon is part of the run", "if time < rules.hours:", "if time <= rules.hours:"),
+    Mutant("events go to buckets that are open", "if bucket <= state.now[OPEN]:", "if bucket < state.now[OPEN]:"),
+    Mutant("arrivals come before their bucket opens", "state.now[OPEN] < upto", "state.now[OPEN] < upto - 1"),
     # queues and priorities
     Mutant(
         "less urgent first", MOST_URGENT, MOST_URGENT.replace("= 0", "= state.first.shape[1] - 1").replace("+=", "-=")
@@ -133,13 +129,13 @@ MUTANTS = (
     ),
     Mutant(
         "the bed left serves nobody",
-        "    _push(state, now + drawn.los[stay], END_OF_STAY, p)\n    return held",
-        "    _push(state, now + drawn.los[stay], END_OF_STAY, p)\n    return NOWHERE",
+        "    _care(rules, drawn, stays, state, p, now)\n    return held",
+        "    _care(rules, drawn, stays, state, p, now)\n    return NOWHERE",
     ),
     Mutant(
         "beds granted last are taken first",
         "admitted = state.granted[taken]",
-        "admitted = state.granted[state.size[1] - 1 - taken]",
+        "admitted = state.granted[state.now[GRANTED] - 1 - taken]",
     ),
     # boarding
     Mutant("released beds are held", RELEASES, RELEASES.replace("rules.holds_bed[ward]", "True")),
@@ -156,8 +152,8 @@ MUTANTS = (
     ),
     Mutant(
         "an outlier frees a bed of the planned ward",
-        "    ward = stays.used_ward[stay]\n    stays.ready[stay] = now",
-        "    ward = drawn.planned_ward[stay]\n    stays.ready[stay] = now",
+        "    ward = stays.used_ward[stay]\n    stays.ready",
+        "    ward = drawn.planned_ward[stay]\n    stays.ready",
     ),
     Mutant("a stay in the same ward queues again", "if ward == held:  # the bed", "if False:  # the bed"),
     # exchange
@@ -229,23 +225,23 @@ MUTANTS = (
     # patience
     Mutant("patience never ends", GIVES_UP, "if False:"),
     Mutant("patience of 0 is endless", "and drawn.patience[p] < np.inf:", "and 0 < drawn.patience[p] < np.inf:"),
-    Mutant("patience ends in later wards too", GIVES_UP, "if state.doing[p] == WAITING:"),
+    Mutant("patience ends in later wards too", GIVES_UP, "if state.waits[p]:"),
     Mutant(
         "patience counts from time 0",
-        "_push(state, now + drawn.patience[p], PATIENCE, p)",
-        "_push(state, max(now, drawn.patience[p]), PATIENCE, p)",
+        "_push(rules, state, now + drawn.patience[p], len(state.stay) + p)",
+        "_push(rules, state, max(now, drawn.patience[p]), len(state.stay) + p)",
     ),
     # durations
-    Mutant("no discharge delay", "if drawn.delay[stay] > 0:", "if False:"),
+    Mutant("no discharge delay", "        end += drawn.delay[stay]", "        end += 0"),
     Mutant(
         "care ends after the discharge delay",
-        "    stays.depart[stay] = now\n    state.census[ward] -= 1",
-        "    stays.depart[stay] = stays.ready[stay] = now\n    state.census[ward] -= 1",
+        "stays.ready[stay] = min(stays.ready[stay], now)",
+        "stays.ready[stay] = now",
     ),
     Mutant(
         "care lasts from the request",
-        "_push(state, now + drawn.los[stay], END_OF_STAY, p)",
-        "_push(state, max(now, stays.request[stay] + drawn.los[stay]), END_OF_STAY, p)",
+        "end = now + drawn.los[stay]",
+        "end = max(now, stays.request[stay] + drawn.los[stay])",
     ),
     # census at the start
     Mutant(
@@ -260,8 +256,8 @@ MUTANTS = (
     ),
     Mutant(
         "the census asks at the start",
-        "return _leave_care(rules, drawn, stays, state, p, 0.0, drawn.requested[p])",
-        "return _leave_care(rules, drawn, stays, state, p, 0.0, 0.0)",
+        "return _end_stay(rules, drawn, stays, state, p, 0.0, drawn.requested[p])",
+        "return _end_stay(rules, drawn, stays, state, p, 0.0, 0.0)",
     ),
     Mutant(
         "beds are taken before all of the census has asked",

@@ -160,14 +160,17 @@ def make_stays(patients: int, stays: int) -> Stays:
 def make_events(wards: int, priorities: int, patients: int) -> EventScratch:
     """Room for the events of so many patients."""
     return EventScratch(
-        heap_time=np.empty(2 * patients + 1),
-        heap_code=np.empty(2 * patients + 1, dtype=np.int64),
-        size=np.zeros(2, dtype=np.int64),
+        soon_time=np.empty(2 * patients),
+        soon=np.empty(2 * patients, dtype=np.int32),
+        later=np.empty(patients + 1, dtype=np.int32),
+        next_later=np.empty(2 * patients, dtype=np.int32),
+        due=np.empty(2 * patients),
+        now=np.empty(3, dtype=np.int64),
         granted=np.empty(patients, dtype=np.int32),
         stay=np.empty(patients, dtype=np.int32),
         held=np.empty(patients, dtype=np.int32),
         ward=np.empty(patients, dtype=np.int32),
-        doing=np.empty(patients, dtype=np.int8),
+        waits=np.empty(patients, dtype=np.bool_),
         behind=np.empty(patients, dtype=np.int32),
         ahead=np.empty(patients, dtype=np.int32),
         first=np.empty((wards, priorities), dtype=np.int32),

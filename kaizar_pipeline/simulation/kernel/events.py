@@ -1,6 +1,7 @@
 """Contend later: who gets which bed when. The compiled twin of `simpy_engine`, rule by rule, equal to it bit for bit.
 
-Two lists are sorted beforehand (changes of beds, arrivals); ends of stays and of patience wait in a heap. A timed event
+Two lists are sorted beforehand (changes of beds, arrivals). Ends of stays and of patience lie unsorted in `later`, in
+buckets of some minutes each, and are sorted by a heap, `soon`, only when the clock comes to their bucket. A timed event
 and all that it sets off is over before the next one begins: beds that are granted meanwhile wait in the order of their
 granting (`granted`), as SimPy's own events would.
 """
@@ -23,22 +24,25 @@ from kaizar_pipeline.simulation.trajectories import (
 CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
 """Kinds of timed events, in the order in which they happen at one instant."""
 
-_KIND = 40
-"""Bits of an event's code below its kind: the patient."""
-
-IN_CARE, DELAYED, WAITING, GRANTED = range(4)
-"""What a patient is doing."""
+SOON, GRANTED, OPEN = range(3)
+"""Places of `EventScratch.now`."""
 
 
 class EventScratch(NamedTuple):
     """State of the hospital while the events go by; P patients, W wards, R priorities."""
 
-    heap_time: np.ndarray
-    """f8[2 P]"""
-    heap_code: np.ndarray
-    """i8[2 P]: kind and patient."""
-    size: np.ndarray
-    """i8[2]: events in the heap, patients in `granted`."""
+    soon_time: np.ndarray
+    """f8[2 P]: a heap of the events in the buckets up to the open one, by time and event."""
+    soon: np.ndarray
+    """i4[2 P]: those events: p is the end of a stay of patient p, P + p that of the patience."""
+    later: np.ndarray
+    """i4[buckets + 1]: an event of each bucket, or NOWHERE."""
+    next_later: np.ndarray
+    """i4[2 P]: the next event in the same bucket."""
+    due: np.ndarray
+    """f8[2 P]: time of each event that waits in a bucket."""
+    now: np.ndarray
+    """i8[3]: events in the heap (SOON), patients in `granted` (GRANTED), the bucket the clock has come to (OPEN)."""
     granted: np.ndarray
     """i4[P]: patients with a bed granted, in order."""
     stay: np.ndarray
@@ -47,8 +51,8 @@ class EventScratch(NamedTuple):
     """i4[P]: ward of the bed held, or NOWHERE."""
     ward: np.ndarray
     """i4[P]: ward waited for or granted."""
-    doing: np.ndarray
-    """i1[P]: IN_CARE, DELAYED, WAITING or GRANTED."""
+    waits: np.ndarray
+    """bool[P]: whether the patient is in a queue; of no meaning before the first queue."""
     behind: np.ndarray
     """i4[P]: next in the same queue of one priority."""
     ahead: np.ndarray
@@ -90,9 +94,9 @@ def simulate(rules, drawn, stays, state):
             state.beds[freed] = rules.change_beds[change]
             change += 1
         elif kind == END_OF_STAY:
-            freed, asking, asked = _end_stay(rules, drawn, stays, state, _pop(state), now)
+            freed, asking, asked = _end_stay(rules, drawn, stays, state, _pop(state), now, now)
         elif kind == PATIENCE:
-            _give_up(drawn, stays, state, _pop(state), now)
+            _give_up(drawn, stays, state, _pop(state) - len(state.stay), now)
         elif kind == ARRIVAL:
             asking, asked = _arrive(rules, drawn, stays, state, arrival, now), now
             arrival += 1
@@ -106,14 +110,14 @@ def simulate(rules, drawn, stays, state):
             if asking != NOWHERE:
                 p, asking = asking, NOWHERE
                 admitted = p if _request(rules, drawn, stays, state, p, now, asked) else NOWHERE
-            elif taken < state.size[1] and begun == drawn.n_census:
+            elif taken < state.now[GRANTED] and begun == drawn.n_census:
                 admitted = state.granted[taken]
                 taken += 1
             else:
                 break
-            freed = _admit(drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
+            freed = _admit(rules, drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
         if begun == drawn.n_census:
-            state.size[1] = 0
+            state.now[GRANTED] = 0
 
 
 @compiled
@@ -122,8 +126,9 @@ def _next_event(rules, drawn, state, change, arrival):
     now, kind = rules.hours, -1
     if arrival < len(drawn.arrival) and drawn.arrival[arrival] < now:
         now, kind = drawn.arrival[arrival], ARRIVAL
-    if state.size[0] > 0 and (state.heap_time[0] < now or (state.heap_time[0] == now and kind == ARRIVAL)):
-        now, kind = state.heap_time[0], state.heap_code[0] >> _KIND
+    _open_buckets(rules, state, now)
+    if state.now[SOON] > 0 and state.soon_time[0] <= now:
+        now, kind = state.soon_time[0], END_OF_STAY if state.soon[0] < len(state.stay) else PATIENCE
     if change < len(rules.change_hour):
         hour = rules.change_hour[change]
         if hour < now or (hour == now and kind >= 0):
@@ -140,7 +145,8 @@ def _reset(rules, drawn, stays, state):
     stays.depart[:] = np.inf
     stays.used_ward[:] = NOWHERE
     stays.status[:] = NOT_ARRIVED
-    state.size[:] = 0
+    state.later[:] = NOWHERE
+    state.now[:] = 0
     state.first[:] = NOWHERE
     state.last[:] = NOWHERE
     state.queue[:] = 0
@@ -170,11 +176,10 @@ def _begin(rules, drawn, stays, state, p):
     state.held[p] = NOWHERE
     if drawn.seat[p] == NOWHERE:
         return NOWHERE, p, drawn.requested[p]
-    if drawn.los[stay] > 0:
-        state.doing[p] = IN_CARE
-        _push(state, drawn.los[stay], END_OF_STAY, p)
+    if drawn.los[stay] > 0 or (stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0):
+        _care(rules, drawn, stays, state, p, 0.0)
         return NOWHERE, NOWHERE, 0.0
-    return _leave_care(rules, drawn, stays, state, p, 0.0, drawn.requested[p])
+    return _end_stay(rules, drawn, stays, state, p, 0.0, drawn.requested[p])
 
 
 @compiled
@@ -196,37 +201,31 @@ def _arrive(rules, drawn, stays, state, p, now):
 
 
 @compiled
-def _end_stay(rules, drawn, stays, state, p, now):
-    if state.doing[p] == DELAYED:
-        return _go_home(stays, state, p, now), NOWHERE, 0.0
-    return _leave_care(rules, drawn, stays, state, p, now, now)
+def _care(rules, drawn, stays, state, p, now):
+    """Let the stay begin to run, and end with its care or, before going home, with the discharge delay after that."""
+    stay = state.stay[p]
+    end = now + drawn.los[stay]
+    if stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0:
+        if end < rules.hours:
+            stays.ready[stay] = end
+        end += drawn.delay[stay]
+    _push(rules, state, end, p)
 
 
 @compiled
-def _leave_care(rules, drawn, stays, state, p, now, asked):
-    """End care: wait out the discharge delay, go home, or ask for the next bed (since `asked`), holding this one or
-    not."""
+def _end_stay(rules, drawn, stays, state, p, now, asked):
+    """Go home, or ask for the next bed (since `asked`), holding this one or not."""
     stay = state.stay[p]
     ward = stays.used_ward[stay]
-    stays.ready[stay] = now
+    stays.ready[stay] = min(stays.ready[stay], now)  # earlier if there was a discharge delay
     if stay + 1 == drawn.offset[p + 1]:
-        if drawn.delay[stay] > 0:
-            state.doing[p] = DELAYED
-            _push(state, now + drawn.delay[stay], END_OF_STAY, p)
-            return NOWHERE, NOWHERE, 0.0
-        return _go_home(stays, state, p, now), NOWHERE, 0.0
+        stays.status[p] = DISCHARGED
+        return _leave_bed(stays, state, stay, ward, now), NOWHERE, 0.0
     state.stay[p] = stay + 1
     if rules.holds_bed[ward]:
         state.held[p] = ward
         return NOWHERE, p, asked
     return _leave_bed(stays, state, stay, ward, now), p, asked
-
-
-@compiled
-def _go_home(stays, state, p, now):
-    stay = state.stay[p]
-    stays.status[p] = DISCHARGED
-    return _leave_bed(stays, state, stay, stays.used_ward[stay], now)
 
 
 @compiled
@@ -240,7 +239,7 @@ def _leave_bed(stays, state, stay, ward, now):
 def _give_up(drawn, stays, state, p, now):
     """Leave without being seen, unless a bed came in time."""
     stay = state.stay[p]
-    if state.doing[p] == WAITING and stay == drawn.offset[p]:
+    if state.waits[p] and stay == drawn.offset[p]:
         _unlink(state, p, state.ward[p], drawn.priority[stay])
         stays.status[p] = LEFT
         stays.depart[stay] = now
@@ -271,12 +270,12 @@ def _request(rules, drawn, stays, state, p, now, asked):
         if state.waiting_in[held, ward] == 1 and state.blocked[ward] > 0:
             _exchange(drawn, state, held, ward)
     if stay == drawn.offset[p] and drawn.patience[p] < np.inf:
-        _push(state, now + drawn.patience[p], PATIENCE, p)
+        _push(rules, state, now + drawn.patience[p], len(state.stay) + p)
     return False
 
 
 @compiled
-def _admit(drawn, stays, state, p, now):
+def _admit(rules, drawn, stays, state, p, now):
     """Begin the stay in the ward granted; the ward of the bed held so far is free to serve its queue."""
     stay, held = state.stay[p], state.held[p]
     stays.used_ward[stay] = state.ward[p]
@@ -284,8 +283,7 @@ def _admit(drawn, stays, state, p, now):
     if held != NOWHERE:
         stays.depart[stay - 1] = now
         state.held[p] = NOWHERE
-    state.doing[p] = IN_CARE
-    _push(state, now + drawn.los[stay], END_OF_STAY, p)
+    _care(rules, drawn, stays, state, p, now)
     return held
 
 
@@ -326,9 +324,8 @@ def _serve(state, ward):
 def _grant(state, p, ward, rank):
     _unlink(state, p, ward, rank)
     _move(state, p, ward)
-    state.doing[p] = GRANTED
-    state.granted[state.size[1]] = p
-    state.size[1] += 1
+    state.granted[state.now[GRANTED]] = p
+    state.now[GRANTED] += 1
 
 
 @compiled
@@ -355,7 +352,7 @@ def _join_queue(drawn, state, p, ward):
         state.behind[end] = p
     state.last[ward, rank] = p
     state.queue[ward] += 1
-    state.doing[p] = WAITING
+    state.waits[p] = True
 
 
 @compiled
@@ -370,6 +367,7 @@ def _unlink(state, p, ward, rank):
     else:
         state.ahead[behind] = ahead
     state.queue[ward] -= 1
+    state.waits[p] = False
     if state.held[p] != NOWHERE:
         state.waiting_in[state.held[p], ward] -= 1
         state.blocked[state.held[p]] -= 1
@@ -434,53 +432,80 @@ def _shortest_cycle(state, held, ward):
     return length
 
 
-# The heap of ends of stays and of patience
+# Ends of stays and of patience
 
 
 @compiled
-def _push(state, time, kind, p):
-    """Add a timed event."""
-    heap_time, heap_code = state.heap_time, state.heap_code
-    code = (np.int64(kind) << _KIND) | np.int64(p)
-    hole = state.size[0]
-    state.size[0] += 1
+def _bucket(rules, state, time):
+    """The bucket of a time before the end of the horizon; a later time never lies in an earlier bucket."""
+    return np.int64(time * ((len(state.later) - 1) / rules.hours))
+
+
+@compiled
+def _push(rules, state, time, event):
+    """Add a timed event, if there is time for it."""
+    if time < rules.hours:
+        bucket = _bucket(rules, state, time)
+        if bucket <= state.now[OPEN]:
+            _push_soon(state, time, event)
+        else:
+            state.due[event] = time
+            state.next_later[event] = state.later[bucket]
+            state.later[bucket] = event
+
+
+@compiled
+def _open_buckets(rules, state, time):
+    """Open buckets until there is an event in the heap, or all up to and with that of `time` are open."""
+    upto = len(state.later) - 1 if time >= rules.hours else _bucket(rules, state, time)
+    while state.now[SOON] == 0 and state.now[OPEN] < upto:
+        state.now[OPEN] += 1
+        event = state.later[state.now[OPEN]]
+        while event != NOWHERE:
+            _push_soon(state, state.due[event], event)
+            event = state.next_later[event]
+
+
+@compiled
+def _push_soon(state, time, event):
+    hole = state.now[SOON]
+    state.now[SOON] += 1
     while hole > 0:
         parent = (hole - 1) >> 1
-        if heap_time[parent] < time or (heap_time[parent] == time and heap_code[parent] < code):
+        if state.soon_time[parent] < time or (state.soon_time[parent] == time and state.soon[parent] < event):
             break
-        heap_time[hole] = heap_time[parent]
-        heap_code[hole] = heap_code[parent]
+        state.soon_time[hole] = state.soon_time[parent]
+        state.soon[hole] = state.soon[parent]
         hole = parent
-    heap_time[hole] = time
-    heap_code[hole] = code
+    state.soon_time[hole] = time
+    state.soon[hole] = event
 
 
 @compiled
 def _pop(state):
-    """Take the patient of the first timed event: sink a hole to the bottom, then raise the last event into it."""
-    heap_time, heap_code = state.heap_time, state.heap_code
-    patient = heap_code[0] & ((1 << _KIND) - 1)
-    size = state.size[0] - 1
-    state.size[0] = size
-    time, moving = heap_time[size], heap_code[size]
+    """Take the first event from the heap: sink a hole to the bottom, then raise the last event into it."""
+    soon_time, soon = state.soon_time, state.soon
+    event = soon[0]
+    size = state.now[SOON] - 1
+    time, moving = soon_time[size], soon[size]
     hole, child = 0, 1
     while child < size:
         right = child + 1
         if right < size and (
-            heap_time[right] < heap_time[child]
-            or (heap_time[right] == heap_time[child] and heap_code[right] < heap_code[child])
+            soon_time[right] < soon_time[child] or (soon_time[right] == soon_time[child] and soon[right] < soon[child])
         ):
             child = right
-        heap_time[hole] = heap_time[child]
-        heap_code[hole] = heap_code[child]
+        soon_time[hole] = soon_time[child]
+        soon[hole] = soon[child]
         hole, child = child, 2 * child + 1
     while hole > 0:
         parent = (hole - 1) >> 1
-        if heap_time[parent] < time or (heap_time[parent] == time and heap_code[parent] < moving):
+        if soon_time[parent] < time or (soon_time[parent] == time and soon[parent] < moving):
             break
-        heap_time[hole] = heap_time[parent]
-        heap_code[hole] = heap_code[parent]
+        soon_time[hole] = soon_time[parent]
+        soon[hole] = soon[parent]
         hole = parent
-    heap_time[hole] = time
-    heap_code[hole] = moving
-    return patient
+    soon_time[hole] = time
+    soon[hole] = moving
+    state.now[SOON] = size
+    return event
