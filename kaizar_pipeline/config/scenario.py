@@ -119,12 +119,15 @@ class LosScale(Model):
     @model_validator(mode="before")
     @classmethod
     def _not_dated(cls, values: object) -> object:
-        if isinstance(values, dict) and {"from", "to"} & values.keys():
+        if not isinstance(values, dict):
+            return values
+        if {"from", "to"} & values.keys():
             raise ValueError(
                 "a length of stay is drawn when the patient comes, for days on which none of this may hold: los_scale "
                 "takes no from or to; use capacity_overrides or arrival_scale for what is dated"
             )
-        return values
+        # behind a validator like this a list is no longer JSON's, and no tuple either
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
 class CapacityOverride(Model):
