@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfile
-from typing import Annotated
+from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -18,20 +19,32 @@ from rich.table import Column, Table
 
 from kaizar_pipeline.config.files import (
     CONFIG_FOLDER,
+    SCENARIO_FOLDER,
+    check_scenario,
+    config_hash,
     find_home,
     hospital_file,
     hospital_files,
     hospital_schema,
     load_hospital_config,
+    load_scenarios,
     misnamed_files,
+    scenario_files,
+    scenario_schema,
     shipped,
 )
-from kaizar_pipeline.errors import ConfigError, KaizarError
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import Scenario
+from kaizar_pipeline.errors import ConfigError, DataError, KaizarError
+from kaizar_pipeline.orchestration.storage import Warehouse
+from kaizar_pipeline.planning.scenarios import COMPARED, compare_scenarios
 from kaizar_pipeline.simulation import validation
+from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.truth import cases
-from kaizar_pipeline.tables import data_dictionary
+from kaizar_pipeline.tables import HOSPITAL_TOTAL, data_dictionary
 
-SCHEMA_FILE = "hospital.schema.json"
+SCHEMA_FILE, SCENARIO_SCHEMA_FILE = "hospital.schema.json", "scenario.schema.json"
+SAMPLE_SCENARIOS = ("bed_closure", "discharge_sooner", "escalation_beds", "winter_peak")
 
 PROJECT_FILES = (
     "workspace.yaml",
@@ -40,6 +53,8 @@ PROJECT_FILES = (
     ".dagster/dagster.yaml",
     f"{CONFIG_FOLDER}/hospital_1.yml",
     f"{CONFIG_FOLDER}/{SCHEMA_FILE}",
+    f"{CONFIG_FOLDER}/{SCENARIO_SCHEMA_FILE}",
+    *(f"{CONFIG_FOLDER}/{SCENARIO_FOLDER}/{name}.yml" for name in SAMPLE_SCENARIOS),
 )
 """What a project consists of; in a wheel they lie below _project, in a checkout they are the repository's own."""
 
@@ -55,7 +70,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Show the whole log and
 
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="Folder of the new project; it may not hold any of its files.")]):
-    """Start a project: settings and a sample hospital."""
+    """Start a project: settings, a sample hospital and scenarios for it."""
     with _readable():
         taken = [name for name in PROJECT_FILES if (folder / name).exists()]
         if taken:
@@ -69,20 +84,20 @@ def init(folder: Annotated[Path, typer.Argument(help="Folder of the new project;
 @app.command()
 def check(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Hospital files. Default: all in hospital_configs/.")
+        list[Path] | None, typer.Argument(help="Files of hospitals or scenarios. Default: all in hospital_configs/.")
     ] = None,
 ):
-    """Check hospital files; every fault comes with file and line."""
+    """Check the files of hospitals and scenarios; every fault comes with file and line."""
     with _readable():
         home = find_home()
-        chosen = files or [*hospital_files(home).values(), *misnamed_files(home)]
-        if not chosen:
+        hospitals = [*hospital_files(home).values(), *misnamed_files(home)]
+        chosen = files or [*hospitals, *scenario_files(home).values(), *misnamed_files(home, SCENARIO_FOLDER)]
+        if not files and not hospitals:
             raise ConfigError(f"no hospital in {home / CONFIG_FOLDER}: add a file ID.yml there")
         faulty = 0
         for file in chosen:
             try:
-                config = load_hospital_config(file)
-                typer.echo(f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams")
+                typer.echo(_checked(file))
             except ConfigError as error:
                 faulty += 1
                 typer.echo(str(error), err=True)
@@ -90,18 +105,34 @@ def check(
             raise typer.Exit(1)
 
 
+def _checked(file: Path) -> str:
+    """What is to be said of a file without faults."""
+    if file.resolve().parent.name == SCENARIO_FOLDER:
+        return f"{SCENARIO_FOLDER}/{file.name}: ok, about {', '.join(check_scenario(file)) or 'no hospital'}"
+    config = load_hospital_config(file)
+    return f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams"
+
+
 @app.command()
-def schema(write: Annotated[bool, typer.Option("--write", help="Update the schema file and docs/tables.md.")] = False):
+def schema(
+    write: Annotated[
+        bool, typer.Option("--write", help="Update the files of both schemas, and docs/tables.md.")
+    ] = False,
+):
     """Print the JSON Schema of hospital files."""
-    text = json.dumps(hospital_schema(), indent=2, ensure_ascii=False) + "\n"
     if not write:
-        typer.echo(text, nl=False)
+        typer.echo(_as_text(hospital_schema()), nl=False)
         return
     with _readable():
         home = find_home()
-        (home / CONFIG_FOLDER / SCHEMA_FILE).write_text(text, encoding="utf-8")
+        (home / CONFIG_FOLDER / SCHEMA_FILE).write_text(_as_text(hospital_schema()), encoding="utf-8")
+        (home / CONFIG_FOLDER / SCENARIO_SCHEMA_FILE).write_text(_as_text(scenario_schema()), encoding="utf-8")
         (home / "docs").mkdir(exist_ok=True)
         (home / "docs" / "tables.md").write_text(data_dictionary(), encoding="utf-8")
+
+
+def _as_text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 @app.command()
@@ -122,6 +153,82 @@ def run(
         failed = [hospital for hospital in chosen if not _materialize(home, hospital, as_of, verbose)]
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    hospital: Annotated[str, typer.Argument(help="Hospital, by the name of its file.")],
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="Scenario, once or more. Default: all about the hospital.")
+    ] = None,
+    replications: Annotated[int | None, typer.Option(min=2, help="Futures. Default: as the hospital says.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show what did not change, too.")] = False,
+    verbose: Verbose = False,
+):
+    """Show what scenarios change, from the tables of the hospital's last run; nothing is stored."""
+    with _readable(verbose):
+        home = find_home()
+        config = load_hospital_config(hospital_file(home, hospital))
+        scenarios = load_scenarios(home, config, scenario or ())
+        if not scenarios:
+            raise ConfigError(f"no scenario is about {hospital}: add {CONFIG_FOLDER}/{SCENARIO_FOLDER}/NAME.yml")
+        patients, ward_stays, lengths, rates = _last_run(home, config)
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Simulating", total=len(scenarios) + 1)
+            comparison = compare_scenarios(
+                config,
+                scenarios,
+                rates,
+                lengths,
+                census_at_as_of(patients, ward_stays),
+                replications=replications,
+                progress=lambda done, _: bar.update(task, completed=done),
+            )
+        for chosen in scenarios:
+            Console().print(_comparison_table(comparison, config, chosen, everything))
+
+
+def _last_run(home: Path, config: HospitalConfig) -> list[pd.DataFrame]:
+    """The stored tables that the twin starts from."""
+    names = ("patients", "ward_stays", "length_of_stay", "arrival_rates")
+    warehouse = Warehouse(home / "data")
+    if not all(warehouse.path(name, config.id).exists() for name in names):
+        raise DataError(f"{config.id} has no stored tables to start from; make them first: kaizar run {config.id}")
+    lineages = warehouse.lineages(names, config.id).values()
+    if {lineage.config_hash for lineage in lineages} != {config_hash(config)}:
+        typer.echo(
+            f"{config.id} has changed since its tables were made; to renew them: kaizar run {config.id}", err=True
+        )
+    return [warehouse.read(name, config.id) for name in names]
+
+
+def _comparison_table(comparison: pd.DataFrame, config: HospitalConfig, scenario: Scenario, everything: bool) -> Table:
+    """One scenario's rows, the whole house first; by default those that chance does not explain."""
+    rows = comparison[comparison["scenario"] == scenario.id]
+    unchanged = (rows["low"] <= 0) & (rows["high"] >= 0)
+    rows = rows if everything else rows[~unchanged]
+    wards = [HOSPITAL_TOTAL, *config.ward_ids, *(ward.id for ward in scenario.add_wards)]
+    order = {name: place for place, name in enumerate((*wards, *COMPARED))}
+    rows = rows.sort_values(["ward_id", "kpi"], key=lambda names: names.map(order), ignore_index=True)
+    figures = ("baseline", "scenario", "difference", "from", "to")
+    table = Table(
+        "ward", "what", "unit", *(Column(name, justify="right") for name in figures),
+        title=f"{scenario.id}: {scenario.description}", title_justify="left",
+        caption="95 % confidence intervals" + ("" if everything else "; --all shows what did not change, too"),
+    )  # fmt: skip
+    for row in rows.itertuples():
+        mark = " (more asked for than there are beds)" if row.overloaded else ""
+        shown = (_figure(getattr(row, name), row.unit) for name in ("baseline", "value", "difference", "low", "high"))
+        table.add_row(
+            f"{row.ward_id}{mark}", str(row.kpi).replace("_", " "), "" if row.unit == "share" else row.unit, *shown
+        )
+    return table
+
+
+def _figure(value: float, unit: str) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:.1%}" if unit == "share" else f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 @app.command()

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -151,6 +152,28 @@ def load_scenarios(home: Path, hospital: HospitalConfig, names: Sequence[str] = 
     if faults:
         raise ConfigError(faults)
     return scenarios
+
+
+def check_scenario(path: str | Path) -> list[str]:
+    """The hospitals beside which the scenario's file lies and that it can be applied to, faulty ones left aside.
+
+    Raises ConfigError with every fault, of the file itself and with each hospital that it is about.
+    """
+    hospitals: list[HospitalConfig | None] = [None]
+    for file in sorted(Path(path).parent.parent.glob("*.yml")):
+        with suppress(ConfigError):
+            hospitals.append(load_hospital_config(file))
+    faults: list[str] = []
+    about: list[str] = []
+    for hospital in hospitals:
+        try:
+            scenario = load_scenario(path, hospital)
+            about += [hospital.id] if hospital and scenario.is_about(hospital.id) else []
+        except ConfigError as error:
+            faults += [fault for fault in error.faults if fault not in faults]
+    if faults:
+        raise ConfigError(faults)
+    return about
 
 
 def _hospitals_named(path: Path) -> list[object]:

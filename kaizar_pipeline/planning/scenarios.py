@@ -48,11 +48,10 @@ COMPARED = {
     "mean_occupancy": "share",
     "hours_full_share": "share",
     "days_any_hour_full": "days",
+    "p95_census": "beds",
 }
-"""KPIs that are compared, with their unit; meanings as in ward_performance, over all patient types."""
-
-P95_CENSUS = "p95_census"
-"""Census not exceeded in 95 % of all hours and replications together."""
+"""What is compared, with its unit: KPIs as in ward_performance, over all patient types; and the census not exceeded in
+95 % of all hours and replications together."""
 
 AT_MOST = 1000
 """Replications that are enough for paired differences, where the hospital asks for more in search of a precision."""
@@ -147,6 +146,10 @@ class _Run:
     p95_census: np.ndarray
     """f8[groups, W + 1]"""
 
+    def values(self, name: str) -> np.ndarray:
+        """f8[pairs, W + 1] of what is compared."""
+        return self.p95_census if name == "p95_census" else self.kpis[:, :, KPIS.index(name)]
+
 
 def _simulate_all(
     plans: Sequence[Plan], replications: int, config: HospitalConfig, workers: int | None, progress: Progress | None
@@ -192,12 +195,9 @@ def _rows(ward: str, baseline: _Run, run: _Run) -> Iterator[dict[str, object]]:
     here = run.wards.index(ward)
     there = baseline.wards.index(ward) if ward in baseline.wards else None
     for name, unit in COMPARED.items():
-        k = KPIS.index(name)
-        row = _paired(None if there is None else baseline.kpis[:, there, k], run.kpis[:, here, k])
+        row = _paired(None if there is None else baseline.values(name)[:, there], run.values(name)[:, here])
         if row["pairs"]:
             yield {"ward_id": ward, "kpi": name, "unit": unit, **row}
-    row = _paired(None if there is None else baseline.p95_census[:, there], run.p95_census[:, here])
-    yield {"ward_id": ward, "kpi": P95_CENSUS, "unit": "beds", **row}
 
 
 def _paired(baseline: np.ndarray | None, value: np.ndarray) -> dict[str, float]:
