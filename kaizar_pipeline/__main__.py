@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfile
@@ -162,7 +162,7 @@ def compare(
         list[str] | None, typer.Option(help="Scenario, once or more. Default: all about the hospital.")
     ] = None,
     replications: Annotated[int | None, typer.Option(min=2, help="Futures. Default: as the hospital says.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show what did not change, too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show every figure.")] = False,
     verbose: Verbose = False,
 ):
     """Show what scenarios change, from the tables of the hospital's last run; nothing is stored."""
@@ -185,7 +185,12 @@ def compare(
                 progress=lambda done, _: bar.update(task, completed=done),
             )
         for chosen in scenarios:
-            Console().print(_comparison_table(comparison, config, chosen, everything))
+            rows = comparison[comparison["scenario"] == chosen.id]
+            wards = [HOSPITAL_TOTAL, *config.ward_ids, *(ward.id for ward in chosen.add_wards)]
+            Console().print((_figures if everything else _changes)(rows, chosen, wards))
+            crowded = rows.loc[rows["overloaded"] & (rows["ward_id"] != HOSPITAL_TOTAL), "ward_id"].unique()
+            if len(crowded):
+                typer.echo(f"More is asked of {', '.join(crowded)} than there are beds: queues grow with the horizon.")
 
 
 def _last_run(home: Path, config: HospitalConfig) -> list[pd.DataFrame]:
@@ -202,26 +207,43 @@ def _last_run(home: Path, config: HospitalConfig) -> list[pd.DataFrame]:
     return [warehouse.read(name, config.id) for name in names]
 
 
-def _comparison_table(comparison: pd.DataFrame, config: HospitalConfig, scenario: Scenario, everything: bool) -> Table:
-    """One scenario's rows, the whole house first; by default those that chance does not explain."""
-    rows = comparison[comparison["scenario"] == scenario.id]
-    unchanged = (rows["low"] <= 0) & (rows["high"] >= 0)
-    rows = rows if everything else rows[~unchanged]
-    wards = [HOSPITAL_TOTAL, *config.ward_ids, *(ward.id for ward in scenario.add_wards)]
-    order = {name: place for place, name in enumerate((*wards, *COMPARED))}
-    rows = rows.sort_values(["ward_id", "kpi"], key=lambda names: names.map(order), ignore_index=True)
-    figures = ("baseline", "scenario", "difference", "from", "to")
+def _changes(rows: pd.DataFrame, scenario: Scenario, wards: list[str]) -> Table:
+    """What chance does not explain, a column per ward; of a ward that the scenario adds the figure itself."""
     table = Table(
-        "ward", "what", "unit", *(Column(name, justify="right") for name in figures),
+        "change of", *(Column("whole house" if ward == HOSPITAL_TOTAL else ward, justify="right") for ward in wards),
         title=f"{scenario.id}: {scenario.description}", title_justify="left",
-        caption="95 % confidence intervals" + ("" if everything else "; --all shows what did not change, too"),
+        caption="± half of the 95 % confidence interval; (figure) of a ward that is new; --all: every figure",
     )  # fmt: skip
-    for row in rows.itertuples():
-        mark = " (more asked for than there are beds)" if row.overloaded else ""
-        shown = (_figure(getattr(row, name), row.unit) for name in ("baseline", "value", "difference", "low", "high"))
+    for kpi, unit in COMPARED.items():
+        found = {row["ward_id"]: row for row in rows[rows["kpi"] == kpi].to_dict("records")}
         table.add_row(
-            f"{row.ward_id}{mark}", str(row.kpi).replace("_", " "), "" if row.unit == "share" else row.unit, *shown
+            f"{kpi.replace('_', ' ')}{'' if unit == 'share' or unit in kpi else f', {unit}'}",
+            *(_change(found[ward], unit) if ward in found else "" for ward in wards),
         )
+    return table
+
+
+def _change(row: dict[Hashable, Any], unit: str) -> str:
+    if pd.isna(row["difference"]):
+        return f"({_figure(row['value'], unit)})" if row["value"] else ""
+    if not row["low"] > 0 and not row["high"] < 0:
+        return ""
+    sign = "+" if row["difference"] > 0 else ""
+    return f"{sign}{_figure(row['difference'], unit)} ± {_figure((row['high'] - row['low']) / 2, unit)}"
+
+
+def _figures(rows: pd.DataFrame, scenario: Scenario, wards: list[str]) -> Table:
+    """Every figure of a scenario."""
+    figures = ("baseline", "value", "difference", "low", "high")
+    table = Table(
+        "ward", "what", *(Column(name, justify="right") for name in figures),
+        title=f"{scenario.id}: {scenario.description}", title_justify="left",
+    )  # fmt: skip
+    for ward in wards:
+        found = {row["kpi"]: row for row in rows[rows["ward_id"] == ward].to_dict("records")}
+        for kpi, unit in COMPARED.items():
+            if kpi in found:
+                table.add_row(ward, kpi, *(_figure(found[kpi][name], unit) for name in figures))
     return table
 
 

@@ -284,16 +284,11 @@ def _with_beds(ward: Ward, rules: Sequence[CapacityOverride], start: pd.Timestam
     inside = {pd.Timestamp(bound) for bound in bounds if start < bound < end}
     midnights = pd.date_range(start, end, inclusive="left") if ward.weekday_capacity else []
     instants = [*sorted({start, *inside, *midnights}), end]
-    return ward.model_copy(
-        update={
-            "capacity_changes": tuple(
-                CapacityChange(
-                    start=first.to_pydatetime(), end=last.to_pydatetime(), capacity=_beds(ward, rules, first)
-                )
-                for first, last in pairwise(instants)
-            )
-        }
-    )
+    changes = [
+        {"from": first.to_pydatetime(), "to": last.to_pydatetime(), "capacity": _beds(ward, rules, first)}
+        for first, last in pairwise(instants)
+    ]
+    return ward.model_copy(update={"capacity_changes": tuple(map(CapacityChange.model_validate, changes))})
 
 
 def _beds(ward: Ward, rules: Sequence[CapacityOverride], at: pd.Timestamp) -> int:

@@ -1,0 +1,98 @@
+"""What common random numbers are worth: the variance of scenario differences, paired and between independent runs.
+
+    python benchmarks/scenarios.py            a table on stdout
+    python benchmarks/scenarios.py --json     one flat object
+
+The shipped scenarios of hospital_1 are compared with many seeds. The paired variance is that which a comparison itself
+reports (difference_se squared), averaged over seeds; the independent one is that of the scenario's figure plus that of
+the baseline's over seeds, which is the variance of their difference were they simulated with different seeds.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from kaizar_pipeline import (
+    HospitalConfig,
+    arrivals_per_day,
+    census_at_as_of,
+    compare_scenarios,
+    forecast_rates,
+    lengths_of_stay,
+    load_history,
+    load_hospital_config,
+    make_feature_table,
+    train_lgbm_poisson,
+)
+from kaizar_pipeline.config.files import load_scenarios
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
+
+PROJECT = Path(__file__).parents[1]
+AS_OF = "2026-11-25"
+SEEDS, REPLICATIONS = 40, 60
+SHOWN = (
+    "p95_census", "hours_full_share", "mean_occupancy", "wait_mean_hours", "boarding_hours", "turned_away", "left",
+    "outliers",
+)  # fmt: skip
+
+
+def comparisons(seeds: int, replications: int) -> pd.DataFrame:
+    """scenario_comparison of the whole house for each of so many seeds, with the column `seed`."""
+    config = load_hospital_config(PROJECT / "hospital_configs" / "hospital_1.yml")
+    history = load_history(config, PROJECT, AS_OF)
+    arrivals = arrivals_per_day(history.patients, config)
+    features = make_feature_table(arrivals, config)
+    rates = forecast_rates(train_lgbm_poisson(features), features, arrivals, config)
+    stays = lengths_of_stay(history.patients, history.ward_stays, config)
+    census = census_at_as_of(history.patients, history.ward_stays)
+    scenarios = load_scenarios(PROJECT, config)
+    frames = [
+        compare_scenarios(_with_seed(config, seed), scenarios, rates, stays, census, replications=replications).assign(
+            seed=seed
+        )
+        for seed in range(seeds)
+    ]
+    found = pd.concat(frames, ignore_index=True)
+    return found[(found["ward_id"] == HOSPITAL_TOTAL) & found["kpi"].isin(SHOWN)]
+
+
+def _with_seed(config: HospitalConfig, seed: int) -> HospitalConfig:
+    return config.model_copy(update={"simulation": config.simulation.model_copy(update={"seed": seed})})
+
+
+def ratios(found: pd.DataFrame) -> pd.DataFrame:
+    """Independent over paired variance, by KPI and scenario."""
+    groups = found.groupby(["kpi", "scenario"])
+    independent = groups["value"].var() + groups["baseline"].var()
+    paired = groups["difference_se"].agg(lambda errors: np.mean(errors**2))
+    return (independent / paired).unstack("scenario").loc[list(SHOWN)]
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one flat object instead of a table")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--replications", type=int, default=REPLICATIONS)
+    asked = parser.parse_args()
+    found = ratios(comparisons(asked.seeds, asked.replications))
+    if asked.json:
+        flat = {
+            f"variance_ratio.{scenario}.{kpi}": found.loc[kpi, scenario] for scenario in found for kpi in found.index
+        }
+        summary = {"variance_ratio.least": found.min(axis=None), "variance_ratio.median": np.median(found)}
+        print(json.dumps({name: round(float(value), 2) for name, value in (flat | summary).items()}, indent=2))
+        return
+    table = Table("how many times smaller", *found.columns, title="Variance of differences, independent over paired")
+    for kpi, row in found.iterrows():
+        table.add_row(str(kpi), *(f"{value:.1f}" for value in row))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
