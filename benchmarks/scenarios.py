@@ -84,8 +84,7 @@ def main() -> None:
     house = found.xs(HOSPITAL_TOTAL, level="ward_id").loc[list(SHOWN)]
     if asked.json:
         flat = {
-            f"variance_ratio.{scenario}.{ward}.{kpi}": ratio
-            for (kpi, ward, scenario), ratio in found.stack().items()
+            f"variance_ratio.{scenario}.{ward}.{kpi}": ratio for (kpi, ward, scenario), ratio in found.stack().items()
         }
         flat |= {"variance_ratio.house.least": house.min().min(), "variance_ratio.house.median": np.nanmedian(house)}
         print(json.dumps({name: round(float(ratio), 2) for name, ratio in flat.items()}, indent=2))

@@ -7,7 +7,6 @@ import duckdb
 import pytest
 
 import kaizar_pipeline
-from kaizar_pipeline.config.files import check_scenario
 from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.simulation.truth import cases
 from kaizar_pipeline.tables import data_dictionary
@@ -15,8 +14,8 @@ from kaizar_pipeline.tables import data_dictionary
 pytestmark = pytest.mark.integration
 
 
-def blocks(repository: Path, language: str, page: str = "README.md") -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (repository / page).read_text(), re.DOTALL)
+def blocks(repository: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (repository / "README.md").read_text(), re.DOTALL)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -28,24 +27,6 @@ def test_the_readme_in_python(repository: Path, monkeypatch: pytest.MonkeyPatch,
     assert len(code) == 2
     exec(compile(code[number], "README.md", "exec"), names)
     assert "occupancy" in names
-
-
-def test_the_page_about_scenarios(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(repository)
-    monkeypatch.setenv("KAIZAR_HOME", str(repository))
-    names: dict[str, object] = {}
-    for code in blocks(repository, "python", "docs/scenarios.md"):
-        exec(compile(code, "docs/scenarios.md", "exec"), names)
-    assert "comparison" in names
-
-    (tmp_path / "scenarios").mkdir()
-    (tmp_path / "hospital_1.yml").write_text((repository / "hospital_configs" / "hospital_1.yml").read_text())
-    examples = blocks(repository, "yaml", "docs/scenarios.md")
-    assert len(examples) > 2
-    for number, example in enumerate(examples):
-        path = tmp_path / "scenarios" / f"example_{number}.yml"
-        path.write_text(example)
-        assert check_scenario(path) == ["hospital_1"]
 
 
 def test_the_readme_in_sql(repository: Path, tmp_path: Path):
