@@ -124,3 +124,39 @@ def test_probabilities_and_quantiles_are_possible(change: Change, passed: bool):
 def test_the_peaks_of_a_day_are_those_of_all_replications():
     assert checks.sums_to_one(peaks(), replications=10).passed
     assert not checks.sums_to_one(peaks().iloc[1:], replications=10).passed
+
+
+def comparison() -> pd.DataFrame:
+    """A ward that changes, and one that the scenario adds."""
+    return pd.DataFrame(
+        {
+            "scenario": "more",
+            "ward_id": ["icu", "new"],
+            "baseline": [4.0, None],
+            "value": [6.0, 1.0],
+            "difference": [2.0, None],
+            "low": [1.5, None],
+            "high": [2.5, None],
+            "overloaded": False,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "passed"),
+    [
+        (lambda rows: rows, True),
+        (lambda rows: rows.assign(low=None, high=None), True),
+        (lambda rows: rows.assign(value=[6.1, 1.0]), False),
+        (lambda rows: rows.assign(low=[2.1, None]), False),
+    ],
+)
+def test_differences_are_those_of_the_figures(change: Change, passed: bool):
+    assert checks.differences_add_up(change(comparison())).passed is passed
+
+
+def test_an_overloaded_ward_is_warned_about():
+    assert checks.beds_can_cope(comparison()).passed
+    result = checks.beds_can_cope(comparison().assign(overloaded=[True, False]))
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert result.metadata["overloaded wards"].value == "- more: icu"
