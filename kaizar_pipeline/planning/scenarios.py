@@ -70,9 +70,9 @@ def compare_scenarios(
 ) -> pd.DataFrame:
     """The table scenario_comparison: what each of `scenarios` changes, over the days of `arrival_rates`.
 
-    The other tables are as for `simulate_occupancy`. `replications` is by default the hospital's number. Raises
-    ConfigError for a scenario that cannot be applied. One that asks more of a ward than it has beds is simulated all
-    the same, since that is an answer; its rows say so.
+    The other tables are as for `simulate_occupancy`. `replications` is by default the hospital's number; `progress`
+    hears how many versions of the hospital are done. Raises ConfigError for a scenario that cannot be applied. One that
+    asks more of a ward than it has beds is simulated all the same, since that is an answer; its rows say so.
     """
     as_of, simulation = pd.Timestamp(arrival_rates["as_of"].iloc[0]), config.simulation
     plan_of = _Planner(config, arrival_rates, length_of_stay, census if simulation.start == "census" else None)

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from hand_made import make_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
@@ -83,6 +85,24 @@ def test_beds_in_a_window_and_as_they_are_around_it():
     assert beds(applied(capacity_overrides=[{"ward": "ward", "change": 1, **window}])) == [
         9, 9, 9, 9, 6, 7, 7, 7, 10, 12, 11, 11, 9, 9,
     ]  # fmt: skip
+
+
+@settings(max_examples=25)
+@given(start=st.integers(-30, 200), hours=st.integers(1, 200), change=st.integers(-6, 6))
+def test_a_window_holds_in_its_hours_and_in_no_others(start: int, hours: int, change: int):
+    first = THURSDAY + pd.Timedelta(hours=start)
+    last = first + pd.Timedelta(hours=hours)
+    variant = applied(
+        capacity_overrides=[
+            {"ward": "ward", "change": change, "from": f"{first.isoformat()}", "to": f"{last.isoformat()}"}
+        ]
+    )
+    own, other = hospital().wards[1], variant.config.wards[1]
+    for hour in range(24 * DAYS):
+        at = (THURSDAY + pd.Timedelta(hours=hour)).to_pydatetime()
+        expected = own.beds_at(at)
+        assert expected is not None
+        assert other.beds_at(at) == expected + (change if first <= at < last else 0)
 
 
 def test_beds_of_another_ward_stay():
