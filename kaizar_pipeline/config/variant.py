@@ -3,7 +3,7 @@
 `variant_faults` says everything that keeps a scenario from being applied to a hospital; `apply_scenario` applies it.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import combinations, pairwise
@@ -25,6 +25,8 @@ from kaizar_pipeline.config.hospital import (
 )
 from kaizar_pipeline.config.scenario import ArrivalScale, CapacityOverride, LosScale, Scenario
 from kaizar_pipeline.errors import ConfigError
+
+_Rule = ArrivalScale | LosScale | CapacityOverride
 
 _BEDS = ("capacity", "capacity_changes", "weekday_capacity")
 _STAYS = ("los_model", "los_by")
@@ -72,102 +74,98 @@ def apply_scenario(hospital: HospitalConfig, scenario: Scenario, start: pd.Times
 def variant_faults(hospital: HospitalConfig, scenario: Scenario) -> Iterator[Fault]:
     """Everything that keeps `scenario` from being applied to `hospital`, with its place in the scenario's file."""
     yield from _unmatched(hospital, scenario)
-    yield from _contradictions(hospital, scenario)
+    yield from _overlaps("arrival_scale", scenario.arrival_scale, lambda rule: _scaled(hospital, rule), "stream")
+    yield from _overlaps("los_scale", scenario.los_scale, lambda rule: _slowed(hospital, rule), "ward and patient type")
+    yield from _overlaps("capacity_overrides", scenario.capacity_overrides, lambda rule: [rule.ward], "ward")
+    yield from _set_already(hospital, scenario)
     yield from _impossible_beds(hospital, scenario)
     for index, ward in enumerate(scenario.add_wards):
         if isinstance(ward.los_model, FromData):
             yield ("add_wards", index, "los_model"), "from_data, but a new ward has no data; give a distribution"
+    yield from _faults_of_the_result(hospital, scenario)
+
+
+def _faults_of_the_result(hospital: HospitalConfig, scenario: Scenario) -> Iterator[Fault]:
+    """What makes the hospital with the scenario's parts impossible, where the scenario says it or else as a whole."""
     config, places = _with_parts(hospital, scenario)
     for loc, what in cross_faults(config):
-        # what has happened stays as it is, so the rules about `patients` are the hospital's own affair
-        if loc[0] == "patients":
+        if loc[0] == "patients":  # what has happened stays as it is, whatever would be different from now on
             continue
         place = next((places[loc[:end]] + loc[end:] for end in range(len(loc), 0, -1) if loc[:end] in places), None)
-        if place is not None:
-            yield place, what
-        else:
-            yield (
-                (loc[:1] if loc[0] in scenario.model_fields_set else ()),
-                f"makes an impossible hospital: {path_of(loc)}: {what}",
-            )
+        if place is None:
+            place = loc[:1] if loc[0] in scenario.model_fields_set else ()
+            what = f"makes an impossible hospital: {path_of(loc)}: {what}"
+        yield place, what
+
+
+_NAMES = (
+    ("wards", "id", "ward"),
+    ("arrival_streams", "id", "stream"),
+    ("arrival_scale", "streams", "stream"),
+    ("arrival_scale", "wards", "ward"),
+    ("los_scale", "wards", "ward"),
+    ("los_scale", "patient_types", "patient type"),
+    ("capacity_overrides", "ward", "ward"),
+)
+"""Where a scenario names parts of the hospital: list, key, and kind of part. Other names are checked in the result."""
 
 
 def _unmatched(hospital: HospitalConfig, scenario: Scenario) -> Iterator[Fault]:
     """References to parts of the hospital that it does not have."""
-    wards, types = hospital.ward_ids, hospital.patient_type_ids
-    streams = [stream.id for stream in hospital.arrival_streams]
-    named: list[tuple[Loc, str, list[str], str]] = []
-    for index, ward in enumerate(scenario.wards):
-        named.append((("wards", index, "id"), ward.id, wards, "ward"))
-    for index, stream in enumerate(scenario.arrival_streams):
-        named.append((("arrival_streams", index, "id"), stream.id, streams, "stream"))
-    for index, scale in enumerate(scenario.arrival_scale):
-        named += [
-            (("arrival_scale", index, "streams", i), name, streams, "stream") for i, name in enumerate(scale.streams)
-        ]
-        named += [(("arrival_scale", index, "wards", i), name, wards, "ward") for i, name in enumerate(scale.wards)]
-    for index, scale in enumerate(scenario.los_scale):
-        named += [(("los_scale", index, "wards", i), name, wards, "ward") for i, name in enumerate(scale.wards)]
-        named += [
-            (("los_scale", index, "patient_types", i), name, types, "patient type")
-            for i, name in enumerate(scale.patient_types)
-        ]
-    for index, rule in enumerate(scenario.capacity_overrides):
-        named.append((("capacity_overrides", index, "ward"), rule.ward, wards, "ward"))
-    for loc, name, allowed, kind in named:
-        if name not in allowed:
-            yield loc, unknown(name, allowed, kind)
+    known = {
+        "ward": hospital.ward_ids,
+        "stream": [stream.id for stream in hospital.arrival_streams],
+        "patient type": hospital.patient_type_ids,
+    }
+    for field, key, kind in _NAMES:
+        for index, part in enumerate(getattr(scenario, field)):
+            value = getattr(part, key)
+            names = {(): value} if isinstance(value, str) else {(i,): name for i, name in enumerate(value)}
+            for place, name in names.items():
+                if name not in known[kind]:
+                    yield (field, index, key, *place), unknown(name, known[kind], kind)
     for index, scale in enumerate(scenario.arrival_scale):
         for i, name in enumerate(scale.wards):
-            if name in wards and not any(stream.target_ward == name for stream in hospital.arrival_streams):
+            if name in hospital.ward_ids and name not in [stream.target_ward for stream in hospital.arrival_streams]:
                 yield ("arrival_scale", index, "wards", i), f"no stream of arrivals asks for ward {name!r}"
 
 
-def _contradictions(hospital: HospitalConfig, scenario: Scenario) -> Iterator[Fault]:
-    """Two rules about one thing at one time."""
-    yield from _overlaps("arrival_scale", scenario.arrival_scale, lambda rule: set(_scaled(hospital, rule)), "stream")
-    yield from _overlaps(
-        "los_scale", scenario.los_scale, lambda rule: set(_slowed(hospital, rule)), "ward and patient type"
+def _set_already(hospital: HospitalConfig, scenario: Scenario) -> Iterator[Fault]:
+    """Factors and other beds for what the same scenario sets anew."""
+
+    def slowed(rule: LosScale) -> set[str]:
+        return {ward for ward, _ in _slowed(hospital, rule)}
+
+    fields: tuple[tuple[str, str, tuple[str, ...], Callable[[Any], Collection[str]], str], ...] = (
+        ("capacity_overrides", "wards", _BEDS, lambda rule: [rule.ward], "the beds of"),
+        ("los_scale", "wards", _STAYS, slowed, "lengths of stay in"),
+        ("arrival_scale", "arrival_streams", _ARRIVALS, lambda rule: _scaled(hospital, rule), "how many come to"),
     )
-    yield from _overlaps("capacity_overrides", scenario.capacity_overrides, lambda rule: {rule.ward}, "ward")
-    for index, rule in enumerate(scenario.capacity_overrides):
-        for i, ward in enumerate(scenario.wards):
-            if ward.id == rule.ward and ward.model_fields_set.intersection(_BEDS):
-                yield ("capacity_overrides", index), f"wards[{i}] sets the beds of {ward.id!r} already; say it once"
-    for index, rule in enumerate(scenario.los_scale):
-        slowed = {ward for ward, _ in _slowed(hospital, rule)}
-        for i, ward in enumerate(scenario.wards):
-            if ward.id in slowed and ward.model_fields_set.intersection(_STAYS):
-                yield ("los_scale", index), f"wards[{i}] sets lengths of stay in {ward.id!r} already; say it once"
-    for index, rule in enumerate(scenario.arrival_scale):
-        for i, stream in enumerate(scenario.arrival_streams):
-            if stream.id in _scaled(hospital, rule) and stream.model_fields_set.intersection(_ARRIVALS):
-                yield (
-                    ("arrival_scale", index),
-                    f"arrival_streams[{i}] sets how many come to {stream.id!r} already; say it once",
-                )
+    for field, parts, keys, things, what in fields:
+        for index, rule in enumerate(getattr(scenario, field)):
+            for i, part in enumerate(getattr(scenario, parts)):
+                if part.id in things(rule) and part.model_fields_set.intersection(keys):
+                    yield (field, index), f"{parts}[{i}] sets {what} {part.id!r} already; say it once"
 
 
-def _overlaps(field: str, rules: Sequence[Any], things: Callable[[Any], set[Any]], kind: str) -> Iterator[Fault]:
+def _overlaps(field: str, rules: Sequence[Any], things: Callable[[Any], Collection[Any]], kind: str) -> Iterator[Fault]:
+    """Two rules of a list about one thing at one time."""
     for (i, first), (j, second) in combinations(enumerate(rules), 2):
-        both = things(first) & things(second)
+        both = sorted(set(things(first)) & set(things(second)))
         if both and _meet(first, second):
-            shown = sorted(both)[0]
-            name = ", ".join(shown) if isinstance(shown, tuple) else shown
+            name = both[0] if isinstance(both[0], str) else ", ".join(both[0])
             yield (field, j), f"{field}[{i}] holds for the same {kind} ({name}) at the same time; say it once"
 
 
-def _meet(
-    first: ArrivalScale | LosScale | CapacityOverride, second: ArrivalScale | LosScale | CapacityOverride
-) -> bool:
+def _meet(first: _Rule, second: _Rule) -> bool:
     """Whether there is a moment at which both hold."""
-    if isinstance(first, LosScale) or isinstance(second, LosScale):
-        return True
     (start, end), (other_start, other_end) = _window(first), _window(second)
     return start < other_end and other_start < end
 
 
-def _window(rule: ArrivalScale | CapacityOverride) -> tuple[datetime, datetime]:
+def _window(rule: _Rule) -> tuple[datetime, datetime]:
+    if isinstance(rule, LosScale):
+        return datetime.min, datetime.max
     start = datetime.min if rule.start is None else _naive(rule.start)
     end = datetime.max if rule.end is None else _naive(rule.end)
     return start, end
@@ -297,5 +295,5 @@ def _beds(ward: Ward, rules: Sequence[CapacityOverride], at: pd.Timestamp) -> in
     for rule in rules:
         start, end = _window(rule)
         if start <= at < end:
-            return own + rule.change if rule.capacity is None and rule.change is not None else rule.capacity or 0
+            return own + rule.change if rule.change is not None else rule.capacity or 0
     return own

@@ -112,7 +112,7 @@ def test_beds_of_another_ward_stay():
 
 
 def test_parts_are_matched_by_id_and_keep_what_is_not_named():
-    ward = {"id": "ward", "boarding": "release", "discharge_delay": None, "los_by": []}
+    ward = {"id": "ward", "boarding": "release", "discharge_delay": None, "los_by": [], "los_model": None}
     stream = {"id": "s", "target_ward": "ward"}
     variant = applied(wards=[ward], arrival_streams=[stream])
     before, after = hospital().wards[1], variant.config.wards[1]
