@@ -74,6 +74,20 @@ def ratios(found: pd.DataFrame) -> pd.DataFrame:
     return (independent / paired.where(paired > 0)).unstack("scenario")
 
 
+def flat(found: pd.DataFrame) -> dict[str, float]:
+    """The ratios by name, and the least and the median of those of the whole house."""
+    house = found.xs(HOSPITAL_TOTAL, level="ward_id").to_numpy(dtype=float)
+    summary = {"variance_ratio.house.least": np.nanmin(house), "variance_ratio.house.median": np.nanmedian(house)}
+    names = [f"{ward}.{kpi}" for kpi, ward in found.index.to_list()]
+    single = {
+        f"variance_ratio.{scenario}.{name}": ratio
+        for scenario in found
+        for name, ratio in zip(names, found[scenario].to_numpy(dtype=float), strict=True)
+        if np.isfinite(ratio)
+    }
+    return {name: round(float(ratio), 2) for name, ratio in (summary | single).items()}
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -84,16 +98,12 @@ def main() -> None:
     found = ratios(comparisons(asked.seeds, asked.replications))
     house = found.xs(HOSPITAL_TOTAL, level="ward_id").loc[list(SHOWN)]
     if asked.json:
-        flat = {
-            f"variance_ratio.{scenario}.{ward}.{kpi}": ratio for (kpi, ward, scenario), ratio in found.stack().items()
-        }
-        flat |= {"variance_ratio.house.least": house.min().min(), "variance_ratio.house.median": np.nanmedian(house)}
-        print(json.dumps({name: round(float(ratio), 2) for name, ratio in flat.items()}, indent=2))
+        print(json.dumps(flat(found), indent=2))
         return
     table = Table("", *found.columns, title="How many times smaller the variance of a paired difference is")
     for kpi, row in house.iterrows():
         table.add_row(f"{kpi}, whole house", *(f"{ratio:.1f}" for ratio in row))
-    for ward, row in found.loc["hours_full_share"].drop(HOSPITAL_TOTAL).iterrows():
+    for ward, row in found.loc["hours_full_share"].drop(HOSPITAL_TOTAL).dropna(how="all").iterrows():
         table.add_row(f"hours_full_share, {ward}", *(f"{ratio:.1f}" for ratio in row))
     Console().print(table)
 
