@@ -3,8 +3,10 @@
 The public names of the library, in the order of the chain. They are functions on tables; `run_chain` does them all.
 """
 
-from kaizar_pipeline.config.files import load_hospital_config
+from kaizar_pipeline.config.files import load_hospital_config, load_scenario
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import Scenario
+from kaizar_pipeline.config.variant import apply_scenario
 from kaizar_pipeline.errors import ConfigError, DataError, KaizarError, SimulationError
 from kaizar_pipeline.forecasting.backtest import backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.features import make_feature_table
@@ -14,6 +16,7 @@ from kaizar_pipeline.patients.arrivals import arrivals_per_day
 from kaizar_pipeline.patients.history import History, load_history, load_patients
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.planning.chain import run_chain, simulate_hospital
+from kaizar_pipeline.planning.scenarios import compare_scenarios
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import Occupancy, simulate_occupancy
 
@@ -24,15 +27,19 @@ __all__ = [
     "HospitalConfig",
     "KaizarError",
     "Occupancy",
+    "Scenario",
     "SimulationError",
+    "apply_scenario",
     "arrivals_per_day",
     "backtest_forecast",
     "census_at_as_of",
+    "compare_scenarios",
     "forecast_rates",
     "lengths_of_stay",
     "load_history",
     "load_hospital_config",
     "load_patients",
+    "load_scenario",
     "make_feature_table",
     "run_chain",
     "score_forecasts",

@@ -533,6 +533,9 @@ WARD_PERFORMANCE = _table(
     *_with_error(
         "mean_occupancy", "Bed-days used over bed-days staffed; null when unlimited or by patient type.", "share"
     ),
+    *_with_error(
+        "hours_full_share", "Share of hours with a census at or above the staffed beds; null when unlimited.", "share"
+    ),
     *_with_error("days_any_hour_full", "Days with a census at or above the staffed beds at any hour.", "days"),
     *_with_error("days_above_95", "Days with a census above 95 % of the staffed beds at any hour.", "days"),
 )
@@ -560,12 +563,33 @@ SIMULATION_PRECISION = _table(
     Column("reached", "BOOLEAN", "Whether the target was reached; null without a target.", nullable=True),
 )
 
+SCENARIO_COMPARISON = _table(
+    "scenario_comparison",
+    "What each scenario changes: paired differences to the hospital as it is, met by the same patients.",
+    Column("scenario", "VARCHAR", "Scenario, by the name of its file.", key=True),
+    _ward(),
+    Column("kpi", "VARCHAR", "What is compared, as docs/scenarios.md explains.", key=True),
+    Column("unit", "VARCHAR", "Unit of the figures."),
+    Column("baseline", "DOUBLE", "With the hospital as it is; null for a ward that the scenario adds.", nullable=True),
+    Column("value", "DOUBLE", "With the scenario.", nullable=True),
+    Column("difference", "DOUBLE", "value - baseline, over the pairs in which both were measured.", nullable=True),
+    Column("difference_se", "DOUBLE", "Monte Carlo standard error of the paired difference.", nullable=True),
+    Column("low", "DOUBLE", "Lower end of the 95 % confidence interval of the difference.", nullable=True),
+    Column("high", "DOUBLE", "Upper end.", nullable=True),
+    Column("pairs", "INTEGER", "Pairs behind the row: replications, for p95_census groups of replications."),
+    Column(
+        "overloaded",
+        "BOOLEAN",
+        "True: the scenario asks more of the ward than it has beds, so that queues grow with the horizon.",
+    ),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
         ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE,
-        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION,
+        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION, SCENARIO_COMPARISON,
     )
 }  # fmt: skip
 

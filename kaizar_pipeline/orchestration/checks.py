@@ -8,7 +8,7 @@ import pandas as pd
 from kaizar_pipeline.forecasting.backtest import MODEL
 from kaizar_pipeline.patients.history import History
 from kaizar_pipeline.patients.length_of_stay import differences
-from kaizar_pipeline.tables import CENSUS_PERCENTAGES, TABLES
+from kaizar_pipeline.tables import CENSUS_PERCENTAGES, HOSPITAL_TOTAL, TABLES
 
 _QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
 
@@ -22,6 +22,7 @@ CHECKS = {
     "daily_peaks": {"sums_to_one": True},
     "ward_performance": {"trustworthy": False},
     "length_of_stay": {"as_configured": False},
+    "scenario_comparison": {"differences_add_up": True, "beds_can_cope": False},
 }
 """Checks by table, beside `schema`; True: a failure stops what comes after."""
 
@@ -169,6 +170,29 @@ def sums_to_one(peaks: pd.DataFrame, replications: int) -> dg.AssetCheckResult:
     sums = peaks.groupby(["run_kind", "ward_id", "date"])["replications"].sum()
     wrong = int((sums != replications).sum())
     return _result("daily_peaks", "sums_to_one", wrong == 0, distributions=len(sums), wrong=wrong)
+
+
+def differences_add_up(comparison: pd.DataFrame) -> dg.AssetCheckResult:
+    """Every difference is that of the two figures, and lies inside its interval."""
+    rows = comparison[comparison["difference"].notna()]
+    gap = (rows["value"] - rows["baseline"] - rows["difference"]).abs()
+    inside = rows["low"].isna() | rows["difference"].between(rows["low"], rows["high"])
+    wrong = int((~inside | (gap > 1e-9 * (1 + rows["value"].abs() + rows["baseline"].abs()))).sum())
+    return _result("scenario_comparison", "differences_add_up", wrong == 0, differences=len(rows), wrong=wrong)
+
+
+def beds_can_cope(comparison: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether no scenario asks more of a ward than it has beds."""
+    rows = comparison[comparison["overloaded"] & (comparison["ward_id"] != HOSPITAL_TOTAL)]
+    found = rows.groupby("scenario")["ward_id"].unique()
+    lines = [f"- {scenario}: {', '.join(wards)}" for scenario, wards in found.items()]
+    return dg.AssetCheckResult(
+        asset_key="scenario_comparison",
+        check_name="beds_can_cope",
+        passed=not lines,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"overloaded wards": dg.MetadataValue.md("\n".join(lines) or "none")},
+    )
 
 
 def _result(table: str, name: str, passed: bool, **found: int) -> dg.AssetCheckResult:

@@ -1,18 +1,21 @@
 """The whole chain in memory, from patients to occupancy: what the asset graph does, without Dagster and without
 files."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.forecasting.features import make_feature_table
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.arrivals import arrivals_per_day
 from kaizar_pipeline.patients.history import load_history
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+from kaizar_pipeline.planning.scenarios import compare_scenarios
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import Progress, simulate_occupancy
 
@@ -22,13 +25,15 @@ def run_chain(
     *,
     home: Path | None = None,
     as_of: date | str | None = None,
+    scenarios: Sequence[Scenario] = (),
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Every table of the hospital by name, as `tables.py` describes them (without `run_id`), but the back-test's.
 
     `home` is the folder that paths of extracts are relative to, `as_of` the local midnight to forecast from (default:
-    as the config and the data say), `workers` the number of threads, which does not change the result.
+    as the config and the data say), `scenarios` those to compare with the hospital as it is, `workers` the number of
+    threads, which does not change the result.
     """
     history = load_history(config, home, as_of)
     arrivals = arrivals_per_day(history.patients, config)
@@ -48,6 +53,7 @@ def run_chain(
         "arrival_model": model,
         "arrival_rates": rates,
         **occupancy.tables,
+        "scenario_comparison": compare_scenarios(config, scenarios, rates, length_of_stay, census, workers=workers),
     }
 
 

@@ -188,3 +188,39 @@ def test_lengths_of_stay_unlike_those_configured_are_warned_about(observed: floa
     result = checks.as_configured(lengths)
     assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
     assert ("icu" in str(result.metadata["differences"].value)) != passed
+
+
+def comparison() -> pd.DataFrame:
+    """A ward that changes, and one that the scenario adds."""
+    return pd.DataFrame(
+        {
+            "scenario": "more",
+            "ward_id": ["icu", "new"],
+            "baseline": [4.0, None],
+            "value": [6.0, 1.0],
+            "difference": [2.0, None],
+            "low": [1.5, None],
+            "high": [2.5, None],
+            "overloaded": False,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "passed"),
+    [
+        (lambda rows: rows, True),
+        (lambda rows: rows.assign(low=None, high=None), True),
+        (lambda rows: rows.assign(value=[6.1, 1.0]), False),
+        (lambda rows: rows.assign(low=[2.1, None]), False),
+    ],
+)
+def test_differences_are_those_of_the_figures(change: Change, passed: bool):
+    assert checks.differences_add_up(change(comparison())).passed is passed
+
+
+def test_an_overloaded_ward_is_warned_about():
+    assert checks.beds_can_cope(comparison()).passed
+    result = checks.beds_can_cope(comparison().assign(overloaded=[True, False]))
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert result.metadata["overloaded wards"].value == "- more: icu"

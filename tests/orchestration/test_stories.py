@@ -7,7 +7,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from kaizar_pipeline.__main__ import app
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.tables import TABLES
@@ -38,7 +40,7 @@ def test_the_whole_chain(defs: dg.Definitions, warehouse: Warehouse):
     run = materialize(defs)
 
     tables = {name: warehouse.read(name, "one") for name in TABLES}
-    assert {name for name, frame in tables.items() if frame.empty} == {"patient_rejects"}
+    assert {name for name, frame in tables.items() if frame.empty} == {"patient_rejects", "scenario_comparison"}
     made = {
         event.asset_key.to_user_string(): event.materialization
         for event in run.get_asset_materialization_events()
@@ -67,7 +69,7 @@ def test_the_whole_chain_of_a_hospital_without_forecast_streams(defs: dg.Definit
     run = materialize(defs)
     assert all(evaluation.passed for evaluation in run.get_asset_check_evaluations())
     tables = {name: warehouse.read(name, "one") for name in TABLES}
-    empty = {"patient_rejects", "feature_table", "arrival_model"}
+    empty = {"patient_rejects", "feature_table", "arrival_model", "scenario_comparison"}
     assert {name for name, frame in tables.items() if frame.empty} == empty
     assert warehouse.lineage("arrival_model", "one").as_of == AS_OF
 
@@ -89,6 +91,41 @@ def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
     pd.testing.assert_frame_equal(simulate(workers=1), before)
     assert set(simulate(replications=4)["replications"]) == {4}
     assert not simulate(seed=1)["mean"].equals(before["mean"])
+
+
+def test_scenarios_are_compared_and_shown(
+    defs: dg.Definitions, home: Path, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    folder = home / "hospital_configs" / "scenarios"
+    folder.mkdir()
+    (folder / "fewer_beds.yml").write_text(
+        "description: One bed closes\nhospitals: [one]\ncapacity_overrides: [{ward: ed, capacity: 1}]\n"
+    )
+    (folder / "elsewhere.yml").write_text("description: Not here\nhospitals: [two]\nnonsense: 1\n")
+    run = materialize(defs)
+    comparison = warehouse.read("scenario_comparison", "one")
+    assert set(comparison["scenario"]) == {"fewer_beds"}
+    assert comparison.query("ward_id == 'ed' and kpi == 'hours_full_share'")["difference"].iloc[0] > 0
+    (event,) = run.asset_materializations_for_node("scenario_comparison")
+    assert event.metadata["scenarios"].value == 1
+    assert "fewer_beds: change of p95_census" in event.metadata
+    (coping,) = [found for found in run.get_asset_check_evaluations() if found.check_name == "beds_can_cope"]
+    assert not coping.passed
+    assert coping.metadata["overloaded wards"].value == "- fewer_beds: ed"
+
+    # the command simulates again from the stored tables, and says the same
+    monkeypatch.chdir(home)
+    result = CliRunner().invoke(app, ["compare", "one", "--all"], env={"COLUMNS": "150"})
+    assert result.exit_code == 0, result.output
+    shown = comparison.query("ward_id == 'ed' and kpi == 'requests'")["baseline"].iloc[0]
+    assert f"{shown:,.2f}" in result.stdout
+    assert "More is asked of ed than there are beds" in result.stdout
+    assert "one has changed" not in result.stderr
+
+    (folder / "fewer_beds.yml").write_text("description: One bed closes\nhospitals: [one]\nwards: [{id: de}]\n")
+    with pytest.raises(dg.Failure, match=r"fewer_beds\.yml:3: wards\[0\]\.id: unknown ward 'de', allowed: ed, ward"):
+        materialize(defs, "scenario_comparison")
+    pd.testing.assert_frame_equal(warehouse.read("scenario_comparison", "one"), comparison)
 
 
 def test_a_stale_input_is_named(defs: dg.Definitions, warehouse: Warehouse):

@@ -26,7 +26,7 @@ CENSUS_IN_WEEK, FULL_IN_WEEK = range(2)
 
 (
     REQUESTS, ADMITTED, TURNED_AWAY, LEFT_UNSEEN, OUTLIED, WAIT_MEAN, WAIT_P50, WAIT_P95, WAIT_MAX, STILL_WAITING,
-    BOARDED, BOARDING_CAUSED, THROUGHPUT, ALOS, BED_DAYS, OCCUPANCY, DAYS_FULL, DAYS_ABOVE_95,
+    BOARDED, BOARDING_CAUSED, THROUGHPUT, ALOS, BED_DAYS, OCCUPANCY, HOURS_FULL, DAYS_FULL, DAYS_ABOVE_95,
 ) = range(len(KPIS))  # fmt: skip
 
 DIGIT_BITS = 8
@@ -332,7 +332,7 @@ def _finish_kpis(window, counted, kpis):
             row[STILL_WAITING] = sums[STILL_WAITING] / sums[WAITED] if some else np.nan
             row[WAIT_MAX] = sums[WAIT_MAX] if some else np.nan
             row[ALOS] = sums[ALOS] / sums[THROUGHPUT] if sums[THROUGHPUT] > 0 else np.nan
-            for k in (OCCUPANCY, DAYS_FULL, DAYS_ABOVE_95):
+            for k in (OCCUPANCY, HOURS_FULL, DAYS_FULL, DAYS_ABOVE_95):
                 row[k] = np.nan
         _occupancy_kpis(window, counted.census[w], window.staffed[w], kpis[w, types - 1])
 
@@ -340,18 +340,20 @@ def _finish_kpis(window, counted, kpis):
 @compiled
 def _occupancy_kpis(window, census, staffed, row):
     """The KPIs that compare use with staffed beds; NaN for unlimited wards."""
-    bed_hours, days_full, days_above = 0, 0, 0
+    bed_hours, hours_full, days_full, days_above = 0, 0, 0, 0
     for first in range(0, len(staffed), 24):
         full, above = False, False
         for h in range(first, first + 24):
             if staffed[h] == window.unlimited:
                 return
             bed_hours += staffed[h]
+            hours_full += census[window.warmup + h] >= staffed[h]
             full |= census[window.warmup + h] >= staffed[h]
             above |= census[window.warmup + h] > 0.95 * staffed[h]
         days_full += full
         days_above += above
     row[OCCUPANCY] = row[BED_DAYS] * 24 / bed_hours if bed_hours > 0 else np.nan
+    row[HOURS_FULL] = hours_full / len(staffed)
     row[DAYS_FULL] = days_full
     row[DAYS_ABOVE_95] = days_above
 
