@@ -210,7 +210,7 @@ def comparison() -> pd.DataFrame:
     ("change", "passed"),
     [
         (lambda rows: rows, True),
-        (lambda rows: rows.assign(low=None, high=None), True),
+        (lambda rows: rows.assign(low=float("nan"), high=float("nan")), True),
         (lambda rows: rows.assign(value=[6.1, 1.0]), False),
         (lambda rows: rows.assign(low=[2.1, None]), False),
     ],
