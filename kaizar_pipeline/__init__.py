@@ -12,7 +12,9 @@ from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.arrivals import arrivals_per_day
 from kaizar_pipeline.patients.history import History, load_history, load_patients
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+from kaizar_pipeline.planning.capacity import bed_allocations, bed_requirements, beds_effects
 from kaizar_pipeline.planning.chain import run_chain, simulate_hospital
+from kaizar_pipeline.planning.drivers import occupancy_drivers
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import Occupancy, simulate_occupancy
 
@@ -25,6 +27,9 @@ __all__ = [
     "Occupancy",
     "SimulationError",
     "arrivals_per_day",
+    "bed_allocations",
+    "bed_requirements",
+    "beds_effects",
     "census_at_as_of",
     "forecast_rates",
     "lengths_of_stay",
@@ -32,6 +37,7 @@ __all__ = [
     "load_hospital_config",
     "load_patients",
     "make_feature_table",
+    "occupancy_drivers",
     "run_chain",
     "simulate_hospital",
     "simulate_occupancy",

@@ -27,6 +27,7 @@ from kaizar_pipeline.simulation.precision import (
     widest,
 )
 from kaizar_pipeline.simulation.summary import (
+    boarding_causes,
     daily_peaks,
     midnight_census,
     occupancy_distributions,
@@ -62,6 +63,7 @@ class Occupancy:
     daily_peaks: pd.DataFrame
     ward_performance: pd.DataFrame
     simulation_precision: pd.DataFrame
+    boarding_causes: pd.DataFrame
     warnings: tuple[str, ...]
     """In words: wards asked for more beds than they have, a warm-up that is too short."""
 
@@ -111,6 +113,7 @@ def simulate_occupancy(
         daily_peaks=daily_peaks(plan, {"actual": actual, "demand": demand}, **constants),
         ward_performance=ward_performance(plan, actual, **constants),
         simulation_precision=simulation_precision(precision, **constants),
+        boarding_causes=boarding_causes(plan, actual, **constants),
         warnings=warnings,
     )
 

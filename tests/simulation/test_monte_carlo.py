@@ -144,3 +144,18 @@ def test_the_census_is_read_from_the_tables():
     assert census["ward_id"].fillna("").tolist() == ["a", "ed", ""]
     assert census["waits_for"].fillna("").tolist() == ["", "a", "ed"]
     assert census["first_ward"].tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("engine", ["compiled", "simpy"])
+def test_boarding_is_caused_by_somebody(hospital, rates, engine):
+    simulation = hospital.simulation.model_copy(update={"engine": engine})
+    occupancy = simulate_occupancy(hospital.model_copy(update={"simulation": simulation}), rates, None, None)
+    causes, performance = occupancy.boarding_causes, occupancy.ward_performance
+    together = performance[performance["patient_type"] == "_all"].set_index("ward_id")
+    held, caused = (causes.groupby(name)["boarding_hours"].sum() for name in ("ward_id", "cause_ward_id"))
+    assert held.to_dict() == pytest.approx(together["boarding_hours"].drop(HOSPITAL_TOTAL).to_dict())
+    assert caused.to_dict() == pytest.approx({w: together["boarding_caused_hours"][w] for w in caused.index})
+    assert causes.groupby("ward_id")["share"].sum().to_numpy() == pytest.approx(1)
+    assert set(zip(causes["ward_id"], causes["cause_ward_id"], strict=True)) == {
+        ("ed", "a"), ("ed", "b"), ("a", "b"), ("b", "a"),
+    }  # fmt: skip
