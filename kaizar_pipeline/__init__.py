@@ -15,6 +15,7 @@ from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.planning.capacity import bed_allocations, bed_requirements, beds_effects
 from kaizar_pipeline.planning.chain import run_chain, simulate_hospital
 from kaizar_pipeline.planning.drivers import occupancy_drivers
+from kaizar_pipeline.planning.quickscan import quickscan
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import Occupancy, simulate_occupancy
 
@@ -38,6 +39,7 @@ __all__ = [
     "load_patients",
     "make_feature_table",
     "occupancy_drivers",
+    "quickscan",
     "run_chain",
     "simulate_hospital",
     "simulate_occupancy",

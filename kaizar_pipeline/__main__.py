@@ -22,7 +22,7 @@ from kaizar_pipeline.config.files import (
     hospital_file,
     hospital_files,
     hospital_schema,
-    load_hospital_config,
+    load_with_notices,
     misnamed_files,
     shipped,
 )
@@ -81,8 +81,10 @@ def check(
         faulty = 0
         for file in chosen:
             try:
-                config = load_hospital_config(file)
+                config, notices = load_with_notices(file)
                 typer.echo(f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams")
+                for notice in notices:
+                    typer.echo(f"  {notice}")
             except ConfigError as error:
                 faulty += 1
                 typer.echo(str(error), err=True)

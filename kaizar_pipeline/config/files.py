@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from kaizar_pipeline.config.document import Document, read_document
 from kaizar_pipeline.config.faults import explain, unknown
 from kaizar_pipeline.config.hospital import HospitalConfig, HospitalFile
+from kaizar_pipeline.config.legacy import translate_hospital
 from kaizar_pipeline.errors import ConfigError
 
 CONFIG_FOLDER = "hospital_configs"
@@ -74,20 +75,27 @@ def hospital_file(home: Path, hospital_id: str) -> Path:
 def load_hospital_config(path: str | Path) -> HospitalConfig:
     """Read and check a hospital's YAML file; the file's stem is the hospital's id.
 
-    Raises ConfigError with one line per fault, in the order of the file:
+    A file of the predecessor's is translated first (legacy.py). Raises ConfigError with one line per fault, in the
+    order of the file:
     `hospital_configs/x.yml:11: wards[1].los_model.type: unknown 'weibul', did you mean 'weibull'?`.
     Rules that span several parts are checked once the parts themselves are right.
     """
+    return load_with_notices(path)[0]
+
+
+def load_with_notices(path: str | Path) -> tuple[HospitalConfig, list[str]]:
+    """The same, with a notice `hospital_configs/x.yml:11: ...` for everything that was translated."""
     path = Path(path)
     shown = _shown(path)
-    document = read_document(path, shown)
+    translation = translate_hospital(read_document(path, shown), path.stem)
+    document, notices = translation.document, sorted(translation.notices, key=lambda notice: notice[0])
     faults = list(document.faults)
     if not _is_well_named(path):
         faults.append((1, _BAD_NAME))
     config = _validate(path.stem if _is_well_named(path) else "unnamed", document, faults)
     if config is None or faults:
         raise ConfigError([f"{shown}:{line}: {what}" for line, what in sorted(faults, key=lambda fault: fault[0])])
-    return config
+    return config, [f"{shown}:{line}: {what}" for line, what in notices]
 
 
 def _validate(hospital_id: str, document: Document, faults: list[tuple[int, str]]) -> HospitalConfig | None:

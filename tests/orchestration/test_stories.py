@@ -1,6 +1,7 @@
 """One tiny hospital through the asset graph, in this process: what a run makes, reports, refuses and leaves behind."""
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.orchestration.storage import Warehouse
+from kaizar_pipeline.simulation.monte_carlo import Occupancy
 from kaizar_pipeline.tables import TABLES
 
 pytestmark = pytest.mark.integration
@@ -76,7 +78,9 @@ def node_of(table: str) -> str:
     """The step that makes a table."""
     if table in ("patients", "patient_rejects", "ward_stays"):
         return "history"
-    if table in ("occupancy_distributions", "daily_peaks", "ward_performance"):
+    if table in ("bed_requirements", "beds_effects", "bed_allocations"):
+        return "capacity"
+    if table in {field.name for field in fields(Occupancy)}:
         return "simulation"
     return table
 

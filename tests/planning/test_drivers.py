@@ -86,7 +86,8 @@ def test_a_house_that_only_empties_depends_on_who_is_in_it(hospital, rates_of):
     second = table[(table["ward_id"] == "w") & (table["date"] == AS_OF + pd.Timedelta(days=1))].set_index("driver")
     # a day later each of the twelve is still there with probability 1/e, and the day's highest census is its first
     assert agrees(second.loc["starting_census"], n * np.exp(-1) * (1 - np.exp(-1)))
-    assert (second.loc[[c for c in CHANCES if c != "starting_census"], "variance"] == 0).all()
+    assert agrees(second.loc["arrivals_level"], 0)
+    assert (second.loc[["arrivals_noise", "routing", "length_of_stay"], "variance"] == 0).all()
 
 
 def test_nothing_uncertain_has_no_shares(hospital, rates_of):
