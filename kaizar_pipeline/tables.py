@@ -485,8 +485,8 @@ SIMULATION_PRECISION = _table(
 
 BOARDING_CAUSES = _table(
     "boarding_causes",
-    "Whose lack of beds kept patients in beds they no longer needed: boarding hours by the ward held and the ward waited "
-    "for. They add up to the boarding_hours of ward_performance.",
+    "Whose lack of beds kept patients in beds they no longer needed: boarding hours by the ward held and the ward "
+    "waited for. They add up to the boarding_hours of ward_performance.",
     Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
     Column("ward_id", "VARCHAR", "Ward whose beds were held.", key=True),
     Column("cause_ward_id", "VARCHAR", "Ward that those patients waited for.", key=True),
@@ -497,8 +497,8 @@ BOARDING_CAUSES = _table(
 
 BED_REQUIREMENTS = _table(
     "bed_requirements",
-    "How many beds cover demand (unlimited beds, no overflow, no admission stop) with which probability, and the fewest "
-    "that do so with the probability asked for.",
+    "How many beds cover demand (unlimited beds, no overflow, no admission stop) with which probability, and the "
+    "fewest that do so with the probability asked for.",
     _ward(),
     Column("risk_event", "VARCHAR", "day: the peak of a day is covered; horizon_peak: that of all days is.", key=True),
     Column("beds", "INTEGER", "Beds.", "beds", key=True),

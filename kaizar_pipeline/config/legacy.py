@@ -74,7 +74,9 @@ def translate_hospital(document: Document, hospital_id: str) -> Translation:
 def translate_scenario(document: Document) -> Translation:
     """A scenario's document in today's words: processtime_factors as los_scale, routes as routing, lengths of stay."""
     values = document.values
-    if not isinstance(values, dict) or not (_WORDS & values.keys() or any(map(_is_legacy_ward, _list(values, "wards")))):
+    if not isinstance(values, dict) or not (
+        _WORDS & values.keys() or any(map(_is_legacy_ward, _list(values, "wards")))
+    ):
         return Translation(document)
     values = dict(values)
     translation = Translation(_copy(document, values))
@@ -252,15 +254,15 @@ def _translate_wards(values: dict[str, Any], defaults: _Defaults, translation: T
         if service is not None and service != own:
             translation.refuse(
                 (*loc, "los_model"),
-                f"wards[{index}].los_model.params.service: the stays of {service!r} cannot make the lengths of stay of a "
-                f"ward of {own!r}; give a distribution",
+                f"wards[{index}].los_model.params.service: the stays of {service!r} cannot make the lengths of stay of "
+                f"a ward of {own!r}; give a distribution",
             )
         is_entry = ward.get("id") not in entered
         if los.get("type") == "empirical_histogram" and not is_entry:
             translation.refuse(
                 (*loc, "los_model"),
-                f"wards[{index}].los_model: only routes lead to {ward.get('id')!r}, so the extract has no stays of its own "
-                "to take a histogram from; give a distribution",
+                f"wards[{index}].los_model: only routes lead to {ward.get('id')!r}, so the extract has no stays of its "
+                "own to take a histogram from; give a distribution",
             )
         if is_entry and isinstance(ward.get("id"), str) and isinstance(own, str):
             entries[ward["id"]] = own
@@ -346,9 +348,7 @@ def _add_streams(values: dict[str, Any], entries: dict[str, str], translation: T
         translation.note(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
 
 
-def _add_patients(
-    values: dict[str, Any], entries: dict[str, str], path: str | None, translation: Translation
-) -> None:
+def _add_patients(values: dict[str, Any], entries: dict[str, str], path: str | None, translation: Translation) -> None:
     """The extract that the predecessor read at `path`, if the file says where it is."""
     if path is None:
         return

@@ -147,7 +147,7 @@ def bed_requirements(
                 "enough_low": covered.enough_low,
                 "enough_high": covered.enough_high,
             }
-            frames.append(pd.DataFrame(columns).astype({name: "Int64" for name in _MAY_BE_NULL}))
+            frames.append(pd.DataFrame(columns).astype(dict.fromkeys(_MAY_BE_NULL, "Int64")))
     constants = {"hospital_id": config.id, "as_of": plan.statistics_start}
     return BED_REQUIREMENTS.frame(pd.concat(frames, ignore_index=True), **constants)
 

@@ -1,8 +1,8 @@
 """Beds against risk from the past alone: what so many beds would have covered, with no forecast and no simulation.
 
 The census is replayed as if beds had never been short: everybody is in the ward asked for from the moment of asking,
-for as long as care took there. So waiting and boarding are taken out. Patients who were turned away or left have no stay
-and are not in it.
+for as long as care took there. So waiting and boarding are taken out. Patients who were turned away or left have no
+stay and are not in it.
 """
 
 from datetime import date
@@ -48,8 +48,8 @@ def scan_stays(
 ) -> pd.DataFrame:
     """The same from the tables `patients` and `ward_stays`, cut at `as_of`.
 
-    Columns: ward_id, beds, covered_share with its 95 % confidence interval covered_low and covered_high, enough, and the
-    fewest beds enough_beds with their interval enough_low and enough_high (as in bed_requirements; weeks are the
+    Columns: ward_id, beds, covered_share with its 95 % confidence interval covered_low and covered_high, enough, and
+    the fewest beds enough_beds with their interval enough_low and enough_high (as in bed_requirements; weeks are the
     independent units). Raises DataError when there are fewer than four whole weeks to look at.
     """
     wanted = _wanted(patients, ward_stays, as_of)
@@ -70,7 +70,7 @@ def scan_stays(
             "enough_low": found.enough_low,
             "enough_high": found.enough_high,
         }
-        numbers = {name: "Int64" for name in ("enough_beds", "enough_low", "enough_high")}
+        numbers = dict.fromkeys(("enough_beds", "enough_low", "enough_high"), "Int64")
         frames.append(pd.DataFrame(columns).astype(numbers))
     return pd.concat(frames, ignore_index=True)
 

@@ -197,7 +197,7 @@ class TestErlang:
 
     def test_what_cannot_be_asked(self, loss, rates_of):
         rates = rates_of(loss)
-        with pytest.raises(SimulationError, match="no beds can be added to ward 'nowhere', allowed .*: w"):
+        with pytest.raises(SimulationError, match=r"no beds can be added to ward 'nowhere', allowed .*: w"):
             bed_allocations(loss, rates, None, None, wards=["nowhere"])
         with pytest.raises(SimulationError, match="unknown 'pain', allowed: waiting_hours, requests"):
             bed_allocations(loss, rates, None, None, harm={"pain": 1})

@@ -67,8 +67,8 @@ def test_too_little_history_is_refused(daily):
     short = [stay for stay in daily if str(stay[2]) >= first]
     with pytest.raises(DataError, match=r"leave 2 whole weeks to look at .*, at least 4 are needed"):
         scan_stays(*history_of(short), ["w"], AS_OF, 0.1)
+    patients, stays = history_of(daily)
     with pytest.raises(DataError, match="no stays"):
-        patients, stays = history_of(daily)
         scan_stays(patients, stays.iloc[:0], ["w"], AS_OF, 0.1)
 
 
@@ -76,11 +76,10 @@ def test_too_little_history_is_refused(daily):
 def test_a_poisson_census_needs_poisson_beds():
     generator, days = np.random.default_rng(3), pd.date_range(AS_OF - pd.Timedelta(weeks=54), AS_OF, inclusive="left")
     # all come in the first hour and stay half a day, so that a day's highest census is its number of arrivals
-    stays = [
-        (f"{day:%Y%j}-{n}", "w", str(day + pd.Timedelta(minutes=5)), *[str(day + pd.Timedelta(hours=h)) for h in (1, 12, 12)], "_home")
-        for day in days
-        for n in range(generator.poisson(8))
-    ]  # fmt: skip
+    stays = []
+    for day in days:
+        start, end = str(day + pd.Timedelta(hours=1)), str(day + pd.Timedelta(hours=12))
+        stays += [(f"{day:%Y%j}-{n}", "w", start, start, end, end, "_home") for n in range(generator.poisson(8))]
     table = scan_stays(*history_of(stays), ["w"], AS_OF, 0.05)
     row = table[table["ward_id"] == "w"].iloc[0]
     assert row["enough_low"] <= poisson_quantile(0.95, 8) <= row["enough_high"]

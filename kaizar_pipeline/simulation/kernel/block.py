@@ -64,7 +64,8 @@ def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand
 
 @entry
 def run_block(sources, rules, demand_rules, window, with_demand, first, scale, stop, room, actual, demand, records):
-    """Run the replications `first` on, one per row of `scale` f8[n, tables] and of `records`, until all are done, `stop[0]` is set, or room is short. Returns how many were done, and the status."""
+    """Run the replications `first` on, one per row of `scale` f8[n, tables] and of `records`, until all are done,
+    `stop[0]` is set, or room is short. Returns how many were done, and the status."""
     for r in range(len(records.kpis)):
         if stop[0] != 0:
             return r, OK

@@ -134,8 +134,8 @@ def _mark(steps, start, end, hours):
 
 @compiled
 def count_stays(window, drawn, stays, counted, kpis, boarded):
-    """Who waits, boards and lies out where at each hour, the KPIs f8[W + 1, T + 1, KPIS], and the hours boarded f8[W, W]
-    by ward and next ward; the census is counted."""
+    """Who waits, boards and lies out where at each hour, the KPIs f8[W + 1, T + 1, KPIS], and the hours boarded f8[W,
+    W] by ward and next ward; the census is counted."""
     counted.others[:] = 0
     counted.sums[:] = 0.0
     boarded[:] = 0.0
