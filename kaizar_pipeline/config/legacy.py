@@ -226,7 +226,7 @@ def _route(route: Any, index: int, translation: Translation) -> Any:
             continue
         names = {"id": "to_ward", "p": "probability"}
         for key in option:
-            translation.stands_at((*new, "options", len(options), names.get(key, key)), (*old, "to", place, key))
+            translation.stands_at((*new, "options", len(options), str(names.get(key, key))), (*old, "to", place, key))
         options.append({names.get(key, key): value for key, value in option.items()})
     if any(_mapping(option).get("id") == EXIT for option in route["to"]) and abs(total - 1) > 1e-6:
         translation.refuse((*old, "to"), f"routes[{index}].to: probabilities with {EXIT} add up to {total:g}, not to 1")

@@ -82,7 +82,7 @@ def _wanted(patients: pd.DataFrame, ward_stays: pd.DataFrame, as_of: pd.Timestam
     start = stays["request"].fillna(stays["admit"])
     goes_home = stays["next_ward_id"].fillna(HOME) == HOME
     care_ends = stays["depart"].where(goes_home, stays["ready"]).fillna(as_of)
-    needed = (care_ends - stays["admit"].fillna(start)).clip(lower=pd.Timedelta(0))
+    needed = care_ends - stays["admit"].fillna(start)
     wanted = pd.DataFrame({"ward_id": stays["planned_ward_id"], "start": start, "end": start + needed})
     return wanted[wanted["start"].notna()]
 
@@ -91,12 +91,12 @@ def _weeks(wanted: pd.DataFrame, as_of: pd.Timestamp) -> int:
     """Whole weeks before `as_of` for which the replay is complete."""
     if wanted.empty:
         raise DataError("quickscan: there are no stays to look at")
-    run_in = (wanted["end"] - wanted["start"]).quantile(RUN_IN)
-    weeks = int((as_of - wanted["start"].min() - run_in) / pd.Timedelta(weeks=1))
+    run_in = float(((wanted["end"] - wanted["start"]) / _HOUR).quantile(RUN_IN))
+    weeks = int(((as_of - wanted["start"].min()) / _HOUR - run_in) / 168)
     if weeks < FEWEST_WEEKS:
         raise DataError(
             f"quickscan: the stays since {wanted['start'].min():%Y-%m-%d} leave {max(weeks, 0)} whole weeks to look at "
-            f"behind a run-in of {run_in.ceil('D').days} days, at least {FEWEST_WEEKS} are needed"
+            f"behind a run-in of {run_in / 24:.1f} days, at least {FEWEST_WEEKS} are needed"
         )
     return min(weeks, MOST_WEEKS)
 

@@ -136,11 +136,11 @@ class TestErlang:
         table = beds_effects(loss, rates_of(loss), None, None, sweep=(-2, 1, fewest_beds(10, 0.05) - 11))
         turned_away = table[(table["kpi"] == "turned_away") & (table["affected_ward_id"] == "w")]
         assert turned_away["beds_added"].tolist() == [-2, 1, 4]
-        for row in turned_away.itertuples():
-            truth = 280 * (erlang_b(11 + row.beds_added, 10) - erlang_b(11, 10))
-            assert abs(row.difference - truth) <= 4 * row.difference_se
-            assert row.value - row.baseline == pytest.approx(row.difference)
-            assert row.low < row.difference < row.high
+        for row in turned_away.to_dict("records"):
+            truth = 280 * (erlang_b(11 + row["beds_added"], 10) - erlang_b(11, 10))
+            assert abs(row["difference"] - truth) <= 4 * row["difference_se"]
+            assert row["value"] - row["baseline"] == pytest.approx(row["difference"])
+            assert row["low"] < row["difference"] < row["high"]
         assert turned_away["value"].iloc[-1] / 280 == pytest.approx(erlang_b(15, 10), abs=0.005)
 
     def test_common_patients_make_differences_tight(self, loss, rates_of):

@@ -34,14 +34,14 @@ def daily():
 
 @pytest.mark.unit
 def test_by_hand(daily):
-    table = scan_stays(*history_of(daily), ["w", "v"], AS_OF, 0.1).set_index(["ward_id", "beds"])
+    table = scan_stays(*history_of(daily), ["w", "v"], AS_OF, 0.1)
+    w, v, house = (table[table["ward_id"] == name] for name in ("w", "v", "_hospital"))
     # six days in seven need one bed, Sundays three (one from 6 to 18, two from 17 to 20)
-    assert table.loc["w", "covered_share"].to_dict() == pytest.approx({0: 0, 1: 6 / 7, 2: 6 / 7, 3: 1})
-    assert set(table.loc["w", "enough_beds"]) == {3}
-    assert table.loc["w", "enough"].tolist() == [False, False, False, True]
-    assert set(table.loc["_hospital", "enough_beds"]) == {3}
-    assert set(table.loc["v", "enough_beds"]) == {0}
-    assert set(scan_stays(*history_of(daily), ["w"], AS_OF, 0.2).query("ward_id == 'w'")["enough_beds"]) == {1}
+    assert w["beds"].tolist() == [0, 1, 2, 3]
+    assert w["covered_share"].tolist() == pytest.approx([0, 6 / 7, 6 / 7, 1])
+    assert w["enough"].tolist() == [False, False, False, True]
+    assert [set(rows["enough_beds"]) for rows in (w, house, v)] == [{3}, {3}, {0}]
+    assert set(scan_stays(*history_of(daily), ["w"], AS_OF, 0.2)["enough_beds"]) == {1}
 
 
 @pytest.mark.unit
