@@ -91,7 +91,8 @@ def _weeks(wanted: pd.DataFrame, as_of: pd.Timestamp) -> int:
     """Whole weeks before `as_of` for which the replay is complete."""
     if wanted.empty:
         raise DataError("quickscan: there are no stays to look at")
-    run_in = float(((wanted["end"] - wanted["start"]) / _HOUR).quantile(RUN_IN))
+    hours = (wanted["end"] - wanted["start"]).dt.total_seconds() / 3600
+    run_in = float(hours.quantile(RUN_IN))
     weeks = int(((as_of - wanted["start"].min()) / _HOUR - run_in) / 168)
     if weeks < FEWEST_WEEKS:
         raise DataError(
