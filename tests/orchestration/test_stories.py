@@ -1,7 +1,6 @@
 """One tiny hospital through the asset graph, in this process: what a run makes, reports, refuses and leaves behind."""
 
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.orchestration.storage import Warehouse
-from kaizar_pipeline.simulation.monte_carlo import Occupancy
 from kaizar_pipeline.tables import TABLES
 
 pytestmark = pytest.mark.integration
@@ -41,20 +39,20 @@ def test_the_whole_chain(defs: dg.Definitions, warehouse: Warehouse):
 
     tables = {name: warehouse.read(name, "one") for name in TABLES}
     assert {name for name, frame in tables.items() if frame.empty} == {"patient_rejects"}
+    made = {
+        event.asset_key.to_user_string(): event.materialization
+        for event in run.get_asset_materialization_events()
+        if event.asset_key
+    }
     for name in TABLES:
-        (event,) = run.asset_materializations_for_node(node_of(name))[:1]
         lineage = warehouse.lineage(name, "one")
         assert (lineage.run_id, lineage.as_of) == (run.run_id, AS_OF)
         assert set(lineage.inputs.values()) <= {run.run_id}
-        assert event.partition == "one"
+        assert made[name].partition == "one"
     assert warehouse.lineage("patients", "one").inputs == {}
     assert "arrival_rates" in warehouse.lineage("occupancy_distributions", "one").inputs
 
-    rows = {
-        event.asset_key.to_user_string(): event.metadata["dagster/row_count"].value
-        for node in {node_of(name) for name in TABLES}
-        for event in run.asset_materializations_for_node(node)
-    }
+    rows = {name: event.metadata["dagster/row_count"].value for name, event in made.items()}
     assert rows == {name: len(frame) for name, frame in tables.items()}
 
     evaluations = run.get_asset_check_evaluations()
@@ -74,17 +72,6 @@ def test_the_whole_chain_of_a_hospital_without_forecast_streams(defs: dg.Definit
     assert warehouse.lineage("arrival_model", "one").as_of == AS_OF
 
 
-def node_of(table: str) -> str:
-    """The step that makes a table."""
-    if table in ("patients", "patient_rejects", "ward_stays"):
-        return "history"
-    if table in ("bed_requirements", "beds_effects", "bed_allocations"):
-        return "capacity"
-    if table in {field.name for field in fields(Occupancy)}:
-        return "simulation"
-    return table
-
-
 def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
     materialize(defs, run_config={"ops": {"history": {"config": {"as_of": "2026-03-20"}}}})
     as_of = {frame["as_of"].max() for name in TABLES if len(frame := warehouse.read(name, "one"))}
@@ -92,7 +79,10 @@ def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
     before = warehouse.read("occupancy_distributions", "one")
 
     def simulate(**config: int) -> pd.DataFrame:
-        tables = ("occupancy_distributions", "daily_peaks", "ward_performance")
+        tables = (
+            "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
+            "simulation_precision", "boarding_causes",
+        )  # fmt: skip
         materialize(defs, *tables, run_config={"ops": {"simulation": {"config": config}}})
         return warehouse.read("occupancy_distributions", "one")
 
