@@ -28,6 +28,9 @@ RiskEvent = Literal["day", "horizon_peak"]
 SWEEP = (-2, -1, 1, 2, 4)
 """Beds by which each ward is changed in turn."""
 
+MOST_REPLICATIONS = 10_000
+"""Futures at most where each one is kept by itself, in memory."""
+
 SWEEP_REPLICATIONS = 400
 """Futures behind each change of beds at most: differences between the same patients need fewer than levels."""
 
@@ -122,7 +125,7 @@ def bed_requirements(
     """
     plan, risk = plan_ahead(config, arrival_rates, length_of_stay, census), config.simulation.risk_target
     monte_carlo = MonteCarlo(plan, workers=workers, keep_replications=True)
-    monte_carlo.extend(config.simulation.max_replications)
+    monte_carlo.extend(min(config.simulation.max_replications, MOST_REPLICATIONS))
     peaks, staffed = monte_carlo.demand.replication_peaks, staffed_with_total(plan).min(axis=1)
     assert peaks is not None
     frames = []

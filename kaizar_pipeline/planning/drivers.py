@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.planning.capacity import MOST_REPLICATIONS
 from kaizar_pipeline.simulation.monte_carlo import BASELINE, MonteCarlo, plan_ahead
 from kaizar_pipeline.simulation.plan import CHANCES, Plan
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_DRIVERS
@@ -35,10 +36,8 @@ def occupancy_drivers(
 ) -> pd.DataFrame:
     """The variance of each day's highest census per ward and driver, and each driver's part of the width of the 90 %
     interval; arguments as of `simulate_occupancy`."""
-    plan, replications = (
-        plan_ahead(config, arrival_rates, length_of_stay, census),
-        config.simulation.max_replications,
-    )
+    plan = plan_ahead(config, arrival_rates, length_of_stay, census)
+    replications = min(config.simulation.max_replications, MOST_REPLICATIONS)
     own = _peaks(plan, replications, workers)
     held = [_peaks(_redrawn(plan, known), replications, workers) for known in range(1, len(CHANCES))]
     variance, error = explained_variance(own, held)
