@@ -15,7 +15,10 @@ from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.arrivals import arrivals_per_day
 from kaizar_pipeline.patients.history import History, load_history, load_patients
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+from kaizar_pipeline.planning.capacity import bed_allocations, bed_requirements, beds_effects
 from kaizar_pipeline.planning.chain import run_chain, simulate_hospital
+from kaizar_pipeline.planning.drivers import occupancy_drivers
+from kaizar_pipeline.planning.quickscan import quickscan
 from kaizar_pipeline.planning.scenarios import compare_scenarios
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import Occupancy, simulate_occupancy
@@ -32,6 +35,9 @@ __all__ = [
     "apply_scenario",
     "arrivals_per_day",
     "backtest_forecast",
+    "bed_allocations",
+    "bed_requirements",
+    "beds_effects",
     "census_at_as_of",
     "compare_scenarios",
     "forecast_rates",
@@ -41,6 +47,8 @@ __all__ = [
     "load_patients",
     "load_scenario",
     "make_feature_table",
+    "occupancy_drivers",
+    "quickscan",
     "run_chain",
     "score_forecasts",
     "simulate_hospital",

@@ -28,8 +28,10 @@ from kaizar_pipeline.config.files import (
     hospital_schema,
     load_hospital_config,
     load_scenarios,
+    load_with_notices,
     misnamed_files,
     scenario_files,
+    scenario_notices,
     scenario_schema,
     shipped,
 )
@@ -97,7 +99,10 @@ def check(
         faulty = 0
         for file in chosen:
             try:
-                typer.echo(_checked(file))
+                said, notices = _checked(file)
+                typer.echo(said)
+                for notice in notices:
+                    typer.echo(f"  {notice}")
             except ConfigError as error:
                 faulty += 1
                 typer.echo(str(error), err=True)
@@ -105,12 +110,13 @@ def check(
             raise typer.Exit(1)
 
 
-def _checked(file: Path) -> str:
-    """What is to be said of a file without faults."""
+def _checked(file: Path) -> tuple[str, list[str]]:
+    """What is to be said of a file without faults, and of what was translated in it."""
     if file.resolve().parent.name == SCENARIO_FOLDER:
-        return f"{SCENARIO_FOLDER}/{file.name}: ok, about {', '.join(check_scenario(file)) or 'no hospital'}"
-    config = load_hospital_config(file)
-    return f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams"
+        said = f"{SCENARIO_FOLDER}/{file.name}: ok, about {', '.join(check_scenario(file)) or 'no hospital'}"
+        return said, scenario_notices(file)
+    config, notices = load_with_notices(file)
+    return f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams", notices
 
 
 @app.command()

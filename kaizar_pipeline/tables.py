@@ -584,12 +584,109 @@ SCENARIO_COMPARISON = _table(
     ),
 )
 
+BOARDING_CAUSES = _table(
+    "boarding_causes",
+    "Whose lack of beds kept patients in beds they no longer needed: boarding hours by the ward held and the ward "
+    "waited for. They add up to the boarding_hours of ward_performance.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    Column("ward_id", "VARCHAR", "Ward whose beds were held.", key=True),
+    Column("cause_ward_id", "VARCHAR", "Ward that those patients waited for.", key=True),
+    Column("boarding_hours", "DOUBLE", "Hours that beds were held. Mean over replications.", "hours"),
+    _error("boarding_hours", "hours"),
+    Column("share", "DOUBLE", "Part of all boarding hours in the ward held.", "share"),
+)
+
+BED_REQUIREMENTS = _table(
+    "bed_requirements",
+    "How many beds cover demand (unlimited beds, no overflow, no admission stop) with which probability, and the "
+    "fewest that do so with the probability asked for.",
+    _ward(),
+    Column("risk_event", "VARCHAR", "day: the peak of a day is covered; horizon_peak: that of all days is.", key=True),
+    Column("beds", "INTEGER", "Beds.", "beds", key=True),
+    Column("staffed_beds", "INTEGER", "Fewest beds staffed at any hour; null when unlimited.", "beds", nullable=True),
+    Column("risk_target", "DOUBLE", "Accepted share of days (or horizons) that are not covered."),
+    Column(
+        "covered_share", "DOUBLE", "Share of days of all replications (or of replications) that so many beds cover."
+    ),
+    Column("covered_low", "DOUBLE", "Lower end of its 95 % confidence interval; replications are the units."),
+    Column("covered_high", "DOUBLE", "Upper end."),
+    Column("enough", "BOOLEAN", "Whether so many beds reach the target."),
+    Column(
+        "enough_beds",
+        "INTEGER",
+        "Fewest beds that do; null for a risk of 0, which no number of beds reaches.",
+        "beds",
+        nullable=True,
+    ),
+    Column("enough_low", "INTEGER", "Lower end of the 95 % confidence interval of that number.", "beds", nullable=True),
+    Column(
+        "enough_high", "INTEGER", "Upper end; null when there are too few replications to tell.", "beds", nullable=True
+    ),
+)
+
+_EFFECT = (
+    Column("baseline", "DOUBLE", "With the beds there are.", "see unit", nullable=True),
+    Column("value", "DOUBLE", "With the change.", "see unit", nullable=True),
+    Column("difference", "DOUBLE", "Value less baseline, for the same patients.", "see unit", nullable=True),
+    Column("difference_se", "DOUBLE", "Paired standard error of the difference.", "see unit", nullable=True),
+    Column("low", "DOUBLE", "Lower end of its 95 % confidence interval.", "see unit", nullable=True),
+    Column("high", "DOUBLE", "Upper end.", "see unit", nullable=True),
+)
+
+BEDS_EFFECTS = _table(
+    "beds_effects",
+    "What a few beds more or fewer in one ward, the others as they are, do to waits, boarding, diversion and outliers.",
+    Column("ward_id", "VARCHAR", "Ward whose beds are changed.", key=True),
+    Column("beds_added", "INTEGER", "Beds more, below 0 fewer, at all times.", "beds", key=True),
+    Column("affected_ward_id", "VARCHAR", f"Where it is measured: the same ward, or {HOSPITAL_TOTAL}.", key=True),
+    Column("kpi", "VARCHAR", "A column of ward_performance, over all patients.", key=True),
+    Column("unit", "VARCHAR", "Its unit."),
+    *_EFFECT,
+)
+
+BED_ALLOCATIONS = _table(
+    "bed_allocations",
+    "Where extra beds help most: every way to place them, the one that prevents most harm first. Harm is in hours: all "
+    "waiting for beds, and 24 for a patient turned away or gone unseen, unless weighed otherwise.",
+    Column("extra_beds", "INTEGER", "Beds to place.", "beds", key=True),
+    Column("rank", "INTEGER", "1 is the best way.", key=True),
+    Column("ward_id", "VARCHAR", "Ward.", key=True),
+    Column("beds_added", "INTEGER", "Of the extra beds, those placed here.", "beds"),
+    Column("baseline_harm", "DOUBLE", "With the beds there are. Mean over replications.", "hours"),
+    Column("harm", "DOUBLE", "With the beds placed so.", "hours"),
+    Column("prevented", "DOUBLE", "Harm prevented.", "hours"),
+    Column("prevented_se", "DOUBLE", "Its paired standard error.", "hours"),
+    Column("behind_best", "DOUBLE", "Harm more than with the best way.", "hours"),
+    Column("behind_best_se", "DOUBLE", "Its paired standard error; within two of them the ways are alike.", "hours"),
+)
+
+OCCUPANCY_DRIVERS = _table(
+    "occupancy_drivers",
+    "Why the census is uncertain: the variance of each day's highest census, split over what chance decides. The parts "
+    "of a ward and day add up to its variance, and their widths to that of its 90 % interval.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    _ward(),
+    Column("date", "DATE", "Day ahead.", key=True),
+    Column(
+        "driver",
+        "VARCHAR",
+        "arrivals_level (how many are expected), arrivals_noise (who comes when), routing, length_of_stay, "
+        "starting_census (rest of the stays of those in the house), monte_carlo (finitely many replications).",
+        key=True,
+    ),
+    Column("variance", "DOUBLE", "What the driver adds once those before it in this list are known.", "beds²"),
+    Column("variance_se", "DOUBLE", "Its Monte Carlo standard error.", "beds²"),
+    Column("share", "DOUBLE", "Part of the variance; null where nothing is uncertain.", "share", nullable=True),
+    Column("width", "DOUBLE", "Share of the distance between the 5th and the 95th percentile.", "beds", nullable=True),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
         ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE,
-        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION, SCENARIO_COMPARISON,
+        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION, BOARDING_CAUSES, BED_REQUIREMENTS, BEDS_EFFECTS,
+        BED_ALLOCATIONS, OCCUPANCY_DRIVERS, SCENARIO_COMPARISON,
     )
 }  # fmt: skip
 

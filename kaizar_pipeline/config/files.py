@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from kaizar_pipeline.config.document import Document, read_document
 from kaizar_pipeline.config.faults import explain, path_of, unknown
 from kaizar_pipeline.config.hospital import Fault, HospitalConfig, HospitalFile, Model
+from kaizar_pipeline.config.legacy import Translation, translate_hospital, translate_scenario
 from kaizar_pipeline.config.scenario import BASELINE, Scenario, ScenarioFile
 from kaizar_pipeline.config.variant import variant_faults
 from kaizar_pipeline.errors import ConfigError
@@ -99,21 +100,31 @@ def hospital_file(home: Path, hospital_id: str) -> Path:
 def load_hospital_config(path: str | Path) -> HospitalConfig:
     """Read and check a hospital's YAML file; the file's stem is the hospital's id.
 
-    Raises ConfigError with one line per fault, in the order of the file:
+    A file of the predecessor's is translated first (legacy.py). Raises ConfigError with one line per fault, in the
+    order of the file:
     `hospital_configs/x.yml:11: wards[1].los_model.type: unknown 'weibul', did you mean 'weibull'?`.
     Rules that span several parts are checked once the parts themselves are right.
     """
-    return _load(HospitalConfig, HospitalFile, "hospital", Path(path))[0]
+    return load_with_notices(path)[0]
+
+
+def load_with_notices(path: str | Path) -> tuple[HospitalConfig, list[str]]:
+    """The same, with a notice `hospital_configs/x.yml:11: ...` for everything that was translated."""
+    path = Path(path)
+    translation = translate_hospital(read_document(path, _shown(path)), path.stem)
+    return _check(HospitalConfig, HospitalFile, "hospital", path, translation.document), _notices(path, translation)
 
 
 def load_scenario(path: str | Path, hospital: HospitalConfig | None = None) -> Scenario:
     """Read and check a scenario's YAML file; the file's stem is the scenario's id.
 
-    With a `hospital` it is also checked whether the scenario can be applied to it. Raises ConfigError with one line per
-    fault, as `load_hospital_config` does. The hospitals that it lists lie in the folder above its own.
+    With a `hospital` it is also checked whether the scenario can be applied to it. The predecessor's words are
+    translated first. Raises ConfigError with one line per fault, as `load_hospital_config` does. The hospitals that it
+    lists lie in the folder above its own.
     """
     path = Path(path)
-    scenario, document = _load(Scenario, ScenarioFile, "scenario", path)
+    document = translate_scenario(read_document(path, _shown(path))).document
+    scenario = _check(Scenario, ScenarioFile, "scenario", path, document)
     known = [file.stem for file in sorted(path.parent.parent.glob("*.yml"))]
     faults: list[Fault] = [
         (("hospitals", index), unknown(name, known, "hospital"))
@@ -176,6 +187,18 @@ def check_scenario(path: str | Path) -> list[str]:
     return about
 
 
+def scenario_notices(path: str | Path) -> list[str]:
+    """A notice for everything that is translated in a scenario's file."""
+    path = Path(path)
+    return _notices(path, translate_scenario(read_document(path, _shown(path))))
+
+
+def _notices(path: Path, translation: Translation) -> list[str]:
+    return [
+        f"{_shown(path)}:{line}: {what}" for line, what in sorted(translation.notices, key=lambda notice: notice[0])
+    ]
+
+
 def _hospitals_named(path: Path) -> list[object]:
     """The hospitals that a scenario's file lists, whatever else is wrong with it."""
     values = read_document(path, _shown(path)).values
@@ -183,9 +206,8 @@ def _hospitals_named(path: Path) -> list[object]:
     return named if isinstance(named, list) else []
 
 
-def _load(model: type[_Checked], shape: type[Model], kind: str, path: Path) -> tuple[_Checked, Document]:
-    """The checked hospital or scenario and its document; `shape` is what its file may say."""
-    document = read_document(path, _shown(path))
+def _check(model: type[_Checked], shape: type[Model], kind: str, path: Path, document: Document) -> _Checked:
+    """The hospital or scenario that a file's document describes; `shape` is what it may say."""
     values, faults = document.values, list(document.faults)
     name = path.stem if _is_well_named(path) else "unnamed"
     if name != path.stem:
@@ -207,7 +229,7 @@ def _load(model: type[_Checked], shape: type[Model], kind: str, path: Path) -> t
         faults.append((1, f"the file {found}; needed are the keys {', '.join(shape.model_fields)}"))
     _refuse(path, faults)
     assert checked is not None
-    return checked, document
+    return checked
 
 
 def _refuse(path: Path, faults: Sequence[tuple[int, str]]) -> None:

@@ -457,6 +457,10 @@ class Simulation(Model):
     (refuse, default), or simulate all the same (allow)."""
     high_occupancy: Share = 0.92
     """prob_above is the probability of a census above this share of the staffed beds. Default: 0.92."""
+    risk_target: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Share of risk events for which the required beds may fall short. Default: 0.1; 0 is reached by no number."""
+    risk_event: Literal["day", "horizon_peak"] = "day"
+    """What required beds must cover: a day's highest census (day, default) or that of all days (horizon_peak)."""
 
     @property
     def max_replications(self) -> int:

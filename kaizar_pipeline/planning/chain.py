@@ -15,6 +15,8 @@ from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.arrivals import arrivals_per_day
 from kaizar_pipeline.patients.history import load_history
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+from kaizar_pipeline.planning.capacity import bed_allocations, bed_requirements, beds_effects
+from kaizar_pipeline.planning.drivers import occupancy_drivers
 from kaizar_pipeline.planning.scenarios import compare_scenarios
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import Progress, simulate_occupancy
@@ -35,6 +37,26 @@ def run_chain(
     as the config and the data say), `scenarios` those to compare with the hospital as it is, `workers` the number of
     threads, which does not change the result.
     """
+    tables, ahead = _until_simulation(config, home, as_of)
+    return {
+        **tables,
+        **simulate_occupancy(*ahead, workers=workers, progress=progress).tables,
+        "bed_requirements": bed_requirements(*ahead, workers=workers),
+        "beds_effects": beds_effects(*ahead, workers=workers),
+        "bed_allocations": bed_allocations(*ahead, workers=workers),
+        "occupancy_drivers": occupancy_drivers(*ahead, workers=workers),
+        "scenario_comparison": compare_scenarios(config, scenarios, *ahead[1:], workers=workers),
+    }
+
+
+_Ahead = tuple[HospitalConfig, pd.DataFrame, pd.DataFrame, pd.DataFrame]
+"""What simulations start from: config, arrival rates, lengths of stay, census."""
+
+
+def _until_simulation(
+    config: HospitalConfig, home: Path | None, as_of: date | str | None
+) -> tuple[dict[str, pd.DataFrame], _Ahead]:
+    """The tables that need no simulation of the days ahead, and what that one needs."""
     history = load_history(config, home, as_of)
     arrivals = arrivals_per_day(history.patients, config)
     length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
@@ -42,8 +64,7 @@ def run_chain(
     model = train_lgbm_poisson(features)
     rates = forecast_rates(model, features, arrivals, config)
     census = census_at_as_of(history.patients, history.ward_stays)
-    occupancy = simulate_occupancy(config, rates, length_of_stay, census, workers=workers, progress=progress)
-    return {
+    tables = {
         "patients": history.patients,
         "patient_rejects": history.patient_rejects,
         "ward_stays": history.ward_stays,
@@ -52,9 +73,8 @@ def run_chain(
         "feature_table": features,
         "arrival_model": model,
         "arrival_rates": rates,
-        **occupancy.tables,
-        "scenario_comparison": compare_scenarios(config, scenarios, rates, length_of_stay, census, workers=workers),
     }
+    return tables, (config, rates, length_of_stay, census)
 
 
 def simulate_hospital(
@@ -70,4 +90,5 @@ def simulate_hospital(
     if seed is not None:
         simulation = config.simulation.model_copy(update={"seed": seed})
         config = config.model_copy(update={"simulation": simulation})
-    return run_chain(config, home=home, as_of=as_of, workers=workers, progress=progress)["occupancy_distributions"]
+    _, ahead = _until_simulation(config, home, as_of)
+    return simulate_occupancy(*ahead, workers=workers, progress=progress).occupancy_distributions

@@ -37,6 +37,11 @@ UNLIMITED = 2**31 - 1
 NO_TABLE = -1
 """Index of a quantile table that stands for none: no delay, endless patience."""
 
+CHANCES = ("arrivals_level", "arrivals_noise", "routing", "length_of_stay", "starting_census")
+"""What chance decides, in the order in which it comes about: the rate path; who comes when on it, and with how much
+patience; their ways through the wards; their lengths of stay and discharge delays, with the replication's own scale of
+both; the rest of the stays of those in the house at the start, and their ways on."""
+
 UNIT_EXPONENTIAL = 0
 """Index of the quantile table of gaps between the arrivals of a Poisson process of rate 1."""
 
@@ -113,6 +118,8 @@ class Plan:
     los_scale_stream: np.ndarray
     """u4[tables]: whose number the factor comes from: crc32 of the ward's id."""
     census: CensusPlan
+    fresh: tuple[int, ...] = (0,) * len(CHANCES)
+    """Added to the replication's number for each of CHANCES: 0 the replication's own numbers, else another's."""
 
     @property
     def home(self) -> int:

@@ -83,7 +83,7 @@ def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
     def simulate(**config: int) -> pd.DataFrame:
         tables = (
             "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
-            "simulation_precision",
+            "simulation_precision", "boarding_causes",
         )  # fmt: skip
         materialize(defs, *tables, run_config={"ops": {"simulation": {"config": config}}})
         return warehouse.read("occupancy_distributions", "one")
