@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from kaizar_pipeline.orchestration.assets import forecast, history, simulation
+from kaizar_pipeline.orchestration.assets import forecast, history, occupancy_validation, simulation
 from kaizar_pipeline.orchestration.automation import every_night, occupancy_forecast
 from kaizar_pipeline.orchestration.partitions import HOME
 from kaizar_pipeline.orchestration.stage import warehouse
@@ -11,7 +11,7 @@ from kaizar_pipeline.orchestration.storage import Warehouse
 Warehouse(HOME / "data").rebuild_catalog()
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([history, forecast, simulation]),
+    assets=dg.load_assets_from_modules([history, forecast, simulation, occupancy_validation]),
     jobs=[occupancy_forecast],
     schedules=[every_night],
     resources={"warehouse": warehouse},

@@ -17,6 +17,8 @@ CHECKS = {
     "midnight_census": {"probabilities_add_up": True},
     "daily_peaks": {"sums_to_one": True},
     "ward_performance": {"trustworthy": False},
+    "occupancy_scores": {"census_covered": False},
+    "forecast_log_scores": {"mornings_covered": False},
 }
 """Checks by table, beside `schema`; True: a failure stops what comes after."""
 
@@ -107,6 +109,32 @@ def sums_to_one(peaks: pd.DataFrame, replications: int) -> dg.AssetCheckResult:
     sums = peaks.groupby(["run_kind", "ward_id", "date"])["replications"].sum()
     wrong = int((sums != replications).sum())
     return _result("daily_peaks", "sums_to_one", wrong == 0, distributions=len(sums), wrong=wrong)
+
+
+def census_covered(scores: pd.DataFrame) -> dg.AssetCheckResult:
+    """The 80 % intervals of the back-test hold between the ends of the binomial 99 % band, by ward and week ahead."""
+    return _covered("occupancy_scores", "census_covered", scores)
+
+
+def mornings_covered(scores: pd.DataFrame) -> dg.AssetCheckResult:
+    """The same of what was said on the last mornings."""
+    return _covered("forecast_log_scores", "mornings_covered", scores)
+
+
+def _covered(table: str, name: str, scores: pd.DataFrame) -> dg.AssetCheckResult:
+    outside = scores[~scores["coverage80"].between(scores["coverage80_low"], scores["coverage80_high"])]
+    found = {
+        f"{row['ward_id']}, week {row['lead_week']}": f"{row['coverage80']:.0%} inside, to be expected is "
+        f"{row['coverage80_low']:.0%} to {row['coverage80_high']:.0%} ({row['independent_dates']} independent dates)"
+        for _, row in outside.iterrows()
+    }
+    return dg.AssetCheckResult(
+        asset_key=table,
+        check_name=name,
+        passed=outside.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"intervals": len(scores), **found},
+    )
 
 
 def _result(table: str, name: str, passed: bool, **found: int) -> dg.AssetCheckResult:

@@ -11,7 +11,7 @@ from kaizar_pipeline.forecasting.features import make_feature_table
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.arrivals import arrivals_per_day
-from kaizar_pipeline.patients.history import load_history
+from kaizar_pipeline.patients.history import History, load_history
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import Progress, simulate_occupancy
@@ -25,29 +25,38 @@ def run_chain(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`).
+    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`), but for those that look
+    back (back-tests and the log of forecasts).
 
     `home` is the folder that paths of extracts are relative to, `as_of` the local midnight to forecast from (default:
     as the config and the data say), `workers` the number of threads, which does not change the result.
     """
     history = load_history(config, home, as_of)
-    arrivals = arrivals_per_day(history.patients, config)
-    length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
-    features = make_feature_table(arrivals, config)
-    model = train_lgbm_poisson(features)
-    rates = forecast_rates(model, features, arrivals, config)
+    tables = tables_before_simulation(history, config)
     census = census_at_as_of(history.patients, history.ward_stays)
+    rates, length_of_stay = tables["arrival_rates"], tables["length_of_stay"]
     occupancy = simulate_occupancy(config, rates, length_of_stay, census, workers=workers, progress=progress)
     return {
         "patients": history.patients,
         "patient_rejects": history.patient_rejects,
         "ward_stays": history.ward_stays,
+        **tables,
+        **occupancy.tables,
+    }
+
+
+def tables_before_simulation(history: History, config: HospitalConfig) -> dict[str, pd.DataFrame]:
+    """The tables between a history and the simulation, by name."""
+    arrivals = arrivals_per_day(history.patients, config)
+    length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
+    features = make_feature_table(arrivals, config)
+    model = train_lgbm_poisson(features)
+    return {
         "daily_arrivals": arrivals,
         "length_of_stay": length_of_stay,
         "feature_table": features,
         "arrival_model": model,
-        "arrival_rates": rates,
-        **occupancy.tables,
+        "arrival_rates": forecast_rates(model, features, arrivals, config),
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.simulation.philox import stream_number
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 CENSUS_COLUMNS = (
     "patient_id", "stream_id", "patient_type", "request", "ward_id", "planned_ward_id", "admit", "ready",
@@ -40,6 +41,25 @@ def census_at_as_of(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.Data
     census = census[census["ward_id"].notna() | census["waits_for"].notna()]
     census["first_ward"] = census.pop("stay_no") == 0
     return census.sort_values(["request", "patient_id"], ignore_index=True)[list(CENSUS_COLUMNS)]
+
+
+def midnights_seen(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
+    """How many patients lay in each ward, and in the house, at every midnight from the first of `ward_stays` to as_of.
+
+    Columns: ward_id, date (the day that the midnight begins), actual; one row for each ward that anybody ever lay in
+    and each midnight. Counted is admit <= midnight < depart. Patients whose departure nobody wrote down are left out.
+    """
+    lost_track_of = patients.loc[~patients["departure_known"], "patient_id"]
+    beds = ward_stays[ward_stays["admit"].notna() & ~ward_stays["patient_id"].isin(lost_track_of)]
+    as_of = pd.Timestamp(patients["as_of"].iloc[0])
+    dates = pd.date_range(beds["admit"].min().ceil("D"), as_of, unit="us") if len(beds) else pd.DatetimeIndex([])
+    frames = {}
+    for ward_id, stays in beds.groupby("ward_id"):
+        came, went = (np.sort(stays[column].dropna().to_numpy()) for column in ("admit", "depart"))
+        frames[ward_id] = np.searchsorted(came, dates, side="right") - np.searchsorted(went, dates, side="right")
+    census = pd.DataFrame(frames, index=pd.Index(dates, name="date"))
+    census[HOSPITAL_TOTAL] = census.sum(axis=1)
+    return census.melt(ignore_index=False, var_name="ward_id", value_name="actual").reset_index()
 
 
 @dataclass(frozen=True)

@@ -88,16 +88,7 @@ def simulate_occupancy(
     allows it.
     """
     as_of, simulation = pd.Timestamp(arrival_rates["as_of"].iloc[0]), config.simulation
-    plan = make_plan(
-        config,
-        rate_paths(arrival_rates),
-        as_of,
-        days=arrival_rates["date"].nunique(),
-        key=hospital_key(config.id, simulation.seed),
-        warmup_days=simulation.warmup,
-        length_of_stay=length_of_stay,
-        census=census if simulation.start == "census" else None,
-    )
+    plan = plan_occupancy(config, arrival_rates, length_of_stay, census)
     overloaded = check_load(plan, allow=simulation.overload == "allow")
     monte_carlo = MonteCarlo(plan, engine=simulation.engine, workers=workers)
     precision = _extend_as_asked(monte_carlo, simulation, progress)
@@ -120,6 +111,26 @@ def simulate_occupancy(
         ward_performance=ward_performance(plan, actual, **constants),
         simulation_precision=simulation_precision(precision, **constants),
         warnings=warnings,
+    )
+
+
+def plan_occupancy(
+    config: HospitalConfig,
+    arrival_rates: pd.DataFrame,
+    length_of_stay: pd.DataFrame | None,
+    census: pd.DataFrame | None,
+) -> Plan:
+    """What `simulate_occupancy` simulates, from the same tables."""
+    simulation = config.simulation
+    return make_plan(
+        config,
+        rate_paths(arrival_rates),
+        pd.Timestamp(arrival_rates["as_of"].iloc[0]),
+        days=arrival_rates["date"].nunique(),
+        key=hospital_key(config.id, simulation.seed),
+        warmup_days=simulation.warmup,
+        length_of_stay=length_of_stay,
+        census=census if simulation.start == "census" else None,
     )
 
 
