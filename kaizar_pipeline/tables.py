@@ -549,7 +549,7 @@ def _week_scores() -> tuple[Column, ...]:
 
 OCCUPANCY_BACKTEST = _table(
     "occupancy_backtest",
-    "What the whole chain would have said of each midnight's census on past mornings, and what came; with two baselines.",
+    "What the whole chain would have said of each midnight's census on past mornings, beside two baselines.",
     Column(
         "method",
         "VARCHAR",
@@ -561,7 +561,8 @@ OCCUPANCY_BACKTEST = _table(
     Column(
         "capacity_known",
         "BOOLEAN",
-        "False: the beds of that time are not in the data; those of the config are taken for them.",
+        "False: the data do not say how many beds there were; taken are those of the config, or as many as were ever "
+        "seen in use by then.",
     ),
 )
 
@@ -574,8 +575,8 @@ OCCUPANCY_SCORES = _table(
 
 FORECAST_LOG = _table(
     "forecast_log",
-    "What the runs of past mornings said of each midnight's census, scored as the midnights come. A run replaces its own "
-    "morning only.",
+    "What the runs of past mornings said of each midnight's census, scored as the midnights come. A run replaces what "
+    "was said on its own morning only.",
     *_midnight_ahead(),
     *_predicted(nullable_scores=True),
     Column("lowest", "INTEGER", "The smallest census that came up.", "beds"),

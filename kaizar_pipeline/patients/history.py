@@ -12,7 +12,7 @@ from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import Extract, HospitalConfig, SyntheticPatients
 from kaizar_pipeline.errors import ConfigError
 from kaizar_pipeline.patients.records import read_records
-from kaizar_pipeline.patients.synthetic import cut_history, simulate_history
+from kaizar_pipeline.patients.synthetic import simulate_history
 from kaizar_pipeline.tables import PATIENT_REJECTS
 
 AS_OF_VARIABLE = "KAIZAR_AS_OF"
@@ -52,19 +52,6 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
     if asked is None:
         _warn_when_stale(config, source, records.as_of, behind)
     return History(records.as_of, records.patients, records.patient_rejects, records.ward_stays, behind)
-
-
-def past_history(history: History, config: HospitalConfig, home: Path | None, as_of: pd.Timestamp) -> History:
-    """The history of `config` as it was known at an earlier midnight: `load_history` for that `as_of`.
-
-    A synthetic one is cut out of `history`, which saves making it again; an extract is read anew, so that everything
-    that depends on as_of is decided as it was then.
-    """
-    if not isinstance(config.patients, SyntheticPatients):
-        return load_history(config, home, as_of)
-    patients, ward_stays = cut_history(history.patients, history.ward_stays, as_of)
-    days_behind = history.days_behind + (history.as_of - as_of).days
-    return History(as_of, patients, _no_rejects(), ward_stays, days_behind)
 
 
 def load_patients(config: HospitalConfig, home: Path | None = None, as_of: date | str | None = None) -> pd.DataFrame:

@@ -52,28 +52,6 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
     )
 
 
-def cut_history(
-    patients: pd.DataFrame, ward_stays: pd.DataFrame, as_of: pd.Timestamp
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of a synthetic hospital as they were at an earlier `as_of`: what `simulate_history` makes for it, and
-    much faster."""
-    stays = ward_stays[ward_stays["request"] < as_of].copy()
-    care_goes_on = ~(stays["ready"] < as_of)
-    stays["next_ward_id"] = stays["next_ward_id"].mask(care_goes_on, None)
-    stays["ward_id"] = stays["ward_id"].where(stays["admit"] < as_of, None)
-    for column in ("admit", "ready", "depart"):
-        stays[column] = stays[column].where(stays[column] < as_of)
-
-    known = patients[patients["arrival"] < as_of].copy()
-    known["departure"] = known["departure"].where(known["departure"] < as_of)
-    first = stays[stays["stay_no"] == 0].set_index("patient_id")
-    unserved = known["patient_id"].isin(first.index[first["admit"].isna()])
-    gone = known["patient_id"].isin(first.index[first["depart"].notna()])
-    known["outcome"] = known["outcome"].mask(unserved & ~gone, "waiting").mask(unserved & gone, "left")
-    known["outcome"] = known["outcome"].mask(known["patient_id"].isin(first.index[first["admit"].notna()]), "admitted")
-    return PATIENTS.frame(known, as_of=as_of), WARD_STAYS.frame(stays, as_of=as_of)
-
-
 def true_rates(config: HospitalConfig, stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
     """f8 per date from history_start on: the rate that a synthetic stream's arrivals really come at."""
     patients = config.patients

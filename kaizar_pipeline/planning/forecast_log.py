@@ -31,12 +31,10 @@ def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataF
     as_of = midnights["as_of"].iloc[0]
     kept = [] if log is None else [log[log["origin"] != as_of]]
     rows = pd.concat([*kept, today], ignore_index=True).assign(as_of=as_of)
-    actual = pd.MultiIndex.from_frame(rows[["date", "ward_id"]]).map(seen.set_index(["date", "ward_id"])["actual"])
-    arrived = np.flatnonzero(pd.notna(actual))
-    if len(arrived):
-        scored = _scored(rows.iloc[arrived].assign(actual=actual[arrived].astype("int64")))
-        rows = pd.concat([rows.drop(index=rows.index[arrived]), scored])
-    return FORECAST_LOG.frame(rows)
+    actual = rows[["ward_id", "date"]].merge(seen, how="left")["actual"]
+    come = actual.notna()
+    scored = _scored(rows[come].assign(actual=actual[come])) if come.any() else rows[come]
+    return FORECAST_LOG.frame(pd.concat([rows[~come], scored]))
 
 
 def score_log(log: pd.DataFrame, as_of: pd.Timestamp, mornings: int = MORNINGS) -> pd.DataFrame:

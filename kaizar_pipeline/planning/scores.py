@@ -68,9 +68,10 @@ def scores_by_week(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     `independent_dates`: midnights of one week, and forecasts whose days overlap, are wrong together.
     """
     found = []
-    for key, group in rows.assign(lead_week=(rows["lead"] - 1) // DAYS_PER_WEEK + 1).groupby([*by, "lead_week"]):
-        names = dict(zip([*by, "lead_week"], key, strict=True))
-        dates = independent_dates(group["origin"], names["lead_week"] * DAYS_PER_WEEK)
+    weekly = rows.assign(lead_week=(rows["lead"] - 1) // DAYS_PER_WEEK + 1)
+    for _, group in weekly.groupby([*by, "lead_week"]):
+        names = group[[*by, "lead_week"]].iloc[0].to_dict()
+        dates = independent_dates(group["origin"], int(names["lead_week"]) * DAYS_PER_WEEK)
         low, high = binomial_band(0.8, dates)
         pit = group["pit"].to_numpy()
         found.append(

@@ -4,9 +4,10 @@ The whole chain (arrivals, lengths of stay, forecast, census, simulation) is run
 known on it, and the distribution of every midnight's census is held against the one that came. Two baselines are scored
 by the same rules: the census of that morning stays, and the censuses of the same weekday in the year before.
 
-What is assumed: today's config, beds included, held on the past dates too. A synthetic hospital was simulated with it
-(`capacity_known`); an extract does not say how many beds were staffed. A replay is not a run of that day: an extract
-may have been corrected since, and is read as it is now.
+What is assumed: today's config held on the past dates too. A synthetic hospital was simulated with it. An extract does
+not say how many beds were staffed (`capacity_known` is false): the config's are taken, or more where more patients than
+that had been seen in the ward by then. A replay is not a run of that day: an extract may have been corrected since, and
+is read as it is now.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,9 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig, SyntheticPatients
+from kaizar_pipeline.config.hospital import HospitalConfig, SyntheticPatients, Ward
 from kaizar_pipeline.errors import KaizarError
-from kaizar_pipeline.patients.history import History, past_history
+from kaizar_pipeline.patients.history import History, load_history
 from kaizar_pipeline.planning.chain import tables_before_simulation
 from kaizar_pipeline.planning.scores import (
     crps,
@@ -69,7 +70,7 @@ def backtest_occupancy(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> OccupancyBacktest:
-    """The tables occupancy_backtest and occupancy_scores of a hospital, from all that is known of it now.
+    """The tables occupancy_backtest and occupancy_scores of a hospital, for which `history` says what came.
 
     `dates` are local midnights to look ahead from, or how many to choose (`backtest_dates`). `home` is the folder that
     paths of extracts are relative to; `workers` are processes, by default one per core, and do not change the result.
@@ -79,7 +80,7 @@ def backtest_occupancy(
     # a morning on which the twin would have refused to look ahead still counts
     update = {"horizon_days": horizon, "replications": replications, "overload": "allow"}
     then = config.model_copy(update={"simulation": config.simulation.model_copy(update=update)})
-    seen = midnights_seen(history.patients, history.ward_stays)
+    seen = midnights_seen(history.patients, history.ward_stays, config.ward_ids)
     reason = _why_not(config)
     if reason is None and isinstance(dates, int):
         dates = backtest_dates(seen["date"].min(), history.as_of, horizon, dates) if len(seen) else []
@@ -89,7 +90,7 @@ def backtest_occupancy(
     if reason is not None or isinstance(dates, int):
         return _result(config, history, [], [f"{config.id}: no back-test of the census: {reason}"])
     frames, notes = [], []
-    outcomes = _in_parallel(then, history, home, dates, seen, workers or cpu_count() or 1)
+    outcomes = _in_parallel(then, home, dates, seen, workers or cpu_count() or 1)
     for done, (date, outcome) in enumerate(zip(dates, outcomes, strict=True), start=1):
         if isinstance(outcome, str):
             notes.append(f"{config.id}: {date:%Y-%m-%d} is left out of the back-test: {outcome}")
@@ -123,42 +124,34 @@ def _why_not(config: HospitalConfig) -> str | None:
 
 
 def _in_parallel(
-    config: HospitalConfig,
-    history: History,
-    home: Path | None,
-    dates: Sequence[pd.Timestamp],
-    seen: pd.DataFrame,
-    workers: int,
+    config: HospitalConfig, home: Path | None, dates: Sequence[pd.Timestamp], seen: pd.DataFrame, workers: int
 ) -> Iterator[pd.DataFrame | str]:
     """The scored rows of each date, or why there are none, in order."""
     n = min(workers, len(dates))
     if n <= 1:
-        yield from (_backtest_from(date, config, history, home, seen) for date in dates)
+        yield from (_backtest_from(date, config, home, seen) for date in dates)
         return
     from joblib import Parallel, delayed
 
     # arrays travel in the message (max_nbytes): a killed run leaves no memory maps behind
     parallel = Parallel(n_jobs=n, return_as="generator", max_nbytes=None)
-    results = parallel(delayed(_backtest_from)(date, config, history, home, seen) for date in dates)
+    results = parallel(delayed(_backtest_from)(date, config, home, seen) for date in dates)
     yield from cast(Iterator[pd.DataFrame | str], results)
 
 
 def _backtest_from(
-    date: pd.Timestamp, config: HospitalConfig, history: History, home: Path | None, seen: pd.DataFrame
+    date: pd.Timestamp, config: HospitalConfig, home: Path | None, seen: pd.DataFrame
 ) -> pd.DataFrame | str:
     """Forecasts by all methods as of one date, scored against the midnights seen since."""
     try:
-        ahead = predicted_midnights(config, past_history(history, config, home, date))
+        history = load_history(config, home, date)
+        ahead = predicted_midnights(_with_beds_seen(config, history), history)
     except KaizarError as error:
         return str(error)
-    census = seen.pivot(index="date", columns="ward_id", values="actual")
-    census = census.reindex(columns=[*config.ward_ids, HOSPITAL_TOTAL], fill_value=0)
-    known, later = census[census.index <= date], census[census.index > date]
-    rows = ahead.index.to_frame(index=False).assign(origin=date)
-    came = later.reindex(rows["date"].unique()).stack()
-    rows["actual"] = pd.MultiIndex.from_frame(rows[["date", "ward_id"]]).map(came)
-    scored = rows["actual"].notna().to_numpy()
-    rows, ahead = rows[scored], ahead[scored]
+    rows = ahead.index.to_frame(index=False).assign(origin=date).merge(seen, how="left")
+    come = rows["actual"].notna().to_numpy()
+    rows, ahead = rows[come], ahead[come]
+    known = seen[seen["date"] <= date].pivot(index="date", columns="ward_id", values="actual")
     methods = {
         TWIN: ahead.to_numpy(),
         PERSISTENCE: _shares([known[ward].to_numpy()[-1:] for ward in rows["ward_id"]]),
@@ -185,6 +178,29 @@ def as_matrix(midnights: pd.DataFrame) -> pd.DataFrame:
     """The probabilities of midnight_census as one row per ward_id and date, a column for each number of patients."""
     wide = midnights.pivot(index=["ward_id", "date"], columns="beds", values="probability")
     return wide.reindex(columns=range(int(midnights["beds"].max()) + 1)).fillna(0.0)
+
+
+def _with_beds_seen(config: HospitalConfig, history: History) -> HospitalConfig:
+    """The config with more beds in the wards of an extract that held more patients than it says they have beds."""
+    if isinstance(config.patients, SyntheticPatients):
+        return config
+    most = midnights_seen(history.patients, history.ward_stays, config.ward_ids).groupby("ward_id")["actual"].max()
+    return config.model_copy(update={"wards": tuple(_with_beds(w, int(most.get(w.id, 0))) for w in config.wards)})
+
+
+def _with_beds(ward: Ward, beds: int) -> Ward:
+    """The ward with at least so many `beds`: as many more on every day as its capacity is short of them."""
+    if ward.capacity is None or ward.capacity >= beds:
+        return ward
+    more = beds - ward.capacity
+    update = {
+        "capacity": ward.capacity + more,
+        "capacity_changes": tuple(
+            change.model_copy(update={"capacity": change.capacity + more}) for change in ward.capacity_changes
+        ),
+        "weekday_capacity": {day: capacity + more for day, capacity in ward.weekday_capacity.items()},
+    }
+    return ward.model_copy(update=update)
 
 
 def _with_the_day_after(rates: pd.DataFrame) -> pd.DataFrame:

@@ -72,7 +72,9 @@ def forecast_log(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
         stage = Stage(context)
         patients, ward_stays, midnights = stage.load("patients", "ward_stays", "midnight_census")
         as_of = patients["as_of"].iloc[0]
-        log = extend_log(stage.previous("forecast_log"), midnights, midnights_seen(patients, ward_stays))
+        log = extend_log(
+            stage.previous("forecast_log"), midnights, midnights_seen(patients, ward_stays, stage.config.ward_ids)
+        )
         scored = log[log["pit"].notna()]
         metadata = {"mornings": int(log["origin"].nunique()), "mornings scored": int(scored["origin"].nunique())}
         yield stage.save("forecast_log", log, as_of, metadata)
