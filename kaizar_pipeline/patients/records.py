@@ -20,9 +20,6 @@ from kaizar_pipeline.patients.stamps import Stamps, days_only, read_stamps, time
 from kaizar_pipeline.simulation.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
 from kaizar_pipeline.tables import PATIENT_REJECTS, PATIENTS, WARD_STAYS
 
-SILENT_DAYS = 7
-"""Days without an arrival after which an extract has ended, unless the config says through which day it is complete."""
-
 OUTCOMES = ("admitted", "waiting", "diverted", "left")
 
 _HISTORY_SEED = 0
@@ -58,7 +55,7 @@ def read_records(config: HospitalConfig, home: Path, today: pd.Timestamp, as_of:
         future = (arrivals.local >= as_of) & (arrivals.local.dt.normalize() > today)
     else:
         future = pd.Series(False, index=text.cells.index)
-    _check_span(text.place, arrivals.local, as_of, source)
+    _check_span(text.place, arrivals.local, as_of)
 
     visible = ~(arrivals.local >= as_of) | future
     rows = _parse(config, source, text.cells, arrivals, key, as_of)[visible]
@@ -96,24 +93,11 @@ def _first_incomplete_day(text: TextRows, arrivals: pd.Series, source: Extract, 
     return until_today.max()
 
 
-def _check_span(place: str, arrivals: pd.Series, as_of: pd.Timestamp, source: Extract) -> None:
+def _check_span(place: str, arrivals: pd.Series, as_of: pd.Timestamp) -> None:
     first, last = arrivals.min(), arrivals.max()
-    span = "no arrival can be read" if pd.isna(first) else f"arrivals run from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     if not (arrivals < as_of).any():
+        span = "no arrival can be read" if pd.isna(first) else f"arrivals run from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
         raise DataError(f"{place}: nothing before as_of {as_of:%Y-%m-%d}: {span}; choose a later as_of within the data")
-    end = _end_of_data(last, source)
-    if as_of > end:
-        raise DataError(
-            f"{place}: as_of {as_of:%Y-%m-%d} lies beyond the data, which can be forecast from up to {end:%Y-%m-%d}: "
-            f"{span}; choose an as_of within the data, or bring a newer extract"
-        )
-
-
-def _end_of_data(last_arrival: pd.Timestamp, source: Extract) -> pd.Timestamp:
-    """The last as_of that the extract knows enough for: days without arrivals may be empty, a week of them is not."""
-    if source.complete_through is not None:
-        return pd.Timestamp(source.complete_through) + pd.Timedelta(days=1)
-    return last_arrival.normalize() + pd.Timedelta(days=1 + SILENT_DAYS)
 
 
 def _parse(

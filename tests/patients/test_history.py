@@ -71,7 +71,7 @@ def test_as_of_before_all_data_says_their_span(hospital, home):
 @pytest.mark.unit
 def test_as_of_after_all_data_says_their_span(hospital, home):
     with pytest.raises(
-        DataError, match=r"as_of 2024-06-12 lies beyond the data, .* up to 2024-06-11: arrivals run from"
+        DataError, match=r"as_of 2024-06-12 lies beyond the data: .* of 2024-06-03; .* up to 2024-06-11"
     ):
         load_patients(hospital(), home, "2024-06-12")
     assert len(load_patients(hospital(), home, "2024-06-11")) == 2

@@ -1,5 +1,6 @@
 """A past morning replayed: whatever came later may be anything, and no table of the chain changes by a bit."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,15 @@ AS_OF = pd.Timestamp("2026-05-04")
 MOVES = {"path": "moves.csv", "columns": {"patient_id": "id", "ward": "ward", "admit": "in", "depart": "out"}}
 
 
-def as_bytes(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """Every table as text that shows the last bit of every number."""
-    return {name: frame.to_json(double_precision=15, date_unit="us", orient="split") + str(
-        {column: values.to_numpy().tobytes() for column, values in frame.select_dtypes("number").items()}
-    ) for name, frame in tables.items()}  # fmt: skip
+def as_bytes(tables: dict[str, pd.DataFrame]) -> dict[str, bytes]:
+    """Every table as bytes that show the last bit of every number."""
+    return {
+        name: pickle.dumps([frame[column].tolist() for column in frame.select_dtypes(exclude="object")])
+        + repr(
+            [[*map(repr, cell)] for column in frame.select_dtypes("object") for cell in frame[column].dropna()]
+        ).encode()
+        for name, frame in tables.items()
+    }
 
 
 def config(stamps: str, *, moves: bool) -> HospitalConfig:
