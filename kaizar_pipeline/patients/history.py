@@ -41,7 +41,7 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
 
     `as_of` is a date or its ISO text, else KAIZAR_AS_OF; else today for a synthetic hospital, and for an extract the
     first day that is not complete in it. An extract further behind than `max_age_days` is warned about.
-    Raises ConfigError when as_of is no date, and DataError when nothing lies before it, when the extract ends before it,
+    Raises ConfigError when as_of is no date, and DataError when nothing lies before it, or the extract ends before it
     or cannot be used.
     """
     asked = _asked_for(as_of)
