@@ -15,6 +15,10 @@ from kaizar_pipeline.tables import TABLES
 pytestmark = pytest.mark.integration
 
 AS_OF = pd.Timestamp("2026-04-01")
+SIMULATED = (
+    "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
+    "simulation_precision",
+)  # fmt: skip
 NOT_YET = {"occupancy_backtest", "occupancy_scores", "forecast_log_scores"}
 
 
@@ -78,12 +82,12 @@ def node_of(table: str) -> str:
     """The step that makes a table."""
     if table in ("patients", "patient_rejects", "ward_stays"):
         return "history"
-    if table in ("occupancy_distributions", "daily_peaks", "ward_performance"):
-        return "simulation"
     if table in ("occupancy_backtest", "occupancy_scores"):
         return "occupancy_validation"
     if table == "forecast_log_scores":
         return "forecast_log"
+    if table in SIMULATED:
+        return "simulation"
     return table
 
 
@@ -116,8 +120,7 @@ def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: 
         run = materialize(
             defs,
             *("patients", "patient_rejects", "ward_stays", "daily_arrivals", "length_of_stay", "feature_table"),
-            *("arrival_model", "arrival_rates", "occupancy_distributions", "midnight_census", "week_profile"),
-            *("daily_peaks", "ward_performance", "simulation_precision", "forecast_log", "forecast_log_scores"),
+            *("arrival_model", "arrival_rates", *SIMULATED, "forecast_log", "forecast_log_scores"),
             run_config={"ops": {"history": {"config": {"as_of": as_of}}}},
         )
     log = warehouse.read("forecast_log", "one")
