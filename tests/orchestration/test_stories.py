@@ -45,20 +45,20 @@ def test_the_whole_chain(defs: dg.Definitions, warehouse: Warehouse):
     tables = {name: warehouse.read(name, "one") for name in TABLES}
     # 90 days are too few to back-test, and of a first morning nothing has come yet
     assert {name for name, frame in tables.items() if frame.empty} == {"patient_rejects", *NOT_YET}
+    made = {
+        event.asset_key.to_user_string(): event.materialization
+        for event in run.get_asset_materialization_events()
+        if event.asset_key
+    }
     for name in TABLES:
-        (event,) = run.asset_materializations_for_node(node_of(name))[:1]
         lineage = warehouse.lineage(name, "one")
         assert (lineage.run_id, lineage.as_of) == (run.run_id, AS_OF)
         assert set(lineage.inputs.values()) <= {run.run_id}
-        assert event.partition == "one"
+        assert made[name].partition == "one"
     assert warehouse.lineage("patients", "one").inputs == {}
     assert "arrival_rates" in warehouse.lineage("occupancy_distributions", "one").inputs
 
-    rows = {
-        event.asset_key.to_user_string(): event.metadata["dagster/row_count"].value
-        for node in {node_of(name) for name in TABLES}
-        for event in run.asset_materializations_for_node(node)
-    }
+    rows = {name: event.metadata["dagster/row_count"].value for name, event in made.items()}
     assert rows == {name: len(frame) for name, frame in tables.items()}
 
     evaluations = run.get_asset_check_evaluations()
@@ -78,19 +78,6 @@ def test_the_whole_chain_of_a_hospital_without_forecast_streams(defs: dg.Definit
     assert warehouse.lineage("arrival_model", "one").as_of == AS_OF
 
 
-def node_of(table: str) -> str:
-    """The step that makes a table."""
-    if table in ("patients", "patient_rejects", "ward_stays"):
-        return "history"
-    if table in ("occupancy_backtest", "occupancy_scores"):
-        return "occupancy_validation"
-    if table == "forecast_log_scores":
-        return "forecast_log"
-    if table in SIMULATED:
-        return "simulation"
-    return table
-
-
 def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
     materialize(defs, run_config={"ops": {"history": {"config": {"as_of": "2026-03-20"}}}})
     as_of = {frame["as_of"].max() for name in TABLES if len(frame := warehouse.read(name, "one"))}
@@ -98,7 +85,10 @@ def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
     before = warehouse.read("occupancy_distributions", "one")
 
     def simulate(**config: int) -> pd.DataFrame:
-        tables = ("occupancy_distributions", "daily_peaks", "ward_performance")
+        tables = (
+            "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
+            "simulation_precision",
+        )  # fmt: skip
         materialize(defs, *tables, run_config={"ops": {"simulation": {"config": config}}})
         return warehouse.read("occupancy_distributions", "one")
 

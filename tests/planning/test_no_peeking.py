@@ -65,7 +65,7 @@ def extracts() -> tuple[pd.DataFrame, pd.DataFrame]:
     second = pd.to_timedelta(random.exponential(30, n).round() + 1, unit="h")
     unit = random.choice(["acute", "plan"], n)
     goes_on = (unit == "acute") & (random.random(n) < 0.3)
-    went = came + first + second * goes_on
+    went = came + first + second * goes_on.astype(int)
     patients = pd.DataFrame({"id": np.arange(n), "came": came, "went": went, "unit": unit})
     ward = np.where(unit == "acute", "ed", "bed")
     stays = pd.DataFrame({"id": np.arange(n), "ward": ward, "in": came, "out": came + first})
