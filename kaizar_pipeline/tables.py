@@ -680,13 +680,117 @@ OCCUPANCY_DRIVERS = _table(
     Column("width", "DOUBLE", "Share of the distance between the 5th and the 95th percentile.", "beds", nullable=True),
 )
 
+
+def _predicted(nullable_scores: bool) -> tuple[Column, ...]:
+    """What was said about a midnight's census, and how that scores."""
+    return (
+        Column("mean", "DOUBLE", "Mean of the forecast distribution.", "beds"),
+        *(
+            Column(f"p{q}", "INTEGER", f"Census not exceeded with probability 0.{q}.", "beds")
+            for q in FORECAST_PERCENTAGES
+        ),
+        Column("actual", "INTEGER", "The census that came, from ward_stays.", "beds", nullable=nullable_scores),
+        Column(
+            "crps",
+            "DOUBLE",
+            "Continuous ranked probability score: the smaller the better.",
+            "beds",
+            nullable=nullable_scores,
+        ),
+        Column(
+            "pit",
+            "DOUBLE",
+            "Randomised probability integral transform: uniform when calibrated.",
+            nullable=nullable_scores,
+        ),
+    )
+
+
+def _midnight_ahead() -> tuple[Column, ...]:
+    return (
+        Column(
+            "origin", "DATE", "The morning of the forecast: nothing at or after its midnight was visible.", key=True
+        ),
+        _ward(),
+        Column("date", "DATE", "The day that the midnight of the census begins.", key=True),
+        Column("lead", "INTEGER", "Days ahead: date - origin.", "days"),
+    )
+
+
+def _week_scores() -> tuple[Column, ...]:
+    return (
+        _ward(),
+        Column("lead_week", "INTEGER", "Week ahead: 1 for the midnights 1 to 7 days ahead.", "weeks", key=True),
+        Column("n", "INTEGER", "Midnights scored.", "midnights"),
+        Column("origins", "INTEGER", "Mornings they were forecast on.", "mornings"),
+        Column(
+            "independent_dates",
+            "INTEGER",
+            "Mornings among these whose forecasts share no day: honest trials.",
+            "mornings",
+        ),
+        *(
+            Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.")
+            for level in (50, 80, 95)
+        ),
+        Column("coverage80_low", "DOUBLE", "Lower end of the binomial 99 % band of so many independent dates."),
+        Column("coverage80_high", "DOUBLE", "Upper end of that band."),
+        Column("mean_pit", "DOUBLE", "Mean PIT: below 0.5 where forecasts are too high."),
+        Column("crps", "DOUBLE", "Mean CRPS.", "beds"),
+        Column("bias", "DOUBLE", "Mean of forecast less actual.", "beds"),
+    )
+
+
+OCCUPANCY_BACKTEST = _table(
+    "occupancy_backtest",
+    "What the whole chain would have said of each midnight's census on past mornings, beside two baselines.",
+    Column(
+        "method",
+        "VARCHAR",
+        "twin, persistence (the census of the morning stays) or weekday (the same weekday in the year before).",
+        key=True,
+    ),
+    *_midnight_ahead(),
+    *_predicted(nullable_scores=False),
+    Column(
+        "capacity_known",
+        "BOOLEAN",
+        "False: the data do not say how many beds there were; taken are those of the config, or as many as were ever "
+        "seen in use by then.",
+    ),
+)
+
+OCCUPANCY_SCORES = _table(
+    "occupancy_scores",
+    "The scoreboard of occupancy_backtest by ward and week ahead.",
+    Column("method", "VARCHAR", "As in occupancy_backtest.", key=True),
+    *_week_scores(),
+)
+
+FORECAST_LOG = _table(
+    "forecast_log",
+    "What the runs of past mornings said of each midnight's census, scored as the midnights come. A run replaces what "
+    "was said on its own morning only.",
+    *_midnight_ahead(),
+    *_predicted(nullable_scores=True),
+    Column("lowest", "INTEGER", "The smallest census that came up.", "beds"),
+    Column("probability", "DOUBLE[]", "Probabilities of lowest, lowest + 1, ... patients."),
+)
+
+FORECAST_LOG_SCORES = _table(
+    "forecast_log_scores",
+    "How good the forecasts of the last 30 mornings were, by ward and week ahead, where their midnights have come.",
+    *_week_scores(),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
         ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE,
-        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION, BOARDING_CAUSES, BED_REQUIREMENTS, BEDS_EFFECTS,
-        BED_ALLOCATIONS, OCCUPANCY_DRIVERS, SCENARIO_COMPARISON,
+        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION, BOARDING_CAUSES, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES,
+        FORECAST_LOG, FORECAST_LOG_SCORES, BED_REQUIREMENTS, BEDS_EFFECTS, BED_ALLOCATIONS, OCCUPANCY_DRIVERS,
+        SCENARIO_COMPARISON,
     )
 }  # fmt: skip
 

@@ -23,6 +23,8 @@ CHECKS = {
     "ward_performance": {"trustworthy": False},
     "length_of_stay": {"as_configured": False},
     "scenario_comparison": {"differences_add_up": True, "beds_can_cope": False},
+    "occupancy_scores": {"census_covered": False},
+    "forecast_log_scores": {"mornings_covered": False},
 }
 """Checks by table, beside `schema`; True: a failure stops what comes after."""
 
@@ -192,6 +194,32 @@ def beds_can_cope(comparison: pd.DataFrame) -> dg.AssetCheckResult:
         passed=not lines,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"overloaded wards": dg.MetadataValue.md("\n".join(lines) or "none")},
+    )
+
+
+def census_covered(scores: pd.DataFrame) -> dg.AssetCheckResult:
+    """The 80 % intervals of the back-test hold between the ends of the binomial 99 % band, by ward and week ahead."""
+    return _covered("occupancy_scores", "census_covered", scores)
+
+
+def mornings_covered(scores: pd.DataFrame) -> dg.AssetCheckResult:
+    """The same of what was said on the last mornings."""
+    return _covered("forecast_log_scores", "mornings_covered", scores)
+
+
+def _covered(table: str, name: str, scores: pd.DataFrame) -> dg.AssetCheckResult:
+    outside = scores[~scores["coverage80"].between(scores["coverage80_low"], scores["coverage80_high"])]
+    found = {
+        f"{row['ward_id']}, week {row['lead_week']}": f"{row['coverage80']:.0%} inside, to be expected is "
+        f"{row['coverage80_low']:.0%} to {row['coverage80_high']:.0%} ({row['independent_dates']} independent dates)"
+        for _, row in outside.iterrows()
+    }
+    return dg.AssetCheckResult(
+        asset_key=table,
+        check_name=name,
+        passed=outside.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"intervals": len(scores), **found},
     )
 
 

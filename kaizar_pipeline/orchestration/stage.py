@@ -85,6 +85,10 @@ class Stage:
                 )
         return [self._warehouse.read(asset, self.config.id) for asset in assets]
 
+    def previous(self, asset: str) -> pd.DataFrame | None:
+        """The table that `asset` is about to replace, None at the first time."""
+        return self._warehouse.previous(asset, self.config.id)
+
     def save(
         self,
         asset: str,

@@ -13,7 +13,7 @@ from kaizar_pipeline.forecasting.features import make_feature_table
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.arrivals import arrivals_per_day
-from kaizar_pipeline.patients.history import load_history
+from kaizar_pipeline.patients.history import History, load_history
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.planning.capacity import bed_allocations, bed_requirements, beds_effects
 from kaizar_pipeline.planning.drivers import occupancy_drivers
@@ -31,7 +31,8 @@ def run_chain(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`), but the back-test's.
+    """Every table of the hospital by name, as `tables.py` describes them (without `run_id`), but for those that look
+    back (back-tests and the log of forecasts).
 
     `home` is the folder that paths of extracts are relative to, `as_of` the local midnight to forecast from (default:
     as the config and the data say), `scenarios` those to compare with the hospital as it is, `workers` the number of
@@ -58,23 +59,32 @@ def _until_simulation(
 ) -> tuple[dict[str, pd.DataFrame], _Ahead]:
     """The tables that need no simulation of the days ahead, and what that one needs."""
     history = load_history(config, home, as_of)
-    arrivals = arrivals_per_day(history.patients, config)
-    length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
-    features = make_feature_table(arrivals, config, home)
-    model = train_lgbm_poisson(features)
-    rates = forecast_rates(model, features, arrivals, config)
+    tables = tables_before_simulation(history, config, home)
     census = census_at_as_of(history.patients, history.ward_stays)
     tables = {
         "patients": history.patients,
         "patient_rejects": history.patient_rejects,
         "ward_stays": history.ward_stays,
+        **tables,
+    }
+    return tables, (config, tables["arrival_rates"], tables["length_of_stay"], census)
+
+
+def tables_before_simulation(
+    history: History, config: HospitalConfig, home: Path | None = None
+) -> dict[str, pd.DataFrame]:
+    """The tables between a history and the simulation, by name; `home` as of `run_chain`."""
+    arrivals = arrivals_per_day(history.patients, config)
+    length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
+    features = make_feature_table(arrivals, config, home)
+    model = train_lgbm_poisson(features)
+    return {
         "daily_arrivals": arrivals,
         "length_of_stay": length_of_stay,
         "feature_table": features,
         "arrival_model": model,
-        "arrival_rates": rates,
+        "arrival_rates": forecast_rates(model, features, arrivals, config),
     }
-    return tables, (config, rates, length_of_stay, census)
 
 
 def simulate_hospital(

@@ -224,3 +224,23 @@ def test_an_overloaded_ward_is_warned_about():
     result = checks.beds_can_cope(comparison().assign(overloaded=[True, False]))
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert result.metadata["overloaded wards"].value == "- more: icu"
+
+
+@pytest.mark.parametrize(("inside", "passed"), [(0.8, True), (0.5, True), (0.45, False), (1.0, True)])
+def test_a_coverage_that_chance_does_not_explain_is_warned_about(inside: float, passed: bool):
+    # 12 independent dates at 80 %: from 6 of them inside on, chance explains it
+    scores = pd.DataFrame(
+        {
+            "ward_id": ["icu", "ed"],
+            "lead_week": [1, 1],
+            "coverage80": [inside, 0.8],
+            "coverage80_low": 0.5,
+            "coverage80_high": 1.0,
+            "independent_dates": 12,
+        }
+    )
+    for check in (checks.census_covered, checks.mornings_covered):
+        result = check(scores)
+        assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+        assert ("icu, week 1" in result.metadata) is not passed
+    assert checks.census_covered(scores.iloc[:0]).passed
