@@ -34,7 +34,7 @@ def seen(*actual: int) -> pd.DataFrame:
 def test_a_first_run_logs_the_midnights_ahead_and_knows_no_score_yet():
     log = extend_log(None, midnights(1, {3: 0.25, 5: 0.75}), seen(5))
     assert log[["origin", "date", "lead"]].to_numpy().tolist() == [[day(1), day(2), 1], [day(1), day(3), 2]]
-    assert log.loc[0, ["p10", "p25", "p50", "p90"]].tolist() == [3, 3, 5, 5]
+    assert log[["p10", "p25", "p50", "p90"]].iloc[0].tolist() == [3, 3, 5, 5]
     assert (log.loc[0, "mean"], log.loc[0, "lowest"]) == (4.5, 3)
     assert log["probability"].iloc[0].tolist() == [0.25, 0, 0.75]
     assert log[["actual", "crps", "pit"]].isna().all(axis=None)
