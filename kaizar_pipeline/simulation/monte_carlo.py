@@ -202,7 +202,7 @@ def run(
 class MonteCarlo:
     """Replications 0, 1, 2, ... of a plan, as many as are asked for, on `workers` threads (default: one per core).
 
-    `engine` is "compiled" or "simpy", which is hundreds of times slower and gives the same result. With
+    `engine` is "compiled" or "simpy", which is some hundred times slower and gives the same result. With
     `keep_replications` the KPIs and daily peaks of each replication are kept; without `with_demand` there is no demand
     run, which saves a third of the time. Ctrl-C ends it after the replications under way.
     """

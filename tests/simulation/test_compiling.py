@@ -64,6 +64,8 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "package" / "kernel"
     folder.mkdir(parents=True)
     (folder / "events.py").write_text("one")
+    for name in compiling._CONSTANTS_FROM:
+        (folder.parent / f"{name}.py").write_text(f"constants of {name}")
     monkeypatch.setattr(compiling, "_FOLDER", folder)
     monkeypatch.setattr(compiling.config, "CACHE_DIR", "")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -76,7 +78,10 @@ def test_the_cache_is_one_folder_for_each_version_of_the_sources(sources: Path):
     assert before.parent == sources / "__pycache__"
     assert compiling._cache_folder() == before
     (sources / "events.py").write_text("two")
-    assert compiling._cache_folder() != before
+    after = compiling._cache_folder()
+    assert after != before
+    (sources.parent / "kpis.py").write_text("another order")
+    assert compiling._cache_folder() not in (before, after)
 
 
 def test_an_installation_that_cannot_be_written_uses_the_home_folder(sources: Path, tmp_path: Path):

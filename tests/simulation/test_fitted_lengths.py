@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.simulation.philox import stream_number
 from kaizar_pipeline.simulation.plan import make_plan
 
 pytestmark = pytest.mark.unit
@@ -25,6 +26,7 @@ def rows(*groups: tuple[str, str]) -> pd.DataFrame:
             "shape": 2.0,
             "scale_hours": np.arange(len(groups)) + 1.0,
             "quantile_hours": None,
+            "scale_sd": 0.1,
         }
     )
 
@@ -52,3 +54,13 @@ def test_next_ward_then_type_then_ward(tables):
 def test_a_type_without_a_row_is_an_error(tables):
     with pytest.raises(SimulationError, match="no row in use for patients of type high"):
         tables(("low", "_any"), ("high", "_home"))
+
+
+def test_the_rows_bring_the_uncertainty_of_their_scale(config):
+    truth = {"los": {"a": {"type": "exponential", "params": {"mean": 1.0}}}}
+    patients = {"source": "synthetic", "history_start": "2025-01-01", "truth": truth}
+    hospital = config({"a": FROM_DATA, "b": 5}, patients=patients)
+    plan = make_plan(hospital, {"s": np.ones((1, 1))}, MONDAY, 1, key=1, length_of_stay=rows(("_all", "_any")))
+    fitted, configured = plan.los_table[0, 0, 0], plan.los_table[0, 1, 0]
+    assert plan.los_scale_sd[[fitted, configured]].tolist() == [0.1, 0.0]
+    assert plan.los_scale_stream[fitted] == stream_number("a")

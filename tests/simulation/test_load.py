@@ -117,9 +117,9 @@ def test_lengths_of_stay_from_data(hospital):
     config = hospital(wards, streams(s="a low", t="a high"), los={"a": fixed(1)})
     quantiles = {"_all": [0, 10, 20], "high": [0, 0, 80]}  # linear between: means 10 and 20
     lengths = pd.DataFrame(
-        [("a", kind, "fitted", True, hours) for kind, hours in quantiles.items()],
-        columns=["ward_id", "patient_type", "origin", "in_use", "quantile_hours"],
-    )
+        [("a", kind, "_any", "fitted", True, "empirical", hours) for kind, hours in quantiles.items()],
+        columns=["ward_id", "patient_type", "next_ward_id", "origin", "in_use", "distribution", "quantile_hours"],
+    ).assign(shape=None, scale_hours=None, scale_sd=0.0)
     assert loads_of(config, {"s": 24, "t": 24}, length_of_stay=lengths)["a"].must_fit == pytest.approx(30)
 
 

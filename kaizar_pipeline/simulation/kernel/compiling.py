@@ -17,6 +17,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
+_CONSTANTS_FROM = ("durations", "kpis", "philox", "plan", "trajectories")
+"""Modules beside the kernel whose constants are compiled into it."""
 
 
 def compiled(function: Function) -> Function:
@@ -52,7 +54,7 @@ def _njit(function: Function, **options: bool) -> Function:
 
 @contextmanager
 def announced() -> Iterator[None]:
-    """Say so when what is done inside has to compile first, which takes half a minute."""
+    """Say so when what is done inside has to compile first, which takes about a minute."""
     with install_listener("numba:compile", _Announcer()):
         yield
 
@@ -73,7 +75,8 @@ def _announce() -> None:
 
 def _cache_folder() -> Path | None:
     """A folder of its own for these very sources, since numba looks for changes in the file of the entry only."""
-    sources = b"".join(path.read_bytes() for path in sorted(_FOLDER.glob("*.py")))
+    files = [*sorted(_FOLDER.glob("*.py")), *(_FOLDER.parent / f"{name}.py" for name in _CONSTANTS_FROM)]
+    sources = b"".join(path.read_bytes() for path in files)
     name = sha256(sources).hexdigest()[:12]
     chosen = getattr(config, "CACHE_DIR", "")
     homes = [Path(chosen)] if chosen else [_FOLDER / "__pycache__", _user_folder()]
