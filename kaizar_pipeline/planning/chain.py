@@ -71,11 +71,12 @@ def _until_simulation(
 
 
 def tables_before_simulation(
-    history: History, config: HospitalConfig, home: Path | None = None
+    history: History, config: HospitalConfig, home: Path | None = None, *, fit_all: bool = True
 ) -> dict[str, pd.DataFrame]:
-    """The tables between a history and the simulation, by name; `home` as of `run_chain`."""
+    """The tables between a history and the simulation, by name; `home` as of `run_chain`, `fit_all` as of
+    `lengths_of_stay`."""
     arrivals = arrivals_per_day(history.patients, config)
-    length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config)
+    length_of_stay = lengths_of_stay(history.patients, history.ward_stays, config, fit_all=fit_all)
     features = make_feature_table(arrivals, config, home)
     model = train_lgbm_poisson(features)
     return {

@@ -163,7 +163,7 @@ def _backtest_from(
 def predicted_midnights(config: HospitalConfig, history: History, home: Path | None = None) -> pd.DataFrame:
     """The probability of 0, 1, 2, ... patients (columns) at each midnight of the horizon, its last included, by ward_id
     and date (index): the whole chain after the history."""
-    tables = tables_before_simulation(history, config, home)
+    tables = tables_before_simulation(history, config, home, fit_all=False)
     census = census_at_as_of(history.patients, history.ward_stays)
     rates = _with_the_day_after(tables["arrival_rates"])
     plan = plan_ahead(config, rates, tables["length_of_stay"], census)
