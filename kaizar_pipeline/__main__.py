@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfile
-from typing import Annotated
+from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -18,20 +19,34 @@ from rich.table import Column, Table
 
 from kaizar_pipeline.config.files import (
     CONFIG_FOLDER,
+    SCENARIO_FOLDER,
+    check_scenario,
+    config_hash,
     find_home,
     hospital_file,
     hospital_files,
     hospital_schema,
     load_hospital_config,
+    load_scenarios,
+    load_with_notices,
     misnamed_files,
+    scenario_files,
+    scenario_notices,
+    scenario_schema,
     shipped,
 )
-from kaizar_pipeline.errors import ConfigError, KaizarError
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import Scenario
+from kaizar_pipeline.errors import ConfigError, DataError, KaizarError
+from kaizar_pipeline.orchestration.storage import Warehouse
+from kaizar_pipeline.planning.scenarios import COMPARED, compare_scenarios
 from kaizar_pipeline.simulation import validation
+from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.truth import cases
-from kaizar_pipeline.tables import data_dictionary
+from kaizar_pipeline.tables import HOSPITAL_TOTAL, data_dictionary
 
-SCHEMA_FILE = "hospital.schema.json"
+SCHEMA_FILE, SCENARIO_SCHEMA_FILE = "hospital.schema.json", "scenario.schema.json"
+SAMPLE_SCENARIOS = ("bed_closure", "discharge_sooner", "escalation_beds", "winter_peak")
 
 PROJECT_FILES = (
     "workspace.yaml",
@@ -40,6 +55,8 @@ PROJECT_FILES = (
     ".dagster/dagster.yaml",
     f"{CONFIG_FOLDER}/hospital_1.yml",
     f"{CONFIG_FOLDER}/{SCHEMA_FILE}",
+    f"{CONFIG_FOLDER}/{SCENARIO_SCHEMA_FILE}",
+    *(f"{CONFIG_FOLDER}/{SCENARIO_FOLDER}/{name}.yml" for name in SAMPLE_SCENARIOS),
 )
 """What a project consists of; in a wheel they lie below _project, in a checkout they are the repository's own."""
 
@@ -55,7 +72,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Show the whole log and
 
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="Folder of the new project; it may not hold any of its files.")]):
-    """Start a project: settings and a sample hospital."""
+    """Start a project: settings, a sample hospital and scenarios for it."""
     with _readable():
         taken = [name for name in PROJECT_FILES if (folder / name).exists()]
         if taken:
@@ -69,20 +86,23 @@ def init(folder: Annotated[Path, typer.Argument(help="Folder of the new project;
 @app.command()
 def check(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Hospital files. Default: all in hospital_configs/.")
+        list[Path] | None, typer.Argument(help="Files of hospitals or scenarios. Default: all in hospital_configs/.")
     ] = None,
 ):
-    """Check hospital files; every fault comes with file and line."""
+    """Check the files of hospitals and scenarios; every fault comes with file and line."""
     with _readable():
         home = find_home()
-        chosen = files or [*hospital_files(home).values(), *misnamed_files(home)]
-        if not chosen:
+        hospitals = [*hospital_files(home).values(), *misnamed_files(home)]
+        chosen = files or [*hospitals, *scenario_files(home).values(), *misnamed_files(home, SCENARIO_FOLDER)]
+        if not files and not hospitals:
             raise ConfigError(f"no hospital in {home / CONFIG_FOLDER}: add a file ID.yml there")
         faulty = 0
         for file in chosen:
             try:
-                config = load_hospital_config(file)
-                typer.echo(f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams")
+                said, notices = _checked(file)
+                typer.echo(said)
+                for notice in notices:
+                    typer.echo(f"  {notice}")
             except ConfigError as error:
                 faulty += 1
                 typer.echo(str(error), err=True)
@@ -90,18 +110,35 @@ def check(
             raise typer.Exit(1)
 
 
+def _checked(file: Path) -> tuple[str, list[str]]:
+    """What is to be said of a file without faults, and of what was translated in it."""
+    if file.resolve().parent.name == SCENARIO_FOLDER:
+        said = f"{SCENARIO_FOLDER}/{file.name}: ok, about {', '.join(check_scenario(file)) or 'no hospital'}"
+        return said, scenario_notices(file)
+    config, notices = load_with_notices(file)
+    return f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams", notices
+
+
 @app.command()
-def schema(write: Annotated[bool, typer.Option("--write", help="Update the schema file and docs/tables.md.")] = False):
+def schema(
+    write: Annotated[
+        bool, typer.Option("--write", help="Update the files of both schemas, and docs/tables.md.")
+    ] = False,
+):
     """Print the JSON Schema of hospital files."""
-    text = json.dumps(hospital_schema(), indent=2, ensure_ascii=False) + "\n"
     if not write:
-        typer.echo(text, nl=False)
+        typer.echo(_as_text(hospital_schema()), nl=False)
         return
     with _readable():
         home = find_home()
-        (home / CONFIG_FOLDER / SCHEMA_FILE).write_text(text, encoding="utf-8")
+        (home / CONFIG_FOLDER / SCHEMA_FILE).write_text(_as_text(hospital_schema()), encoding="utf-8")
+        (home / CONFIG_FOLDER / SCENARIO_SCHEMA_FILE).write_text(_as_text(scenario_schema()), encoding="utf-8")
         (home / "docs").mkdir(exist_ok=True)
         (home / "docs" / "tables.md").write_text(data_dictionary(), encoding="utf-8")
+
+
+def _as_text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 @app.command()
@@ -122,6 +159,104 @@ def run(
         failed = [hospital for hospital in chosen if not _materialize(home, hospital, as_of, verbose)]
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    hospital: Annotated[str, typer.Argument(help="Hospital, by the name of its file.")],
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="Scenario, once or more. Default: all about the hospital.")
+    ] = None,
+    replications: Annotated[int | None, typer.Option(min=2, help="Futures. Default: as the hospital says.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show every figure.")] = False,
+    verbose: Verbose = False,
+):
+    """Show what scenarios change, from the tables of the hospital's last run; nothing is stored."""
+    with _readable(verbose):
+        home = find_home()
+        config = load_hospital_config(hospital_file(home, hospital))
+        scenarios = load_scenarios(home, config, scenario or ())
+        if not scenarios:
+            raise ConfigError(f"no scenario is about {hospital}: add {CONFIG_FOLDER}/{SCENARIO_FOLDER}/NAME.yml")
+        patients, ward_stays, lengths, rates = _last_run(home, config)
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Simulating", total=len(scenarios) + 1)
+            comparison = compare_scenarios(
+                config,
+                scenarios,
+                rates,
+                lengths,
+                census_at_as_of(patients, ward_stays),
+                replications=replications,
+                progress=lambda done, _: bar.update(task, completed=done),
+            )
+        for chosen in scenarios:
+            rows = comparison[comparison["scenario"] == chosen.id]
+            wards = [HOSPITAL_TOTAL, *config.ward_ids, *(ward.id for ward in chosen.add_wards)]
+            Console().print((_figures if everything else _changes)(rows, chosen, wards))
+            crowded = rows.loc[rows["overloaded"] & (rows["ward_id"] != HOSPITAL_TOTAL), "ward_id"].unique()
+            if len(crowded):
+                typer.echo(f"More is asked of {', '.join(crowded)} than there are beds: queues grow with the horizon.")
+
+
+def _last_run(home: Path, config: HospitalConfig) -> list[pd.DataFrame]:
+    """The stored tables that the twin starts from."""
+    names = ("patients", "ward_stays", "length_of_stay", "arrival_rates")
+    warehouse = Warehouse(home / "data")
+    if not all(warehouse.path(name, config.id).exists() for name in names):
+        raise DataError(f"{config.id} has no stored tables to start from; make them first: kaizar run {config.id}")
+    lineages = warehouse.lineages(names, config.id).values()
+    if {lineage.config_hash for lineage in lineages} != {config_hash(config)}:
+        typer.echo(
+            f"{config.id} has changed since its tables were made; to renew them: kaizar run {config.id}", err=True
+        )
+    return [warehouse.read(name, config.id) for name in names]
+
+
+def _changes(rows: pd.DataFrame, scenario: Scenario, wards: list[str]) -> Table:
+    """What chance does not explain, a column per ward; of a ward that the scenario adds the figure itself."""
+    table = Table(
+        "change of", *(Column("whole house" if ward == HOSPITAL_TOTAL else ward, justify="right") for ward in wards),
+        title=f"{scenario.id}: {scenario.description}", title_justify="left",
+        caption="± half of the 95 % confidence interval; (figure) of a ward that is new; --all: every figure",
+    )  # fmt: skip
+    for kpi, unit in COMPARED.items():
+        found = {row["ward_id"]: row for row in rows[rows["kpi"] == kpi].to_dict("records")}
+        table.add_row(
+            f"{kpi.replace('_', ' ')}{'' if unit == 'share' or unit in kpi else f', {unit}'}",
+            *(_change(found[ward], unit) if ward in found else "" for ward in wards),
+        )
+    return table
+
+
+def _change(row: dict[Hashable, Any], unit: str) -> str:
+    if pd.isna(row["difference"]):
+        return f"({_figure(row['value'], unit)})" if row["value"] else ""
+    if not row["low"] > 0 and not row["high"] < 0:
+        return ""
+    sign = "+" if row["difference"] > 0 else ""
+    return f"{sign}{_figure(row['difference'], unit)} ± {_figure((row['high'] - row['low']) / 2, unit)}"
+
+
+def _figures(rows: pd.DataFrame, scenario: Scenario, wards: list[str]) -> Table:
+    """Every figure of a scenario."""
+    figures = ("baseline", "value", "difference", "low", "high")
+    table = Table(
+        "ward", "what", *(Column(name, justify="right") for name in figures),
+        title=f"{scenario.id}: {scenario.description}", title_justify="left",
+    )  # fmt: skip
+    for ward in wards:
+        found = {row["kpi"]: row for row in rows[rows["ward_id"] == ward].to_dict("records")}
+        for kpi, unit in COMPARED.items():
+            if kpi in found:
+                table.add_row(ward, kpi, *(_figure(found[kpi][name], unit) for name in figures))
+    return table
+
+
+def _figure(value: float, unit: str) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:.1%}" if unit == "share" else f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 @app.command()

@@ -2,7 +2,15 @@
 
 import dagster as dg
 
-from kaizar_pipeline.orchestration.assets import forecast, history, simulation, validation
+from kaizar_pipeline.orchestration.assets import (
+    capacity,
+    forecast,
+    history,
+    occupancy_validation,
+    planning,
+    simulation,
+    validation,
+)
 from kaizar_pipeline.orchestration.automation import every_night, occupancy_forecast
 from kaizar_pipeline.orchestration.partitions import HOME
 from kaizar_pipeline.orchestration.stage import warehouse
@@ -11,7 +19,9 @@ from kaizar_pipeline.orchestration.storage import Warehouse
 Warehouse(HOME / "data").rebuild_catalog()
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([history, forecast, validation, simulation]),
+    assets=dg.load_assets_from_modules(
+        [history, forecast, validation, simulation, occupancy_validation, capacity, planning]
+    ),
     jobs=[occupancy_forecast],
     schedules=[every_night],
     resources={"warehouse": warehouse},

@@ -533,6 +533,9 @@ WARD_PERFORMANCE = _table(
     *_with_error(
         "mean_occupancy", "Bed-days used over bed-days staffed; null when unlimited or by patient type.", "share"
     ),
+    *_with_error(
+        "hours_full_share", "Share of hours with a census at or above the staffed beds; null when unlimited.", "share"
+    ),
     *_with_error("days_any_hour_full", "Days with a census at or above the staffed beds at any hour.", "days"),
     *_with_error("days_above_95", "Days with a census above 95 % of the staffed beds at any hour.", "days"),
 )
@@ -560,12 +563,234 @@ SIMULATION_PRECISION = _table(
     Column("reached", "BOOLEAN", "Whether the target was reached; null without a target.", nullable=True),
 )
 
+SCENARIO_COMPARISON = _table(
+    "scenario_comparison",
+    "What each scenario changes: paired differences to the hospital as it is, met by the same patients.",
+    Column("scenario", "VARCHAR", "Scenario, by the name of its file.", key=True),
+    _ward(),
+    Column("kpi", "VARCHAR", "What is compared, as docs/scenarios.md explains.", key=True),
+    Column("unit", "VARCHAR", "Unit of the figures."),
+    Column("baseline", "DOUBLE", "With the hospital as it is; null for a ward that the scenario adds.", nullable=True),
+    Column("value", "DOUBLE", "With the scenario.", nullable=True),
+    Column("difference", "DOUBLE", "value - baseline, over the pairs in which both were measured.", nullable=True),
+    Column("difference_se", "DOUBLE", "Monte Carlo standard error of the paired difference.", nullable=True),
+    Column("low", "DOUBLE", "Lower end of the 95 % confidence interval of the difference.", nullable=True),
+    Column("high", "DOUBLE", "Upper end.", nullable=True),
+    Column("pairs", "INTEGER", "Pairs behind the row: replications, for p95_census groups of replications."),
+    Column(
+        "overloaded",
+        "BOOLEAN",
+        "True: the scenario asks more of the ward than it has beds, so that queues grow with the horizon.",
+    ),
+)
+
+BOARDING_CAUSES = _table(
+    "boarding_causes",
+    "Whose lack of beds kept patients in beds they no longer needed: boarding hours by the ward held and the ward "
+    "waited for. They add up to the boarding_hours of ward_performance.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    Column("ward_id", "VARCHAR", "Ward whose beds were held.", key=True),
+    Column("cause_ward_id", "VARCHAR", "Ward that those patients waited for.", key=True),
+    Column("boarding_hours", "DOUBLE", "Hours that beds were held. Mean over replications.", "hours"),
+    _error("boarding_hours", "hours"),
+    Column("share", "DOUBLE", "Part of all boarding hours in the ward held.", "share"),
+)
+
+BED_REQUIREMENTS = _table(
+    "bed_requirements",
+    "How many beds cover demand (unlimited beds, no overflow, no admission stop) with which probability, and the "
+    "fewest that do so with the probability asked for.",
+    _ward(),
+    Column("risk_event", "VARCHAR", "day: the peak of a day is covered; horizon_peak: that of all days is.", key=True),
+    Column("beds", "INTEGER", "Beds.", "beds", key=True),
+    Column("staffed_beds", "INTEGER", "Fewest beds staffed at any hour; null when unlimited.", "beds", nullable=True),
+    Column("risk_target", "DOUBLE", "Accepted share of days (or horizons) that are not covered."),
+    Column(
+        "covered_share", "DOUBLE", "Share of days of all replications (or of replications) that so many beds cover."
+    ),
+    Column("covered_low", "DOUBLE", "Lower end of its 95 % confidence interval; replications are the units."),
+    Column("covered_high", "DOUBLE", "Upper end."),
+    Column("enough", "BOOLEAN", "Whether so many beds reach the target."),
+    Column(
+        "enough_beds",
+        "INTEGER",
+        "Fewest beds that do; null for a risk of 0, which no number of beds reaches.",
+        "beds",
+        nullable=True,
+    ),
+    Column("enough_low", "INTEGER", "Lower end of the 95 % confidence interval of that number.", "beds", nullable=True),
+    Column(
+        "enough_high", "INTEGER", "Upper end; null when there are too few replications to tell.", "beds", nullable=True
+    ),
+)
+
+_EFFECT = (
+    Column("baseline", "DOUBLE", "With the beds there are.", "see unit", nullable=True),
+    Column("value", "DOUBLE", "With the change.", "see unit", nullable=True),
+    Column("difference", "DOUBLE", "Value less baseline, for the same patients.", "see unit", nullable=True),
+    Column("difference_se", "DOUBLE", "Paired standard error of the difference.", "see unit", nullable=True),
+    Column("low", "DOUBLE", "Lower end of its 95 % confidence interval.", "see unit", nullable=True),
+    Column("high", "DOUBLE", "Upper end.", "see unit", nullable=True),
+)
+
+BEDS_EFFECTS = _table(
+    "beds_effects",
+    "What a few beds more or fewer in one ward, the others as they are, do to waits, boarding, diversion and outliers.",
+    Column("ward_id", "VARCHAR", "Ward whose beds are changed.", key=True),
+    Column("beds_added", "INTEGER", "Beds more, below 0 fewer, at all times.", "beds", key=True),
+    Column("affected_ward_id", "VARCHAR", f"Where it is measured: the same ward, or {HOSPITAL_TOTAL}.", key=True),
+    Column("kpi", "VARCHAR", "A column of ward_performance, over all patients.", key=True),
+    Column("unit", "VARCHAR", "Its unit."),
+    *_EFFECT,
+)
+
+BED_ALLOCATIONS = _table(
+    "bed_allocations",
+    "Where extra beds help most: every way to place them, the one that prevents most harm first. Harm is in hours: all "
+    "waiting for beds, and 24 for a patient turned away or gone unseen, unless weighed otherwise.",
+    Column("extra_beds", "INTEGER", "Beds to place.", "beds", key=True),
+    Column("rank", "INTEGER", "1 is the best way.", key=True),
+    Column("ward_id", "VARCHAR", "Ward.", key=True),
+    Column("beds_added", "INTEGER", "Of the extra beds, those placed here.", "beds"),
+    Column("baseline_harm", "DOUBLE", "With the beds there are. Mean over replications.", "hours"),
+    Column("harm", "DOUBLE", "With the beds placed so.", "hours"),
+    Column("prevented", "DOUBLE", "Harm prevented.", "hours"),
+    Column("prevented_se", "DOUBLE", "Its paired standard error.", "hours"),
+    Column("behind_best", "DOUBLE", "Harm more than with the best way.", "hours"),
+    Column("behind_best_se", "DOUBLE", "Its paired standard error; within two of them the ways are alike.", "hours"),
+)
+
+OCCUPANCY_DRIVERS = _table(
+    "occupancy_drivers",
+    "Why the census is uncertain: the variance of each day's highest census, split over what chance decides. The parts "
+    "of a ward and day add up to its variance, and their widths to that of its 90 % interval.",
+    Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
+    _ward(),
+    Column("date", "DATE", "Day ahead.", key=True),
+    Column(
+        "driver",
+        "VARCHAR",
+        "arrivals_level (how many are expected), arrivals_noise (who comes when), routing, length_of_stay, "
+        "starting_census (rest of the stays of those in the house), monte_carlo (finitely many replications).",
+        key=True,
+    ),
+    Column("variance", "DOUBLE", "What the driver adds once those before it in this list are known.", "beds²"),
+    Column("variance_se", "DOUBLE", "Its Monte Carlo standard error.", "beds²"),
+    Column("share", "DOUBLE", "Part of the variance; null where nothing is uncertain.", "share", nullable=True),
+    Column("width", "DOUBLE", "Share of the distance between the 5th and the 95th percentile.", "beds", nullable=True),
+)
+
+
+def _predicted(nullable_scores: bool) -> tuple[Column, ...]:
+    """What was said about a midnight's census, and how that scores."""
+    return (
+        Column("mean", "DOUBLE", "Mean of the forecast distribution.", "beds"),
+        *(
+            Column(f"p{q}", "INTEGER", f"Census not exceeded with probability 0.{q}.", "beds")
+            for q in FORECAST_PERCENTAGES
+        ),
+        Column("actual", "INTEGER", "The census that came, from ward_stays.", "beds", nullable=nullable_scores),
+        Column(
+            "crps",
+            "DOUBLE",
+            "Continuous ranked probability score: the smaller the better.",
+            "beds",
+            nullable=nullable_scores,
+        ),
+        Column(
+            "pit",
+            "DOUBLE",
+            "Randomised probability integral transform: uniform when calibrated.",
+            nullable=nullable_scores,
+        ),
+    )
+
+
+def _midnight_ahead() -> tuple[Column, ...]:
+    return (
+        Column(
+            "origin", "DATE", "The morning of the forecast: nothing at or after its midnight was visible.", key=True
+        ),
+        _ward(),
+        Column("date", "DATE", "The day that the midnight of the census begins.", key=True),
+        Column("lead", "INTEGER", "Days ahead: date - origin.", "days"),
+    )
+
+
+def _week_scores() -> tuple[Column, ...]:
+    return (
+        _ward(),
+        Column("lead_week", "INTEGER", "Week ahead: 1 for the midnights 1 to 7 days ahead.", "weeks", key=True),
+        Column("n", "INTEGER", "Midnights scored.", "midnights"),
+        Column("origins", "INTEGER", "Mornings they were forecast on.", "mornings"),
+        Column(
+            "independent_dates",
+            "INTEGER",
+            "Mornings among these whose forecasts share no day: honest trials.",
+            "mornings",
+        ),
+        *(
+            Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.")
+            for level in (50, 80, 95)
+        ),
+        Column("coverage80_low", "DOUBLE", "Lower end of the binomial 99 % band of so many independent dates."),
+        Column("coverage80_high", "DOUBLE", "Upper end of that band."),
+        Column("mean_pit", "DOUBLE", "Mean PIT: below 0.5 where forecasts are too high."),
+        Column("crps", "DOUBLE", "Mean CRPS.", "beds"),
+        Column("bias", "DOUBLE", "Mean of forecast less actual.", "beds"),
+    )
+
+
+OCCUPANCY_BACKTEST = _table(
+    "occupancy_backtest",
+    "What the whole chain would have said of each midnight's census on past mornings, beside two baselines.",
+    Column(
+        "method",
+        "VARCHAR",
+        "twin, persistence (the census of the morning stays) or weekday (the same weekday in the year before).",
+        key=True,
+    ),
+    *_midnight_ahead(),
+    *_predicted(nullable_scores=False),
+    Column(
+        "capacity_known",
+        "BOOLEAN",
+        "False: the data do not say how many beds there were; taken are those of the config, or as many as were ever "
+        "seen in use by then.",
+    ),
+)
+
+OCCUPANCY_SCORES = _table(
+    "occupancy_scores",
+    "The scoreboard of occupancy_backtest by ward and week ahead.",
+    Column("method", "VARCHAR", "As in occupancy_backtest.", key=True),
+    *_week_scores(),
+)
+
+FORECAST_LOG = _table(
+    "forecast_log",
+    "What the runs of past mornings said of each midnight's census, scored as the midnights come. A run replaces what "
+    "was said on its own morning only.",
+    *_midnight_ahead(),
+    *_predicted(nullable_scores=True),
+    Column("lowest", "INTEGER", "The smallest census that came up.", "beds"),
+    Column("probability", "DOUBLE[]", "Probabilities of lowest, lowest + 1, ... patients."),
+)
+
+FORECAST_LOG_SCORES = _table(
+    "forecast_log_scores",
+    "How good the forecasts of the last 30 mornings were, by ward and week ahead, where their midnights have come.",
+    *_week_scores(),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
         ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE,
-        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION,
+        DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION, BOARDING_CAUSES, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES,
+        FORECAST_LOG, FORECAST_LOG_SCORES, BED_REQUIREMENTS, BEDS_EFFECTS, BED_ALLOCATIONS, OCCUPANCY_DRIVERS,
+        SCENARIO_COMPARISON,
     )
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from kaizar_pipeline.simulation.truth import cases
 
 pytestmark = pytest.mark.unit
 
-COMMANDS = ["check", "dev", "init", "run", "schema", "validate"]
+COMMANDS = ["check", "compare", "dev", "init", "run", "schema", "validate"]
 
 
 @pytest.fixture
@@ -36,11 +36,13 @@ def test_every_command_helps(words: tuple[str, ...]):
     assert "Usage:" in result.output
 
 
-def test_init_writes_a_project_whose_hospital_is_good(home: Path):
+def test_init_writes_a_project_whose_hospital_and_scenarios_are_good(home: Path, repository: Path):
     assert {str(p.relative_to(home)) for p in home.rglob("*") if p.is_file()} == set(PROJECT_FILES)
     result = kaizar("check")
     assert result.exit_code == 0
     assert result.stdout.startswith("hospital_1.yml: ok, ")
+    shipped = sorted((repository / "hospital_configs" / "scenarios").glob("*"))
+    assert result.stdout.count(".yml: ok, about hospital_1\n") == len(shipped) == 4
 
 
 def test_init_overwrites_nothing(home: Path):
@@ -76,14 +78,53 @@ def test_check_without_hospitals_says_what_to_do(home: Path):
     assert "add a file ID.yml there" in result.stderr
 
 
-def test_schema_is_printed_or_written(home: Path):
-    path = home / "hospital_configs" / "hospital.schema.json"
-    committed = path.read_text(encoding="utf-8")
+def test_check_looks_at_scenarios_with_their_hospitals(home: Path):
+    scenario = home / "hospital_configs" / "scenarios" / "mine.yml"
+    scenario.write_text("description: Mine\nhospitals: [hospital_1]\nwards: [{id: medcal}]\n", encoding="utf-8")
+    (scenario.parent / "Not Mine.yml").touch()
+    for words in (("check",), ("check", str(scenario))):
+        result = kaizar(*words)
+        assert result.exit_code == 1
+        fault = "hospital_configs/scenarios/mine.yml:3: wards[0].id: unknown ward 'medcal', did you mean 'medical'?"
+        assert fault in result.stderr
+    assert "scenarios/Not Mine.yml:1: the file's name is the scenario's id" in kaizar("check").stderr
+    scenario.write_text("description: Mine\nlos_scale: [{factor: 2}]\n", encoding="utf-8")
+    assert kaizar("check", str(scenario)).stdout == "scenarios/mine.yml: ok, about hospital_1\n"
+
+
+def test_schemas_are_printed_or_written(home: Path):
+    paths = [home / "hospital_configs" / f"{kind}.schema.json" for kind in ("hospital", "scenario")]
+    committed = [path.read_text(encoding="utf-8") for path in paths]
     printed = kaizar("schema")
     assert json.loads(printed.stdout)["title"] == "HospitalFile"
-    path.write_text("{}", encoding="utf-8")
+    for path in paths:
+        path.write_text("{}", encoding="utf-8")
     assert kaizar("schema", "--write").exit_code == 0
-    assert path.read_text(encoding="utf-8") == committed == printed.stdout
+    assert [path.read_text(encoding="utf-8") for path in paths] == committed
+    assert committed[0] == printed.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("compare", "hospital_2"), "unknown hospital 'hospital_2', did you mean 'hospital_1'?"),
+        (("compare", "hospital_1", "--scenario", "winter"), "unknown scenario 'winter', did you mean 'winter_peak'?"),
+        (("compare", "hospital_1"), "no stored tables to start from; make them first: kaizar run hospital_1"),
+    ],
+)
+def test_compare_refuses_what_it_cannot_compare(home: Path, words: tuple[str, ...], message: str):
+    result = kaizar(*words)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_compare_without_scenarios_says_what_to_add(home: Path):
+    for path in (home / "hospital_configs" / "scenarios").glob("*"):
+        path.unlink()
+    assert (
+        "no scenario is about hospital_1: add hospital_configs/scenarios/NAME.yml"
+        in kaizar("compare", "hospital_1").stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +168,14 @@ def test_validate_fails_where_theory_says_otherwise(monkeypatch: pytest.MonkeyPa
 def test_outside_a_project_every_command_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("KAIZAR_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
-    for words in (("check",), ("run", "--all"), ("schema", "--write"), ("validate", "--write"), ("dev",)):
+    for words in (
+        ("check",),
+        ("run", "--all"),
+        ("compare", "x"),
+        ("schema", "--write"),
+        ("validate", "--write"),
+        ("dev",),
+    ):
         result = kaizar(*words)
         assert result.exit_code == 1
         assert "kaizar init FOLDER" in result.stderr

@@ -47,7 +47,7 @@ def explain(error: ValidationError, document: Any, schema: dict[str, Any]) -> It
         if _is_echo(fault):
             continue
         loc, what = _explain_one(fault, _written(fault["loc"], document), document, schema)
-        yield loc, f"{_path(loc)}: {what}" if loc else what
+        yield loc, f"{path_of(loc)}: {what}" if loc else what
 
 
 def _is_echo(fault: ErrorDetails) -> bool:
@@ -106,7 +106,8 @@ def _is_tag(part: str | int, here: Any) -> bool:
     return isinstance(here, dict) and part not in here and part in (here.get("type"), here.get("source"))
 
 
-def _path(loc: Loc) -> str:
+def path_of(loc: Loc) -> str:
+    """The place as it is written: wards[1].los_model.type."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
 
 

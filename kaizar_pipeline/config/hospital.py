@@ -1,11 +1,11 @@
 """What a hospital's YAML file may say: frozen models, every field with unit and default, and every rule between them.
 
 `HospitalConfig` is checked once, when it is made; nothing downstream checks again. The rules that span several parts
-(references, routes, probabilities) are in `_cross_faults`, which reports all faults at once, each with its place.
+(references, routes, probabilities) are in `cross_faults`, which reports all faults at once, each with its place.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import cache
 from itertools import pairwise
@@ -243,6 +243,13 @@ class Ward(Model):
         """The name for people."""
         return self.name or self.id
 
+    def beds_at(self, at: datetime) -> int | None:
+        """Beds staffed at an instant, None for unlimited."""
+        for change in self.capacity_changes:
+            if change.start <= at and (change.end is None or at < change.end):
+                return change.capacity
+        return self.weekday_capacity.get(WEEKDAYS[at.weekday()], self.capacity)
+
 
 class PatientType(Model):
     """A kind of patient, as far as priority, route and length of stay go."""
@@ -450,6 +457,10 @@ class Simulation(Model):
     (refuse, default), or simulate all the same (allow)."""
     high_occupancy: Share = 0.92
     """prob_above is the probability of a census above this share of the staffed beds. Default: 0.92."""
+    risk_target: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Share of risk events for which the required beds may fall short. Default: 0.1; 0 is reached by no number."""
+    risk_event: Literal["day", "horizon_peak"] = "day"
+    """What required beds must cover: a day's highest census (day, default) or that of all days (horizon_peak)."""
 
     @property
     def max_replications(self) -> int:
@@ -636,18 +647,7 @@ class HospitalConfig(HospitalFile):
 
     @model_validator(mode="after")
     def _check_cross_faults(self) -> Self:
-        faults = list(_cross_faults(self))
-        if faults:
-            raise ValidationError.from_exception_data(
-                "hospital",
-                [
-                    # the message is handed over as a value: braces in it are not a template
-                    InitErrorDetails(
-                        type=PydanticCustomError("config", "{message}", {"message": m}), loc=loc, input=None
-                    )
-                    for loc, m in faults
-                ],
-            )
+        raise_faults("hospital", list(cross_faults(self)))
         return self
 
     @property
@@ -674,7 +674,20 @@ Loc = tuple[str | int, ...]
 Fault = tuple[Loc, str]
 
 
-def _cross_faults(config: HospitalConfig) -> Iterator[Fault]:
+def raise_faults(title: str, faults: Sequence[Fault]) -> None:
+    """Raise the faults, if any, as pydantic's own, each at its place."""
+    if faults:
+        raise ValidationError.from_exception_data(
+            title,
+            [
+                # the message is handed over as a value: braces in it are not a template
+                InitErrorDetails(type=PydanticCustomError("config", "{message}", {"message": m}), loc=loc, input=None)
+                for loc, m in faults
+            ],
+        )
+
+
+def cross_faults(config: HospitalConfig) -> Iterator[Fault]:
     """Every breach of a rule that spans several parts of the config, with its place."""
     yield from _unknown_place(config)
     yield from _repeated_ids(config)

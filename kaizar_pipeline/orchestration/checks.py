@@ -8,7 +8,7 @@ import pandas as pd
 from kaizar_pipeline.forecasting.backtest import MODEL
 from kaizar_pipeline.patients.history import History
 from kaizar_pipeline.patients.length_of_stay import differences
-from kaizar_pipeline.tables import CENSUS_PERCENTAGES, TABLES
+from kaizar_pipeline.tables import CENSUS_PERCENTAGES, HOSPITAL_TOTAL, TABLES
 
 _QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
 
@@ -22,6 +22,9 @@ CHECKS = {
     "daily_peaks": {"sums_to_one": True},
     "ward_performance": {"trustworthy": False},
     "length_of_stay": {"as_configured": False},
+    "scenario_comparison": {"differences_add_up": True, "beds_can_cope": False},
+    "occupancy_scores": {"census_covered": False},
+    "forecast_log_scores": {"mornings_covered": False},
 }
 """Checks by table, beside `schema`; True: a failure stops what comes after."""
 
@@ -169,6 +172,55 @@ def sums_to_one(peaks: pd.DataFrame, replications: int) -> dg.AssetCheckResult:
     sums = peaks.groupby(["run_kind", "ward_id", "date"])["replications"].sum()
     wrong = int((sums != replications).sum())
     return _result("daily_peaks", "sums_to_one", wrong == 0, distributions=len(sums), wrong=wrong)
+
+
+def differences_add_up(comparison: pd.DataFrame) -> dg.AssetCheckResult:
+    """Every difference is that of the two figures, and lies inside its interval."""
+    rows = comparison[comparison["difference"].notna()]
+    gap = (rows["value"] - rows["baseline"] - rows["difference"]).abs()
+    inside = rows["low"].isna() | rows["difference"].between(rows["low"], rows["high"])
+    wrong = int((~inside | (gap > 1e-9 * (1 + rows["value"].abs() + rows["baseline"].abs()))).sum())
+    return _result("scenario_comparison", "differences_add_up", wrong == 0, differences=len(rows), wrong=wrong)
+
+
+def beds_can_cope(comparison: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether no scenario asks more of a ward than it has beds."""
+    rows = comparison[comparison["overloaded"] & (comparison["ward_id"] != HOSPITAL_TOTAL)]
+    found = rows.groupby("scenario")["ward_id"].unique()
+    lines = [f"- {scenario}: {', '.join(wards)}" for scenario, wards in found.items()]
+    return dg.AssetCheckResult(
+        asset_key="scenario_comparison",
+        check_name="beds_can_cope",
+        passed=not lines,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"overloaded wards": dg.MetadataValue.md("\n".join(lines) or "none")},
+    )
+
+
+def census_covered(scores: pd.DataFrame) -> dg.AssetCheckResult:
+    """The 80 % intervals of the back-test hold between the ends of the binomial 99 % band, by ward and week ahead."""
+    return _covered("occupancy_scores", "census_covered", scores)
+
+
+def mornings_covered(scores: pd.DataFrame) -> dg.AssetCheckResult:
+    """The same of what was said on the last mornings."""
+    return _covered("forecast_log_scores", "mornings_covered", scores)
+
+
+def _covered(table: str, name: str, scores: pd.DataFrame) -> dg.AssetCheckResult:
+    outside = scores[~scores["coverage80"].between(scores["coverage80_low"], scores["coverage80_high"])]
+    found = {
+        f"{row['ward_id']}, week {row['lead_week']}": f"{row['coverage80']:.0%} inside, to be expected is "
+        f"{row['coverage80_low']:.0%} to {row['coverage80_high']:.0%} ({row['independent_dates']} independent dates)"
+        for _, row in outside.iterrows()
+    }
+    return dg.AssetCheckResult(
+        asset_key=table,
+        check_name=name,
+        passed=outside.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"intervals": len(scores), **found},
+    )
 
 
 def _result(table: str, name: str, passed: bool, **found: int) -> dg.AssetCheckResult:

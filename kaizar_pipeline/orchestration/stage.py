@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from kaizar_pipeline.config.files import config_hash, hospital_file, load_hospital_config
+from kaizar_pipeline.config.files import config_hash, hospital_file, load_with_notices
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError, KaizarError
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
@@ -60,10 +60,19 @@ class Stage:
         """The folder that paths of extracts are relative to."""
         return HOME
 
-    @cached_property
+    @property
     def config(self) -> HospitalConfig:
         """The hospital's config; it is read here, so that a bad file stops its own hospital only."""
-        return load_hospital_config(hospital_file(HOME, self._context.partition_key))
+        return self._loaded[0]
+
+    @property
+    def notices(self) -> list[str]:
+        """What was translated in a file of the predecessor's."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[HospitalConfig, list[str]]:
+        return load_with_notices(hospital_file(HOME, self._context.partition_key))
 
     def load(self, *assets: str) -> list[pd.DataFrame]:
         """The hospital's stored tables, which must all be of one as_of; another config than today's is warned about."""
@@ -75,6 +84,10 @@ class Stage:
                     f"{asset} of {self.config.id} was made with another config; materialize it again"
                 )
         return [self._warehouse.read(asset, self.config.id) for asset in assets]
+
+    def previous(self, asset: str) -> pd.DataFrame | None:
+        """The table that `asset` is about to replace, None at the first time."""
+        return self._warehouse.previous(asset, self.config.id)
 
     def save(
         self,

@@ -89,6 +89,24 @@ class Warehouse:
         self.lineage(asset, hospital_id)
         return TABLES[asset].conform(self._stored(asset, hospital_id, asset).drop(columns="run_id"), ("run_id",))
 
+    def previous(self, asset: str, hospital_id: str) -> pd.DataFrame | None:
+        """The hospital's table as `read` gives it, None when there is none yet: for tables that grow from run to run.
+
+        Another schema version is no obstacle as long as the table's own columns are the same. Raises DataError for a
+        file that cannot be read, since what it holds cannot be made again.
+        """
+        path = self.path(asset, hospital_id)
+        if not path.exists():
+            return None
+        try:
+            stored = self._select(asset, _glob(path))
+            return TABLES[asset].conform(stored.drop(columns="run_id"), ("run_id",))
+        except (duckdb.Error, DataError) as error:
+            raise DataError(
+                f"{path}: cannot be read ({str(error).splitlines()[0]}), and what it keeps of past runs cannot be made "
+                "again; bring the file back from a backup, or move it away to begin anew"
+            ) from error
+
     def lineage(self, asset: str, hospital_id: str) -> Lineage:
         """Where the hospital's table comes from. Raises DataError as `read` does."""
         row = self._stored(asset, hospital_id, "_lineage").iloc[0]

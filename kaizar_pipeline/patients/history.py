@@ -10,12 +10,15 @@ import pandas as pd
 
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import Extract, HospitalConfig, SyntheticPatients
-from kaizar_pipeline.errors import ConfigError
-from kaizar_pipeline.patients.records import read_records
+from kaizar_pipeline.errors import ConfigError, DataError
+from kaizar_pipeline.patients.records import Records, read_records
 from kaizar_pipeline.patients.synthetic import simulate_history
 from kaizar_pipeline.tables import PATIENT_REJECTS
 
 AS_OF_VARIABLE = "KAIZAR_AS_OF"
+
+SILENT_DAYS = 7
+"""Days without an arrival after which an extract has ended, unless the config says through which day it is complete."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +41,8 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
 
     `as_of` is a date or its ISO text, else KAIZAR_AS_OF; else today for a synthetic hospital, and for an extract the
     first day that is not complete in it. An extract further behind than `max_age_days` is warned about.
-    Raises ConfigError when as_of is no date, and DataError when nothing lies before it or the extract cannot be used.
+    Raises ConfigError when as_of is no date, and DataError when nothing lies before it, or the extract ends before it
+    or cannot be used.
     """
     asked = _asked_for(as_of)
     today = pd.Timestamp.now(config.hospital.timezone).tz_localize(None).normalize().as_unit("us")
@@ -51,6 +55,8 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
     behind = (today - records.as_of).days
     if asked is None:
         _warn_when_stale(config, source, records.as_of, behind)
+    else:
+        _refuse_beyond_the_data(config, source, records)
     return History(records.as_of, records.patients, records.patient_rejects, records.ward_stays, behind)
 
 
@@ -73,6 +79,20 @@ def _asked_for(as_of: date | str | None) -> pd.Timestamp | None:
             f"{where}: {value} is no local midnight; give a date without a time, such as {stamp:%Y-%m-%d}"
         )
     return stamp
+
+
+def _refuse_beyond_the_data(config: HospitalConfig, source: Extract, records: Records) -> None:
+    """Days without arrivals may be empty; a week of them, or days after `complete_through`, are not in the extract."""
+    last = records.patients["arrival"].max()
+    if source.complete_through is not None:
+        end = pd.Timestamp(source.complete_through) + pd.Timedelta(days=1)
+    else:
+        end = last.normalize() + pd.Timedelta(days=1 + SILENT_DAYS)
+    if records.as_of > end:
+        raise DataError(
+            f"hospital {config.id}: as_of {records.as_of:%Y-%m-%d} lies beyond the data: the last arrival is of "
+            f"{last:%Y-%m-%d}; choose an as_of up to {end:%Y-%m-%d}, or bring a newer extract"
+        )
 
 
 def _no_rejects() -> pd.DataFrame:

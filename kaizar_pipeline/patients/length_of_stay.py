@@ -34,17 +34,20 @@ DIFFERENCE_STAYS = 20
 Row = dict[str, Any]
 
 
-def lengths_of_stay(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
+def lengths_of_stay(
+    patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig, *, fit_all: bool = True
+) -> pd.DataFrame:
     """The table length_of_stay of `config`: what is configured, and what the stays of `patients` were.
 
-    `in_use` marks the rows that the simulation draws from. Raises DataError for a ward with `los_model: from_data` that
-    has no completed stay.
+    `in_use` marks the rows that the simulation draws from. Without `fit_all` only wards with `los_model: from_data` are
+    fitted, for who only wants to simulate. Raises DataError for such a ward that has no completed stay.
     """
     began = _began(patients, ward_stays, config)
     rows: list[Row] = []
     for ward in config.wards:
         rows += _configured(ward)
-        rows += _fitted(ward, began[began["planned_ward_id"] == ward.id], config)
+        if fit_all or isinstance(ward.los_model, FromData):
+            rows += _fitted(ward, began[began["planned_ward_id"] == ward.id], config)
     as_of = patients["as_of"].iloc[0]
     return LENGTH_OF_STAY.frame(pd.DataFrame(rows), hospital_id=config.id, as_of=as_of)
 

@@ -7,7 +7,7 @@ from a wider one. docs/length_of_stay.md explains it.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import exp, log, pi, sqrt
+from math import exp, gamma, log, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,17 @@ class Family:
     def frozen(self) -> Any:
         """The distribution of scipy.stats, for all that is wanted once."""
         return family(self.name)(self.shape, scale=self.scale)
+
+    @property
+    def mean(self) -> float:
+        """Hours."""
+        match self.name:
+            case "lognormal":
+                return self.scale * exp(self.shape**2 / 2)
+            case "gamma":
+                return self.scale * self.shape
+            case _:
+                return self.scale * gamma(1 + 1 / self.shape)
 
     def log_density(self, hours: np.ndarray) -> np.ndarray:
         """Logarithm of the density at `hours` above 0."""
@@ -150,8 +161,7 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
 
 
 def _of_family(best: Family) -> Fit:
-    mean, p90 = float(best.frozen.mean()), float(best.frozen.ppf(0.9))
-    return Fit(best.name, best.shape, best.scale, None, mean, p90, None, 0.0, 0.0)
+    return Fit(best.name, best.shape, best.scale, None, best.mean, float(best.frozen.ppf(0.9)), None, 0.0, 0.0)
 
 
 def _is_good(fit: Fit, ks: float, empirical: Fit, n: int) -> bool:
@@ -182,7 +192,7 @@ def _fit_variance(stays: Stays, best: Family) -> float:
 
     steps = ((_NEAR, 0.0), (0.0, _NEAR))
     scores = np.array([difference(*step, likelihood) for step in steps])
-    slope = np.array([difference(*step, lambda fitted: log(fitted.frozen.mean())) for step in steps])
+    slope = np.array([difference(*step, lambda fitted: log(fitted.mean)) for step in steps])
     return float(slope @ np.linalg.solve(np.eye(2) + scores * stays.weight @ scores.T, slope))
 
 

@@ -106,6 +106,11 @@ class Counts:
     """Moments of [W + 1, T + 1, len(KPIS)]; none for a demand run."""
     kpis: np.ndarray | None = None
     """f8[R, W + 1, T + 1, len(KPIS)] by replication, if they were to be kept."""
+    boarded: Moments | None = None
+    """Moments of [W, W]: hours that beds of the first ward were held by patients waiting for the second; none for a
+    demand run."""
+    replication_peaks: np.ndarray | None = None
+    """i4[R, W + 1, D] by replication: highest hourly census of each day, if it was to be kept."""
 
 
 def staffed_with_total(plan: Plan) -> np.ndarray:

@@ -121,7 +121,7 @@ def _requests(plan: Plan) -> np.ndarray:
     """f8[T, W]: requests per hour for a first bed."""
     requests = np.zeros((len(plan.patient_type_ids), len(plan.ward_ids)))
     for stream in plan.streams:
-        counted = stream.daily_rates[:, plan.warmup_hours // HOURS_PER_DAY :]
+        counted = (stream.daily_rates * stream.factor)[:, plan.warmup_hours // HOURS_PER_DAY :]
         requests[stream.patient_type, stream.ward] += counted.mean() / HOURS_PER_DAY
     return requests
 

@@ -27,6 +27,7 @@ from kaizar_pipeline.simulation.precision import (
     widest,
 )
 from kaizar_pipeline.simulation.summary import (
+    boarding_causes,
     daily_peaks,
     midnight_census,
     occupancy_distributions,
@@ -36,7 +37,7 @@ from kaizar_pipeline.simulation.summary import (
 from kaizar_pipeline.simulation.warmup import ShortWarmup, diagnose
 
 if TYPE_CHECKING:
-    from kaizar_pipeline.simulation.kernel.count import Tallies
+    from kaizar_pipeline.simulation.kernel.count import Records, Tallies
     from kaizar_pipeline.simulation.workers import Engine
 
 _LOG = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Occupancy:
     daily_peaks: pd.DataFrame
     ward_performance: pd.DataFrame
     simulation_precision: pd.DataFrame
+    boarding_causes: pd.DataFrame
     warnings: tuple[str, ...]
     """In words: wards asked for more beds than they have, a warm-up that is too short."""
 
@@ -87,17 +89,9 @@ def simulate_occupancy(
     not change the result. Raises SimulationError where more beds are asked for than there are, unless the config
     allows it.
     """
-    as_of, simulation = pd.Timestamp(arrival_rates["as_of"].iloc[0]), config.simulation
-    plan = make_plan(
-        config,
-        rate_paths(arrival_rates),
-        as_of,
-        days=arrival_rates["date"].nunique(),
-        key=hospital_key(config.id, simulation.seed),
-        warmup_days=simulation.warmup,
-        length_of_stay=length_of_stay,
-        census=census if simulation.start == "census" else None,
-    )
+    simulation = config.simulation
+    plan = plan_ahead(config, arrival_rates, length_of_stay, census)
+    as_of = plan.statistics_start
     overloaded = check_load(plan, allow=simulation.overload == "allow")
     monte_carlo = MonteCarlo(plan, engine=simulation.engine, workers=workers)
     precision = _extend_as_asked(monte_carlo, simulation, progress)
@@ -114,7 +108,28 @@ def simulate_occupancy(
         daily_peaks=daily_peaks(plan, {"actual": actual, "demand": demand}, **constants),
         ward_performance=ward_performance(plan, actual, **constants),
         simulation_precision=simulation_precision(precision, **constants),
+        boarding_causes=boarding_causes(plan, actual, **constants),
         warnings=warnings,
+    )
+
+
+def plan_ahead(
+    config: HospitalConfig,
+    arrival_rates: pd.DataFrame,
+    length_of_stay: pd.DataFrame | None,
+    census: pd.DataFrame | None,
+) -> Plan:
+    """The plan for the days of `arrival_rates`, from their `as_of` on; arguments as of `simulate_occupancy`."""
+    simulation = config.simulation
+    return make_plan(
+        config,
+        rate_paths(arrival_rates),
+        pd.Timestamp(arrival_rates["as_of"].iloc[0]),
+        days=arrival_rates["date"].nunique(),
+        key=hospital_key(config.id, simulation.seed),
+        warmup_days=simulation.warmup,
+        length_of_stay=length_of_stay,
+        census=census if simulation.start == "census" else None,
     )
 
 
@@ -188,8 +203,8 @@ class MonteCarlo:
     """Replications 0, 1, 2, ... of a plan, as many as are asked for, on `workers` threads (default: one per core).
 
     `engine` is "compiled" or "simpy", which is some hundred times slower and gives the same result. With
-    `keep_replications` the KPIs of each replication are kept; without `with_demand` there is no demand run, which saves
-    a third of the time. Ctrl-C ends it after the replications under way.
+    `keep_replications` the KPIs and daily peaks of each replication are kept; without `with_demand` there is no demand
+    run, which saves a third of the time. Ctrl-C ends it after the replications under way.
     """
 
     def __init__(
@@ -211,8 +226,9 @@ class MonteCarlo:
             self._idle.put(worker)
         self._workers[0].prepare()
         self._stop = np.zeros(1, dtype=np.int64)
-        self._kept: list[np.ndarray] | None = [] if keep_replications else None
-        self._moments: Moments | None = None
+        self._kept: list[Records] | None = [] if keep_replications else None
+        self._kpis: Moments | None = None
+        self._boarded: Moments | None = None
         self.replications = 0
 
     def extend(self, replications: int, progress: Progress | None = None) -> None:
@@ -220,38 +236,49 @@ class MonteCarlo:
         blocks = [(first, min(BLOCK, replications - first)) for first in range(self.replications, replications, BLOCK)]
         with ThreadPoolExecutor(len(self._workers)) as pool:
             try:
-                for kpis in pool.map(self._run, *zip(*blocks, strict=True)) if blocks else ():
-                    self._join(kpis)
+                for records in pool.map(self._run, *zip(*blocks, strict=True)) if blocks else ():
+                    self._join(records)
                     if progress:
                         progress(self.replications, replications)
             except BaseException:
                 self._stop[0] = 1
                 raise
 
-    def _run(self, first: int, replications: int) -> np.ndarray:
+    def _run(self, first: int, replications: int) -> "Records":
         worker = self._idle.get()
         try:
             return worker.run(first, replications, self._stop)
         finally:
             self._idle.put(worker)
 
-    def _join(self, kpis: np.ndarray) -> None:
-        self.replications += len(kpis)
-        moments = Moments.of(kpis)
-        self._moments = moments if self._moments is None else self._moments.join(moments)
+    def _join(self, records: "Records") -> None:
+        self.replications += len(records.kpis)
+        kpis, boarded = Moments.of(records.kpis), Moments.of(records.boarded)
+        self._kpis = kpis if self._kpis is None else self._kpis.join(kpis)
+        self._boarded = boarded if self._boarded is None else self._boarded.join(boarded)
         if self._kept is not None:
-            self._kept.append(kpis)
+            self._kept.append(records)
+
+    def _of_each(self, name: str) -> np.ndarray | None:
+        return np.concatenate([getattr(records, name) for records in self._kept]) if self._kept else None
 
     @property
     def actual(self) -> Counts:
         """With the beds and rules there are."""
         counts = self._counts([worker.actual for worker in self._workers])
-        return replace(counts, kpi=self._moments, kpis=np.concatenate(self._kept) if self._kept else None)
+        return replace(
+            counts,
+            kpi=self._kpis,
+            kpis=self._of_each("kpis"),
+            boarded=self._boarded,
+            replication_peaks=self._of_each("peaks"),
+        )
 
     @property
     def demand(self) -> Counts:
         """The same patients with unlimited beds, no overflow and no admission stop."""
-        return self._counts([worker.demand for worker in self._workers])
+        counts = self._counts([worker.demand for worker in self._workers])
+        return replace(counts, replication_peaks=self._of_each("demand_peaks"))
 
     def _counts(self, tallies: "list[Tallies]") -> Counts:
         from kaizar_pipeline.simulation.workers import merged

@@ -35,6 +35,7 @@ class Purpose(IntEnum):
     RATE_PATH = 4
     LOS_SCALE = 5
     SCENARIO = 6
+    PIT = 7
 
 
 def hospital_key(hospital_id: str, seed: int) -> int:

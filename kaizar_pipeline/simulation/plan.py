@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import (
-    WEEKDAYS,
     ArrivalStream,
     FromData,
     HospitalConfig,
@@ -37,6 +36,11 @@ UNLIMITED = 2**31 - 1
 
 NO_TABLE = -1
 """Index of a quantile table that stands for none: no delay, endless patience."""
+
+CHANCES = ("arrivals_level", "arrivals_noise", "routing", "length_of_stay", "starting_census")
+"""What chance decides, in the order in which it comes about: the rate path; who comes when on it, and with how much
+patience; their ways through the wards; their lengths of stay and discharge delays, with the replication's own scale of
+both; the rest of the stays of those in the house at the start, and their ways on."""
 
 UNIT_EXPONENTIAL = 0
 """Index of the quantile table of gaps between the arrivals of a Poisson process of rate 1."""
@@ -114,6 +118,8 @@ class Plan:
     los_scale_stream: np.ndarray
     """u4[tables]: whose number the factor comes from: crc32 of the ward's id."""
     census: CensusPlan
+    fresh: tuple[int, ...] = (0,) * len(CHANCES)
+    """Added to the replication's number for each of CHANCES: 0 the replication's own numbers, else another's."""
 
     @property
     def home(self) -> int:
@@ -162,16 +168,19 @@ def make_plan(
     length_of_stay: pd.DataFrame | None = None,
     census: pd.DataFrame | None = None,
     arrival_factors: Mapping[str, np.ndarray] | None = None,
+    los_factors: Mapping[tuple[str, str], float] | None = None,
 ) -> Plan:
     """Compile `config` for `days` days from the local midnight `start`, after `warmup_days` that repeat the first week.
 
     `rates` holds f8[paths, days] by stream id. `length_of_stay` is needed for wards whose los_model is from_data.
     `census` are the patients in the house at `start` (census.py), none by default. `arrival_factors` holds a scenario's
-    f8[days] by stream id, 1 where it says nothing.
+    f8[days] by stream id, 1 where it says nothing; `los_factors` its factors on lengths of stay by ward and patient
+    type.
     """
     wards, types = config.ward_ids, config.patient_type_ids
     tables = _TableBuilder()
     los_table = _los_tables(config, tables, length_of_stay)
+    _scale(los_table, config, tables, los_factors or {})
     delay_table = np.array([tables.add(ward.discharge_delay) for ward in config.wards], dtype=np.int32)
     patience_table = np.array([tables.add(kind.patience) for kind in config.patient_types], dtype=np.int32)
     next_wards = np.argsort(np.array(wards), kind="stable").astype(np.int32)
@@ -241,6 +250,9 @@ class _TableBuilder:
         self.scale_stream.append(scale_stream)
         return len(self._rows) - 1
 
+    def add_scaled(self, table: int, factor: float) -> int:
+        return self.add_row(factor * self._rows[table], self.scale_sd[table], self.scale_stream[table])
+
     def build(self) -> np.ndarray:
         return np.array(self._rows)
 
@@ -258,6 +270,19 @@ def _los_tables(config: HospitalConfig, tables: _TableBuilder, length_of_stay: p
             n = slice(None) if case.next_ward is None else [*wards, HOME].index(case.next_ward)
             index[t, w, n] = tables.add(case.los_model)
     return index
+
+
+def _scale(
+    index: np.ndarray, config: HospitalConfig, tables: _TableBuilder, factors: Mapping[tuple[str, str], float]
+) -> None:
+    """Point `index` [T, W, W + 1] to scaled tables where there is a factor."""
+    scaled: dict[tuple[int, float], int] = {}
+    for (ward, patient_type), factor in factors.items():
+        row = index[config.patient_type_ids.index(patient_type), config.ward_ids.index(ward)]
+        for place, table in enumerate(row.tolist()):
+            if (table, factor) not in scaled:
+                scaled[table, factor] = tables.add_scaled(table, factor)
+            row[place] = scaled[table, factor]
 
 
 def _fill_from_data(
@@ -345,8 +370,5 @@ def _capacity(
 
 
 def _beds_at(ward: Ward, at: pd.Timestamp) -> int:
-    for change in ward.capacity_changes:
-        if change.start <= at and (change.end is None or at < change.end):
-            return change.capacity
-    usual = UNLIMITED if ward.capacity is None else ward.capacity
-    return ward.weekday_capacity.get(WEEKDAYS[at.day_of_week], usual)
+    beds = ward.beds_at(at)
+    return UNLIMITED if beds is None else beds

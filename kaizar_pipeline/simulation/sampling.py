@@ -10,7 +10,7 @@ from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.durations import HOURS_PER_DAY
 from kaizar_pipeline.simulation.load import routes
 from kaizar_pipeline.simulation.philox import Purpose, uniforms
-from kaizar_pipeline.simulation.plan import Plan
+from kaizar_pipeline.simulation.plan import CHANCES, Plan
 from kaizar_pipeline.simulation.trajectories import Trajectories
 
 MAX_PATIENTS = 10_000_000
@@ -48,6 +48,7 @@ def los_scales(plan: Plan, first: int, replications: int) -> np.ndarray:
         return np.ones((replications, len(plan.los_scale_sd)))
     from scipy.special import ndtri
 
+    first += plan.fresh[CHANCES.index("length_of_stay")]
     numbers = np.arange(first, first + replications)[:, None]
     chance, _ = uniforms(plan.key, numbers, plan.los_scale_stream, 0, Purpose.LOS_SCALE)
     normal = ndtri(np.maximum(chance, 2.0**-54))

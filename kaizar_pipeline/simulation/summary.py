@@ -18,6 +18,7 @@ from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.tables import (
     ALL,
+    BOARDING_CAUSES,
     CENSUS_PERCENTAGES,
     DAILY_PEAKS,
     HOSPITAL_TOTAL,
@@ -142,6 +143,23 @@ def daily_peaks(plan: Plan, counts_by_kind: dict[str, Counts], **constants: Any)
             columns = {"date": date, "peak_beds": peak, "replications": histogram[day, peak]}
             frames.append(pd.DataFrame({"run_kind": kind, "ward_id": ward_id, **columns}))
     return DAILY_PEAKS.frame(pd.concat(frames, ignore_index=True), **constants)
+
+
+def boarding_causes(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
+    """Boarding hours by the ward held and the ward waited for, pairs that never came up left out."""
+    assert counts.boarded is not None
+    hours, error, wards = counts.boarded.mean, counts.boarded.standard_error, np.array(plan.ward_ids)
+    held, cause = np.nonzero(hours)
+    frame = pd.DataFrame(
+        {
+            "ward_id": wards[held],
+            "cause_ward_id": wards[cause],
+            "boarding_hours": hours[held, cause],
+            "boarding_hours_se": error[held, cause],
+            "share": (hours[held, cause] / hours.sum(axis=1)[held]),
+        }
+    )
+    return BOARDING_CAUSES.frame(frame, **constants)
 
 
 def ward_performance(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:

@@ -11,10 +11,9 @@ from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import staffed_with_total
 from kaizar_pipeline.simulation.kernel import block as kernel
 from kaizar_pipeline.simulation.kernel.compiling import announced
-from kaizar_pipeline.simulation.kernel.count import Tallies, Window
+from kaizar_pipeline.simulation.kernel.count import Records, Tallies, Window
 from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, FEW_BEDS, FEW_PATIENTS, FEW_STAYS, OK
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.sampling import draw, endless_route, los_scales, room_needed
 from kaizar_pipeline.simulation.simpy_engine import simulate
@@ -48,35 +47,36 @@ class Worker:
         """Compile what the engine needs, if that has not been done yet, before there are threads."""
         if self.engine == "compiled":
             with announced():
-                self._run_compiled(0, los_scales(self.plan, 0, 0), np.zeros(1, dtype=np.int64), self._kpis(0))
+                self._run_compiled(0, los_scales(self.plan, 0, 0), np.zeros(1, dtype=np.int64), self._records(0))
 
-    def run(self, first: int, replications: int, stop: np.ndarray) -> np.ndarray:
-        """Add so many replications from `first` on to the tallies; f8[done, W + 1, T + 1, KPIS], fewer when `stop` is
-        set meanwhile."""
-        kpis, scale = self._kpis(replications), los_scales(self.plan, first, replications)
+    def run(self, first: int, replications: int, stop: np.ndarray) -> Records:
+        """Add so many replications from `first` on to the tallies; each by itself, fewer when `stop` is set
+        meanwhile."""
+        records, scale = self._records(replications), los_scales(self.plan, first, replications)
         done = 0
         while done < replications and not stop[0]:
             step = self._run_compiled if self.engine == "compiled" else self._run_reference
-            now, status = step(first + done, scale[done:], stop, kpis[done:])
+            now, status = step(first + done, scale[done:], stop, _rows(records, slice(done, None)))
             done += now
             if status != OK:
                 self._make_way(status)
-        return kpis[:done]
+        return _rows(records, slice(done))
 
-    def _kpis(self, replications: int) -> np.ndarray:
-        return np.empty((replications, len(self.plan.ward_ids) + 1, len(self.plan.patient_type_ids) + 1, len(KPIS)))
+    def _records(self, replications: int) -> Records:
+        wards, types = len(self.plan.ward_ids), len(self.plan.patient_type_ids)
+        return kernel.make_records(wards, types, self.window, replications)
 
-    def _run_compiled(self, first: int, scale: np.ndarray, stop: np.ndarray, kpis: np.ndarray) -> tuple[int, int]:
+    def _run_compiled(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
         return cast(
             tuple[int, int],
             kernel.run_block(
                 self._sources, self._rules, self._demand_rules, self.window, self.with_demand, first, scale, stop,
-                self._room, self.actual, self.demand, kpis,
+                self._room, self.actual, self.demand, records,
             ),
         )  # fmt: skip
 
-    def _run_reference(self, first: int, scale: np.ndarray, stop: np.ndarray, kpis: np.ndarray) -> tuple[int, int]:
-        for r in range(len(kpis)):
+    def _run_reference(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
+        for r in range(len(records.kpis)):
             if stop[0]:
                 return r, OK
             drawn = draw(self.plan, first + r)
@@ -94,11 +94,12 @@ class Worker:
                     self._room,
                     self.actual,
                     self.demand,
-                    kpis[r],
+                    records,
+                    r,
                 )
             if status != OK:
                 return r, status
-        return len(kpis), OK
+        return len(records.kpis), OK
 
     def _make_way(self, status: int) -> None:
         """Make room for what did not fit."""
@@ -125,6 +126,10 @@ class Worker:
         widths = np.diff(tallies.start)
         needed = np.where(highest >= widths, (highest * HEADROOM).astype(np.int64) + 8, widths)
         return kernel.widened(tallies, needed, self.window) if (needed > widths).any() else tallies
+
+
+def _rows(records: Records, rows: slice) -> Records:
+    return Records(*(part[rows] for part in records))
 
 
 def merged(tallies: list[Tallies], window: Window) -> Tallies:

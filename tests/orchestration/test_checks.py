@@ -188,3 +188,59 @@ def test_lengths_of_stay_unlike_those_configured_are_warned_about(observed: floa
     result = checks.as_configured(lengths)
     assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
     assert ("icu" in str(result.metadata["differences"].value)) != passed
+
+
+def comparison() -> pd.DataFrame:
+    """A ward that changes, and one that the scenario adds."""
+    return pd.DataFrame(
+        {
+            "scenario": "more",
+            "ward_id": ["icu", "new"],
+            "baseline": [4.0, None],
+            "value": [6.0, 1.0],
+            "difference": [2.0, None],
+            "low": [1.5, None],
+            "high": [2.5, None],
+            "overloaded": False,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "passed"),
+    [
+        (lambda rows: rows, True),
+        (lambda rows: rows.assign(low=float("nan"), high=float("nan")), True),
+        (lambda rows: rows.assign(value=[6.1, 1.0]), False),
+        (lambda rows: rows.assign(low=[2.1, None]), False),
+    ],
+)
+def test_differences_are_those_of_the_figures(change: Change, passed: bool):
+    assert checks.differences_add_up(change(comparison())).passed is passed
+
+
+def test_an_overloaded_ward_is_warned_about():
+    assert checks.beds_can_cope(comparison()).passed
+    result = checks.beds_can_cope(comparison().assign(overloaded=[True, False]))
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert result.metadata["overloaded wards"].value == "- more: icu"
+
+
+@pytest.mark.parametrize(("inside", "passed"), [(0.8, True), (0.5, True), (0.45, False), (1.0, True)])
+def test_a_coverage_that_chance_does_not_explain_is_warned_about(inside: float, passed: bool):
+    # 12 independent dates at 80 %: from 6 of them inside on, chance explains it
+    scores = pd.DataFrame(
+        {
+            "ward_id": ["icu", "ed"],
+            "lead_week": [1, 1],
+            "coverage80": [inside, 0.8],
+            "coverage80_low": 0.5,
+            "coverage80_high": 1.0,
+            "independent_dates": 12,
+        }
+    )
+    for check in (checks.census_covered, checks.mornings_covered):
+        result = check(scores)
+        assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+        assert ("icu, week 1" in result.metadata) is not passed
+    assert checks.census_covered(scores.iloc[:0]).passed

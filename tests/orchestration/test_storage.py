@@ -405,3 +405,22 @@ with Warehouse(Path(sys.argv[1])).lock("north"):
         log.addFilter(die)
         with caplog.at_level(logging.INFO), Warehouse(tmp_path, log).lock("north"):
             assert caplog.messages == ["another run of north is under way; waiting for it to end"]
+
+
+def test_what_a_growing_table_held_so_far(tmp_path: Path):
+    warehouse = Warehouse(tmp_path)
+    assert warehouse.previous("patient_rejects", "h") is None
+    rows = pd.DataFrame(
+        {"row": [1], "reason": ["missing id"], "field": ["id"], "value": [None], "extract": ["patients"]}
+    )
+    rejects = TABLES["patient_rejects"]
+    names = [name for name in rejects.column_names if name not in ("hospital_id", "run_id", "as_of")]
+    frame = rejects.frame(rows.reindex(columns=names), hospital_id="h", as_of=AS_OF)
+    warehouse.write("patient_rejects", "h", frame, replace(LINEAGE, schema_version=SCHEMA_VERSION + 1))
+    previous = warehouse.previous("patient_rejects", "h")
+    assert previous is not None
+    pd.testing.assert_frame_equal(previous, frame)  # whatever the schema version, as long as its columns are the same
+    path = warehouse.path("patient_rejects", "h")
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(DataError, match="cannot be made again; bring the file back"):
+        warehouse.previous("patient_rejects", "h")

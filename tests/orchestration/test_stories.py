@@ -7,7 +7,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from kaizar_pipeline.__main__ import app
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.tables import TABLES
@@ -15,6 +17,11 @@ from kaizar_pipeline.tables import TABLES
 pytestmark = pytest.mark.integration
 
 AS_OF = pd.Timestamp("2026-04-01")
+SIMULATED = (
+    "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
+    "simulation_precision", "boarding_causes",
+)  # fmt: skip
+NOT_YET = {"occupancy_backtest", "occupancy_scores", "forecast_log_scores"}
 
 
 def materialize(
@@ -38,7 +45,9 @@ def test_the_whole_chain(defs: dg.Definitions, warehouse: Warehouse):
     run = materialize(defs)
 
     tables = {name: warehouse.read(name, "one") for name in TABLES}
-    assert {name for name, frame in tables.items() if frame.empty} == {"patient_rejects"}
+    # 90 days are too few to back-test, and of a first morning nothing has come yet
+    empty = {"patient_rejects", "scenario_comparison", *NOT_YET}
+    assert {name for name, frame in tables.items() if frame.empty} == empty
     made = {
         event.asset_key.to_user_string(): event.materialization
         for event in run.get_asset_materialization_events()
@@ -67,7 +76,10 @@ def test_the_whole_chain_of_a_hospital_without_forecast_streams(defs: dg.Definit
     run = materialize(defs)
     assert all(evaluation.passed for evaluation in run.get_asset_check_evaluations())
     tables = {name: warehouse.read(name, "one") for name in TABLES}
-    empty = {"patient_rejects", "feature_table", "arrival_model", "forecast_backtest", "forecast_scores"}
+    empty = {
+        "patient_rejects", "feature_table", "arrival_model", "forecast_backtest", "forecast_scores",
+        "scenario_comparison", *NOT_YET,
+    }  # fmt: skip
     assert {name for name, frame in tables.items() if frame.empty} == empty
     assert warehouse.lineage("arrival_model", "one").as_of == AS_OF
 
@@ -79,16 +91,47 @@ def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
     before = warehouse.read("occupancy_distributions", "one")
 
     def simulate(**config: int) -> pd.DataFrame:
-        tables = (
-            "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
-            "simulation_precision",
-        )  # fmt: skip
-        materialize(defs, *tables, run_config={"ops": {"simulation": {"config": config}}})
+        materialize(defs, *SIMULATED, run_config={"ops": {"simulation": {"config": config}}})
         return warehouse.read("occupancy_distributions", "one")
 
     pd.testing.assert_frame_equal(simulate(workers=1), before)
     assert set(simulate(replications=4)["replications"]) == {4}
     assert not simulate(seed=1)["mean"].equals(before["mean"])
+
+
+def test_scenarios_are_compared_and_shown(
+    defs: dg.Definitions, home: Path, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    folder = home / "hospital_configs" / "scenarios"
+    folder.mkdir()
+    (folder / "fewer_beds.yml").write_text(
+        "description: One bed closes\nhospitals: [one]\ncapacity_overrides: [{ward: ed, capacity: 1}]\n"
+    )
+    (folder / "elsewhere.yml").write_text("description: Not here\nhospitals: [two]\nnonsense: 1\n")
+    run = materialize(defs)
+    comparison = warehouse.read("scenario_comparison", "one")
+    assert set(comparison["scenario"]) == {"fewer_beds"}
+    assert comparison.query("ward_id == 'ed' and kpi == 'hours_full_share'")["difference"].iloc[0] > 0
+    (event,) = run.asset_materializations_for_node("scenario_comparison")
+    assert event.metadata["scenarios"].value == 1
+    assert "fewer_beds: change of p95_census" in event.metadata
+    (coping,) = [found for found in run.get_asset_check_evaluations() if found.check_name == "beds_can_cope"]
+    assert not coping.passed
+    assert coping.metadata["overloaded wards"].value == "- fewer_beds: ed"
+
+    # the command simulates again from the stored tables, and says the same
+    monkeypatch.chdir(home)
+    result = CliRunner().invoke(app, ["compare", "one", "--all"], env={"COLUMNS": "150"})
+    assert result.exit_code == 0, result.output
+    shown = comparison.query("ward_id == 'ed' and kpi == 'requests'")["baseline"].iloc[0]
+    assert f"{shown:,.2f}" in result.stdout
+    assert "More is asked of ed than there are beds" in result.stdout
+    assert "one has changed" not in result.stderr
+
+    (folder / "fewer_beds.yml").write_text("description: One bed closes\nhospitals: [one]\nwards: [{id: de}]\n")
+    with pytest.raises(dg.Failure, match=r"fewer_beds\.yml:3: wards\[0\]\.id: unknown ward 'de', allowed: ed, ward"):
+        materialize(defs, "scenario_comparison")
+    pd.testing.assert_frame_equal(warehouse.read("scenario_comparison", "one"), comparison)
 
 
 def test_a_stale_input_is_named(defs: dg.Definitions, warehouse: Warehouse):
@@ -97,6 +140,25 @@ def test_a_stale_input_is_named(defs: dg.Definitions, warehouse: Warehouse):
     materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", run_config=later)
     with pytest.raises(dg.Failure, match="feature_table is as of 2026-04-01, but daily_arrivals as of 2026-04-02"):
         materialize(defs, "arrival_model")
+
+
+def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: Warehouse):
+    for as_of in ("2026-03-20", "2026-03-23", "2026-03-23"):
+        run = materialize(
+            defs,
+            *("patients", "patient_rejects", "ward_stays", "daily_arrivals", "length_of_stay", "feature_table"),
+            *("arrival_model", "arrival_rates", *SIMULATED, "forecast_log", "forecast_log_scores"),
+            run_config={"ops": {"history": {"config": {"as_of": as_of}}}},
+        )
+    log = warehouse.read("forecast_log", "one")
+    assert log.groupby("origin").size().to_dict() == {pd.Timestamp(f"2026-03-{day}"): 3 * 6 for day in (20, 23)}
+    scored = log[log["pit"].notna()]
+    assert set(scored["origin"]) == {pd.Timestamp("2026-03-20")}
+    assert set(scored["lead"]) == {1, 2, 3}
+    assert (log["as_of"] == pd.Timestamp("2026-03-23")).all()
+    (event,) = [e for e in run.asset_materializations_for_node("forecast_log") if e.asset_key.path == ["forecast_log"]]
+    assert (event.metadata["mornings"].value, event.metadata["mornings scored"].value) == (2, 1)
+    assert set(warehouse.read("forecast_log_scores", "one")["ward_id"]) == {"ed", "ward", "_hospital"}
 
 
 def test_another_config_is_warned_about(

@@ -68,6 +68,17 @@ def test_as_of_before_all_data_says_their_span(hospital, home):
         load_patients(hospital(), home, "2020-01-01")
 
 
+@pytest.mark.unit
+def test_as_of_after_all_data_says_their_span(hospital, home):
+    with pytest.raises(
+        DataError, match=r"as_of 2024-06-12 lies beyond the data: .* of 2024-06-03; .* up to 2024-06-11"
+    ):
+        load_patients(hospital(), home, "2024-06-12")
+    assert len(load_patients(hospital(), home, "2024-06-11")) == 2
+    with pytest.raises(DataError, match="up to 2024-06-05"):
+        load_patients(hospital(complete_through="2024-06-04"), home, "2024-06-06")
+
+
 def data_folder() -> Path:
     return Path(os.environ.get("KAIZAR_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 

@@ -201,3 +201,18 @@ def test_quantiles_of_waits_are_those_of_the_sorted_waits(hospital):
     columns = [KPIS.index("wait_p50_hours"), KPIS.index("wait_p95_hours")]
     assert counts.kpis is not None
     assert counts.kpis[0, -1, -1, columns].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("engine", ["compiled", "simpy"])
+def test_boarding_is_caused_by_somebody(hospital, rates, engine):
+    simulation = hospital.simulation.model_copy(update={"engine": engine})
+    occupancy = simulate_occupancy(hospital.model_copy(update={"simulation": simulation}), rates, None, None)
+    causes, performance = occupancy.boarding_causes, occupancy.ward_performance
+    together = performance[performance["patient_type"] == "_all"].set_index("ward_id")
+    held, caused = (causes.groupby(name)["boarding_hours"].sum() for name in ("ward_id", "cause_ward_id"))
+    assert held.to_dict() == pytest.approx(together["boarding_hours"].drop(HOSPITAL_TOTAL).to_dict())
+    assert caused.to_dict() == pytest.approx({w: together["boarding_caused_hours"][w] for w in caused.index})
+    assert causes.groupby("ward_id")["share"].sum().to_numpy() == pytest.approx(1)
+    assert set(zip(causes["ward_id"], causes["cause_ward_id"], strict=True)) == {
+        ("ed", "a"), ("ed", "b"), ("a", "b"), ("b", "a"),
+    }  # fmt: skip

@@ -30,6 +30,8 @@ def history(context: dg.AssetExecutionContext, config: HistoryConfig) -> Iterato
     """The hospital's history: simulated, or read from its extract."""
     with readable_faults():
         stage = Stage(context)
+        for notice in stage.notices:
+            context.log.info(notice)
         found = load_history(stage.config, stage.home, config.as_of)
         source = stage.config.patients
         max_age = None if isinstance(source, SyntheticPatients) else source.max_age_days

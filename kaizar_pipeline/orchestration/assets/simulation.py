@@ -16,7 +16,7 @@ from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 _TABLES = (
     "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
-    "simulation_precision",
+    "simulation_precision", "boarding_causes",
 )  # fmt: skip
 
 
@@ -87,6 +87,7 @@ def simulation(context: dg.AssetExecutionContext, config: SimulationConfig) -> I
         )
         precision = occupancy.simulation_precision
         yield stage.save("simulation_precision", precision, as_of, _precision(precision))
+        yield stage.save("boarding_causes", occupancy.boarding_causes, as_of, {})
 
 
 def _precision(precision: pd.DataFrame) -> dict[str, float | str]:

@@ -10,7 +10,9 @@ import numpy as np
 from kaizar_pipeline.simulation.kernel.compiling import compiled
 from kaizar_pipeline.simulation.kernel.random import quantile, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
-from kaizar_pipeline.simulation.plan import UNIT_EXPONENTIAL
+from kaizar_pipeline.simulation.plan import CHANCES, UNIT_EXPONENTIAL
+
+LEVEL, NOISE = CHANCES.index("arrivals_level"), CHANCES.index("arrivals_noise")
 
 EXCESS = np.uint64(2**31)
 """First number of the patients whom a scenario adds to a stream, out of reach of the baseline's."""
@@ -39,11 +41,11 @@ class ArrivalScratch(NamedTuple):
 @compiled
 def draw_arrivals(sources, path, scratch):
     """Every stream's arrivals in replication `path`, part by part; how many, or -1 when there is no room."""
-    streams, replication = sources.streams, np.uint64(path)
+    streams, replication = sources.streams, np.uint64(path + sources.fresh[NOISE])
     days = streams.hour_weights.shape[1]
     n = 0
     for k in range(len(streams.number)):
-        first = streams.first_rate[k] + (path % streams.n_paths[k]) * days
+        first = streams.first_rate[k] + ((path + sources.fresh[LEVEL]) % streams.n_paths[k]) * days
         rates = streams.rates[first : first + days]
         for excess in (False, True):
             part = 2 * k + excess

@@ -16,6 +16,7 @@ from kaizar_pipeline.simulation.kernel.count import (
     QUEUED,
     WAITED,
     Counted,
+    Records,
     Tallies,
     Window,
     add_census,
@@ -27,6 +28,7 @@ from kaizar_pipeline.simulation.kernel.count import (
 from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, draw
 from kaizar_pipeline.simulation.kernel.events import EventScratch, simulate
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
+from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 
 
@@ -44,8 +46,9 @@ class Room(NamedTuple):
 
 
 @compiled
-def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, kpis):
-    """Count a replication and add it, to both runs or to neither; FEW_BEDS when a histogram is too narrow."""
+def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r):
+    """Count a replication and add it, to both runs or to neither, and note it in row `r` of `records`; FEW_BEDS when a
+    histogram is too narrow."""
     count_census(window, stays, room.counted)
     if not fits(room.counted, actual):
         return FEW_BEDS
@@ -53,18 +56,18 @@ def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand
         count_census(window, demand_stays, room.counted_demand)
         if not fits(room.counted_demand, demand):
             return FEW_BEDS
-        add_census(window, room.counted_demand, demand)
-    count_stays(window, drawn, stays, room.counted, kpis)
-    add_census(window, room.counted, actual)
+        add_census(window, room.counted_demand, demand, records.demand_peaks[r])
+    count_stays(window, drawn, stays, room.counted, records.kpis[r], records.boarded[r])
+    add_census(window, room.counted, actual, records.peaks[r])
     add_others(window, room.counted, actual)
     return OK
 
 
 @entry
-def run_block(sources, rules, demand_rules, window, with_demand, first, scale, stop, room, actual, demand, kpis):
-    """Run the replications `first` on, one per row of `scale` f8[n, tables] and `kpis` f8[n, W + 1, T + 1, KPIS], until
-    all are done, `stop[0]` is set, or room is short. Returns how many were done, and the status."""
-    for r in range(len(kpis)):
+def run_block(sources, rules, demand_rules, window, with_demand, first, scale, stop, room, actual, demand, records):
+    """Run the replications `first` on, one per row of `scale` f8[n, tables] and of `records`, until all are done,
+    `stop[0]` is set, or room is short. Returns how many were done, and the status."""
+    for r in range(len(records.kpis)):
         if stop[0] != 0:
             return r, OK
         status, n, s = draw(sources, first + r, scale[r], room.drawn, room.arrivals, room.left)
@@ -87,10 +90,10 @@ def run_block(sources, rules, demand_rules, window, with_demand, first, scale, s
         simulate(rules, drawn, stays, room.events)
         if with_demand:
             simulate(demand_rules, drawn, demand_stays, room.events)
-        status = _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, kpis[r])
+        status = _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r)
         if status != OK:
             return r, status
-    return len(kpis), OK
+    return len(records.kpis), OK
 
 
 @entry
@@ -106,9 +109,9 @@ def simulate_one(rules, drawn, stays, events):
 
 
 @entry
-def tally_one(window, with_demand, drawn, stays, demand_stays, room, actual, demand, kpis):
-    """Count a replication that some engine has simulated, and add it."""
-    return _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, kpis)
+def tally_one(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r):
+    """Count a replication that some engine has simulated, add it, and note it in row `r` of `records`."""
+    return _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r)
 
 
 def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
@@ -216,6 +219,17 @@ def _make_counted(wards: int, types: int, window: Window, stays: int) -> Counted
         wait_order_before=np.empty(stays, dtype=np.int64),
         digit_place=np.empty(2**DIGIT_BITS + 1, dtype=np.int64),
         wait_rank=np.empty((3, wards + 1, types + 1), dtype=np.int64),
+    )
+
+
+def make_records(wards: int, types: int, window: Window, replications: int) -> Records:
+    """Room for what so many replications bring."""
+    days = (window.hours - window.warmup) // 24
+    return Records(
+        kpis=np.empty((replications, wards + 1, types + 1, len(KPIS))),
+        boarded=np.empty((replications, wards, wards)),
+        peaks=np.zeros((replications, wards + 1, days), dtype=np.int32),
+        demand_peaks=np.zeros((replications, wards + 1, days), dtype=np.int32),
     )
 
 

@@ -26,7 +26,7 @@ CENSUS_IN_WEEK, FULL_IN_WEEK = range(2)
 
 (
     REQUESTS, ADMITTED, TURNED_AWAY, LEFT_UNSEEN, OUTLIED, WAIT_MEAN, WAIT_P50, WAIT_P95, WAIT_MAX, STILL_WAITING,
-    BOARDED, BOARDING_CAUSED, THROUGHPUT, ALOS, BED_DAYS, OCCUPANCY, DAYS_FULL, DAYS_ABOVE_95,
+    BOARDED, BOARDING_CAUSED, THROUGHPUT, ALOS, BED_DAYS, OCCUPANCY, HOURS_FULL, DAYS_FULL, DAYS_ABOVE_95,
 ) = range(len(KPIS))  # fmt: skip
 
 DIGIT_BITS = 8
@@ -93,6 +93,19 @@ class Tallies(NamedTuple):
     """i8[4, W + 1, 168]: census and hours full by hour of the week, then the squares of both."""
 
 
+class Records(NamedTuple):
+    """What is known of each of n replications by itself."""
+
+    kpis: np.ndarray
+    """f8[n, W + 1, T + 1, KPIS]"""
+    boarded: np.ndarray
+    """f8[n, W, W]: hours that beds of the first ward were held by patients waiting for the second."""
+    peaks: np.ndarray
+    """i4[n, W + 1, D]: highest hourly census of each day that counts."""
+    demand_peaks: np.ndarray
+    """i4[n, W + 1, D]: the same of the demand run; zero without one."""
+
+
 @step
 def count_census(window, stays, counted):
     """The hourly census of every ward and of the house, and the highest."""
@@ -126,10 +139,12 @@ def _mark(steps, start, end, hours):
 
 
 @step
-def count_stays(window, drawn, stays, counted, kpis):
-    """Who waits, boards and lies out where at each hour, and the KPIs f8[W + 1, T + 1, KPIS]; the census is counted."""
+def count_stays(window, drawn, stays, counted, kpis, boarded):
+    """Who waits, boards and lies out where at each hour, the KPIs f8[W + 1, T + 1, KPIS], and the hours boarded f8[W,
+    W] by ward and next ward; the census is counted."""
     counted.others[:] = 0
     counted.sums[:] = 0.0
+    boarded[:] = 0.0
     waits = 0
     for p in range(len(drawn.patient_type)):
         for s in range(drawn.offset[p], drawn.offset[p + 1]):
@@ -138,7 +153,7 @@ def count_stays(window, drawn, stays, counted, kpis):
             has_next = s + 1 < drawn.offset[p + 1]
             waits = _count_request(window, drawn, stays, counted, p, s, waits)
             if stays.used_ward[s] != NOWHERE:
-                _count_bed(window, drawn, stays, counted, p, s, has_next)
+                _count_bed(window, drawn, stays, counted, boarded, p, s, has_next)
     _add_up_others(window, counted)
     _count_weeks(window, counted)
     _sum_totals(counted.sums)
@@ -181,7 +196,7 @@ def _count_request(window, drawn, stays, counted, p, s, waits):
 
 
 @compiled
-def _count_bed(window, drawn, stays, counted, p, s, has_next):
+def _count_bed(window, drawn, stays, counted, boarded, p, s, has_next):
     """Count the bed that a stay was in, and for what."""
     ward, patient_type = stays.used_ward[s], drawn.patient_type[p]
     admit, ready, depart = stays.admit[s], stays.ready[s], stays.depart[s]
@@ -190,9 +205,10 @@ def _count_bed(window, drawn, stays, counted, p, s, has_next):
     sums = counted.sums[ward, patient_type]
     if has_next and ready < depart:
         _mark(counted.others[BOARDING, ward], ready, depart, window.hours)
-        boarded = _overlap(window, ready, depart)
-        sums[BOARDED] += boarded
-        counted.sums[drawn.planned_ward[s + 1], patient_type, BOARDING_CAUSED] += boarded
+        hours = _overlap(window, ready, depart)
+        sums[BOARDED] += hours
+        counted.sums[drawn.planned_ward[s + 1], patient_type, BOARDING_CAUSED] += hours
+        boarded[ward, drawn.planned_ward[s + 1]] += hours
     sums[BED_DAYS] += _overlap(window, admit, depart) / 24
     if window.warmup <= depart < window.hours:
         sums[THROUGHPUT] += 1
@@ -332,7 +348,7 @@ def _finish_kpis(window, counted, kpis):
             row[STILL_WAITING] = sums[STILL_WAITING] / sums[WAITED] if some else np.nan
             row[WAIT_MAX] = sums[WAIT_MAX] if some else np.nan
             row[ALOS] = sums[ALOS] / sums[THROUGHPUT] if sums[THROUGHPUT] > 0 else np.nan
-            for k in (OCCUPANCY, DAYS_FULL, DAYS_ABOVE_95):
+            for k in (OCCUPANCY, HOURS_FULL, DAYS_FULL, DAYS_ABOVE_95):
                 row[k] = np.nan
         _occupancy_kpis(window, counted.census[w], window.staffed[w], kpis[w, types - 1])
 
@@ -340,18 +356,20 @@ def _finish_kpis(window, counted, kpis):
 @compiled
 def _occupancy_kpis(window, census, staffed, row):
     """The KPIs that compare use with staffed beds; NaN for unlimited wards."""
-    bed_hours, days_full, days_above = 0, 0, 0
+    bed_hours, hours_full, days_full, days_above = 0, 0, 0, 0
     for first in range(0, len(staffed), 24):
         full, above = False, False
         for h in range(first, first + 24):
             if staffed[h] == window.unlimited:
                 return
             bed_hours += staffed[h]
+            hours_full += census[window.warmup + h] >= staffed[h]
             full |= census[window.warmup + h] >= staffed[h]
             above |= census[window.warmup + h] > 0.95 * staffed[h]
         days_full += full
         days_above += above
     row[OCCUPANCY] = row[BED_DAYS] * 24 / bed_hours if bed_hours > 0 else np.nan
+    row[HOURS_FULL] = hours_full / len(staffed)
     row[DAYS_FULL] = days_full
     row[DAYS_ABOVE_95] = days_above
 
@@ -366,8 +384,8 @@ def fits(counted, tallies):
 
 
 @compiled
-def add_census(window, counted, tallies):
-    """Add a replication to the histograms of hourly census and daily peaks."""
+def add_census(window, counted, tallies, peaks):
+    """Add a replication to the histograms of hourly census and daily peaks, and note its `peaks` i4[W + 1, D]."""
     hours = window.hours - window.warmup
     for w in range(len(counted.census)):
         width = tallies.start[w + 1] - tallies.start[w]
@@ -379,6 +397,7 @@ def add_census(window, counted, tallies):
                 tallies.census[at_hour + h * width + census] += 1
                 peak = max(peak, census)
             tallies.peaks[at_day + first // 24 * width + peak] += 1
+            peaks[w, first // 24] = peak
 
 
 @compiled

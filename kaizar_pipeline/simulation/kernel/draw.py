@@ -10,12 +10,15 @@ from kaizar_pipeline.simulation.kernel.arrivals import begin_merge, draw_arrival
 from kaizar_pipeline.simulation.kernel.compiling import compiled, step
 from kaizar_pipeline.simulation.kernel.random import last_not_above, quantile, rest, share_until, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
+from kaizar_pipeline.simulation.plan import CHANCES
 
 MAX_STAYS = 1000
 """Stays of one patient beyond which the routing is taken for a loop."""
 
 OK, FEW_PATIENTS, FEW_STAYS, FEW_BEDS, ENDLESS_ROUTE = range(5)
 """How it went; FEW_: the buffer of patients, stays or beds is too small."""
+
+ROUTING, STAY, STARTING = (CHANCES.index(name) for name in ("routing", "length_of_stay", "starting_census"))
 
 _CENSUS, _ROUTE = np.uint64(Purpose.CENSUS), np.uint64(Purpose.ROUTE)
 _PATIENCE_STAGE = np.uint64(0xFFFE)
@@ -35,12 +38,12 @@ def draw(sources, path, scale, buffers, scratch, left):
     patients = n_census + n_arrivals
     if n_arrivals < 0 or patients > len(buffers.arrival):
         return FEW_PATIENTS, 0, 0
-    _enter_census(sources, np.uint64(path), buffers)
+    _enter_census(sources, np.uint64(path + sources.fresh[STARTING]), buffers)
     _enter_arrivals(sources, n_census, patients, buffers, scratch)
     s = 0
     buffers.offset[0] = 0
     for p in range(patients):
-        status, s = _draw_stays(sources, p, s, np.uint64(path), scale, buffers, left)
+        status, s = _draw_stays(sources, p, s, path, scale, buffers, left)
         if status != OK:
             return status, 0, 0
         buffers.offset[p + 1] = s
@@ -78,11 +81,13 @@ def _enter_arrivals(sources, first, patients, buffers, scratch):
 
 
 @compiled
-def _draw_stays(sources, p, s, replication, scale, buffers, left):
+def _draw_stays(sources, p, s, path, scale, buffers, left):
     """The way of patient `p` through the wards until home, from stay `s` on; status and the stay after the last."""
     census, key, home = sources.census, sources.key, len(sources.next_wards) - 1
     of_census = buffers.stream[p] < 0
+    ways, durations = np.uint64(path + sources.fresh[ROUTING]), np.uint64(path + sources.fresh[STAY])
     if of_census:
+        ways = durations = np.uint64(path + sources.fresh[STARTING])
         stream, ward, purpose = census.stream[p], census.ward[p], _CENSUS
     else:
         stream, ward, purpose = (
@@ -94,7 +99,9 @@ def _draw_stays(sources, p, s, replication, scale, buffers, left):
     for stage in range(MAX_STAYS):
         if s == len(buffers.los):
             return FEW_STAYS, s
-        to_route, to_stay = uniforms(key, replication, stream, number, purpose, np.uint64(stage))
+        to_route, to_stay = uniforms(key, ways, stream, number, purpose, np.uint64(stage))
+        if durations != ways:
+            _, to_stay = uniforms(key, durations, stream, number, purpose, np.uint64(stage))
         if stage == 0 and of_census and census.seat[p] >= 0:
             next_ward, los = _stay_in_progress(sources, p, to_route, to_stay, scale, left)
         else:
@@ -108,7 +115,7 @@ def _draw_stays(sources, p, s, replication, scale, buffers, left):
         s += 1
         if next_ward == home:
             if sources.delay_table[ward] >= 0:
-                chance, _ = uniforms(key, replication, stream, number, purpose, _DELAY_STAGE)
+                chance, _ = uniforms(key, durations, stream, number, purpose, _DELAY_STAGE)
                 elapsed = census.delay_elapsed[p] if of_census else 0.0
                 buffers.delay[s - 1] = _delay(sources, ward, chance, elapsed)
             return OK, s

@@ -71,6 +71,8 @@ class Sources(NamedTuple):
     """What drawing needs."""
 
     key: np.uint64
+    fresh: np.ndarray
+    """i8[CHANCES]: added to the replication's number."""
     tables: Tables
     streams: Streams
     census: Census
@@ -109,6 +111,7 @@ def sources_of(plan: Plan) -> Sources:
     rates = [np.ascontiguousarray(stream.daily_rates, dtype=np.float64).ravel() for stream in plan.streams]
     return Sources(
         key=np.uint64(plan.key),
+        fresh=np.array(plan.fresh, dtype=np.int64),
         tables=Tables(GRID, GUIDE, np.ascontiguousarray(plan.quantile_hours, dtype=np.float64)),
         streams=Streams(
             number=number,

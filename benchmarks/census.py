@@ -1,0 +1,218 @@
+"""Whether the intervals of the census hold what they promise: the whole chain back-tested on made-up hospitals.
+
+    python -m benchmarks.census                      a quick look: a few histories of each hospital
+    python -m benchmarks.census --seeds 40 --json    the figures, a key for each week ahead
+    python -m benchmarks.census --seeds 40 --write   the same, and docs/occupancy_validation.md
+
+Each hospital is hospital_1 with another history (`truth.seed`); its future is known, since it is made up too. On each
+past morning the twin sees what was known then, and its 80 % interval of every ward's midnight census is held against
+what came. With 40 seeds at least 400 independent ward-dates stand behind each figure (the output says how many).
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from os import cpu_count
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed
+
+from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
+from kaizar_pipeline.config.hospital import FromData, SyntheticPatients
+from kaizar_pipeline.forecasting.scores import covered, effective_number
+from kaizar_pipeline.planning.validation import PERSISTENCE, TWIN, WEEKDAY, backtest_occupancy
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
+
+HOME = Path(__file__).parents[1]
+PAGE = HOME / "docs" / "occupancy_validation.md"
+AS_OF = "2026-11-01"
+HISTORY_START = date(2025, 1, 1)
+COVERAGES = (50, 80, 95)
+WANTED = (0.75, 0.87)
+EFFECTIVE = 400
+
+
+def configured(config: HospitalConfig) -> HospitalConfig:
+    """Lengths of stay as they really are: what is wrong then is the forecast of arrivals, or the twin."""
+    return config
+
+
+def learned(config: HospitalConfig) -> HospitalConfig:
+    """Lengths of stay learned from the stays of the history."""
+    patients = config.patients
+    assert isinstance(patients, SyntheticPatients)
+    true_los = {ward.id: ward.los_model for ward in config.wards if not ward.los_by}
+    wards = tuple(
+        ward.model_copy(update={"los_model": FromData(type="from_data")}) if ward.id in true_los else ward
+        for ward in config.wards
+    )
+    truth = patients.truth.model_copy(update={"los": true_los})
+    return config.model_copy(update={"wards": wards, "patients": patients.model_copy(update={"truth": truth})})
+
+
+HOSPITALS: dict[str, Callable[[HospitalConfig], HospitalConfig]] = {"configured": configured, "learned": learned}
+
+
+def main() -> int:
+    """Run the benchmark; exit status 1 when coverage is not as wanted, and enough is known to say so."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=4, help="histories of each hospital (default: 4)")
+    parser.add_argument("--dates", type=int, default=6, help="past mornings of each history (default: 6)")
+    parser.add_argument("--replications", type=int, default=200, help="futures simulated on each (default: 200)")
+    parser.add_argument("--workers", type=int, default=cpu_count() or 1, help="processes (default: one per core)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--write", action="store_true", help=f"update {PAGE.relative_to(HOME)}")
+    options = parser.parse_args()
+
+    begun = time.monotonic()
+    rows = run(options.seeds, options.dates, options.replications, options.workers)
+    figures = summarise(rows)
+    seconds = time.monotonic() - begun
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        print(page(rows, figures, options))
+        print(f"{seconds:.0f} s", file=sys.stderr)
+    if options.write:
+        PAGE.write_text(page(rows, figures, options), encoding="utf-8")
+    low, high = WANTED
+    weeks = range(1, 5)
+    known = all(figures[f"effective_ward_dates_week_{week}"] >= EFFECTIVE for week in weeks)
+    return int(known and not all(low <= figures[f"coverage80_week_{week}"] <= high for week in weeks))
+
+
+def run(seeds: int, dates: int, replications: int, workers: int) -> pd.DataFrame:
+    """The rows of occupancy_backtest of all hospitals, with the columns hospital, seed and lead_week."""
+    jobs = [delayed(backtest)(name, seed, dates, replications) for seed in range(1, seeds + 1) for name in HOSPITALS]
+    rows = pd.concat(list(Parallel(n_jobs=workers)(jobs)), ignore_index=True)
+    return rows.assign(lead_week=(rows["lead"] - 1) // 7 + 1)
+
+
+def backtest(name: str, seed: int, dates: int, replications: int) -> pd.DataFrame:
+    """The back-test of one history of one hospital."""
+    hospital_1 = load_hospital_config(HOME / "hospital_configs" / "hospital_1.yml")
+    patients = hospital_1.patients
+    assert isinstance(patients, SyntheticPatients)
+    truth = patients.truth.model_copy(update={"seed": seed})
+    patients = patients.model_copy(update={"history_start": HISTORY_START, "truth": truth})
+    config = HOSPITALS[name](hospital_1.model_copy(update={"patients": patients}))
+    history = load_history(config, HOME, AS_OF)
+    found = backtest_occupancy(config, history, HOME, dates=dates, replications=replications, workers=1)
+    return found.occupancy_backtest.assign(hospital=name, seed=seed)
+
+
+def summarise(rows: pd.DataFrame) -> dict[str, float]:
+    """The figures by name: the twin's coverage by week ahead over all wards, hospitals and mornings."""
+    twin = rows[(rows["method"] == TWIN) & (rows["ward_id"] != HOSPITAL_TOTAL)]
+    figures: dict[str, float] = {}
+    for week, group in twin.groupby("lead_week"):
+        figures |= {f"coverage{level}_week_{week}": coverage(group, level) for level in COVERAGES}
+        figures[f"effective_ward_dates_week_{week}"] = round(effective(group))
+    crps = rows[rows["ward_id"] != HOSPITAL_TOTAL].groupby(["method", "lead_week"])["crps"].mean()
+    for week in sorted(twin["lead_week"].unique()):
+        for other in (PERSISTENCE, WEEKDAY):
+            figures[f"crps_over_{other}_week_{week}"] = round(float(crps[TWIN, week] / crps[other, week]), 4)
+    return figures
+
+
+def coverage(rows: pd.DataFrame, level: int) -> float:
+    """Share of rows inside the central interval of `level` %, by randomised PIT."""
+    return round(float(covered(rows["pit"].to_numpy(), level / 100).mean()), 4)
+
+
+def effective(rows: pd.DataFrame) -> float:
+    """Independent ward-dates that tell as much about the 80 % coverage: wards and days of one morning go together.
+
+    Histories of the same seed share their arrivals whatever is done about lengths of stay, so their mornings do too.
+    """
+    mornings = rows.groupby(["seed", "origin"]).ngroup().to_numpy()
+    return effective_number(covered(rows["pit"].to_numpy(), 0.8), mornings)
+
+
+_PAGE = """\
+# How good the forecast of the census is
+
+Generated by `python -m benchmarks.census --seeds {seeds} --dates {dates} --replications {replications} --write`; do not
+edit.
+
+{histories} histories of a made-up hospital (`hospital_1` with other random numbers), {mornings} past mornings in all.
+On each, the whole chain (arrivals, forecast, lengths of stay, patients in the house, simulation) is run from what was
+known then, and the distribution of every ward's midnight census 1 to 28 days ahead is held against what came, by
+randomised PIT. *configured*: lengths of stay are given; *learned*: they come from the stays of the history. Effective
+ward-dates: independent ones that would tell as much, since wards and days of one morning are wrong together. Wanted is
+a coverage of {low:.2f} to {high:.2f} for 80 % intervals in every week.
+
+Made-up hospitals are evidence about the code. How good it is for a hospital of yours, its tables `occupancy_backtest`
+and `occupancy_scores` say (past mornings run again), and `forecast_log_scores` (what was said on the last 30 mornings).
+
+## All wards and hospitals
+
+{overall}
+
+CRPS is the twin's over that of two baselines, below 1 where the twin is better: the census of the morning stays, and
+the censuses of the same weekday in the year before.
+
+## Coverage of 80 % intervals by ward
+
+{by_ward}
+
+## PIT
+
+Shares of PIT values in tenths over all wards and days; calibrated forecasts have 0.10 in each. A slope would be bias, a
+hump intervals that are too wide, a bowl ones that are too narrow.
+
+{pit}
+"""
+
+
+def page(rows: pd.DataFrame, figures: dict[str, float], options: argparse.Namespace) -> str:
+    """docs/occupancy_validation.md."""
+    twin = rows[rows["method"] == TWIN]
+    weeks = sorted(twin["lead_week"].unique())
+    overall = [
+        [
+            str(week),
+            *(f"{figures[f'coverage{level}_week_{week}']:.3f}" for level in COVERAGES),
+            f"{figures[f'effective_ward_dates_week_{week}']:.0f}",
+            *(f"{figures[f'crps_over_{other}_week_{week}']:.2f}" for other in (PERSISTENCE, WEEKDAY)),
+        ]
+        for week in weeks
+    ]
+    by_ward = [
+        [*key, *(f"{coverage(group[group['lead_week'] == week], 80):.3f}" for week in weeks)]
+        for key, group in twin.groupby(["hospital", "ward_id"])
+    ]
+    wards = twin[twin["ward_id"] != HOSPITAL_TOTAL]
+    tenths = [
+        [name, *(f"{share:.3f}" for share in (group["pit"] * 10).astype(int).clip(upper=9).value_counts(normalize=True)
+                 .reindex(range(10), fill_value=0.0))]
+        for name, group in wards.groupby("hospital")
+    ]  # fmt: skip
+    low, high = WANTED
+    return _PAGE.format(
+        seeds=options.seeds,
+        dates=options.dates,
+        replications=options.replications,
+        histories=rows[["hospital", "seed"]].drop_duplicates().shape[0],
+        mornings=rows[["hospital", "seed", "origin"]].drop_duplicates().shape[0],
+        low=low,
+        high=high,
+        overall=table(["week", "50 %", "80 %", "95 %", "effective ward-dates", "CRPS over persistence",
+                       "CRPS over weekday"], overall),
+        by_ward=table(["hospital", "ward", *(f"week {week}" for week in weeks)], by_ward),
+        pit=table(["hospital", *(f"{tenth / 10:.1f}" for tenth in range(10))], tenths),
+    )  # fmt: skip
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Rows as a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,364 @@
+"""The predecessor's files: put into today's words before they are checked, with a notice for everything that is.
+
+A file is the predecessor's when it has no `patients` and uses any of its words. Nothing in it is dropped in silence:
+what has a counterpart is translated, what has none is left where it stands, for the check to refuse as an unknown key.
+No data are read here, so a file whose data are missing loads, and its run fails. docs/legacy.md lists the translations.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from math import exp, expm1, sqrt
+from typing import Any
+
+from kaizar_pipeline.config.document import Document, Loc
+
+EXIT = "EXIT"
+"""Where a route leads out of the hospital."""
+
+PATIENTS_FILE = "patients.csv"
+"""The extract in `data_dir`, unless an empirical_histogram names another `source`."""
+
+COLUMNS = {
+    "patient_id": "patient_id",
+    "arrival": "arrival_date",
+    "departure": "departure_date",
+    "service": "service",
+}
+"""The predecessor's columns, by what they are."""
+
+_SIMULATION_WORDS = {"n_runs_mc", "random_seed", "sla_alpha", "data_dir", "service_default", "capacity_default"}
+_WORDS = {"routes", "seasonal_features", "processtime_factors"}
+_WARD_WORDS = {"service"}
+
+
+@dataclass
+class Translation:
+    """A document in today's words, and what was done to it."""
+
+    document: Document
+    notices: list[tuple[int, str]] = field(default_factory=list)
+    """Line and text of each translation."""
+
+    def note(self, loc: Loc, text: str) -> None:
+        """Tell of a translation of the part at `loc`."""
+        self.notices.append((self.document.line(loc), text))
+
+    def refuse(self, loc: Loc, text: str) -> None:
+        """Add a fault at the part at `loc`."""
+        self.document.faults.append((self.document.line(loc), text))
+
+    def stands_at(self, new: Loc, old: Loc) -> None:
+        """Let faults at `new` be shown on the line of `old`."""
+        self.document.lines[new] = self.document.line(old)
+
+
+def translate_hospital(document: Document, hospital_id: str) -> Translation:
+    """A hospital's document in today's words; one that is not the predecessor's as it is, without notices."""
+    if not _is_legacy(document.values):
+        return Translation(document)
+    values = dict(document.values)
+    translation = Translation(_copy(document, values))
+    _translate_info(values, hospital_id, translation)
+    defaults = _translate_simulation(values, translation)
+    extract = _extract(values, defaults, translation)
+    _translate_routes(values, translation)
+    entries = _translate_wards(values, defaults, translation)
+    _add_streams(values, entries, translation)
+    _add_patients(values, entries, extract, translation)
+    if "seasonal_features" in values:
+        translation.note(("seasonal_features",), "seasonal_features left out: the forecast learns the seasons itself")
+        del values["seasonal_features"]
+    return translation
+
+
+def translate_scenario(document: Document) -> Translation:
+    """A scenario's document in today's words: processtime_factors as los_scale, routes as routing, lengths of stay."""
+    values = document.values
+    if not isinstance(values, dict) or not (
+        _WORDS & values.keys() or any(map(_is_legacy_ward, _list(values, "wards")))
+    ):
+        return Translation(document)
+    values = dict(values)
+    translation = Translation(_copy(document, values))
+    _translate_routes(values, translation)
+    if "wards" in values and isinstance(values["wards"], list):
+        values["wards"] = [
+            _with_los(ward, ("wards", index), translation) if isinstance(ward, dict) else ward
+            for index, ward in enumerate(values["wards"])
+        ]
+    factors = values.get("processtime_factors")
+    if isinstance(factors, dict):
+        del values["processtime_factors"]
+        before = _list(values, "los_scale")
+        values["los_scale"] = before + [{"wards": [ward], "factor": factor} for ward, factor in factors.items()]
+        for index, ward in enumerate(factors, start=len(before)):
+            translation.stands_at(("los_scale", index), ("processtime_factors", ward))
+            translation.note(("processtime_factors", ward), f"processtime_factors.{ward} read as los_scale")
+    return translation
+
+
+def _is_legacy(values: Any) -> bool:
+    if not isinstance(values, dict) or "patients" in values:
+        return False
+    simulation = _mapping(values.get("simulation"))
+    return bool(
+        _WORDS & values.keys()
+        or _SIMULATION_WORDS & simulation.keys()
+        or any(_is_legacy_ward(ward) for ward in _list(values, "wards"))
+    )
+
+
+def _is_legacy_ward(ward: Any) -> bool:
+    ward = _mapping(ward)
+    los = _mapping(ward.get("los_model"))
+    return bool(
+        _WARD_WORDS & ward.keys()
+        or ward.get("type") == "SEH"
+        or los.get("type") == "empirical_histogram"
+        or {"mu", "sigma"} <= _mapping(los.get("params")).keys()
+    )
+
+
+def _copy(document: Document, values: dict[str, Any]) -> Document:
+    return replace(document, values=values, lines=dict(document.lines), faults=list(document.faults))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(values: dict[str, Any], key: str) -> list[Any]:
+    value = values.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _translate_info(values: dict[str, Any], hospital_id: str, translation: Translation) -> None:
+    """Name, time zone and country, which the predecessor did not ask for."""
+    if not isinstance(values.get("hospital", {}), dict):
+        return
+    info = dict(values.get("hospital", {}))
+    for key, default in (("name", hospital_id), ("timezone", "Europe/Amsterdam"), ("country", "NL")):
+        if key not in info:
+            info[key] = default
+            translation.note(("hospital",), f"hospital.{key} taken to be {default}; give it if that is wrong")
+    values["hospital"] = info
+
+
+@dataclass(frozen=True)
+class _Defaults:
+    """What the predecessor's simulation section says of data and wards."""
+
+    data_dir: str | None
+    service: str | None
+    capacity: int | None
+
+
+def _translate_simulation(values: dict[str, Any], translation: Translation) -> _Defaults:
+    simulation = dict(_mapping(values.get("simulation")))
+
+    def renamed(old: str, new: str, also: str = "") -> None:
+        if old in simulation and new not in simulation:
+            simulation[new] = simulation.pop(old)
+            translation.stands_at(("simulation", new), ("simulation", old))
+            translation.note(("simulation", old), f"simulation.{old} read as {new}{also}")
+
+    if "sla_alpha" in simulation and "risk_target" not in simulation:
+        simulation.setdefault("risk_event", "horizon_peak")
+    renamed("n_runs_mc", "replications")
+    renamed("random_seed", "seed")
+    renamed("sla_alpha", "risk_target", f" with risk_event: {simulation.get('risk_event')}")
+    taken: dict[str, Any] = {}
+    for key, kind in (("data_dir", str), ("service_default", str), ("capacity_default", int)):
+        if type(simulation.get(key)) is kind:
+            taken[key] = simulation.pop(key)
+            if key != "data_dir":
+                what = key.removesuffix("_default")
+                translation.note(("simulation", key), f"simulation.{key} read as {what} of wards that name none")
+    if isinstance(values.get("simulation"), dict):
+        values["simulation"] = simulation
+    return _Defaults(taken.get("data_dir"), taken.get("service_default"), taken.get("capacity_default"))
+
+
+def _extract(values: dict[str, Any], defaults: _Defaults, translation: Translation) -> str | None:
+    """Path of the extract: in data_dir, and named by the wards whose length of stay is an empirical_histogram."""
+    first: str | None = None
+    for index, ward in enumerate(_list(values, "wards")):
+        los = _mapping(_mapping(ward).get("los_model"))
+        source = los.get("source") if los.get("type") == "empirical_histogram" else None
+        if isinstance(source, str) and first not in (None, source):
+            translation.refuse(
+                ("wards", index, "los_model"),
+                f"wards[{index}].los_model.source: one extract is read, and a ward above names {first!r}",
+            )
+        first = first or (source if isinstance(source, str) else None)
+    if defaults.data_dir is None:
+        return first
+    return f"{defaults.data_dir.rstrip('/')}/{first or PATIENTS_FILE}"
+
+
+def _translate_routes(values: dict[str, Any], translation: Translation) -> None:
+    if "routes" not in values or "routing" in values:
+        return
+    routes = values.pop("routes")
+    translation.stands_at(("routing",), ("routes",))
+    translation.note(("routes",), f"routes read as routing; what went to {EXIT} is what the probabilities leave of 1")
+    if not isinstance(routes, list):
+        values["routing"] = routes
+        return
+    values["routing"] = [_route(route, index, translation) for index, route in enumerate(routes)]
+
+
+def _route(route: Any, index: int, translation: Translation) -> Any:
+    if not isinstance(route, dict) or not isinstance(route.get("to"), list):
+        return route
+    old, new = ("routes", index), ("routing", index)
+    rest = {key: value for key, value in route.items() if key not in ("from", "to")}
+    if "from" in route:
+        rest["from_ward"] = route["from"]
+        translation.stands_at((*new, "from_ward"), (*old, "from"))
+    options, total = [], 0.0
+    for place, option in enumerate(route["to"]):
+        if not isinstance(option, dict):
+            options.append(option)
+            continue
+        total += option["p"] if isinstance(option.get("p"), int | float) else 0.0
+        if option.get("id") == EXIT and set(option) <= {"id", "p"}:
+            continue
+        names = {"id": "to_ward", "p": "probability"}
+        for key in option:
+            translation.stands_at((*new, "options", len(options), str(names.get(key, key))), (*old, "to", place, key))
+        options.append({names.get(key, key): value for key, value in option.items()})
+    if any(_mapping(option).get("id") == EXIT for option in route["to"]) and abs(total - 1) > 1e-6:
+        translation.refuse((*old, "to"), f"routes[{index}].to: probabilities with {EXIT} add up to {total:g}, not to 1")
+    translation.stands_at(new, old)
+    return {**rest, "options": options}
+
+
+def _translate_wards(values: dict[str, Any], defaults: _Defaults, translation: Translation) -> dict[str, str]:
+    """Put the wards into today's words; the service of each ward that no route leads to, by its id."""
+    entered = {
+        option.get("to_ward")
+        for route in _list(values, "routing")
+        for option in map(_mapping, _list(_mapping(route), "options"))
+    }
+    entries: dict[str, str] = {}
+    wards = []
+    for index, ward in enumerate(_list(values, "wards")):
+        if not isinstance(ward, dict):
+            wards.append(ward)
+            continue
+        loc: Loc = ("wards", index)
+        los = _mapping(ward.get("los_model"))
+        service = _mapping(los.get("params")).get("service")
+        own = ward.get("service", service) or defaults.service or ward.get("id")
+        if service is not None and service != own:
+            translation.refuse(
+                (*loc, "los_model"),
+                f"wards[{index}].los_model.params.service: the stays of {service!r} cannot make the lengths of stay of "
+                f"a ward of {own!r}; give a distribution",
+            )
+        is_entry = ward.get("id") not in entered
+        if los.get("type") == "empirical_histogram" and not is_entry:
+            translation.refuse(
+                (*loc, "los_model"),
+                f"wards[{index}].los_model: only routes lead to {ward.get('id')!r}, so the extract has no stays of its "
+                "own to take a histogram from; give a distribution",
+            )
+        if is_entry and isinstance(ward.get("id"), str) and isinstance(own, str):
+            entries[ward["id"]] = own
+        wards.append(_ward(ward, loc, defaults, translation))
+    if isinstance(values.get("wards"), list):
+        values["wards"] = wards
+    return entries
+
+
+def _ward(ward: dict[str, Any], loc: Loc, defaults: _Defaults, translation: Translation) -> dict[str, Any]:
+    name = f"wards[{loc[1]}]"
+    ward = _with_los({key: value for key, value in ward.items() if key != "service"}, loc, translation)
+    if ward.get("type") == "SEH":
+        ward["type"] = "ED"
+        translation.note((*loc, "type"), f"{name}.type SEH read as ED")
+    if "boarding" not in ward:
+        ward["boarding"] = "release"
+        translation.note(loc, f"{name}: boarding release, the predecessor's rule; hold is closer to most hospitals")
+    if "capacity" not in ward and defaults.capacity is not None:
+        ward["capacity"] = defaults.capacity
+        translation.note(loc, f"{name}.capacity {defaults.capacity} from simulation.capacity_default")
+    return ward
+
+
+def _with_los(ward: dict[str, Any], loc: Loc, translation: Translation) -> dict[str, Any]:
+    """The ward with its length of stay in today's words; the predecessor's are in days."""
+    los = ward.get("los_model")
+    if not isinstance(los, dict):
+        return dict(ward)
+    name = f"wards[{loc[1]}].los_model"
+    kind, params = los.get("type"), _mapping(los.get("params"))
+    if kind == "empirical_histogram":
+        translation.note((*loc, "los_model"), f"{name}.type empirical_histogram read as from_data")
+        rest = {key: value for key, value in los.items() if key not in ("type", "source", "params")}
+        more = {key: value for key, value in params.items() if key != "service"}
+        return {**ward, "los_model": {**rest, "type": "from_data", **({"params": more} if more else {})}}
+    today = _MOMENTS[str(kind)](params) if str(kind) in _MOMENTS and _are_numbers(params) else None
+    if today is not None:
+        translation.note((*loc, "los_model"), f"{name}.params {', '.join(params)} read as mean and sd")
+        for key in today:
+            translation.stands_at((*loc, "los_model", "params", key), (*loc, "los_model", "params"))
+    if "unit" not in los and kind != "from_data":
+        translation.note((*loc, "los_model"), f"{name}: in days")
+        los = {**los, "unit": "days"}
+    return {**ward, "los_model": los if today is None else {**los, "params": today}}
+
+
+def _are_numbers(params: dict[str, Any]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in params.values())
+
+
+def _lognormal(params: dict[str, Any]) -> dict[str, float] | None:
+    """Mean and standard deviation from those of the logarithm."""
+    if set(params) != {"mu", "sigma"} or abs(params["mu"]) > 50 or not 0 < params["sigma"] < 10:
+        return None
+    mean = exp(params["mu"] + params["sigma"] ** 2 / 2)
+    return {"mean": mean, "sd": mean * sqrt(expm1(params["sigma"] ** 2))}
+
+
+def _gamma(params: dict[str, Any]) -> dict[str, float] | None:
+    if set(params) != {"shape", "scale"} or params["shape"] <= 0:
+        return None
+    return {"mean": params["shape"] * params["scale"], "sd": sqrt(params["shape"]) * params["scale"]}
+
+
+_MOMENTS: dict[str, Callable[[dict[str, Any]], dict[str, float] | None]] = {"lognormal": _lognormal, "gamma": _gamma}
+
+
+def _add_streams(values: dict[str, Any], entries: dict[str, str], translation: Translation) -> None:
+    """One forecast stream for each ward that no route leads to, and one type of patients."""
+    if "patient_types" not in values:
+        values["patient_types"] = [{"id": "patient"}]
+        translation.note((), "patient_types: one, `patient`")
+    if "arrival_streams" in values:
+        return
+    kinds = [_mapping(kind).get("id") for kind in _list(values, "patient_types")]
+    values["arrival_streams"] = [
+        {"id": ward, "target_ward": ward, "patient_type": kinds[0] if kinds else None, "model": {"type": "ml_poisson"}}
+        for ward in entries
+    ]
+    translation.stands_at(("arrival_streams",), ("wards",))
+    for ward, service in entries.items():
+        translation.note(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
+
+
+def _add_patients(values: dict[str, Any], entries: dict[str, str], path: str | None, translation: Translation) -> None:
+    """The extract that the predecessor read at `path`, if the file says where it is."""
+    if path is None:
+        return
+    streams: dict[str, str] = {}
+    for stream in map(_mapping, _list(values, "arrival_streams")):
+        ward = str(stream.get("target_ward"))
+        service = entries.get(ward, ward)
+        if service in streams:
+            translation.refuse(("wards",), f"wards: service {service!r} feeds stream {streams[service]!r} already")
+        streams[service] = str(stream.get("id"))
+    values["patients"] = {"source": "csv", "path": path, "columns": COLUMNS, "streams": streams}
+    translation.stands_at(("patients",), ("simulation", "data_dir"))
+    translation.note(("simulation", "data_dir"), f"patients: read from {path}, columns {', '.join(COLUMNS.values())}")

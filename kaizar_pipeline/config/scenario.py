@@ -1,0 +1,240 @@
+"""What a scenario's YAML file may say: another version of a hospital, to be compared with the hospital as it is.
+
+Parts are shaped like the hospital's and matched by id, so that a part names its id and only what is different. What
+becomes of a hospital is in `variant.py`; here are the shape, and the rules that need no hospital to be checked.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from kaizar_pipeline.config.hospital import (
+    AdmissionStop,
+    Beds,
+    CapacityChange,
+    Constant,
+    Duration,
+    Fault,
+    Id,
+    Instant,
+    LosCase,
+    Model,
+    NonNegative,
+    Overflow,
+    Positive,
+    Route,
+    Schedule,
+    Ward,
+    WardPriority,
+    Weekday,
+    raise_faults,
+)
+
+BASELINE = "baseline"
+"""The scenario that is the hospital as it stands; no file may bear its name."""
+
+
+class WardOverride(Model):
+    """What is different in a ward; what is not named stays as the hospital has it."""
+
+    id: Id
+    """Ward of the hospital."""
+    capacity: Beds | None = None
+    """Beds staffed; null: unlimited. Dated and weekday numbers of the hospital still come first. Default: as it is."""
+    capacity_changes: tuple[CapacityChange, ...] = ()
+    """Dated changes of the beds staffed, instead of the hospital's. Default: as they are."""
+    weekday_capacity: dict[Weekday, Beds] = Field(default_factory=dict)
+    """Beds staffed on some weekdays, instead of the hospital's. Default: as they are."""
+    los_model: Duration | None = None
+    """Length of stay; the hospital's los_by still come first. Default: as it is."""
+    los_by: tuple[LosCase, ...] = ()
+    """Exceptions to los_model, instead of the hospital's. Default: as they are."""
+    boarding: Literal["hold", "release"] | None = None
+    """Whether patients whose next ward is full keep their bed meanwhile. Default: as it is."""
+    discharge_delay: Duration | None = None
+    """Time a patient who goes home still holds the bed; null: none. Default: as it is."""
+
+
+class StreamOverride(Model):
+    """What is different in a stream of arrivals; what is not named stays as the hospital has it."""
+
+    id: Id
+    """Stream of the hospital."""
+    target_ward: Id | None = None
+    """Ward where the patients ask for a first bed. Default: as it is."""
+    patient_type: Id | None = None
+    """Their patient type. Default: as it is."""
+    hourly_profile: tuple[NonNegative, ...] = ()
+    """Weights of a day's 24 hours, or a week's 168 from Monday 0:00. Default: as it is."""
+    model: Annotated[Schedule | Constant, Field(discriminator="type")] | None = None
+    """How many come each day; only the hospital itself can have a stream forecast. Default: as it is."""
+    scale_factor_by_month: dict[Annotated[int, Field(ge=1, le=12)], NonNegative] = Field(default_factory=dict)
+    """Factors by month on a schedule or constant stream, instead of the hospital's. Default: as they are."""
+
+
+class PolicyOverrides(Model):
+    """Rules that replace the hospital's rules for the same ward, or join them."""
+
+    priorities: tuple[WardPriority, ...] = ()
+    """Priorities, by ward and patient type. Default: as they are."""
+    overflow: tuple[Overflow, ...] = ()
+    """Redirections, by ward. Default: as they are."""
+    admission_stop: tuple[AdmissionStop, ...] = ()
+    """Admission stops, by ward; a threshold of 2 is as good as none. Default: as they are."""
+
+
+class ArrivalScale(Model):
+    """A factor on arrivals. The baseline's patients stay the same ones: some are left out, or others join them."""
+
+    factor: NonNegative
+    """Factor on the rate."""
+    streams: tuple[Id, ...] = ()
+    """Streams it holds for. Default: those of `wards`, or all."""
+    wards: tuple[Id, ...] = ()
+    """Wards whose streams it holds for, instead of `streams`. Default: all."""
+    start: date | None = Field(default=None, alias="from")
+    """First day. Default: the first day ahead."""
+    end: date | None = Field(default=None, alias="to")
+    """First day on which it no longer holds. Default: for good."""
+
+    @model_validator(mode="after")
+    def _streams_or_wards(self) -> Self:
+        if self.streams and self.wards:
+            raise ValueError("names streams and wards; name one of them, or neither for all streams")
+        return self
+
+
+class LosScale(Model):
+    """A factor on lengths of stay, those of the patients already in the house included."""
+
+    factor: Positive
+    """Factor on every length of stay."""
+    wards: tuple[Id, ...] = ()
+    """Wards it holds for. Default: all."""
+    patient_types: tuple[Id, ...] = ()
+    """Patient types it holds for. Default: all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_dated(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        if {"from", "to"} & values.keys():
+            raise ValueError(
+                "a length of stay is drawn when the patient comes, for days on which none of this may hold: los_scale "
+                "takes no from or to; use capacity_overrides or arrival_scale for what is dated"
+            )
+        # behind a validator like this a list is no longer JSON's, and no tuple either
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+class CapacityOverride(Model):
+    """Other beds in a ward, always or for a while; they come before all numbers of the hospital."""
+
+    ward: Id
+    """Ward of the hospital."""
+    capacity: Beds | None = None
+    """Beds staffed. Default: as `change` says; one of the two is required."""
+    change: Annotated[int, Field(ge=-10_000, le=10_000)] | None = None
+    """Beds more (or, below zero, fewer) than the hospital would staff at each moment. Default: as `capacity` says."""
+    start: Instant | None = Field(default=None, alias="from")
+    """First local instant, a date (its midnight) or a date and time. Default: as_of."""
+    end: Instant | None = Field(default=None, alias="to")
+    """First local instant at which it no longer holds. Default: for good."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.capacity is None) == (self.change is None):
+            raise ValueError("give either capacity (beds) or change (beds more or fewer)")
+        return self
+
+
+class ScenarioFile(Model):
+    """Another version of a hospital: what is different, and everything else as it is."""
+
+    description: str
+    """What happens, for people."""
+    hospitals: tuple[str, ...] = ()
+    """Hospitals it is about; required when it names wards, streams or patient types. Default: every hospital."""
+    wards: tuple[WardOverride, ...] = ()
+    """What is different in wards, matched by id. Default: nothing."""
+    add_wards: tuple[Ward, ...] = ()
+    """Wards that the hospital does not have; routing or overflow has to lead there. Default: none."""
+    arrival_streams: tuple[StreamOverride, ...] = ()
+    """What is different in streams, matched by id. Default: nothing."""
+    routing: tuple[Route, ...] = ()
+    """Rows that replace the hospital's for the same ward and patient type, or join them. Default: as it is."""
+    policies: PolicyOverrides = PolicyOverrides()
+    """Rules that replace the hospital's for the same ward, or join them. Default: as they are."""
+    arrival_scale: tuple[ArrivalScale, ...] = ()
+    """Factors on arrivals, at most one at a time for a stream. Default: none."""
+    los_scale: tuple[LosScale, ...] = ()
+    """Factors on lengths of stay, at most one for a ward and patient type. Default: none."""
+    capacity_overrides: tuple[CapacityOverride, ...] = ()
+    """Other beds, at most one number at a time for a ward. Default: none."""
+
+
+class Scenario(ScenarioFile):
+    """A checked scenario, together with its id: the stem of its file."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+    """Name and file name."""
+
+    @model_validator(mode="after")
+    def _check_own_faults(self) -> Self:
+        raise_faults("scenario", [*_missing_hospitals(self), *_repeated(self), *_impossible_windows(self)])
+        return self
+
+    def is_about(self, hospital_id: str) -> bool:
+        """Whether it can be compared with that hospital."""
+        return not self.hospitals or hospital_id in self.hospitals
+
+
+def _missing_hospitals(scenario: Scenario) -> Iterator[Fault]:
+    named = [
+        name
+        for name in ("wards", "add_wards", "arrival_streams", "routing", "capacity_overrides")
+        if getattr(scenario, name)
+    ]
+    if any(getattr(scenario.policies, name) for name in PolicyOverrides.model_fields):
+        named.append("policies")
+    if any(rule.streams or rule.wards for rule in scenario.arrival_scale):
+        named.append("arrival_scale")
+    if any(rule.wards or rule.patient_types for rule in scenario.los_scale):
+        named.append("los_scale")
+    if named and not scenario.hospitals:
+        yield (
+            ("hospitals",),
+            f"is required, since {', '.join(named)} name parts of a hospital: list the hospitals meant",
+        )
+
+
+def _repeated(scenario: Scenario) -> Iterator[Fault]:
+    keys = {
+        ("wards",): [ward.id for ward in scenario.wards],
+        ("add_wards",): [ward.id for ward in scenario.add_wards],
+        ("arrival_streams",): [stream.id for stream in scenario.arrival_streams],
+        ("routing",): [(route.from_ward, route.patient_type) for route in scenario.routing],
+        ("policies", "priorities"): [(rule.ward, rule.patient_type) for rule in scenario.policies.priorities],
+        ("policies", "overflow"): [rule.ward for rule in scenario.policies.overflow],
+    }
+    for place, found in keys.items():
+        for index, key in enumerate(found):
+            if key in found[:index]:
+                yield (*place, index), f"says something else of what {place[-1]}[{found.index(key)}] is about already"
+
+
+def _impossible_windows(scenario: Scenario) -> Iterator[Fault]:
+    for field in ("arrival_scale", "capacity_overrides"):
+        for index, rule in enumerate(getattr(scenario, field)):
+            zones = [
+                name
+                for name, value in (("from", rule.start), ("to", rule.end))
+                if value is not None and getattr(value, "tzinfo", None) is not None
+            ]
+            for name in zones:
+                yield (field, index, name), "has a time zone; give local time without one"
+            if not zones and rule.start is not None and rule.end is not None and rule.end <= rule.start:
+                yield (field, index, "to"), "is not after `from`"

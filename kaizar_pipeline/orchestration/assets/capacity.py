@@ -1,0 +1,62 @@
+"""How many beds are enough, where more help most, and why the census is uncertain."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from kaizar_pipeline.orchestration import checks
+from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.planning import capacity as planning
+from kaizar_pipeline.planning import drivers
+from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
+
+_INPUTS = ("patients", "ward_stays", "length_of_stay", "arrival_rates")
+_TABLES = ("bed_requirements", "beds_effects", "bed_allocations")
+
+
+class CapacityConfig(dg.Config):
+    """Run config of the planning of beds."""
+
+    extra_beds: int = Field(planning.EXTRA_BEDS, ge=1, le=20, description="Extra beds to place where they help most.")
+
+
+@dg.multi_asset(
+    specs=[table_spec(name, "planning", *_INPUTS, kinds=["python"]) for name in _TABLES],
+    check_specs=checks.specs(*_TABLES),
+    required_resource_keys={"warehouse"},
+)
+def capacity(context: dg.AssetExecutionContext, config: CapacityConfig) -> Iterator[dg.MaterializeResult]:
+    """Beds for a risk, what a few beds more or fewer do, and where extra beds help most."""
+    with readable_faults():
+        stage = Stage(context)
+        patients, ward_stays, lengths, rates = stage.load(*_INPUTS)
+        hospital, census, as_of = stage.config, census_at_as_of(patients, ward_stays), rates["as_of"].iloc[0]
+        requirements = planning.bed_requirements(hospital, rates, lengths, census)
+        event = hospital.simulation.risk_event
+        words = {
+            "whole house" if ward == HOSPITAL_TOTAL else ward: planning.requirement_in_words(requirements, ward, event)
+            for ward in (*hospital.ward_ids, HOSPITAL_TOTAL)
+        }
+        yield stage.save("bed_requirements", requirements, as_of, words)
+        yield stage.save("beds_effects", planning.beds_effects(hospital, rates, lengths, census), as_of, {})
+        allocations = planning.bed_allocations(hospital, rates, lengths, census, extra_beds=config.extra_beds)
+        best = planning.allocation_in_words(allocations)
+        yield stage.save("bed_allocations", allocations, as_of, {"best": best} if best else {})
+
+
+@dg.multi_asset(
+    specs=[table_spec("occupancy_drivers", "planning", *_INPUTS, kinds=["python"])],
+    check_specs=checks.specs("occupancy_drivers"),
+    required_resource_keys={"warehouse"},
+)
+def occupancy_drivers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """The variance of each day's highest census, split over what chance decides."""
+    with readable_faults():
+        stage = Stage(context)
+        patients, ward_stays, lengths, rates = stage.load(*_INPUTS)
+        table = drivers.occupancy_drivers(stage.config, rates, lengths, census_at_as_of(patients, ward_stays))
+        house = table[table["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)["variance"].sum()
+        shares = {f"share of {driver}": float(part) for driver, part in (house / house.sum()).items()}
+        return stage.save("occupancy_drivers", table, rates["as_of"].iloc[0], shares if house.sum() > 0 else {})

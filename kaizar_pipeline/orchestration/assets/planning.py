@@ -1,0 +1,58 @@
+"""What could be done: scenarios against the hospital as it is."""
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from kaizar_pipeline.config.files import load_scenarios
+from kaizar_pipeline.orchestration import checks
+from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.planning.scenarios import compare_scenarios
+from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
+
+_HEADLINE = ("p95_census", "hours_full_share", "wait_mean_hours")
+_FROM = ("patients", "ward_stays", "length_of_stay", "arrival_rates")
+
+
+class ComparisonConfig(dg.Config):
+    """Run config of the comparison of scenarios."""
+
+    replications: int | None = Field(None, ge=2, description="Futures to simulate. Default: as the hospital says.")
+    workers: int | None = Field(
+        None, ge=1, description="Threads; their number does not change the result. Default: one per core."
+    )
+
+
+@dg.multi_asset(
+    specs=[table_spec("scenario_comparison", "planning", *_FROM, kinds=["python"])],
+    check_specs=checks.specs("scenario_comparison"),
+    required_resource_keys={"warehouse"},
+)
+def scenario_comparison(context: dg.AssetExecutionContext, config: ComparisonConfig) -> dg.MaterializeResult:
+    """What every scenario that is about the hospital changes."""
+    with readable_faults():
+        stage = Stage(context)
+        scenarios = load_scenarios(stage.home, stage.config)
+        if not scenarios:
+            context.log.info("no scenario is about %s: the comparison is empty", stage.config.id)
+        patients, ward_stays, lengths, rates = stage.load(*_FROM)
+        comparison = compare_scenarios(
+            stage.config,
+            scenarios,
+            rates,
+            lengths,
+            census_at_as_of(patients, ward_stays),
+            replications=config.replications,
+            workers=config.workers,
+        )
+        results = [checks.differences_add_up(comparison), checks.beds_can_cope(comparison)]
+        metadata = {"scenarios": len(scenarios), **_headline(comparison)}
+        return stage.save("scenario_comparison", comparison, rates["as_of"].iloc[0], metadata, results)
+
+
+def _headline(comparison: pd.DataFrame) -> dict[str, float | str]:
+    """What each scenario changes in the whole house."""
+    house = comparison[(comparison["ward_id"] == HOSPITAL_TOTAL) & comparison["kpi"].isin(_HEADLINE)]
+    columns = zip(house["scenario"], house["kpi"], house["difference"], strict=True)
+    return {f"{scenario}: change of {kpi}": float(difference) for scenario, kpi, difference in columns}

@@ -1,0 +1,288 @@
+"""A scenario's file becomes a checked scenario, or faults that say where, what was found and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from kaizar_pipeline.config.files import (
+    check_scenario,
+    load_hospital_config,
+    load_scenario,
+    load_scenarios,
+    misnamed_files,
+    scenario_files,
+)
+from kaizar_pipeline.errors import ConfigError
+
+pytestmark = pytest.mark.unit
+
+HOSPITAL = """\
+hospital: {name: Test, timezone: Europe/Amsterdam, country: NL}
+patients:
+  source: synthetic
+  history_start: 2026-01-01
+  truth: {streams: {emergency: {mean_per_day: 6}}}
+wards:
+  - {id: ed, capacity: 4, los_model: {type: fixed, params: {value: 5}}}
+  - {id: ward, capacity: 9, weekday_capacity: {Sun: 7}, los_model: {type: fixed, params: {value: 50}}}
+  - {id: hotel, capacity: null, los_model: {type: fixed, params: {value: 50}}}
+patient_types: [{id: acute}, {id: planned}]
+arrival_streams:
+  - {id: emergency, target_ward: ed, patient_type: acute, model: {type: ml_poisson}}
+  - {id: surgery, target_ward: ward, patient_type: planned, model: {type: constant, mean_per_day: 1}}
+routing:
+  - {from_ward: ed, options: [{to_ward: ward, probability: 0.5}]}
+policies:
+  overflow: [{ward: ward, redirect_to: [hotel]}]
+"""
+
+HEAD = "description: What if\nhospitals: [x]\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "hospital_configs" / "scenarios").mkdir(parents=True)
+    (tmp_path / "workspace.yaml").touch()
+    (tmp_path / "hospital_configs" / "x.yml").write_text(HOSPITAL)
+    monkeypatch.delenv("KAIZAR_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(home: Path, content: str, name: str = "s.yml") -> Path:
+    path = home / "hospital_configs" / "scenarios" / name
+    path.write_text(content)
+    return path
+
+
+def faults(path: Path) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        check_scenario(path)
+    return [fault.removeprefix("hospital_configs/scenarios/s.yml:") for fault in raised.value.faults]
+
+
+def test_a_scenario_of_every_part(home: Path):
+    path = write(
+        home,
+        HEAD
+        + """\
+wards: [{id: ward, boarding: release, discharge_delay: null}]
+add_wards: [{id: new, capacity: 3, los_model: {type: fixed, params: {value: 50}}}]
+arrival_streams: [{id: surgery, model: {type: schedule, pattern: Mon, mean_per_day: 4}}]
+routing: [{from_ward: ed, patient_type: acute, options: [{to_ward: new, probability: 0.25}]}]
+policies: {overflow: [{ward: ward, threshold: 0.9, redirect_to: [new, hotel]}]}
+arrival_scale: [{factor: 1.5, streams: [emergency], from: 2026-12-01, to: 2026-12-08}]
+los_scale: [{factor: 0.9, wards: [ward], patient_types: [acute]}]
+capacity_overrides: [{ward: ed, change: -1, from: 2026-12-01T08:00}, {ward: ward, capacity: 5, to: 2026-12-01}]
+""",
+    )
+    assert check_scenario(path) == ["x"]
+    scenario = load_scenario(path)
+    assert scenario.id == "s"
+    assert scenario.los_scale[0].wards == ("ward",)
+    assert scenario.capacity_overrides[0].start is not None
+    assert scenario.capacity_overrides[0].start.isoformat() == "2026-12-01T08:00:00"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (HEAD + "wards: [{id: wrd}]", "3: wards[0].id: unknown ward 'wrd', did you mean 'ward'? (x)"),
+        (
+            HEAD + "arrival_streams: [{id: surgry}]",
+            "3: arrival_streams[0].id: unknown stream 'surgry', did you mean 'surgery'? (x)",
+        ),
+        (
+            HEAD + "arrival_scale: [{factor: 2, streams: [emergancy]}]",
+            "3: arrival_scale[0].streams[0]: unknown stream 'emergancy', did you mean 'emergency'? (x)",
+        ),
+        (
+            HEAD + "arrival_scale: [{factor: 2, wards: [hotel]}]",
+            "3: arrival_scale[0].wards[0]: no stream of arrivals asks for ward 'hotel' (x)",
+        ),
+        (
+            HEAD + "los_scale: [{factor: 2, patient_types: [accute]}]",
+            "3: los_scale[0].patient_types[0]: unknown patient type 'accute', did you mean 'acute'? (x)",
+        ),
+        (
+            HEAD + "capacity_overrides: [{ward: icu, capacity: 3}]",
+            "3: capacity_overrides[0].ward: unknown ward 'icu', allowed: ed, ward, hotel (x)",
+        ),
+        (
+            HEAD + "routing: [{from_ward: ed, options: [{to_ward: wart, probability: 1}]}]",
+            "3: routing[0].options[0].to_ward: unknown ward 'wart', did you mean 'ward'? (x)",
+        ),
+        (
+            HEAD + "policies: {admission_stop: [{ward: ed, threshold: 1, stop_types: [planed]}]}",
+            "3: policies.admission_stop[0].stop_types[0]: unknown patient type 'planed', did you mean 'planned'? (x)",
+        ),
+        (
+            "description: What if\nhospitals: [y]",
+            "2: hospitals[0]: unknown hospital 'y', allowed: x",
+        ),
+        (
+            "description: What if\nwards: [{id: ward}]",
+            "1: hospitals: is required, since wards name parts of a hospital: list the hospitals meant",
+        ),
+        ("hospitals: [x]", "1: missing key 'description' (What happens, for people)"),
+        (
+            HEAD + "simulation: {seed: 3}",
+            "3: unknown key 'simulation': a scenario changes wards, streams, routing, policies and lengths of stay, "
+            "never simulation",
+        ),
+        (HEAD + "ward: []", "3: ward: unknown key 'ward', did you mean 'wards'?"),
+        (HEAD + "capacity_overrides: [{ward: ed}]", "3: capacity_overrides[0]: give either capacity (beds) or change"),
+        (
+            HEAD + "capacity_overrides: [{ward: ed, change: -5}]",
+            "3: capacity_overrides[0].change: ward 'ed' has as few as 4 beds, so 5 fewer cannot be (x)",
+        ),
+        (
+            HEAD + "capacity_overrides: [{ward: ward, change: -8}]",
+            "3: capacity_overrides[0].change: ward 'ward' has as few as 7 beds, so 8 fewer cannot be (x)",
+        ),
+        (
+            HEAD + "capacity_overrides: [{ward: hotel, capacity: 8}]",
+            "3: capacity_overrides[0]: ward 'hotel' has unlimited beds; give it beds in wards, by `capacity` (x)",
+        ),
+        (
+            HEAD + "capacity_overrides: [{ward: ed, capacity: 3, from: 2026-12-02, to: 2026-12-02}]",
+            "3: capacity_overrides[0].to: is not after `from`",
+        ),
+        (
+            HEAD + "capacity_overrides: [{ward: ed, capacity: 3, from: 2026-12-02T00:00Z}]",
+            "3: capacity_overrides[0].from: has a time zone; give local time without one",
+        ),
+        (HEAD + "los_scale: [{factor: 0.9, from: 2026-12-02}]", "3: los_scale[0]: a length of stay is drawn when"),
+        (HEAD + "los_scale: [{factor: 0}]", "3: los_scale[0].factor: found 0, allowed: more than 0"),
+        (HEAD + "los_scale: [{factor: 1, wards: ed}]", "3: los_scale[0].wards: found 'ed', allowed: a list"),
+        (
+            HEAD + "arrival_scale: [{factor: 1.1, streams: [surgery], wards: [ed]}]",
+            "3: arrival_scale[0]: names streams and wards; name one of them, or neither for all streams",
+        ),
+        (
+            HEAD + "arrival_streams: [{id: surgery, model: {type: ml_poisson}}]",
+            "3: arrival_streams[0].model.type: unknown 'ml_poisson', allowed: constant, schedule",
+        ),
+        (
+            HEAD + "arrival_streams: [{id: emergency, scale_factor_by_month: {12: 2}}]",
+            "3: arrival_streams[0].scale_factor_by_month: not for ml_poisson",
+        ),
+        (
+            HEAD + "add_wards: [{id: ward, capacity: 1, los_model: {type: fixed, params: {value: 1}}}]",
+            "3: add_wards[0].id: 'ward' is already the id of wards[1] (x)",
+        ),
+        (
+            HEAD + "add_wards: [{id: new, capacity: 1, los_model: {type: from_data}}]",
+            "3: add_wards[0].los_model: from_data, but a new ward has no data; give a distribution (x)",
+        ),
+        (
+            HEAD + "wards: [{id: ward, capacity: null}]",
+            "3: wards[0].capacity: null means unlimited, and then beds cannot change",
+        ),
+        (
+            HEAD + "routing: [{from_ward: ward, options: [{to_ward: ward, probability: 1}]}]",
+            "3: routing: makes an impossible hospital: routing: patients of type 'acute' never get home from ward",
+        ),
+        (
+            HEAD + "wards:\n  - {id: ed, capacity: 3}\n  - {id: ed, boarding: release}",
+            "5: wards[1]: says something else of what wards[0] is about already",
+        ),
+        ("- a list", "1: the file is no mapping (key: value); needed are the keys description, hospitals, wards"),
+    ],
+)
+def test_a_fault_is_named_with_its_line(home: Path, content: str, expected: str):
+    found = faults(write(home, content))
+    assert any(fault.startswith(expected) for fault in found), found
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "arrival_scale:\n  - {factor: 1.1}\n  - {factor: 1.2, streams: [surgery], from: 2026-12-01}",
+            "5: arrival_scale[1]: arrival_scale[0] holds for the same stream (surgery) at the same time",
+        ),
+        (
+            "arrival_scale: [{factor: 2, wards: [ward], to: 2026-12-02}, {factor: 1, from: 2026-12-01}]",
+            "3: arrival_scale[1]: arrival_scale[0] holds for the same stream (surgery) at the same time",
+        ),
+        (
+            "los_scale: [{factor: 2, wards: [ed]}, {factor: 3, patient_types: [acute]}]",
+            "3: los_scale[1]: los_scale[0] holds for the same ward and patient type (ed, acute) at the same time",
+        ),
+        (
+            "capacity_overrides: [{ward: ed, capacity: 3}, {ward: ed, change: 2, from: 2026-12-02}]",
+            "3: capacity_overrides[1]: capacity_overrides[0] holds for the same ward (ed) at the same time",
+        ),
+        (
+            "wards: [{id: ed, capacity: 3}]\ncapacity_overrides: [{ward: ed, change: 1}]",
+            "4: capacity_overrides[0]: wards[0] sets the beds of 'ed' already; say it once (x)",
+        ),
+        (
+            "wards: [{id: ed, los_model: {type: fixed, params: {value: 3}}}]\nlos_scale: [{factor: 2}]",
+            "4: los_scale[0]: wards[0] sets lengths of stay in 'ed' already; say it once (x)",
+        ),
+        (
+            "arrival_streams: [{id: surgery, model: {type: constant, mean_per_day: 2}}]\narrival_scale: [{factor: 2}]",
+            "4: arrival_scale[0]: arrival_streams[0] sets how many come to 'surgery' already; say it once (x)",
+        ),
+    ],
+)
+def test_two_rules_about_one_thing_at_one_time_contradict(home: Path, content: str, expected: str):
+    found = faults(write(home, HEAD + content))
+    assert len(found) == 1
+    assert found[0].startswith(expected), found
+
+
+def test_rules_that_follow_one_another_do_not_contradict(home: Path):
+    rules = "[{ward: ed, capacity: 3, to: 2026-12-01}, {ward: ed, change: 2, from: 2026-12-01}]"
+    assert check_scenario(write(home, HEAD + f"capacity_overrides: {rules}")) == ["x"]
+
+
+def test_all_faults_come_at_once(home: Path):
+    content = (
+        HEAD
+        + "wards: [{id: wrd}]\nlos_scale: [{factor: 2, wards: [icu]}]\ncapacity_overrides: [{ward: ed, change: -9}]"
+    )
+    assert [fault.split(":")[:2] for fault in faults(write(home, content))] == [
+        ["3", " wards[0].id"], ["4", " los_scale[0].wards[0]"], ["5", " capacity_overrides[0].change"],
+    ]  # fmt: skip
+
+
+def test_a_nameless_scenario_is_about_every_hospital(home: Path):
+    (home / "hospital_configs" / "y.yml").write_text(HOSPITAL)
+    assert check_scenario(write(home, "description: Ten percent more\narrival_scale: [{factor: 1.1}]")) == ["x", "y"]
+
+
+def test_the_scenarios_of_a_hospital(home: Path):
+    (home / "hospital_configs" / "y.yml").write_text(HOSPITAL)
+    hospital = load_hospital_config(home / "hospital_configs" / "x.yml")
+    assert load_scenarios(home, hospital) == []
+    with pytest.raises(ConfigError, match=r"^no scenario in .*scenarios: add a file NAME\.yml there$"):
+        load_scenarios(home, hospital, ["winter"])
+    write(home, "description: All\nlos_scale: [{factor: 1.1}]", "all.yml")
+    write(home, HEAD + "wards: [{id: ed, capacity: 3}]", "mine.yml")
+    write(home, "description: Not x\nhospitals: [y]\nnonsense: 3", "theirs.yml")
+    assert [scenario.id for scenario in load_scenarios(home, hospital)] == ["all", "mine"]
+    assert [scenario.id for scenario in load_scenarios(home, hospital, ["mine"])] == ["mine"]
+    with pytest.raises(ConfigError, match=r"^unknown scenario 'min', did you mean 'mine'\?$"):
+        load_scenarios(home, hospital, ["min"])
+    with pytest.raises(ConfigError, match=r"^scenario theirs is about y, not x$"):
+        load_scenarios(home, hospital, ["theirs"])
+    write(home, HEAD + "wards: [{id: wrd}]", "mine.yml")
+    with pytest.raises(ConfigError, match=r"mine\.yml:3: wards\[0\]\.id: unknown ward 'wrd'"):
+        load_scenarios(home, hospital)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("No Id.yml", "the file's name is the scenario's id"),
+        ("baseline.yml", "'baseline' is the hospital as it stands; rename the file"),
+    ],
+)
+def test_names_that_no_scenario_can_have(home: Path, name: str, expected: str):
+    path = write(home, HEAD, name)
+    assert any(expected in fault for fault in faults(path))
+    assert misnamed_files(home, "scenarios") == ([path] if name == "No Id.yml" else [])
+    assert "No Id" not in scenario_files(home)

@@ -1,0 +1,178 @@
+"""A hospital as a scenario has it: parts matched by id, beds in their windows, factors on the right days."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hand_made import make_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import Scenario
+from kaizar_pipeline.config.variant import Variant, apply_scenario
+from kaizar_pipeline.errors import ConfigError
+
+pytestmark = pytest.mark.unit
+
+THURSDAY = pd.Timestamp("2026-12-03")
+DAYS = 7
+
+
+def scenario(**parts: Any) -> Scenario:
+    return Scenario.model_validate({"id": "s", "description": "What if", "hospitals": ["tiny"], **parts})
+
+
+def hospital() -> HospitalConfig:
+    exponential = {"type": "exponential", "params": {"mean": 1}}
+    return make_config(
+        {
+            "ed": 4,
+            "ward": {
+                "id": "ward",
+                "capacity": 9,
+                "los_model": exponential,
+                "discharge_delay": exponential,
+                "weekday_capacity": {"Sat": 6, "Sun": 6},
+                "capacity_changes": [{"from": "2026-12-07T12:00", "to": "2026-12-09", "capacity": 11}],
+            },
+        },
+        routing=[
+            {"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 0.5}]},
+            {"from_ward": "ed", "patient_type": "high", "options": [{"to_ward": "ward", "probability": 0.9}]},
+        ],
+        policies={
+            "priorities": [{"ward": "ward", "patient_type": "low", "priority": 4}],
+            "overflow": [{"ward": "ed", "redirect_to": ["ward"]}],
+            "admission_stop": [{"ward": "ward", "threshold": 1.0, "stop_types": ["low"]}],
+        },
+    )
+
+
+def applied(**parts: Any) -> Variant:
+    return apply_scenario(hospital(), scenario(**parts), THURSDAY, DAYS)
+
+
+def beds(variant: Variant, ward: str = "ward") -> list[int | None]:
+    """At noon and one minute before midnight of each day."""
+    (found,) = [w for w in variant.config.wards if w.id == ward]
+    hours = [
+        day + pd.Timedelta(hours=hour, minutes=59) for day in pd.date_range(THURSDAY, periods=DAYS) for hour in (11, 23)
+    ]
+    return [found.beds_at(at.to_pydatetime()) for at in hours]
+
+
+AS_IT_IS = [9, 9, 9, 9, 6, 6, 6, 6, 9, 11, 11, 11, 9, 9]
+
+
+def test_nothing_named_leaves_the_hospital_as_it_is():
+    variant = applied()
+    assert variant.config == hospital()
+    assert beds(variant) == AS_IT_IS
+    assert (variant.arrival_factors, variant.los_factors) == ({}, {})
+
+
+def test_fewer_beds_count_from_those_there_would_be():
+    assert beds(applied(capacity_overrides=[{"ward": "ward", "change": -2}])) == [n - 2 for n in AS_IT_IS]
+
+
+def test_beds_in_a_window_and_as_they_are_around_it():
+    window = {"from": "2026-12-05T12:00", "to": "2026-12-08"}
+    assert beds(applied(capacity_overrides=[{"ward": "ward", "capacity": 3, **window}])) == [
+        9, 9, 9, 9, 6, 3, 3, 3, 3, 3, 11, 11, 9, 9,
+    ]  # fmt: skip
+    assert beds(applied(capacity_overrides=[{"ward": "ward", "change": 1, **window}])) == [
+        9, 9, 9, 9, 6, 7, 7, 7, 10, 12, 11, 11, 9, 9,
+    ]  # fmt: skip
+
+
+@settings(max_examples=25)
+@given(start=st.integers(-30, 200), hours=st.integers(1, 200), change=st.integers(-6, 6))
+def test_a_window_holds_in_its_hours_and_in_no_others(start: int, hours: int, change: int):
+    first = THURSDAY + pd.Timedelta(hours=start)
+    last = first + pd.Timedelta(hours=hours)
+    variant = applied(
+        capacity_overrides=[
+            {"ward": "ward", "change": change, "from": f"{first.isoformat()}", "to": f"{last.isoformat()}"}
+        ]
+    )
+    own, other = hospital().wards[1], variant.config.wards[1]
+    for hour in range(24 * DAYS):
+        at = (THURSDAY + pd.Timedelta(hours=hour)).to_pydatetime()
+        expected = own.beds_at(at)
+        assert expected is not None
+        assert other.beds_at(at) == expected + (change if first <= at < last else 0)
+
+
+def test_beds_of_another_ward_stay():
+    variant = applied(capacity_overrides=[{"ward": "ed", "capacity": 0, "to": "2026-12-04"}])
+    assert beds(variant) == AS_IT_IS
+    assert beds(variant, "ed") == [0, 0] + [4] * 12
+
+
+def test_parts_are_matched_by_id_and_keep_what_is_not_named():
+    ward = {"id": "ward", "boarding": "release", "discharge_delay": None, "los_by": [], "los_model": None}
+    stream = {"id": "s", "target_ward": "ward"}
+    variant = applied(wards=[ward], arrival_streams=[stream])
+    before, after = hospital().wards[1], variant.config.wards[1]
+    assert after == before.model_copy(update={"boarding": "release", "discharge_delay": None})
+    (moved,) = variant.config.arrival_streams
+    assert moved == hospital().arrival_streams[0].model_copy(update={"target_ward": "ward"})
+
+
+def test_rules_replace_those_for_the_same_and_join_the_others():
+    variant = applied(
+        routing=[
+            {"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 0.1}]},
+            {"from_ward": "ward", "options": [{"to_ward": "ed", "probability": 0.2}]},
+        ],
+        policies={
+            "priorities": [
+                {"ward": "ward", "patient_type": "low", "priority": 7},
+                {"ward": "ed", "patient_type": "low", "priority": 8},
+            ],
+            "overflow": [{"ward": "ward", "redirect_to": ["ed"]}],
+            "admission_stop": [{"ward": "ward", "threshold": 2, "stop_types": ["low"]}],
+        },
+    )
+    rows = {(r.from_ward, r.patient_type): r.options[0].probability for r in variant.config.routing}
+    assert rows == {("ed", "high"): 0.9, ("ed", None): 0.1, ("ward", None): 0.2}
+    policies = variant.config.policies
+    assert {(rule.ward, rule.priority) for rule in policies.priorities} == {("ward", 7), ("ed", 8)}
+    assert [(rule.ward, rule.redirect_to) for rule in policies.overflow] == [("ed", ("ward",)), ("ward", ("ed",))]
+    assert [rule.threshold for rule in policies.admission_stop] == [2]
+
+
+def test_factors_on_arrivals_hold_on_their_days():
+    variant = applied(
+        arrival_scale=[
+            {"factor": 1.5, "streams": ["s"], "to": "2026-12-05"},
+            {"factor": 0.5, "wards": ["ed"], "from": "2026-12-06", "to": "2026-12-08"},
+        ]
+    )
+    np.testing.assert_array_equal(variant.arrival_factors["s"], [1.5, 1.5, 1, 0.5, 0.5, 1, 1])
+
+
+def test_factors_on_lengths_of_stay_by_ward_and_patient_type():
+    assert applied(los_scale=[{"factor": 2, "wards": ["ed"]}]).los_factors == {("ed", "low"): 2, ("ed", "high"): 2}
+    assert applied(los_scale=[{"factor": 3, "patient_types": ["low"]}]).los_factors == {
+        ("ed", "low"): 3, ("ward", "low"): 3,
+    }  # fmt: skip
+
+
+def test_an_added_ward_stands_behind_the_others():
+    new = {"id": "new", "capacity": 2, "los_model": {"type": "fixed", "params": {"value": 1}}}
+    variant = applied(add_wards=[new], policies={"overflow": [{"ward": "ward", "redirect_to": ["new"]}]})
+    assert variant.config.ward_ids == ["ed", "ward", "new"]
+
+
+def test_what_cannot_be_applied_says_everything_that_is_wrong():
+    with pytest.raises(ConfigError) as raised:
+        applied(wards=[{"id": "wrd"}], capacity_overrides=[{"ward": "ed", "change": -5}])
+    assert raised.value.faults == [
+        "scenario s: wards[0].id: unknown ward 'wrd', did you mean 'ward'?",
+        "scenario s: capacity_overrides[0].change: ward 'ed' has as few as 4 beds, so 5 fewer cannot be",
+    ]
+    with pytest.raises(ConfigError, match=r"^scenario s is about other, not tiny$"):
+        applied(hospitals=["other"])

@@ -1,0 +1,87 @@
+"""The log of forecasts keeps what was said, and hears what came."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kaizar_pipeline.planning.forecast_log import extend_log, score_log
+from kaizar_pipeline.tables import FORECAST_LOG, MIDNIGHT_CENSUS
+
+pytestmark = pytest.mark.unit
+
+
+def day(number: int) -> pd.Timestamp:
+    return pd.Timestamp(f"2026-03-{number:02d}")
+
+
+def midnights(as_of: int, distribution: dict[int, float], days: int = 3) -> pd.DataFrame:
+    """midnight_census of a run on a day of March: tonight five, then the same distribution every night."""
+    tonight = pd.DataFrame({"date": [day(as_of)], "beds": 5, "probability": 1.0})
+    ahead = [
+        pd.DataFrame({"date": day(as_of + h), "beds": list(distribution), "probability": list(distribution.values())})
+        for h in range(1, days)
+    ]
+    constants = {"hospital_id": "h", "as_of": day(as_of), "scenario": "baseline", "ward_id": "w", "probability_se": 0.0}
+    return MIDNIGHT_CENSUS.frame(pd.concat([tonight, *ahead], ignore_index=True), **constants)
+
+
+def seen(*actual: int) -> pd.DataFrame:
+    """The midnights from 1 March on."""
+    dates = [day(number) for number in range(1, len(actual) + 1)]
+    return pd.DataFrame({"ward_id": "w", "date": pd.Series(dates, dtype="datetime64[us]"), "actual": list(actual)})
+
+
+def test_a_first_run_logs_the_midnights_ahead_and_knows_no_score_yet():
+    log = extend_log(None, midnights(1, {3: 0.25, 5: 0.75}), seen(5))
+    assert log[["origin", "date", "lead"]].to_numpy().tolist() == [[day(1), day(2), 1], [day(1), day(3), 2]]
+    assert log[["p10", "p25", "p50", "p90"]].iloc[0].tolist() == [3, 3, 5, 5]
+    assert (log.loc[0, "mean"], log.loc[0, "lowest"]) == (4.5, 3)
+    assert log["probability"].iloc[0].tolist() == [0.25, 0, 0.75]
+    assert log[["actual", "crps", "pit"]].isna().all(axis=None)
+    assert score_log(log, day(1)).empty
+
+
+def test_the_next_morning_scores_what_has_come_and_keeps_the_rest():
+    log = extend_log(None, midnights(1, {3: 0.25, 5: 0.75}), seen(5))
+    log = extend_log(log, midnights(2, {4: 1.0}), seen(5, 5))
+    assert log[["origin", "lead"]].to_numpy().tolist() == [[day(1), 1], [day(1), 2], [day(2), 1], [day(2), 2]]
+    assert (log["as_of"] == day(2)).all()
+    scored = log.iloc[0]
+    # E|X - 5| is 0.5, E|X - X'|/2 is 2 x 2 x 3/16 / 2
+    assert (scored["actual"], scored["crps"]) == (5, pytest.approx(0.125))
+    assert 0.25 <= scored["pit"] < 1
+    assert log.loc[1:, "pit"].isna().all()
+
+
+def test_a_rerun_replaces_its_own_morning_only():
+    first = extend_log(None, midnights(1, {3: 1.0}), seen(5))
+    second = extend_log(first, midnights(2, {4: 1.0}), seen(5, 5))
+    again = extend_log(second, midnights(2, {6: 1.0}), seen(5, 5))
+    assert again.loc[again["origin"] == day(2), "p50"].tolist() == [6, 6]
+    ours, theirs = (log[log["origin"] == day(1)] for log in (again, second))
+    pd.testing.assert_frame_equal(ours, theirs)
+    pd.testing.assert_frame_equal(extend_log(again, midnights(2, {6: 1.0}), seen(5, 5)), again)
+
+
+def test_a_replay_of_an_earlier_morning_leaves_later_ones_and_their_scores():
+    log = extend_log(None, midnights(1, {3: 1.0}), seen(5))
+    log = extend_log(log, midnights(4, {4: 1.0}), seen(5, 5, 5, 5))
+    replayed = extend_log(log, midnights(2, {7: 1.0}), seen(5, 5))
+    assert replayed["origin"].dt.day.tolist() == [1, 1, 2, 2, 4, 4]
+    old, new = (frame[frame["origin"] == day(1)][["actual", "crps", "pit"]] for frame in (log, replayed))
+    assert old.to_numpy().tolist() == new.to_numpy().tolist() == old.dropna().to_numpy().tolist()
+
+
+def test_how_good_the_last_mornings_were():
+    log = None
+    for morning in range(1, 21):
+        log = extend_log(log, midnights(morning, {4: 0.5, 6: 0.5}), seen(*[4] * morning))
+    assert log is not None
+    scores = score_log(log, day(20), mornings=10)
+    row = scores.iloc[0]
+    # mornings 10 to 19, each with two midnights ahead, the last of which has not come on the 19th
+    assert (row["n"], row["origins"], row["independent_dates"]) == (19, 10, 2)
+    assert (row["crps"], row["bias"]) == (pytest.approx(0.5), 1)
+    pit = log.loc[log["origin"].dt.day.between(10, 19), "pit"].dropna()
+    assert row["coverage80"] == (np.abs(pit - 0.5) <= 0.4).mean()
+    FORECAST_LOG.conform(log, ("run_id",))

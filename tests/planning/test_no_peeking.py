@@ -1,0 +1,133 @@
+"""A past morning replayed: whatever came later may be anything, and no table of the chain changes by a bit."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kaizar_pipeline import HospitalConfig, load_hospital_config, run_chain
+from kaizar_pipeline.patients import synthetic
+
+pytestmark = pytest.mark.integration
+
+AS_OF = pd.Timestamp("2026-05-04")
+MOVES = {"path": "moves.csv", "columns": {"patient_id": "id", "ward": "ward", "admit": "in", "depart": "out"}}
+
+
+def as_bytes(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Every table as text that shows the last bit of every number."""
+    return {
+        name: repr([[cell.tolist() if isinstance(cell, np.ndarray) else cell for cell in frame[c]] for c in frame])
+        for name, frame in tables.items()
+    }
+
+
+def config(stamps: str, *, moves: bool) -> HospitalConfig:
+    source = {
+        "source": "csv",
+        "path": "extract.csv",
+        "columns": {"patient_id": "id", "arrival": "came", "departure": "went", "service": "unit"},
+        "streams": {"acute": "acute", "plan": "planned"},
+        "max_reject_share": 0.0,
+        "max_age_days": None,
+        "max_open_days": 40,
+        "pseudonym_key": "test",
+    }
+    return HospitalConfig.model_validate(
+        {
+            "id": f"replayed_{stamps}",
+            "hospital": {"name": "Replayed", "timezone": "Europe/Amsterdam", "country": "NL"},
+            "patients": source | ({"stays": MOVES} if moves else {}),
+            "wards": [
+                {"id": "ed", "capacity": 9, "los_model": {"type": "from_data"}},
+                {"id": "bed", "capacity": 12, "los_model": {"type": "from_data"}},
+            ],
+            "patient_types": [{"id": "p"}],
+            "arrival_streams": [
+                {"id": "acute", "target_ward": "ed", "patient_type": "p", "model": {"type": "ml_poisson"}},
+                {"id": "planned", "target_ward": "bed", "patient_type": "p", "model": {"type": "ml_poisson"}},
+            ],
+            "routing": [{"from_ward": "ed", "options": [{"to_ward": "bed", "probability": 0.3}]}] if moves else [],
+            "simulation": {"horizon_days": 7, "replications": 10},
+        }
+    )
+
+
+def extracts() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """200 days of patients and of their moves: an hour or more in the first ward, some in a second."""
+    random = np.random.default_rng(3)
+    n = 1_200
+    came = pd.Timestamp("2025-11-01") + pd.to_timedelta(np.sort(random.uniform(0, 200 * 24, n)).round(2), unit="h")
+    came = came.floor("s")
+    first = pd.to_timedelta(random.exponential(20, n).round() + 1, unit="h")
+    second = pd.to_timedelta(random.exponential(30, n).round() + 1, unit="h")
+    unit = random.choice(["acute", "plan"], n)
+    goes_on = (unit == "acute") & (random.random(n) < 0.3)
+    went = came + first + second * goes_on.astype(int)
+    patients = pd.DataFrame({"id": np.arange(n), "came": came, "went": went, "unit": unit})
+    ward = np.where(unit == "acute", "ed", "bed")
+    stays = pd.DataFrame({"id": np.arange(n), "ward": ward, "in": came, "out": came + first})
+    onward = pd.DataFrame({"id": np.arange(n), "ward": "bed", "in": came + first, "out": went})[goes_on]
+    return patients, pd.concat([stays, onward]).sort_values(["id", "in"])
+
+
+def poisoned(frame: pd.DataFrame, begin: str, end: str) -> pd.DataFrame:
+    """The same up to AS_OF; what comes later is changed, dropped and added to."""
+    later = frame[end] >= AS_OF
+    frame = frame.copy()
+    # whoever is still there leaves at another time after it, or never
+    frame.loc[later, end] = frame.loc[later, end] + pd.Timedelta(days=9)
+    frame.loc[later & (frame["id"] % 3 == 0), end] = pd.NaT
+    known = frame[frame[begin] < AS_OF]
+    added = frame[frame[begin] >= AS_OF].sample(frac=0.3, random_state=1)
+    crowd = pd.concat([added.assign(id=added["id"] + 10_000 * copy) for copy in range(5)])
+    return pd.concat([known, crowd])
+
+
+def write(home: Path, name: str, frame: pd.DataFrame, stamps: str) -> None:
+    form = "%Y-%m-%d %H:%M:%S" if stamps == "seconds" else "%Y-%m-%d"
+    frame.to_csv(home / name, index=False, date_format=form)
+
+
+@pytest.mark.parametrize(("stamps", "moves"), [("seconds", False), ("days", False), ("seconds", True)])
+def test_the_future_of_an_extract(tmp_path: Path, stamps: str, moves: bool):
+    hospital = config(stamps, moves=moves)
+    patients, stays = extracts()
+    said = []
+    for change in (lambda frame, *_: frame, poisoned):
+        write(tmp_path, "extract.csv", change(patients, "came", "went"), stamps)
+        known = stays if change is not poisoned else stays[stays["in"] < AS_OF].assign(
+            out=lambda rows: rows["out"].mask(rows["out"] >= AS_OF, rows["out"] + pd.Timedelta(days=9))
+        )  # fmt: skip
+        write(tmp_path, "moves.csv", known, "seconds")
+        said.append(as_bytes(run_chain(hospital, home=tmp_path, as_of=AS_OF, workers=1)))
+    assert said[0] == said[1]
+
+
+def test_the_future_of_a_made_up_hospital(make_home: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
+    """The truth from AS_OF on is another, and the history is made far beyond it."""
+    tiny = load_hospital_config(make_home("tiny") / "hospital_configs" / "tiny.yml")
+    before = as_bytes(run_chain(tiny, as_of=AS_OF, workers=1))
+    true_rates, simulate_history = synthetic.true_rates, synthetic.simulate_history
+
+    def other_future(hospital, stream, dates):
+        rates = true_rates(hospital, stream, dates)
+        return np.where(dates >= AS_OF, 5 * rates, rates)
+
+    monkeypatch.setattr(synthetic, "true_rates", other_future)
+    assert as_bytes(run_chain(tiny, as_of=AS_OF, workers=1)) == before
+    later = AS_OF + pd.Timedelta(days=30)
+    patients, _ = simulate_history(tiny, later)
+    assert (patients["arrival"] >= AS_OF).sum() > 3 * 30 * 6
+    assert patients.loc[patients["arrival"] < AS_OF, "patient_id"].isin(
+        simulate_history(tiny, AS_OF)[0]["patient_id"]
+    ).all()  # fmt: skip
+
+
+def test_the_environment_names_the_morning(make_home: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
+    tiny = load_hospital_config(make_home("tiny") / "hospital_configs" / "tiny.yml")
+    asked = as_bytes(run_chain(tiny, as_of=AS_OF, workers=1))
+    monkeypatch.setenv("KAIZAR_AS_OF", f"{AS_OF:%Y-%m-%d}")
+    assert as_bytes(run_chain(tiny, workers=1)) == asked
