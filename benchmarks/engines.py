@@ -155,8 +155,8 @@ def ciw_over_compiled() -> list[Row]:
     plan, config = plan_of(DAYS), hospital()
     many, sources, scale = Replications(plan, 5), sources_of(plan), los_scales(plan, 0, 5)
     patients, stays = room_needed(plan)
-    drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(sources, patients)
-    left = np.empty(len(plan.ward_ids) + 1)
+    drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(patients)
+    work = block.make_stay_scratch(len(plan.ward_ids), stays)
 
     def simulate_with_ciw() -> None:
         ciw.seed(1)
@@ -164,7 +164,7 @@ def ciw_over_compiled() -> list[Row]:
 
     def draw_and_simulate() -> None:
         for r in range(5):
-            block.draw_one(sources, r, scale[r], drawn, arrivals, left)
+            block.draw_one(sources, r, scale[r], drawn, arrivals, work)
         many.simulate()
 
     times = ms_in_turn(3, ciw=simulate_with_ciw, compiled=draw_and_simulate)

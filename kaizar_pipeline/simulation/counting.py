@@ -20,13 +20,13 @@ class Histograms:
     start: np.ndarray
     """i8[W + 2]: ward w has room for start[w + 1] - start[w] different numbers."""
     counts: np.ndarray
-    """u4[start[-1] * times]"""
+    """u4[start[-1] * times]: ward by ward, number by number."""
 
     def of(self, ward: int) -> np.ndarray:
         """u4[times, beds] of a ward, W for the house."""
         times = len(self.counts) // int(self.start[-1])
         first, last = int(self.start[ward]), int(self.start[ward + 1])
-        return self.counts[first * times : last * times].reshape(times, last - first)
+        return self.counts[first * times : last * times].reshape(last - first, times).T
 
 
 @dataclass(frozen=True)

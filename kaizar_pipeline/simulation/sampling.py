@@ -19,7 +19,7 @@ MAX_PATIENTS = 10_000_000
 
 def draw(plan: Plan, replication: int) -> Trajectories:
     """The trajectories of one replication, a pure function of the plan (which holds the key) and the number."""
-    from kaizar_pipeline.simulation.kernel.block import draw_one, make_arrivals, make_drawn
+    from kaizar_pipeline.simulation.kernel.block import draw_one, make_arrivals, make_drawn, make_stay_scratch
     from kaizar_pipeline.simulation.kernel.compiling import announced
     from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, OK
     from kaizar_pipeline.simulation.kernel.inputs import sources_of
@@ -27,10 +27,10 @@ def draw(plan: Plan, replication: int) -> Trajectories:
     sources, scale = sources_of(plan), los_scales(plan, replication, 1)[0]
     patients, stays = room_needed(plan)
     while True:
-        drawn, arrivals = make_drawn(sources, patients, stays), make_arrivals(sources, patients)
-        left = np.empty(len(plan.ward_ids) + 1)
+        drawn, arrivals = make_drawn(sources, patients, stays), make_arrivals(patients)
+        work = make_stay_scratch(len(plan.ward_ids), stays)
         with announced():
-            status, n_patients, n_stays = draw_one(sources, replication, scale, drawn, arrivals, left)
+            status, n_patients, n_stays = draw_one(sources, replication, scale, drawn, arrivals, work)
         if status == OK:
             return drawn.cut(n_patients, n_stays)
         if status == ENDLESS_ROUTE:

@@ -45,8 +45,8 @@ def counts_of(census: np.ndarray) -> Counts:
     week = np.concatenate([slots.sum(axis=1), (slots**2).sum(axis=1)])
     return Counts(
         replications=replications,
-        census=Histograms(start, np.concatenate([histogram.ravel()] * 2)),
-        peaks=Histograms(start, np.concatenate([peaks.ravel()] * 2)),
+        census=Histograms(start, np.concatenate([histogram.T.ravel()] * 2)),
+        peaks=Histograms(start, np.concatenate([peaks.T.ravel()] * 2)),
         others=np.zeros((7, 2, hours), dtype=np.int64),
         week=np.repeat(week[:, None], 2, axis=1),
         kpi=None,

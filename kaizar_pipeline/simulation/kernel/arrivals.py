@@ -1,4 +1,4 @@
-"""Who comes when: every stream's arrivals, merged in order of time.
+"""Who comes when: every stream's arrivals, in order of time.
 
 Where the room does not suffice the number of arrivals is -1, and the caller comes again with more.
 """
@@ -20,36 +20,43 @@ EXCESS = np.uint64(2**31)
 _ARRIVAL, _DAY, _SCENARIO = np.uint64(Purpose.ARRIVAL), np.uint64(Purpose.RATE_PATH), np.uint64(Purpose.SCENARIO)
 _0, _1 = np.uint64(0), np.uint64(1)
 
+BATCH = 256
+"""Patients who are drawn at once, one step after the other: the compiler makes vectors of a loop that draws nothing but
+random numbers, and the processor looks many quantiles up at once."""
+
 
 class ArrivalScratch(NamedTuple):
-    """Room to work in: each stream's arrivals in two parts, the baseline's and what a scenario adds."""
+    """Room to work in: the arrivals as they are drawn, stream by stream."""
 
     time: np.ndarray
     """f8[patients]"""
+    stream: np.ndarray
+    """i4[patients]"""
     number: np.ndarray
-    """u8[patients]: patient number within the stream."""
+    """u4[patients]: patient number within the stream."""
     patience: np.ndarray
     """f8[patients]: the uniform that their patience comes from."""
-    place: np.ndarray
-    """i8[2 K]: where each part begins, and then how far it has been merged."""
-    end: np.ndarray
-    """i8[2 K]"""
-    heap: np.ndarray
-    """i8[2 K]: parts with patients left; the first is that of the next patient."""
+    order: np.ndarray
+    """i4[patients]: places of the arrivals, the earliest first."""
+    before: np.ndarray
+    """i4[patients + 2]: arrivals before each of as many even parts of the horizon as there are arrivals."""
+    gap: np.ndarray
+    """f8[BATCH]: uniforms, then hours of operational time between the arrivals of a batch."""
+    batch_patience: np.ndarray
+    """f8[BATCH]"""
 
 
 @compiled
 def draw_arrivals(sources, path, scratch):
-    """Every stream's arrivals in replication `path`, part by part; how many, or -1 when there is no room."""
+    """Every stream's arrivals in replication `path`, the baseline's before what a scenario adds; how many, or -1 when
+    there is no room."""
     streams, replication = sources.streams, np.uint64(path + sources.fresh[NOISE])
     days = streams.hour_weights.shape[1]
     n = 0
-    for k in range(len(streams.number)):
+    for k in streams.by_number:
         first = streams.first_rate[k] + ((path + sources.fresh[LEVEL]) % streams.n_paths[k]) * days
         rates = streams.rates[first : first + days]
         for excess in (False, True):
-            part = 2 * k + excess
-            scratch.place[part] = n
             if excess and not streams.has_excess[k]:
                 pass
             elif streams.rounded[k]:
@@ -58,7 +65,7 @@ def draw_arrivals(sources, path, scratch):
                 n = _poisson(sources, k, rates, excess, replication, scratch, n)
             if n < 0:
                 return n
-            scratch.end[part] = n
+    _sort_by_time(scratch, n, 24.0 * days)
     return n
 
 
@@ -72,25 +79,28 @@ def _rate(streams, k, rates, day, excess):
 def _poisson(sources, k, rates, excess, replication, scratch, n):
     """A Poisson process by its inverse cumulative rate: unit exponential gaps in operational time."""
     streams, hours = sources.streams, 24 * len(rates)
+    gap, patience, stream = scratch.gap, scratch.batch_patience, streams.number[k]
     number = EXCESS if excess else _0
-    hour, low, operational = -1, 0.0, 0.0
-    high, step = 0.0, 0.0
+    hour, low, high, operational = -1, 0.0, 0.0, 0.0
     while True:
-        gap, patience = uniforms(sources.key, replication, streams.number[k], number, _ARRIVAL, _0)
-        operational += quantile(sources.tables, UNIT_EXPONENTIAL, gap)
-        while high <= operational:
-            hour += 1
-            if hour == hours:
-                return n
-            low = high
-            step = _rate(streams, k, rates, hour // 24, excess) * streams.hour_weights[k, hour // 24, hour % 24]
-            high = low + step
-        if n == len(scratch.time):
-            return -1
-        n = _keep(
-            sources, k, hour + (operational - low) / (high - low), number, patience, excess, replication, scratch, n
-        )
-        number += _1
+        for i in range(BATCH):
+            gap[i], patience[i] = uniforms(sources.key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
+        for i in range(BATCH):
+            gap[i] = quantile(sources.tables, UNIT_EXPONENTIAL, gap[i])
+        for i in range(BATCH):
+            operational += gap[i]
+            while high <= operational:
+                hour += 1
+                if hour == hours:
+                    return n
+                low = high
+                rate = _rate(streams, k, rates, hour // 24, excess)
+                high = low + rate * streams.hour_weights[k, hour // 24, hour % 24]
+            if n == len(scratch.time):
+                return -1
+            time = hour + (operational - low) / (high - low)
+            n = _keep(sources, k, hour // 24, time, number, patience[i], excess, replication, scratch, n)
+            number += _1
 
 
 @compiled
@@ -106,15 +116,13 @@ def _rounded(sources, k, rates, excess, replication, scratch, n):
         count = np.int64(np.floor(rate))
         if chance < rate - np.floor(rate):
             count += 1
-        first = n
         for _ in range(count):
             if n == len(scratch.time):
                 return -1
             within, patience = uniforms(sources.key, replication, streams.number[k], number, _ARRIVAL, _0)
             time = 24 * day + _hour_within(streams.hour_weights[k, day], within)
-            n = _keep(sources, k, time, number, patience, excess, replication, scratch, n)
+            n = _keep(sources, k, day, time, number, patience, excess, replication, scratch, n)
             number += _1
-        _sort_by_time(scratch, first, n)
     return n
 
 
@@ -130,82 +138,38 @@ def _hour_within(weights, within):
 
 
 @compiled
-def _keep(sources, k, time, number, patience, excess, replication, scratch, n):
+def _keep(sources, k, day, time, number, patience, excess, replication, scratch, n):
     """Note an arrival, unless a scenario's factor below 1 thins it out by its own mark."""
     streams = sources.streams
-    factor = streams.factor[k, np.int64(time) // 24]
+    factor = streams.factor[k, day]
     if factor < 1 and not excess:
         mark, _ = uniforms(sources.key, replication, streams.number[k], number, _SCENARIO, _0)
         if mark >= factor:
             return n
     scratch.time[n] = time
+    scratch.stream[n] = k
     scratch.number[n] = number
     scratch.patience[n] = patience
     return n + 1
 
 
 @compiled
-def _sort_by_time(scratch, first, last):
-    """Insertion sort of a day's arrivals, stable."""
-    for i in range(first + 1, last):
-        time, number, patience = scratch.time[i], scratch.number[i], scratch.patience[i]
-        j = i
-        while j > first and scratch.time[j - 1] > time:
-            scratch.time[j] = scratch.time[j - 1]
-            scratch.number[j] = scratch.number[j - 1]
-            scratch.patience[j] = scratch.patience[j - 1]
-            j -= 1
-        scratch.time[j], scratch.number[j], scratch.patience[j] = time, number, patience
-
-
-@compiled
-def begin_merge(streams, scratch):
-    """Make a heap of the parts that have patients; how many."""
-    size = 0
-    for part in range(len(scratch.place)):
-        if scratch.place[part] < scratch.end[part]:
-            scratch.heap[size] = part
-            size += 1
-    for root in range(size // 2 - 1, -1, -1):
-        _sift(streams, scratch, size, root)
-    return size
-
-
-@compiled
-def next_arrival(streams, scratch, size):
-    """Take the next patient, in order of time, then stream and number: the place in `scratch`, the stream, and the
-    parts left."""
-    part = scratch.heap[0]
-    place = scratch.place[part]
-    scratch.place[part] += 1
-    if scratch.place[part] == scratch.end[part]:
-        size -= 1
-        scratch.heap[0] = scratch.heap[size]
-    _sift(streams, scratch, size, 0)
-    return place, part // 2, size
-
-
-@compiled
-def _sift(streams, scratch, size, root):
-    """Let the part at `root` sink to its place in the heap."""
-    heap = scratch.heap
-    moving = heap[root]
-    while 2 * root + 1 < size:
-        child = 2 * root + 1
-        if child + 1 < size and _is_before(streams, scratch, heap[child + 1], heap[child]):
-            child += 1
-        if not _is_before(streams, scratch, heap[child], moving):
-            break
-        heap[root] = heap[child]
-        root = child
-    heap[root] = moving
-
-
-@compiled
-def _is_before(streams, scratch, one, other):
-    """Whether the next patient of part `one` comes before that of part `other`."""
-    time, other_time = scratch.time[scratch.place[one]], scratch.time[scratch.place[other]]
-    if time != other_time:
-        return time < other_time
-    rank, other_rank = streams.rank[one // 2], streams.rank[other // 2]
-    return rank < other_rank or (rank == other_rank and one < other)
+def _sort_by_time(scratch, n, hours):
+    """Put the places of the `n` arrivals in order of time; the simultaneous stay in the order of drawing."""
+    time, order, before = scratch.time, scratch.order, scratch.before
+    per_hour = n / hours
+    before[: n + 2] = 0
+    for i in range(n):
+        before[np.int64(time[i] * per_hour) + 1] += 1
+    for part in range(n):
+        before[part + 1] += before[part]
+    for i in range(n):
+        part = np.int64(time[i] * per_hour)
+        order[before[part]] = i
+        before[part] += 1
+    for place in range(1, n):  # within the parts
+        i, hole = order[place], place
+        while hole > 0 and time[order[hole - 1]] > time[i]:
+            order[hole] = order[hole - 1]
+            hole -= 1
+        order[hole] = i

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.arrivals import ArrivalScratch
+from kaizar_pipeline.simulation.kernel.arrivals import BATCH, ArrivalScratch
 from kaizar_pipeline.simulation.kernel.compiling import compiled, entry
 from kaizar_pipeline.simulation.kernel.count import (
     DIGIT_BITS,
@@ -25,7 +25,7 @@ from kaizar_pipeline.simulation.kernel.count import (
     count_stays,
     fits,
 )
-from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, draw
+from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, StayScratch, draw
 from kaizar_pipeline.simulation.kernel.events import EventScratch, simulate
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
 from kaizar_pipeline.simulation.kpis import KPIS
@@ -39,7 +39,7 @@ class Room(NamedTuple):
     stays: Stays
     demand_stays: Stays
     arrivals: ArrivalScratch
-    left: np.ndarray
+    stay_scratch: StayScratch
     events: EventScratch
     counted: Counted
     counted_demand: Counted
@@ -70,7 +70,7 @@ def run_block(sources, rules, demand_rules, window, with_demand, first, scale, s
     for r in range(len(records.kpis)):
         if stop[0] != 0:
             return r, OK
-        status, n, s = draw(sources, first + r, scale[r], room.drawn, room.arrivals, room.left)
+        status, n, s = draw(sources, first + r, scale[r], room.drawn, room.arrivals, room.stay_scratch)
         if status != OK:
             return r, status
         drawn = Trajectories(
@@ -97,9 +97,9 @@ def run_block(sources, rules, demand_rules, window, with_demand, first, scale, s
 
 
 @entry
-def draw_one(sources, path, scale, drawn, arrivals, left):
+def draw_one(sources, path, scale, drawn, arrivals, stays):
     """Draw a replication into `drawn`; status, patients and stays."""
-    return draw(sources, path, scale, drawn, arrivals, left)
+    return draw(sources, path, scale, drawn, arrivals, stays)
 
 
 @entry
@@ -135,17 +135,24 @@ def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
     )
 
 
-def make_arrivals(sources: Sources, patients: int) -> ArrivalScratch:
+def make_arrivals(patients: int) -> ArrivalScratch:
     """Room for the arrivals of so many patients."""
-    parts = 2 * len(sources.streams.number)
     return ArrivalScratch(
         time=np.empty(patients),
-        number=np.empty(patients, dtype=np.uint64),
+        stream=np.empty(patients, dtype=np.int32),
+        number=np.empty(patients, dtype=np.uint32),
         patience=np.empty(patients),
-        place=np.empty(parts, dtype=np.int64),
-        end=np.empty(parts, dtype=np.int64),
-        heap=np.empty(parts, dtype=np.int64),
+        order=np.empty(patients, dtype=np.int32),
+        before=np.empty(patients + 2, dtype=np.int32),
+        gap=np.empty(BATCH),
+        batch_patience=np.empty(BATCH),
     )
+
+
+def make_stay_scratch(wards: int, stays: int) -> StayScratch:
+    """Room for the stays of one batch of patients, which may be all there is room for, and for one stage more."""
+    whole, part, word = (np.empty((n, stays + BATCH), dtype=kind) for n, kind in ((3, "i4"), (4, "f8"), (2, "u8")))
+    return StayScratch(*whole, *part, *word, left=np.empty(wards + 1))
 
 
 def make_stays(patients: int, stays: int) -> Stays:
@@ -195,8 +202,8 @@ def make_room(sources: Sources, rules: Rules, window: Window, patients: int, sta
         drawn=make_drawn(sources, patients, stays),
         stays=make_stays(patients, stays),
         demand_stays=make_stays(patients, stays),
-        arrivals=make_arrivals(sources, patients),
-        left=np.empty(wards + 1),
+        arrivals=make_arrivals(patients),
+        stay_scratch=make_stay_scratch(wards, stays),
         events=make_events(wards, int(sources.queue_rank.max()) + 1, patients),
         counted=_make_counted(wards, types, window, stays),
         counted_demand=_make_counted(wards, types, window, 0),
@@ -250,12 +257,7 @@ def widened(tallies: Tallies, widths: np.ndarray, window: Window) -> Tallies:
     """The same tallies with room for fewer than `widths` patients; nothing counted is lost."""
     wider = make_tallies(widths, window)
     for old, new in ((tallies.census, wider.census), (tallies.peaks, wider.peaks)):
-        for (first, last), (to_first, to_last) in zip(_spans(tallies.start), _spans(wider.start), strict=True):
-            rows = len(new) // wider.start[-1]
-            narrow = old[first * rows : last * rows].reshape(rows, -1)
-            new[to_first * rows : to_last * rows].reshape(rows, -1)[:, : narrow.shape[1]] = narrow
+        for first, last, to_first in zip(tallies.start, tallies.start[1:], wider.start[:-1], strict=False):
+            times = len(new) // wider.start[-1]
+            new[to_first * times : (to_first + last - first) * times] = old[first * times : last * times]
     return wider._replace(others=tallies.others, week=tallies.week)
-
-
-def _spans(start: np.ndarray) -> list[tuple[int, int]]:
-    return list(zip(start[:-1].tolist(), start[1:].tolist(), strict=True))

@@ -79,14 +79,15 @@ class Counted(NamedTuple):
 
 
 class Tallies(NamedTuple):
-    """Many replications, added up. Beds of ward w lie at start[w] .. start[w + 1], as many as were ever needed."""
+    """Many replications, added up. Beds of ward w lie at start[w] .. start[w + 1], as many as were ever needed; the
+    hours of each number of beds lie side by side, since the census seldom moves from one hour to the next."""
 
     start: np.ndarray
     """i8[W + 2]"""
     census: np.ndarray
-    """u4[start[-1] * H]: replications by ward, hour and beds used."""
+    """u4[start[-1] * H]: replications by ward, beds used and hour."""
     peaks: np.ndarray
-    """u4[start[-1] * D]: replications by ward, day and highest hourly census."""
+    """u4[start[-1] * D]: replications by ward, highest hourly census and day."""
     others: np.ndarray
     """i8[7, W + 1, H]: waiting, boarding, outliers summed, then their squares, then replications with a queue."""
     week: np.ndarray
@@ -387,17 +388,17 @@ def fits(counted, tallies):
 def add_census(window, counted, tallies, peaks):
     """Add a replication to the histograms of hourly census and daily peaks, and note its `peaks` i4[W + 1, D]."""
     hours = window.hours - window.warmup
+    days = hours // 24
     for w in range(len(counted.census)):
-        width = tallies.start[w + 1] - tallies.start[w]
-        at_hour, at_day = tallies.start[w] * hours, tallies.start[w] * (hours // 24)
-        for first in range(0, hours, 24):
+        start = tallies.start[w]
+        for day in range(days):
             peak = 0
-            for h in range(first, first + 24):
+            for h in range(24 * day, 24 * day + 24):
                 census = counted.census[w, window.warmup + h]
-                tallies.census[at_hour + h * width + census] += 1
+                tallies.census[(start + census) * hours + h] += 1
                 peak = max(peak, census)
-            tallies.peaks[at_day + first // 24 * width + peak] += 1
-            peaks[w, first // 24] = peak
+            tallies.peaks[(start + peak) * days + day] += 1
+            peaks[w, day] = peak
 
 
 @compiled

@@ -4,9 +4,11 @@ Numbers are addressed (random.py), so the loops may run in any order and stop an
 the answer is a status and the caller comes again with a larger one.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.arrivals import begin_merge, draw_arrivals, next_arrival
+from kaizar_pipeline.simulation.kernel.arrivals import BATCH, draw_arrivals
 from kaizar_pipeline.simulation.kernel.compiling import compiled, step
 from kaizar_pipeline.simulation.kernel.random import last_not_above, quantile, rest, share_until, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
@@ -20,33 +22,58 @@ OK, FEW_PATIENTS, FEW_STAYS, FEW_BEDS, ENDLESS_ROUTE = range(5)
 
 ROUTING, STAY, STARTING = (CHANCES.index(name) for name in ("routing", "length_of_stay", "starting_census"))
 
-_CENSUS, _ROUTE = np.uint64(Purpose.CENSUS), np.uint64(Purpose.ROUTE)
+_CENSUS, _ROUTE, _0 = np.uint64(Purpose.CENSUS), np.uint64(Purpose.ROUTE), np.uint64(0)
 _PATIENCE_STAGE = np.uint64(0xFFFE)
 """Stage of the patience of those who wait already, behind every stay's."""
 _DELAY_STAGE = np.uint64(0xFFFF)
 """Stage of the discharge delay, behind every stay's."""
 
 
+class StayScratch(NamedTuple):
+    """Room to work in: the stays of a batch of patients, the first stays of all before the second ones and so on."""
+
+    patient: np.ndarray
+    """i4[stays]"""
+    ward: np.ndarray
+    """i4[stays]"""
+    next_ward: np.ndarray
+    """i4[stays]"""
+    los: np.ndarray
+    """f8[stays]"""
+    delay: np.ndarray
+    """f8[stays]"""
+    to_route: np.ndarray
+    """f8[stays]: uniforms"""
+    to_stay: np.ndarray
+    """f8[stays]"""
+    stream: np.ndarray
+    """u8[stays]: part of the address of those."""
+    number: np.ndarray
+    """u8[stays]"""
+    left: np.ndarray
+    """f8[W + 1]: share of the stays in progress that last longer, by next ward."""
+
+
 @step
-def draw(sources, path, scale, buffers, scratch, left):
+def draw(sources, path, scale, buffers, arrivals, stays):
     """Draw replication `path` into `buffers`; status, patients and stays.
 
-    `scale` f8[tables] multiplies the lengths of stay of each table; `scratch` is for arrivals, `left` f8[W + 1] too is
-    room to work in.
+    `scale` f8[tables] multiplies the lengths of stay of each table; `arrivals` and `stays` are room to work in.
     """
-    n_census, n_arrivals = len(sources.census.seat), draw_arrivals(sources, path, scratch)
+    n_census, n_arrivals = len(sources.census.seat), draw_arrivals(sources, path, arrivals)
     patients = n_census + n_arrivals
     if n_arrivals < 0 or patients > len(buffers.arrival):
         return FEW_PATIENTS, 0, 0
     _enter_census(sources, np.uint64(path + sources.fresh[STARTING]), buffers)
-    _enter_arrivals(sources, n_census, patients, buffers, scratch)
-    s = 0
+    _enter_arrivals(sources, n_census, patients, buffers, arrivals)
+    first, s = 0, 0
     buffers.offset[0] = 0
-    for p in range(patients):
-        status, s = _draw_stays(sources, p, s, path, scale, buffers, left)
+    while first < patients:
+        last = min(first + BATCH, n_census if first < n_census else patients)
+        status, s = _draw_stays(sources, first, last, s, path, scale, buffers, stays)
         if status != OK:
             return status, 0, 0
-        buffers.offset[p + 1] = s
+        first = last
     return OK, patients, s
 
 
@@ -67,11 +94,10 @@ def _enter_census(sources, replication, buffers):
 
 @compiled
 def _enter_arrivals(sources, first, patients, buffers, scratch):
-    streams = sources.streams
-    size = begin_merge(streams, scratch)
     for p in range(first, patients):
-        place, stream, size = next_arrival(streams, scratch, size)
-        patient_type = streams.patient_type[stream]
+        place = scratch.order[p - first]
+        stream = scratch.stream[place]
+        patient_type = sources.streams.patient_type[stream]
         buffers.arrival[p] = scratch.time[place]
         buffers.patient_type[p] = patient_type
         buffers.stream[p] = stream
@@ -81,46 +107,123 @@ def _enter_arrivals(sources, first, patients, buffers, scratch):
 
 
 @compiled
-def _draw_stays(sources, p, s, path, scale, buffers, left):
-    """The way of patient `p` through the wards until home, from stay `s` on; status and the stay after the last."""
-    census, key, home = sources.census, sources.key, len(sources.next_wards) - 1
-    of_census = buffers.stream[p] < 0
-    ways, durations = np.uint64(path + sources.fresh[ROUTING]), np.uint64(path + sources.fresh[STAY])
-    if of_census:
-        ways = durations = np.uint64(path + sources.fresh[STARTING])
-        stream, ward, purpose = census.stream[p], census.ward[p], _CENSUS
-    else:
-        stream, ward, purpose = (
-            sources.streams.number[buffers.stream[p]],
-            sources.streams.ward[buffers.stream[p]],
-            _ROUTE,
-        )
-    number, patient_type = np.uint64(buffers.number[p]), buffers.patient_type[p]
+def _draw_stays(sources, first, last, s, path, scale, buffers, work):
+    """The ways of patients `first` .. `last` - 1 through the wards until home, from stay `s` on; status and the stay
+    after the last. They are all of the census or all arrivals."""
+    of_census, home = first < len(sources.census.seat), len(sources.next_wards) - 1
+    begin, end = 0, last - first
+    for i in range(end):
+        p = first + i
+        work.patient[i] = p
+        work.ward[i] = sources.census.ward[p] if of_census else sources.streams.ward[buffers.stream[p]]
     for stage in range(MAX_STAYS):
-        if s == len(buffers.los):
+        if s + end > len(buffers.los):
             return FEW_STAYS, s
-        to_route, to_stay = uniforms(key, ways, stream, number, purpose, np.uint64(stage))
-        if durations != ways:
-            _, to_stay = uniforms(key, durations, stream, number, purpose, np.uint64(stage))
-        if stage == 0 and of_census and census.seat[p] >= 0:
-            next_ward, los = _stay_in_progress(sources, p, to_route, to_stay, scale, left)
-        else:
-            next_ward = _next_ward(sources, patient_type, ward, to_route)
-            table = sources.los_table[patient_type, ward, next_ward]
-            los = scale[table] * quantile(sources.tables, table, to_stay)
-        buffers.planned_ward[s] = ward
-        buffers.priority[s] = sources.queue_rank[ward, patient_type]
-        buffers.los[s] = los
-        buffers.delay[s] = 0.0
-        s += 1
-        if next_ward == home:
-            if sources.delay_table[ward] >= 0:
-                chance, _ = uniforms(key, durations, stream, number, purpose, _DELAY_STAGE)
-                elapsed = census.delay_elapsed[p] if of_census else 0.0
-                buffers.delay[s - 1] = _delay(sources, ward, chance, elapsed)
-            return OK, s
-        ward = next_ward
+        _draw_stage(sources, stage, of_census, path, scale, buffers, _part(work, begin, end))
+        onward = end
+        for i in range(begin, end):
+            work.patient[onward] = work.patient[i]
+            work.ward[onward] = work.next_ward[i]
+            onward += work.next_ward[i] != home
+        if onward == end:
+            work = _part(work, 0, end)
+            _draw_delays(sources, of_census, path, buffers, work)
+            return OK, _lay_out(sources, first, last, s, buffers, work)
+        begin, end = end, onward
     return ENDLESS_ROUTE, s
+
+
+@compiled
+def _part(work, begin, end):
+    """The stays `begin` .. `end` - 1 of a batch."""
+    return StayScratch(
+        work.patient[begin:end], work.ward[begin:end], work.next_ward[begin:end], work.los[begin:end],
+        work.delay[begin:end], work.to_route[begin:end], work.to_stay[begin:end], work.stream[begin:end],
+        work.number[begin:end], work.left,
+    )  # fmt: skip
+
+
+@compiled
+def _draw_stage(sources, stage, of_census, path, scale, buffers, work):
+    """Length of stay and next ward of the stays in `work`, each the one after `stage` others."""
+    ways, durations = path + sources.fresh[ROUTING], path + sources.fresh[STAY]
+    if of_census:
+        ways = durations = path + sources.fresh[STARTING]
+    for i in range(len(work.patient)):
+        _address(sources, of_census, i, work.patient[i], buffers, work)
+    _draw_uniforms(sources.key, ways, of_census, stage, work, work.to_route, work.to_stay)
+    if durations != ways:
+        _draw_uniforms(sources.key, durations, of_census, stage, work, work.los, work.to_stay)
+    for i in range(len(work.patient)):
+        patient_type = buffers.patient_type[work.patient[i]]
+        work.next_ward[i] = _next_ward(sources, patient_type, work.ward[i], work.to_route[i])
+    for i in range(len(work.patient)):
+        table = sources.los_table[buffers.patient_type[work.patient[i]], work.ward[i], work.next_ward[i]]
+        work.los[i] = scale[table] * quantile(sources.tables, table, work.to_stay[i])
+    if of_census and stage == 0:
+        for i in range(len(work.patient)):
+            p = work.patient[i]
+            if sources.census.seat[p] >= 0:
+                work.next_ward[i], work.los[i] = _stay_in_progress(
+                    sources, p, work.to_route[i], work.to_stay[i], scale, work.left
+                )
+
+
+@compiled
+def _draw_delays(sources, of_census, path, buffers, work):
+    """Discharge delays of those stays in `work` after which patients go home."""
+    home, n = len(sources.next_wards) - 1, 0
+    delayed = work.next_ward  # no longer needed once it has been read
+    for i in range(len(work.patient)):
+        work.delay[i] = 0.0
+        is_delayed = (work.next_ward[i] == home) & (sources.delay_table[work.ward[i]] >= 0)
+        delayed[n] = i
+        n += is_delayed
+    for j in range(n):
+        _address(sources, of_census, j, work.patient[delayed[j]], buffers, work)
+    replication = path + sources.fresh[STARTING if of_census else STAY]
+    to_delay = _part(work, 0, n)
+    _draw_uniforms(sources.key, replication, of_census, _DELAY_STAGE, to_delay, to_delay.to_stay, to_delay.to_route)
+    for j in range(n):
+        i = delayed[j]
+        elapsed = sources.census.delay_elapsed[work.patient[i]] if of_census else 0.0
+        work.delay[i] = _delay(sources, work.ward[i], work.to_stay[j], elapsed)
+
+
+@compiled
+def _address(sources, of_census, i, p, buffers, work):
+    """Note where patient `p` has their random numbers, in place `i` of `work`."""
+    work.stream[i] = sources.census.stream[p] if of_census else sources.streams.number[buffers.stream[p]]
+    work.number[i] = buffers.number[p]
+
+
+@compiled
+def _draw_uniforms(key, replication, of_census, stage, work, one, other):
+    """Two uniforms at each address in `work`."""
+    replication, purpose, stage = np.uint64(replication), _CENSUS if of_census else _ROUTE, np.uint64(stage)
+    stream, number = work.stream, work.number
+    for i in range(len(stream)):
+        one[i], other[i] = uniforms(key, replication, stream[i], number[i], purpose, stage)
+
+
+@compiled
+def _lay_out(sources, first, last, s, buffers, work):
+    """Write the stays in `work` behind stay `s`, patient by patient; the stay after the last."""
+    offset = buffers.offset
+    offset[first + 1 : last + 1] = 0
+    for i in range(len(work.patient)):
+        offset[work.patient[i] + 1] += 1
+    for p in range(first, last):
+        s, offset[p + 1] = s + offset[p + 1], s
+    for i in range(len(work.patient)):
+        p, ward = work.patient[i], work.ward[i]
+        place = offset[p + 1]
+        offset[p + 1] = place + 1
+        buffers.planned_ward[place] = ward
+        buffers.priority[place] = sources.queue_rank[ward, buffers.patient_type[p]]
+        buffers.los[place] = work.los[i]
+        buffers.delay[place] = work.delay[i]
+    return s
 
 
 @compiled

@@ -30,8 +30,8 @@ class Streams(NamedTuple):
 
     number: np.ndarray
     """u8[K]: place in the addresses of random numbers."""
-    rank: np.ndarray
-    """i8[K]: order of simultaneous arrivals, by number."""
+    by_number: np.ndarray
+    """i8[K]: the streams in order of their numbers, which is that of simultaneous arrivals."""
     patient_type: np.ndarray
     ward: np.ndarray
     rounded: np.ndarray
@@ -115,7 +115,7 @@ def sources_of(plan: Plan) -> Sources:
         tables=Tables(GRID, GUIDE, np.ascontiguousarray(plan.quantile_hours, dtype=np.float64)),
         streams=Streams(
             number=number,
-            rank=np.argsort(np.argsort(number)).astype(np.int64),
+            by_number=np.argsort(number).astype(np.int64),
             patient_type=_of_streams(plan, lambda stream: stream.patient_type, np.int64),
             ward=_of_streams(plan, lambda stream: stream.ward, np.int64),
             rounded=_of_streams(plan, lambda stream: stream.rounded, np.bool_),

@@ -19,7 +19,7 @@ _5, _6, _16, _32 = np.uint64(5), np.uint64(6), np.uint64(16), np.uint64(32)
 def uniforms(key, replication, stream, number, purpose, stage):
     """Two doubles in [0, 1) at an address; all words are uint64."""
     k0, k1 = key & _LOW, key >> _32
-    c0, c1, c2, c3 = replication, stream, number, (purpose << _16) | stage
+    c0, c1, c2, c3 = replication & _LOW, stream & _LOW, number & _LOW, ((purpose << _16) | stage) & _LOW
     for _ in range(10):
         p0, p1 = c0 * _M0, c2 * _M1
         c0, c1, c2, c3 = (p1 >> _32) ^ c1 ^ k0, p1 & _LOW, (p0 >> _32) ^ c3 ^ k1, p0 & _LOW
