@@ -13,6 +13,7 @@ from kaizar_pipeline.config.files import config_hash, hospital_file, load_with_n
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError, KaizarError
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
+from kaizar_pipeline.orchestration.settings import Settings
 from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
 from kaizar_pipeline.tables import TABLES
 
@@ -20,6 +21,9 @@ FAULTS_VARIABLE = "KAIZAR_FAULTS"
 """Names a file to which the message of a failed asset is added, for `kaizar run` to show."""
 
 OWNERS = ["team:kaizar"]
+
+SIMULATES = {"warehouse", "settings"}
+"""The resources of an asset that simulates, or that a seed makes another."""
 
 
 @dg.resource(description="The stored tables, with the lock that keeps other runs of the hospital out.")
@@ -64,6 +68,20 @@ class Stage:
     def config(self) -> HospitalConfig:
         """The hospital's config; it is read here, so that a bad file stops its own hospital only."""
         return self._loaded[0]
+
+    @property
+    def as_wanted(self) -> HospitalConfig:
+        """The same with what this run wants otherwise; for assets that require `SIMULATES`."""
+        return self._settings.applied_to(self.config)
+
+    @property
+    def workers(self) -> int | None:
+        """How many this run wants, None for one per core; for assets that require `SIMULATES`."""
+        return self._settings.workers
+
+    @property
+    def _settings(self) -> Settings:
+        return self._context.resources.settings
 
     @property
     def notices(self) -> list[str]:

@@ -124,7 +124,7 @@ def bed_requirements(
     its days is.
     """
     plan, risk = plan_ahead(config, arrival_rates, length_of_stay, census), config.simulation.risk_target
-    monte_carlo = MonteCarlo(plan, workers=workers, keep_replications=True)
+    monte_carlo = MonteCarlo(plan, engine=config.simulation.engine, workers=workers, keep_replications=True)
     monte_carlo.extend(min(config.simulation.max_replications, MOST_REPLICATIONS))
     peaks, staffed = monte_carlo.demand.replication_peaks, staffed_with_total(plan).min(axis=1)
     assert peaks is not None
@@ -285,7 +285,8 @@ def _placements(places: Sequence[int], extra_beds: int) -> Iterator[dict[int, in
 
 def _kpis(config: HospitalConfig, plan: Plan, workers: int | None) -> np.ndarray:
     """f8[R, W + 1, T + 1, KPIS] of each replication."""
-    monte_carlo = MonteCarlo(plan, workers=workers, keep_replications=True, with_demand=False)
+    engine = config.simulation.engine
+    monte_carlo = MonteCarlo(plan, engine=engine, workers=workers, keep_replications=True, with_demand=False)
     monte_carlo.extend(min(config.simulation.max_replications, SWEEP_REPLICATIONS))
     kpis = monte_carlo.actual.kpis
     assert kpis is not None

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.calendar import configured_rates
-from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.hospital import HospitalConfig, Simulation
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
 from kaizar_pipeline.simulation.kpis import KPIS
@@ -80,7 +80,7 @@ def compare_scenarios(
     overloaded = {name: {load.wards[0] for load in check_load(plan, allow=True)} for name, plan in plans.items()}
     if not plans:
         return SCENARIO_COMPARISON.frame(pd.DataFrame(columns=SCENARIO_COMPARISON.column_names).drop(columns="run_id"))
-    n = replications or min(simulation.max_replications, AT_MOST)
+    n = replications or _enough(simulation)
     baseline = plan_of(None)
     check_load(baseline, allow=simulation.overload == "allow")
     first, *others = _simulate_all([baseline, *plans.values()], n, config, workers, progress)
@@ -90,6 +90,11 @@ def compare_scenarios(
         full = overloaded[name] | ({HOSPITAL_TOTAL} if overloaded[name] else set())
         frames.append(rows.assign(scenario=name, overloaded=rows["ward_id"].isin(full)))
     return SCENARIO_COMPARISON.frame(pd.concat(frames, ignore_index=True), hospital_id=config.id, as_of=as_of)
+
+
+def _enough(simulation: Simulation) -> int:
+    asked = simulation.max_replications
+    return asked if isinstance(simulation.replications, int) else min(asked, AT_MOST)
 
 
 class _Planner:

@@ -84,19 +84,28 @@ def test_the_whole_chain_of_a_hospital_without_forecast_streams(defs: dg.Definit
     assert warehouse.lineage("arrival_model", "one").as_of == AS_OF
 
 
-def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
-    materialize(defs, run_config={"ops": {"history": {"config": {"as_of": "2026-03-20"}}}})
-    as_of = {frame["as_of"].max() for name in TABLES if len(frame := warehouse.read(name, "one"))}
-    assert as_of == {pd.Timestamp("2026-03-20")}
-    before = warehouse.read("occupancy_distributions", "one")
+def test_run_config_takes_effect_everywhere(defs: dg.Definitions, home: Path, warehouse: Warehouse):
+    folder = home / "hospital_configs" / "scenarios"
+    folder.mkdir()
+    (folder / "more.yml").write_text(
+        "description: More come\nhospitals: [one]\narrival_scale: [{streams: [acute], factor: 1.2}]\n"
+    )
+    simulated = (*SIMULATED, "arrival_rates", "bed_requirements", "beds_effects", "bed_allocations",
+                 "occupancy_drivers", "scenario_comparison")  # fmt: skip
 
-    def simulate(**config: int) -> pd.DataFrame:
-        materialize(defs, *SIMULATED, run_config={"ops": {"simulation": {"config": config}}})
-        return warehouse.read("occupancy_distributions", "one")
+    def run(*assets: str, as_of: str = "2026-03-20", **settings: int) -> dict[str, pd.DataFrame]:
+        ops = {} if assets else {"history": {"config": {"as_of": as_of}}}
+        materialize(defs, *assets, run_config={"ops": ops, "resources": {"settings": {"config": settings}}})
+        return {name: warehouse.read(name, "one") for name in TABLES}
 
-    pd.testing.assert_frame_equal(simulate(workers=1), before)
-    assert set(simulate(replications=4)["replications"]) == {4}
-    assert not simulate(seed=1)["mean"].equals(before["mean"])
+    first = run()
+    assert {frame["as_of"].max() for frame in first.values() if len(frame)} == {pd.Timestamp("2026-03-20")}
+    pd.testing.assert_frame_equal(run(*SIMULATED, workers=1)["midnight_census"], first["midnight_census"])
+    other = run(seed=1, replications=8)
+    assert [name for name in simulated if other[name].equals(first[name])] == []
+    assert set(other["occupancy_distributions"]["replications"]) == {8}
+    assert other["arrival_rates"]["path"].max() == 7
+    assert set(other["scenario_comparison"].query("kpi == 'requests'")["pairs"]) == {8}
 
 
 def test_scenarios_are_compared_and_shown(
