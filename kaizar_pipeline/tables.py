@@ -13,7 +13,7 @@ import pandas as pd
 
 from kaizar_pipeline.errors import DataError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised whenever a column changes, so that a reader can tell files of different shape apart."""
 
 HOSPITAL_TOTAL = "_hospital"

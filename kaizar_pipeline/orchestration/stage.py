@@ -11,6 +11,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.files import config_hash, hospital_file, load_with_notices
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import DataError, KaizarError
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
 from kaizar_pipeline.orchestration.settings import Settings
@@ -114,9 +115,11 @@ class Stage:
         as_of: pd.Timestamp,
         metadata: Mapping[str, float | str],
         checks: Sequence[dg.AssetCheckResult] = (),
+        scenarios: Sequence[Scenario] = (),
     ) -> dg.MaterializeResult:
         """Store a table and report it, with its number of rows and the check that it reads back as declared.
 
+        Its lineage holds the hash of the hospital's config, and of the `scenarios` that it was made with.
         Raises DataError when one of `checks` failed that is more than a warning: the stored table then stays as it was.
         """
         for check in checks:
@@ -126,7 +129,7 @@ class Stage:
                     f"{asset} of {self.config.id}: check {check.check_name} failed ({found}); the stored table stays "
                     "as it was. Look for what is wrong with the hospital's data, or report a bug"
                 )
-        lineage = Lineage(self._context.run.run_id, as_of, config_hash(self.config), dict(self._inputs))
+        lineage = Lineage(self._context.run.run_id, as_of, config_hash(self.config, scenarios), dict(self._inputs))
         self._warehouse.write(asset, self.config.id, frame, lineage)
         stored = self._warehouse.read(asset, self.config.id)
         schema = dg.AssetCheckResult(

@@ -141,6 +141,12 @@ def test_scenarios_are_compared_and_shown(
     with pytest.raises(dg.Failure, match=r"fewer_beds\.yml:3: wards\[0\]\.id: unknown ward 'de', allowed: ed, ward"):
         materialize(defs, "scenario_comparison")
     pd.testing.assert_frame_equal(warehouse.read("scenario_comparison", "one"), comparison)
+    before = warehouse.lineage("scenario_comparison", "one").config_hash
+    (folder / "fewer_beds.yml").write_text(
+        "description: One bed closes\nhospitals: [one]\ncapacity_overrides: [{ward: ed, capacity: 2}]\n"
+    )
+    materialize(defs, "scenario_comparison")
+    assert warehouse.lineage("scenario_comparison", "one").config_hash != before
 
 
 def test_a_stale_input_is_named(defs: dg.Definitions, warehouse: Warehouse):

@@ -37,7 +37,8 @@ def scenario_comparison(context: dg.AssetExecutionContext) -> dg.MaterializeResu
         )
         results = [checks.differences_add_up(comparison), checks.beds_can_cope(comparison)]
         metadata = {"scenarios": len(scenarios), **_headline(comparison)}
-        return stage.save("scenario_comparison", comparison, rates["as_of"].iloc[0], metadata, results)
+        as_of = rates["as_of"].iloc[0]
+        return stage.save("scenario_comparison", comparison, as_of, metadata, results, scenarios)
 
 
 def _headline(comparison: pd.DataFrame) -> dict[str, float | str]:
