@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from kaizar_pipeline.config.files import load_scenarios
+from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.planning.scenarios import compare_scenarios
@@ -27,6 +28,10 @@ def scenario_comparison(context: dg.AssetExecutionContext) -> dg.MaterializeResu
         if not scenarios:
             context.log.info("no scenario is about %s: the comparison is empty", stage.config.id)
         patients, ward_stays, lengths, rates = stage.load(*_FROM)
+        as_of = rates["as_of"].iloc[0]
+        for scenario in scenarios:
+            for idle in idle_rules(scenario, as_of, rates["date"].nunique()):
+                context.log.warning(idle)
         comparison = compare_scenarios(
             stage.as_wanted,
             scenarios,
@@ -37,7 +42,6 @@ def scenario_comparison(context: dg.AssetExecutionContext) -> dg.MaterializeResu
         )
         results = [checks.differences_add_up(comparison), checks.beds_can_cope(comparison)]
         metadata = {"scenarios": len(scenarios), **_headline(comparison)}
-        as_of = rates["as_of"].iloc[0]
         return stage.save("scenario_comparison", comparison, as_of, metadata, results, scenarios)
 
 
