@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.planning.capacity import MOST_REPLICATIONS
-from kaizar_pipeline.simulation.monte_carlo import BASELINE, MonteCarlo, plan_ahead
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
 from kaizar_pipeline.simulation.plan import CHANCES, Plan
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_DRIVERS
 

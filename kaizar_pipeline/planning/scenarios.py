@@ -23,12 +23,12 @@ from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig, Simulation
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
+from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, rate_paths
 from kaizar_pipeline.simulation.philox import hospital_key
 from kaizar_pipeline.simulation.plan import Plan, make_plan
-from kaizar_pipeline.simulation.precision import mean_half_width
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, SCENARIO_COMPARISON
 
 GROUPS = 20
@@ -200,26 +200,13 @@ def _rows(ward: str, baseline: _Run, run: _Run) -> Iterator[dict[str, object]]:
     here = run.wards.index(ward)
     there = baseline.wards.index(ward) if ward in baseline.wards else None
     for name, unit in COMPARED.items():
-        row = _paired(None if there is None else baseline.values(name)[:, there], run.values(name)[:, here])
+        value = run.values(name)[:, here]
+        row = _alone(value) if there is None else paired(baseline.values(name)[:, there], value)
         if row["pairs"]:
             yield {"ward_id": ward, "kpi": name, "unit": unit, **row}
 
 
-def _paired(baseline: np.ndarray | None, value: np.ndarray) -> dict[str, float]:
-    """Means, mean difference, its standard error and interval over the pairs in which both were measured; for a ward
-    that the baseline has not, the mean alone."""
-    if baseline is None:
-        value = value[np.isfinite(value)]
-        return {"value": value.mean() if len(value) else np.nan, "pairs": len(value)}
-    both = np.isfinite(baseline) & np.isfinite(value)
-    pairs = int(both.sum())
-    if not pairs:
-        return {"pairs": 0}
-    baseline, value = baseline[both], value[both]
-    differences = value - baseline
-    row = {"baseline": baseline.mean(), "value": value.mean(), "difference": differences.mean(), "pairs": pairs}
-    if pairs == 1:
-        return row
-    error = differences.std(ddof=1) / np.sqrt(pairs)
-    half = float(mean_half_width(error, pairs))
-    return row | {"difference_se": error, "low": row["difference"] - half, "high": row["difference"] + half}
+def _alone(value: np.ndarray) -> dict[str, float]:
+    """The mean of what was measured in a ward that the baseline has not."""
+    value = value[np.isfinite(value)]
+    return {"value": value.mean() if len(value) else np.nan, "pairs": len(value)}

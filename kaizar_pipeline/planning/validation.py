@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig, SyntheticPatients, Ward
+from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.mornings import past_mornings, side_by_side
 from kaizar_pipeline.patients.history import History, load_history
@@ -31,7 +32,7 @@ from kaizar_pipeline.planning.scores import (
     scores_by_week,
 )
 from kaizar_pipeline.simulation.census import census_at_as_of, midnights_seen
-from kaizar_pipeline.simulation.monte_carlo import BASELINE, MonteCarlo, Progress, plan_ahead
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, plan_ahead
 from kaizar_pipeline.simulation.summary import midnight_census
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
 
