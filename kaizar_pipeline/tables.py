@@ -795,7 +795,7 @@ HEADLINE_CHANGES = _table(
     "program + seed + config + data + model. Rows of earlier runs stay.",
     Column("run_number", "INTEGER", "Counts the runs; one with the same inputs again keeps the number.", key=True),
     _ward(),
-    Column("headline", "VARCHAR", "prob_full or p95_census: the highest of occupancy_distributions.", key=True),
+    Column("headline", "VARCHAR", "prob_full or p95_census: mean of prob_full or p95 over the hours.", key=True),
     Column("unit", "VARCHAR", "probability or beds."),
     Column("origin", "DATE", "The morning of the run: its as_of."),
     Column("since", "DATE", "The morning of the last run; null for the first.", nullable=True),

@@ -1,14 +1,14 @@
 """What changed since the last run: the headline of both, and how much of the difference is due to what.
 
-The headline of a ward is its highest P(full) and its highest p95 census over the hours of the next seven days, so two
-mornings are compared at the same leads. A run keeps all that its headline depends on. The next one simulates that
-again, then puts its own seed, config, data and model in place, one after the other, until it is simulating itself. Each
-difference between two neighbours is the part of that factor; the parts add up by construction, and what factors do only
-together counts with the later one. All simulations draw the same addressed numbers (common random numbers).
+The headline of a ward is its P(full) and its p95 census, each a mean over the hours of the next seven days: every hour
+of the week comes up once, whatever the morning, and a ward that is full tonight does not hide the days to come.
 
-Maxima and percentiles are no means, so their standard errors are jackknifed: they are taken again without each of
-GROUPS groups of consecutive replications, in both neighbours without the same (Efron 1982; for percentiles the groups
-must not be small, Shao and Wu 1989).
+A run keeps all that its headline depends on. The next one simulates that again, then puts its own seed, config, data
+and model in place, one after the other, until it simulates itself. The difference between two neighbours is the part of
+the factor between them; so the parts add up by construction, and what factors do only together counts with the later
+one. All simulations draw the same addressed numbers (common random numbers). Percentiles are no means over
+replications, so standard errors are jackknifed: both neighbours are measured again without each of GROUPS groups of
+consecutive replications (Shao and Wu 1989: for percentiles the groups must not be small).
 """
 
 import json
@@ -112,7 +112,7 @@ def compare_headlines(
     """
     changes = _empty(HEADLINE_CHANGES) if changes is None else changes
     kept = _empty(HEADLINE_INPUTS) if kept is None else kept
-    runs = {int(number): _inputs(rows) for number, rows in kept.groupby("run_number")}
+    runs = {int(number): _inputs(kept[kept["run_number"] == number]) for number in kept["run_number"].unique()}
     newest = max([*runs, *changes["run_number"]], default=0)
     number = newest if runs.get(newest) == inputs else newest + 1
     last = runs.get(number - 1)
@@ -129,13 +129,13 @@ def compare_headlines(
 
 
 def changes_in_words(latest: pd.DataFrame) -> str:
-    """'icu: P(full) 34 % at its highest in the next 7 days, +4.0 points since the last run (as of 2026-04-01), of which
-    program 0, seed 0, config 0, data +3.0, model +1.0', for the ward whose P(full) changed most, of the latest rows."""
+    """'icu: P(full) 34 % over the next 7 days, +4.0 points since the last run (as of 2026-04-01), of which program 0,
+    seed 0, config 0, data +3.0, model +1.0', for the ward whose P(full) changed most, of the latest rows."""
     rows = latest[(latest["headline"] == "prob_full") & (latest["ward_id"] != HOSPITAL_TOTAL)]
     if rows.empty:
         return "no ward with limited beds"
     row = rows.loc[(rows["change"].abs().fillna(0) + 1e-9 * rows["after"]).idxmax()]
-    words = f"{row['ward_id']}: P(full) {row['after']:.0%} at its highest in the next {DAYS} days"
+    words = f"{row['ward_id']}: P(full) {row['after']:.0%} over the next {DAYS} days"
     if pd.notna(row["change"]):
         words += f", {points(row['change'])} points since the last run (as of {row['since']:%Y-%m-%d})"
     if pd.notna(row["note"]):
@@ -315,10 +315,10 @@ def _leaving_out(states: np.ndarray) -> np.ndarray:
 
 
 def _headline(histogram: np.ndarray, staffed: np.ndarray) -> tuple[float, float]:
-    """Highest P(full), NaN without a limited hour, and highest p95 of the census, from u4[hours, beds]."""
+    """Means over the hours of P(full), NaN without an hour of limited beds, and of p95, from u4[hours, beds]."""
     limited = staffed < UNLIMITED
     full = replications_with(histogram, staffed)[limited] / histogram[0].sum()
-    return full.max(initial=0.0) if limited.any() else np.nan, quantile(np.cumsum(histogram, axis=1), 0.95).max()
+    return full.mean() if limited.any() else np.nan, quantile(np.cumsum(histogram, axis=1), 0.95).mean()
 
 
 def _error(without: np.ndarray) -> np.ndarray:
