@@ -219,8 +219,9 @@ def parts_add_up(changes: pd.DataFrame) -> dg.AssetCheckResult:
 def as_published(changes: pd.DataFrame, distributions: pd.DataFrame) -> dg.AssetCheckResult:
     """The headlines are those of occupancy_distributions; not so when the simulation ran with a seed of its own."""
     week = distributions[distributions["at"] < distributions["as_of"] + pd.Timedelta(days=DAYS)]
-    published = week.groupby("ward_id")[["prob_full", "p95"]].mean().set_axis(list(HEADLINES), axis=1).stack()
-    gap = changes.set_index(["ward_id", "headline"])["after"] - published
+    means = week.rename(columns={"p95": "p95_census"}).groupby("ward_id")[list(HEADLINES)].mean()
+    rows = changes.set_index(["ward_id", "headline"])["after"]
+    gap = rows - means.rename_axis(columns="headline").stack().reindex(rows.index)
     found = {f"{headline} of {ward}": f"{by:+.3g}" for (ward, headline), by in gap[gap.abs() > 1e-9].items()}
     return _warning("headline_changes", "as_published", not found, headlines=len(gap), **found)
 
