@@ -53,6 +53,8 @@ FACTORS = {
 PARTS = ("program", *FACTORS)
 """What a change is split into; program: what a replay of the last run does not reproduce of what it said."""
 
+_OTHER_VERSION = "another version of the program kept the inputs of the last run"
+
 Inputs = Mapping[str, str]
 """All that a headline depends on, by name, each as JSON text: equal texts are equal inputs."""
 
@@ -206,28 +208,34 @@ def _compared(
     """A row per ward and headline, with the parts of its change where they can be told, and a note where not; `said`
     are the rows of the last run."""
     found, note = _simulate_steps(last, now, replications, workers)
-    first, after = found[0], found[-1]
-    index = pd.MultiIndex.from_product([after.wards, HEADLINES], names=["ward_id", "headline"])
-    rows = pd.DataFrame({"after": after.values.ravel(), "after_se": _error(after.without)}, index=index)
+    after, keys = found[-1], ["ward_id", "headline"]
+    index = pd.MultiIndex.from_product([after.wards, HEADLINES], names=keys)
+    rows = pd.DataFrame({"after": after.values.ravel(), "after_se": _error(after.without)}, index)
+    rows = rows.reindex(columns=[name for name in HEADLINE_CHANGES.column_names if name not in ("run_id", *keys)])
+    rows["unit"] = index.get_level_values("headline").map(HEADLINES)
     if last is not None:
         rows["since"] = _as_of(last)
-        rows["before"] = said.set_index(index.names)["after"].reindex(index)
+        rows["before"] = said.set_index(keys)["after"].reindex(index)
     if note is None:
-        replayed = pd.Series(first.values.ravel(), index)
+        replayed = pd.Series(found[0].values.ravel(), index)
         rows["before"] = rows["before"].fillna(replayed)  # a run that was killed before it could say anything
-        rows["program"] = replayed - rows["before"]
-        rows["change_se"] = _error(after.without - first.without)
-        for factor, (one, other) in zip(FACTORS, pairwise(found), strict=True):
-            rows[factor] = (other.values - one.values).ravel()
-            rows[f"{factor}_se"] = _error(other.without - one.without)
-        rows.loc[rows["before"].isna(), [*PARTS, "change_se", *(f"{factor}_se" for factor in FACTORS)]] = np.nan
-    rows = rows.reindex(
-        columns=[name for name in HEADLINE_CHANGES.column_names if name not in ("run_id", *index.names)]
-    )
+        told = rows["before"].notna()
+        split = {"program": replayed - rows["before"], **_split(found)}
+        rows[list(split)] = pd.DataFrame(split, index).where(told)
+        rows["note"] = told.map({True: None, False: "no limit of beds in the last run"})
+    else:
+        rows["note"] = note
     rows["change"] = rows["after"] - rows["before"]
-    rows["note"] = note or rows["before"].isna().map({True: "no limit of beds in the last run", False: None})
-    rows["unit"] = rows.index.get_level_values("headline").map(HEADLINES)
     return rows[rows["after"].notna()].reset_index()
+
+
+def _split(found: Sequence[_Headlines]) -> dict[str, np.ndarray]:
+    """What each factor changed, with standard errors, and that of all of them together."""
+    columns = {"change_se": _error(found[-1].without - found[0].without)}
+    for factor, (one, other) in zip(FACTORS, pairwise(found), strict=True):
+        columns[factor] = (other.values - one.values).ravel()
+        columns[f"{factor}_se"] = _error(other.without - one.without)
+    return columns
 
 
 def _simulate_steps(
@@ -251,10 +259,12 @@ def _obstacle(last: Inputs | None, now: Inputs) -> str | None:
     """Why the way from the last run to this one cannot be gone step by step, None if it can."""
     if last is None:
         return "first run"
+    if last.keys() != now.keys():
+        return _OTHER_VERSION
     try:
         before, after = _shape(_config(last)), _shape(_config(now))
     except ValidationError:
-        return "another version of the program kept the inputs of the last run"
+        return _OTHER_VERSION
     other = [what for what in after if before[what] != after[what]]
     return f"other {', '.join(other)} than in the last run" if other else None
 

@@ -221,9 +221,9 @@ def test_differences_are_those_of_the_figures(change: Change, passed: bool):
 
 def headlines() -> pd.DataFrame:
     """A change that is split, and one that is not."""
-    rows = pd.DataFrame({"ward_id": "icu", "headline": ["prob_full", "p95_census"], "after": [0.5, 8.0]})
-    parts = {"change": [0.25, None], "program": 0.0, "seed": [0.125, None], "config": 0.0, "data": [0.125, None]}
-    return rows.assign(**parts, model=0.0, note=[None, "first run"])
+    parts = {"program": 0.0, "seed": [0.125, None], "config": 0.0, "data": [0.125, None], "model": 0.0}
+    levels = {"headline": ["prob_full", "p95_census"], "after": [0.5, 8.0], "change": [0.25, None]}
+    return pd.DataFrame({"ward_id": "icu", **levels, **parts, "note": [None, "first run"]})
 
 
 def test_parts_of_a_change_add_up():

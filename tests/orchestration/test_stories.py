@@ -204,7 +204,7 @@ def test_a_run_says_what_changed_since_the_last_one(defs: dg.Definitions, home: 
     _, third, _ = run(*told)
     assert third["before"].tolist() == second["after"].tolist()
     assert third["change"].tolist() == pytest.approx(third["config"].tolist())
-    assert third.loc[("prob_full", "ed"), "config"] < 0
+    assert (third["config"].loc["prob_full"] < 0).any()
     assert (third["since"] == pd.Timestamp("2026-03-21")).all()
     changes = warehouse.read("headline_changes", "one")
     assert changes.groupby("run_number")["origin"].first().dt.day.tolist() == [20, 21, 21]
