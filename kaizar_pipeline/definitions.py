@@ -4,6 +4,7 @@ import dagster as dg
 
 from kaizar_pipeline.orchestration.assets import (
     capacity,
+    changes,
     forecast,
     history,
     occupancy_validation,
@@ -21,7 +22,7 @@ Warehouse(HOME / "data").rebuild_catalog()
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [history, forecast, validation, simulation, occupancy_validation, capacity, planning]
+        [history, forecast, validation, simulation, occupancy_validation, capacity, planning, changes]
     ),
     jobs=[occupancy_forecast],
     schedules=[every_night],

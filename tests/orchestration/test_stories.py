@@ -176,6 +176,59 @@ def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: 
     assert set(warehouse.read("forecast_log_scores", "one")["ward_id"]) == {"ed", "ward", "_hospital"}
 
 
+def test_a_run_says_what_changed_since_the_last_one(defs: dg.Definitions, home: Path, warehouse: Warehouse):
+    learned = ("daily_arrivals", "length_of_stay", "feature_table", "arrival_model", "arrival_rates")
+    told = (*SIMULATED, "headline_changes", "headline_inputs")
+
+    def run(*assets: str, **ops: dict[str, Any]) -> tuple[str, pd.DataFrame, list[bool]]:
+        """What the metadata say, the rows of this run, and how its checks of them went."""
+        run = materialize(defs, *assets, run_config={"ops": {op: {"config": given} for op, given in ops.items()}})
+        (event,) = [
+            found
+            for found in run.asset_materializations_for_node("headline_changes")
+            if found.asset_key and found.asset_key.path == ["headline_changes"]
+        ]
+        assert str(event.metadata["changes"].value).startswith("| ward_id | headline | before | after | change |")
+        changes = warehouse.read("headline_changes", "one")
+        checks = {found.check_name: found.passed for found in run.get_asset_check_evaluations()}
+        return (
+            str(event.metadata["in words"].value),
+            changes[changes["run_number"] == changes["run_number"].max()].set_index(["headline", "ward_id"]),
+            [checks["parts_add_up"], checks["as_published"]],
+        )
+
+    history = ("patients", "patient_rejects", "ward_stays")
+    words, first, passed = run(*history, *learned, *told, history={"as_of": "2026-03-20"})
+    assert words.endswith("not split: first run")
+    assert passed == [True, True]
+
+    words, second, passed = run(*history, *learned, *told, history={"as_of": "2026-03-21"})
+    assert " points since the last run (as of 2026-03-20), of which program 0, seed 0, config 0, data " in words
+    assert second["before"].tolist() == first["after"].tolist()
+    assert (second[["program", "seed", "config"]] == 0).all(axis=None)
+    assert (second["data"] != 0).any()
+    assert passed == [True, True]
+
+    # the same morning again: the story stays
+    _, again, _ = run(*history, *learned, *told, history={"as_of": "2026-03-21"})
+    pd.testing.assert_frame_equal(again, second)
+
+    # a bed more, from the same tables
+    path = home / "hospital_configs" / "one.yml"
+    path.write_text(path.read_text().replace("capacity: 4", "capacity: 5"))
+    _, third, _ = run(*told)
+    assert third["before"].tolist() == second["after"].tolist()
+    assert third["change"].tolist() == pytest.approx(third["config"].tolist())
+    assert (third["config"].loc["prob_full"] < 0).any()
+    assert (third["since"] == pd.Timestamp("2026-03-21")).all()
+    changes = warehouse.read("headline_changes", "one")
+    assert changes.groupby("run_number")["origin"].first().dt.day.tolist() == [20, 21, 21]
+
+    # a simulation with a seed of its own is not what is compared, and that is said
+    _, _, passed = run(*told, simulation={"seed": 1})
+    assert passed == [True, False]
+
+
 def test_another_config_is_warned_about(
     defs: dg.Definitions, home: Path, warehouse: Warehouse, capfd: pytest.CaptureFixture[str]
 ):
