@@ -9,16 +9,29 @@ discharge delay is in the length of stay.
 from math import inf, log, sqrt
 from typing import Any
 
-import ciw
+import ciw  # pyright: ignore[reportMissingImports]
 
-from kaizar_pipeline.config.hospital import WEEKDAYS, Exponential, Gamma, HospitalConfig, Lognormal, Ward, route_options
+from kaizar_pipeline.config.hospital import (
+    WEEKDAYS,
+    Constant,
+    Exponential,
+    Gamma,
+    HospitalConfig,
+    Lognormal,
+    Ward,
+    route_options,
+)
 from kaizar_pipeline.simulation.durations import hours_per_unit
 
 
 def network(config: HospitalConfig) -> Any:
     """A ciw.Network with a node per ward and a class per patient type; time in hours."""
     wards, types = config.wards, config.patient_type_ids
-    streams = {(stream.patient_type, stream.target_ward): stream.model for stream in config.arrival_streams}
+    streams = {
+        (stream.patient_type, stream.target_ward): stream.model
+        for stream in config.arrival_streams
+        if isinstance(stream.model, Constant)
+    }
     first_wards = {stream.target_ward for stream in config.arrival_streams}
     most_urgent = max(kind.priority for kind in config.patient_types)
     return ciw.create_network(

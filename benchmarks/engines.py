@@ -147,7 +147,7 @@ def simpy_over_compiled() -> list[Row]:
 def ciw_over_compiled() -> list[Row]:
     """Ciw on the nearest network it can describe, its own draws included, against draw and simulate of ours."""
     try:
-        import ciw
+        import ciw  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise Skipped("needs Ciw: pip install -r benchmarks/requirements.txt") from None
     from ciw_network import network

@@ -23,7 +23,7 @@ METHODS = ("AutoETS", "AutoARIMA", "AutoTheta", "Prophet")
 
 def statistical(method: str, known: pd.DataFrame) -> np.ndarray:
     """Quantiles [h, probability] by a method of statsforecast."""
-    from statsforecast import models
+    from statsforecast import models  # pyright: ignore[reportMissingImports]
 
     model = getattr(models, method)(season_length=SEASON)
     # the interval of level L runs from quantile (1 - L)/2 to (1 + L)/2
@@ -37,7 +37,7 @@ def statistical(method: str, known: pd.DataFrame) -> np.ndarray:
 
 def prophet(known: pd.DataFrame) -> np.ndarray:
     """Quantiles [h, probability] by Prophet, with the public holidays that our model knows too."""
-    from prophet import Prophet
+    from prophet import Prophet  # pyright: ignore[reportMissingImports]
 
     model = Prophet(uncertainty_samples=500)
     model.add_country_holidays("NL")
@@ -64,7 +64,8 @@ def forecast(series: str, origin: pd.Timestamp, known: pd.DataFrame) -> pd.DataF
 def main(source: str, target: str) -> None:
     """Forecast everything in `source`, on all cores."""
     rows = pd.read_csv(source, parse_dates=["origin", "date"])
-    jobs = [(series, origin, known) for (series, origin), known in rows.groupby(["series", "origin"])]
+    groups = (known for _, known in rows.groupby(["series", "origin"]))
+    jobs = [(known["series"].iloc[0], known["origin"].iloc[0], known) for known in groups]
     done = []
     with ProcessPoolExecutor() as pool:
         for future in as_completed([pool.submit(forecast, *job) for job in jobs]):

@@ -37,6 +37,7 @@ from kaizar_pipeline.config.files import (
 )
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
+from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.errors import ConfigError, DataError, KaizarError
 from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.planning.scenarios import COMPARED, compare_scenarios
@@ -195,6 +196,8 @@ def compare(
             wards = [HOSPITAL_TOTAL, *config.ward_ids, *(ward.id for ward in chosen.add_wards)]
             Console().print((_figures if everything else _changes)(rows, chosen, wards))
             crowded = rows.loc[rows["overloaded"] & (rows["ward_id"] != HOSPITAL_TOTAL), "ward_id"].unique()
+            for idle in idle_rules(chosen, rates["as_of"].iloc[0], rates["date"].nunique()):
+                typer.echo(idle)
             if len(crowded):
                 typer.echo(f"More is asked of {', '.join(crowded)} than there are beds: queues grow with the horizon.")
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from kaizar_pipeline.errors import DataError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised whenever a column changes, so that a reader can tell files of different shape apart."""
 
 HOSPITAL_TOTAL = "_hospital"
@@ -783,6 +783,52 @@ FORECAST_LOG_SCORES = _table(
     *_week_scores(),
 )
 
+
+def _part(name: str, description: str) -> tuple[Column, Column]:
+    column = Column(name, "DOUBLE", description, "see unit", nullable=True)
+    return column, _error(name, "see unit", nullable=True)
+
+
+HEADLINE_CHANGES = _table(
+    "headline_changes",
+    "The headline of each ward over the next 7 days, and why it changed since the last run with other inputs: change = "
+    "program + seed + config + data + model. Rows of earlier runs stay.",
+    Column("run_number", "INTEGER", "Counts the runs; one with the same inputs again keeps the number.", key=True),
+    _ward(),
+    Column("headline", "VARCHAR", "prob_full or p95_census: mean of prob_full or p95 over the hours.", key=True),
+    Column("unit", "VARCHAR", "probability or beds."),
+    Column("origin", "DATE", "The morning of the run: its as_of."),
+    Column("since", "DATE", "The morning of the last run; null for the first.", nullable=True),
+    Column("replications", "INTEGER", "Replications behind the row."),
+    Column("before", "DOUBLE", "What the last run said; null where it said nothing.", "see unit", nullable=True),
+    Column("after", "DOUBLE", "What this run says.", "see unit"),
+    _error("after", "see unit"),
+    Column("change", "DOUBLE", "after - before.", "see unit", nullable=True),
+    Column("change_se", "DOUBLE", "Monte Carlo standard error of change - program.", "see unit", nullable=True),
+    Column(
+        "program",
+        "DOUBLE",
+        "What a replay of the last run gives otherwise than it said: 0 unless the version of the program, its "
+        "libraries or the number of replications changed.",
+        "see unit",
+        nullable=True,
+    ),
+    *_part("seed", "With the seed of this run, all else as before."),
+    *_part("config", "And with its config, as far as simulation and planned arrivals read it."),
+    *_part("data", "And with its patients in the house, its days ahead and the latest arrivals behind the base rate."),
+    *_part("model", "And with its arrival_model and length_of_stay: all as in this run."),
+    Column("note", "VARCHAR", "Why the change is not split; null where it is.", nullable=True),
+)
+
+HEADLINE_INPUTS = _table(
+    "headline_inputs",
+    "All that the headlines of this run and of the last one with other inputs depend on, so that the next run can "
+    "replay it.",
+    Column("run_number", "INTEGER", "As in headline_changes.", key=True),
+    Column("input", "VARCHAR", "as_of, seed, config, known_until (last day observed by stream), or a table.", key=True),
+    Column("content", "JSON", "The input, of tables the rows needed, by column."),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -790,7 +836,7 @@ TABLES: dict[str, Table] = {
         ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE,
         DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION, BOARDING_CAUSES, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES,
         FORECAST_LOG, FORECAST_LOG_SCORES, BED_REQUIREMENTS, BEDS_EFFECTS, BED_ALLOCATIONS, OCCUPANCY_DRIVERS,
-        SCENARIO_COMPARISON,
+        SCENARIO_COMPARISON, HEADLINE_CHANGES, HEADLINE_INPUTS,
     )
 }  # fmt: skip
 

@@ -240,9 +240,10 @@ def _refuse(path: Path, faults: Sequence[tuple[int, str]]) -> None:
         )
 
 
-def config_hash(config: HospitalConfig) -> str:
-    """16 hex digits that change when anything in the config does, comments and order of keys aside."""
-    canonical = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+def config_hash(config: HospitalConfig, scenarios: Sequence[Scenario] = ()) -> str:
+    """16 hex digits that change when anything in the config or `scenarios` does, comments and order of keys aside."""
+    parts = [part.model_dump(mode="json") for part in (config, *scenarios)]
+    canonical = json.dumps(parts if scenarios else parts[0], sort_keys=True, separators=(",", ":"))
     return sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -1,11 +1,12 @@
 """A hospital as a scenario has it: the hospital's config with the scenario's parts in place, and its factors.
 
 `variant_faults` says everything that keeps a scenario from being applied to a hospital; `apply_scenario` applies it.
+What it says about other days than those ahead is no fault, but `idle_rules` tells.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -96,6 +97,22 @@ def _faults_of_the_result(hospital: HospitalConfig, scenario: Scenario) -> Itera
             place = loc[:1] if loc[0] in scenario.model_fields_set else ()
             what = f"makes an impossible hospital: {path_of(loc)}: {what}"
         yield place, what
+
+
+def idle_rules(scenario: Scenario, start: pd.Timestamp, days: int) -> list[str]:
+    """In words: the dated rules of `scenario` that hold at no time of the `days` days from `start` on."""
+    first, end = start.to_pydatetime(), (start + pd.Timedelta(days=days)).to_pydatetime()
+    found = []
+    for field, rules in (
+        ("arrival_scale", scenario.arrival_scale),
+        ("capacity_overrides", scenario.capacity_overrides),
+    ):
+        for index, rule in enumerate(rules):
+            since, until = _window(rule)
+            if until <= first or since >= end:
+                ahead = f"{first:%Y-%m-%d} to {end - timedelta(days=1):%Y-%m-%d}"
+                found.append(f"scenario {scenario.id}: {field}[{index}] holds on none of the days ahead, {ahead}")
+    return found
 
 
 _NAMES = (

@@ -4,10 +4,7 @@ Nothing at or after the day after an origin is seen by its forecast. All methods
 of counts, by the same rules.
 """
 
-from collections.abc import Iterator
-from os import cpu_count
 from pathlib import Path
-from typing import cast
 from zlib import crc32
 
 import numpy as np
@@ -18,6 +15,7 @@ from kaizar_pipeline.forecasting.baselines import BASELINES, SEASONAL_NAIVE
 from kaizar_pipeline.forecasting.calendar import day_features
 from kaizar_pipeline.forecasting.features import make_feature_table, usable_counts
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+from kaizar_pipeline.forecasting.mornings import past_mornings, side_by_side
 from kaizar_pipeline.forecasting.rates import MAX_PATHS, forecast_rates
 from kaizar_pipeline.forecasting.scores import (
     binomial_band,
@@ -38,8 +36,6 @@ ORIGINS = 12
 MAX_HORIZON = 28
 MIN_KNOWN_DAYS = 70
 """Days of history before the first origin: so many that the baselines have seen some of their errors."""
-MIN_STEP = 8
-"""Days between origins at least, and no whole weeks: else a day ahead would always be the same weekday."""
 
 _WEEK = 7
 _PROBABILITIES = np.array([float(f"0.{percentage}") for percentage in FORECAST_PERCENTAGES])
@@ -64,39 +60,15 @@ def backtest_forecast(
     then = config.model_copy(update={"simulation": simulation})
     as_of = arrivals["as_of"].iloc[0]
     days = backtest_origins(arrivals["date"].min(), as_of, horizon, origins) if config.forecast_streams else []
-    frames = list(_in_parallel(arrivals, then, home, days, workers or cpu_count() or 1))
+    frames = list(side_by_side(_backtest_from, days, arrivals, then, home, workers=workers))
     empty = pd.DataFrame(columns=FORECAST_BACKTEST.column_names).drop(columns="run_id")
     return FORECAST_BACKTEST.frame(pd.concat(frames) if frames else empty, hospital_id=config.id, as_of=as_of)
 
 
 def backtest_origins(first: pd.Timestamp, as_of: pd.Timestamp, horizon: int, origins: int) -> list[pd.Timestamp]:
-    """The days to forecast from, the earliest first, for a history from `first` on.
-
-    As far apart as the horizon and a day, so that no day is forecast twice, where the history is long enough.
-    """
-    last = as_of - pd.Timedelta(days=1 + horizon)
-    room = (last - first).days + 1 - MIN_KNOWN_DAYS
-    if room < 0:
-        return []
-    step = max(min(room // max(origins - 1, 1), horizon + 1), MIN_STEP)
-    step += step % _WEEK == 0
-    n = min(origins, room // step + 1)
-    return [last - pd.Timedelta(days=step * back) for back in reversed(range(n))]
-
-
-def _in_parallel(
-    arrivals: pd.DataFrame, config: HospitalConfig, home: Path | None, origins: list[pd.Timestamp], workers: int
-) -> Iterator[pd.DataFrame]:
-    """The back-test from each origin, in order."""
-    if min(workers, len(origins)) <= 1:
-        yield from (_backtest_from(origin, arrivals, config, home) for origin in origins)
-        return
-    from joblib import Parallel, delayed
-
-    # arrays travel in the message (max_nbytes): a killed run leaves no memory maps behind
-    parallel = Parallel(n_jobs=min(workers, len(origins)), return_as="generator", max_nbytes=None)
-    results = parallel(delayed(_backtest_from)(origin, arrivals, config, home) for origin in origins)
-    yield from cast(Iterator[pd.DataFrame], results)
+    """The days to forecast from, the earliest first, for a history from `first` on: those before `past_mornings`."""
+    mornings = past_mornings(first, as_of, horizon=horizon, learn_days=MIN_KNOWN_DAYS, at_most=origins)
+    return [morning - pd.Timedelta(days=1) for morning in mornings]
 
 
 def _backtest_from(

@@ -8,6 +8,7 @@ import pandas as pd
 from kaizar_pipeline.forecasting.backtest import MODEL
 from kaizar_pipeline.patients.history import History
 from kaizar_pipeline.patients.length_of_stay import differences
+from kaizar_pipeline.planning.changes import DAYS, HEADLINES, PARTS
 from kaizar_pipeline.tables import CENSUS_PERCENTAGES, HOSPITAL_TOTAL, TABLES
 
 _QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
@@ -25,6 +26,7 @@ CHECKS = {
     "scenario_comparison": {"differences_add_up": True, "beds_can_cope": False},
     "occupancy_scores": {"census_covered": False},
     "forecast_log_scores": {"mornings_covered": False},
+    "headline_changes": {"parts_add_up": True, "as_published": False},
 }
 """Checks by table, beside `schema`; True: a failure stops what comes after."""
 
@@ -205,6 +207,23 @@ def census_covered(scores: pd.DataFrame) -> dg.AssetCheckResult:
 def mornings_covered(scores: pd.DataFrame) -> dg.AssetCheckResult:
     """The same of what was said on the last mornings."""
     return _covered("forecast_log_scores", "mornings_covered", scores)
+
+
+def parts_add_up(changes: pd.DataFrame) -> dg.AssetCheckResult:
+    """Every change that is split is the sum of its parts."""
+    rows = changes[changes["note"].isna()]
+    wrong = int(((rows[list(PARTS)].sum(axis=1) - rows["change"]).abs() > 1e-9).sum())
+    return _result("headline_changes", "parts_add_up", wrong == 0, changes=len(rows), wrong=wrong)
+
+
+def as_published(changes: pd.DataFrame, distributions: pd.DataFrame) -> dg.AssetCheckResult:
+    """The headlines are those of occupancy_distributions; not so when those are of a run with other settings."""
+    week = distributions[distributions["at"] < distributions["as_of"] + pd.Timedelta(days=DAYS)]
+    means = week.rename(columns={"p95": "p95_census"}).groupby("ward_id")[list(HEADLINES)].mean()
+    rows = changes.set_index(["ward_id", "headline"])["after"]
+    gap = rows - means.rename_axis(columns="headline").stack().reindex(rows.index)
+    found = {f"{headline} of {ward}": f"{by:+.3g}" for (ward, headline), by in gap[gap.abs() > 1e-9].items()}
+    return _warning("headline_changes", "as_published", not found, headlines=len(gap), **found)
 
 
 def _covered(table: str, name: str, scores: pd.DataFrame) -> dg.AssetCheckResult:

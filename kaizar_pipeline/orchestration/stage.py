@@ -11,8 +11,10 @@ import pandas as pd
 
 from kaizar_pipeline.config.files import config_hash, hospital_file, load_with_notices
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import DataError, KaizarError
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
+from kaizar_pipeline.orchestration.settings import Settings
 from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
 from kaizar_pipeline.tables import TABLES
 
@@ -20,6 +22,9 @@ FAULTS_VARIABLE = "KAIZAR_FAULTS"
 """Names a file to which the message of a failed asset is added, for `kaizar run` to show."""
 
 OWNERS = ["team:kaizar"]
+
+SIMULATES = {"warehouse", "settings"}
+"""The resources of an asset that simulates, or that a seed makes another."""
 
 
 @dg.resource(description="The stored tables, with the lock that keeps other runs of the hospital out.")
@@ -66,6 +71,20 @@ class Stage:
         return self._loaded[0]
 
     @property
+    def as_wanted(self) -> HospitalConfig:
+        """The same with what this run wants otherwise; for assets that require `SIMULATES`."""
+        return self._settings.applied_to(self.config)
+
+    @property
+    def workers(self) -> int | None:
+        """How many this run wants, None for one per core; for assets that require `SIMULATES`."""
+        return self._settings.workers
+
+    @property
+    def _settings(self) -> Settings:
+        return self._context.resources.settings
+
+    @property
     def notices(self) -> list[str]:
         """What was translated in a file of the predecessor's."""
         return self._loaded[1]
@@ -96,9 +115,11 @@ class Stage:
         as_of: pd.Timestamp,
         metadata: Mapping[str, float | str],
         checks: Sequence[dg.AssetCheckResult] = (),
+        scenarios: Sequence[Scenario] = (),
     ) -> dg.MaterializeResult:
         """Store a table and report it, with its number of rows and the check that it reads back as declared.
 
+        Its lineage holds the hash of the hospital's config, and of the `scenarios` that it was made with.
         Raises DataError when one of `checks` failed that is more than a warning: the stored table then stays as it was.
         """
         for check in checks:
@@ -108,7 +129,7 @@ class Stage:
                     f"{asset} of {self.config.id}: check {check.check_name} failed ({found}); the stored table stays "
                     "as it was. Look for what is wrong with the hospital's data, or report a bug"
                 )
-        lineage = Lineage(self._context.run.run_id, as_of, config_hash(self.config), dict(self._inputs))
+        lineage = Lineage(self._context.run.run_id, as_of, config_hash(self.config, scenarios), dict(self._inputs))
         self._warehouse.write(asset, self.config.id, frame, lineage)
         stored = self._warehouse.read(asset, self.config.id)
         schema = dg.AssetCheckResult(

@@ -42,7 +42,8 @@ _LINEAGE_DDL = """CREATE TABLE _lineage (
 class Lineage:
     """Where a stored table comes from.
 
-    `config_hash` is that of the hospital's config, `inputs` maps each asset it was made from to the run that wrote it.
+    `config_hash` is that of the hospital's config, with its scenarios where they matter; `inputs` maps each asset it
+    was made from to the run that wrote it.
     """
 
     run_id: str

@@ -16,6 +16,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.counting import staffed_with_total
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
@@ -124,7 +125,7 @@ def bed_requirements(
     its days is.
     """
     plan, risk = plan_ahead(config, arrival_rates, length_of_stay, census), config.simulation.risk_target
-    monte_carlo = MonteCarlo(plan, workers=workers, keep_replications=True)
+    monte_carlo = MonteCarlo(plan, engine=config.simulation.engine, workers=workers, keep_replications=True)
     monte_carlo.extend(min(config.simulation.max_replications, MOST_REPLICATIONS))
     peaks, staffed = monte_carlo.demand.replication_peaks, staffed_with_total(plan).min(axis=1)
     assert peaks is not None
@@ -193,8 +194,8 @@ def beds_effects(
             for place, affected in ((w, plan.ward_ids[w]), (-1, HOSPITAL_TOTAL)):
                 for kpi, unit in EFFECTS.items():
                     before, after = (values[:, place, -1, KPIS.index(kpi)] for values in (baseline, kpis))
-                    effect = _paired(before, after)
-                    rows.append((plan.ward_ids[w], change, affected, kpi, unit, *effect))
+                    names = {"ward_id": plan.ward_ids[w], "beds_added": change, "affected_ward_id": affected}
+                    rows.append({**names, "kpi": kpi, "unit": unit, **paired(before, after)})
     frame = pd.DataFrame(rows, columns=BEDS_EFFECTS.column_names[3:])
     return BEDS_EFFECTS.frame(frame, hospital_id=config.id, as_of=plan.statistics_start)
 
@@ -233,12 +234,12 @@ def bed_allocations(
     tried.sort(key=lambda way: way[1].mean())
     rows = []
     for rank, (added, harmed) in enumerate(tried, start=1):
-        before, after, difference, error, *_ = _paired(baseline, harmed)
-        _, _, behind, behind_error, *_ = _paired(tried[0][1], harmed)
-        for place in places:
-            beds = added.get(place, 0)
-            figures = (before, after, -difference, error, behind, behind_error)
-            rows.append((extra_beds, rank, plan.ward_ids[place], beds, *figures))
+        to_baseline, to_best = paired(baseline, harmed), paired(tried[0][1], harmed)
+        figures = (
+            to_baseline["baseline"], to_baseline["value"], -to_baseline["difference"], to_baseline["difference_se"],
+            to_best["difference"], to_best["difference_se"],
+        )  # fmt: skip
+        rows += [(extra_beds, rank, plan.ward_ids[place], added.get(place, 0), *figures) for place in places]
     frame = pd.DataFrame(rows, columns=BED_ALLOCATIONS.column_names[3:])
     return BED_ALLOCATIONS.frame(frame, hospital_id=config.id, as_of=plan.statistics_start)
 
@@ -285,7 +286,8 @@ def _placements(places: Sequence[int], extra_beds: int) -> Iterator[dict[int, in
 
 def _kpis(config: HospitalConfig, plan: Plan, workers: int | None) -> np.ndarray:
     """f8[R, W + 1, T + 1, KPIS] of each replication."""
-    monte_carlo = MonteCarlo(plan, workers=workers, keep_replications=True, with_demand=False)
+    engine = config.simulation.engine
+    monte_carlo = MonteCarlo(plan, engine=engine, workers=workers, keep_replications=True, with_demand=False)
     monte_carlo.extend(min(config.simulation.max_replications, SWEEP_REPLICATIONS))
     kpis = monte_carlo.actual.kpis
     assert kpis is not None
@@ -304,19 +306,3 @@ def _harm(kpis: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
         raise SimulationError(f"harm: unknown {wrong[0]!r}, allowed: waiting_hours, {', '.join(KPIS)}")
     parts = [weight * known.get(name, lambda name=name: house(name))() for name, weight in weights.items()]
     return np.sum(parts, axis=0)
-
-
-def _paired(before: np.ndarray, after: np.ndarray) -> tuple[float, ...]:
-    """Means before and after, their difference, its standard error, and its 95 % confidence interval, over the
-    replications in which both were measured; NaN where there are fewer than two."""
-    from scipy.special import stdtrit
-
-    both = np.isfinite(before) & np.isfinite(after)
-    n = int(both.sum())
-    if n < 2:
-        return (np.nan,) * 6
-    before, after = before[both], after[both]
-    difference = after - before
-    mean, error = float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(n))
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
-    return float(before.mean()), float(after.mean()), mean, error, mean - half, mean + half

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.planning.capacity import MOST_REPLICATIONS
-from kaizar_pipeline.simulation.monte_carlo import BASELINE, MonteCarlo, plan_ahead
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
 from kaizar_pipeline.simulation.plan import CHANCES, Plan
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_DRIVERS
 
@@ -38,8 +39,10 @@ def occupancy_drivers(
     interval; arguments as of `simulate_occupancy`."""
     plan = plan_ahead(config, arrival_rates, length_of_stay, census)
     replications = min(config.simulation.max_replications, MOST_REPLICATIONS)
-    own = _peaks(plan, replications, workers)
-    held = [_peaks(_redrawn(plan, known), replications, workers) for known in range(1, len(CHANCES))]
+    own, *held = [
+        _peaks(_redrawn(plan, known), config, replications, workers)
+        for known in (len(CHANCES), *range(1, len(CHANCES)))
+    ]
     variance, error = explained_variance(own, held)
     variance = np.concatenate([variance, variance.sum(axis=0, keepdims=True) / replications])
     error = np.concatenate([error, np.zeros_like(error[:1])])
@@ -73,9 +76,10 @@ def _redrawn(plan: Plan, known: int) -> Plan:
     return replace(plan, fresh=tuple(0 if k < known else ELSEWHERE for k in range(len(CHANCES))))
 
 
-def _peaks(plan: Plan, replications: int, workers: int | None) -> np.ndarray:
+def _peaks(plan: Plan, config: HospitalConfig, replications: int, workers: int | None) -> np.ndarray:
     """f8[R, W + 1, D]: highest census of each day."""
-    monte_carlo = MonteCarlo(plan, workers=workers, keep_replications=True, with_demand=False)
+    engine = config.simulation.engine
+    monte_carlo = MonteCarlo(plan, engine=engine, workers=workers, keep_replications=True, with_demand=False)
     monte_carlo.extend(replications)
     peaks = monte_carlo.actual.replication_peaks
     assert peaks is not None

@@ -20,15 +20,15 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.calendar import configured_rates
-from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.hospital import HospitalConfig, Simulation
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
+from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, rate_paths
 from kaizar_pipeline.simulation.philox import hospital_key
 from kaizar_pipeline.simulation.plan import Plan, make_plan
-from kaizar_pipeline.simulation.precision import mean_half_width
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, SCENARIO_COMPARISON
 
 GROUPS = 20
@@ -80,7 +80,7 @@ def compare_scenarios(
     overloaded = {name: {load.wards[0] for load in check_load(plan, allow=True)} for name, plan in plans.items()}
     if not plans:
         return SCENARIO_COMPARISON.frame(pd.DataFrame(columns=SCENARIO_COMPARISON.column_names).drop(columns="run_id"))
-    n = replications or min(simulation.max_replications, AT_MOST)
+    n = replications or _enough(simulation)
     baseline = plan_of(None)
     check_load(baseline, allow=simulation.overload == "allow")
     first, *others = _simulate_all([baseline, *plans.values()], n, config, workers, progress)
@@ -90,6 +90,11 @@ def compare_scenarios(
         full = overloaded[name] | ({HOSPITAL_TOTAL} if overloaded[name] else set())
         frames.append(rows.assign(scenario=name, overloaded=rows["ward_id"].isin(full)))
     return SCENARIO_COMPARISON.frame(pd.concat(frames, ignore_index=True), hospital_id=config.id, as_of=as_of)
+
+
+def _enough(simulation: Simulation) -> int:
+    asked = simulation.max_replications
+    return asked if isinstance(simulation.replications, int) else min(asked, AT_MOST)
 
 
 class _Planner:
@@ -195,26 +200,13 @@ def _rows(ward: str, baseline: _Run, run: _Run) -> Iterator[dict[str, object]]:
     here = run.wards.index(ward)
     there = baseline.wards.index(ward) if ward in baseline.wards else None
     for name, unit in COMPARED.items():
-        row = _paired(None if there is None else baseline.values(name)[:, there], run.values(name)[:, here])
+        value = run.values(name)[:, here]
+        row = _alone(value) if there is None else paired(baseline.values(name)[:, there], value)
         if row["pairs"]:
             yield {"ward_id": ward, "kpi": name, "unit": unit, **row}
 
 
-def _paired(baseline: np.ndarray | None, value: np.ndarray) -> dict[str, float]:
-    """Means, mean difference, its standard error and interval over the pairs in which both were measured; for a ward
-    that the baseline has not, the mean alone."""
-    if baseline is None:
-        value = value[np.isfinite(value)]
-        return {"value": value.mean() if len(value) else np.nan, "pairs": len(value)}
-    both = np.isfinite(baseline) & np.isfinite(value)
-    pairs = int(both.sum())
-    if not pairs:
-        return {"pairs": 0}
-    baseline, value = baseline[both], value[both]
-    differences = value - baseline
-    row = {"baseline": baseline.mean(), "value": value.mean(), "difference": differences.mean(), "pairs": pairs}
-    if pairs == 1:
-        return row
-    error = differences.std(ddof=1) / np.sqrt(pairs)
-    half = float(mean_half_width(error, pairs))
-    return row | {"difference_se": error, "low": row["difference"] - half, "high": row["difference"] + half}
+def _alone(value: np.ndarray) -> dict[str, float]:
+    """The mean of what was measured in a ward that the baseline has not."""
+    value = value[np.isfinite(value)]
+    return {"value": value.mean() if len(value) else np.nan, "pairs": len(value)}

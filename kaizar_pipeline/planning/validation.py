@@ -10,17 +10,17 @@ that had been seen in the ward by then. A replay is not a run of that day: an ex
 is read as it is now.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from os import cpu_count
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig, SyntheticPatients, Ward
+from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.forecasting.mornings import past_mornings, side_by_side
 from kaizar_pipeline.patients.history import History, load_history
 from kaizar_pipeline.planning.chain import tables_before_simulation
 from kaizar_pipeline.planning.scores import (
@@ -32,7 +32,7 @@ from kaizar_pipeline.planning.scores import (
     scores_by_week,
 )
 from kaizar_pipeline.simulation.census import census_at_as_of, midnights_seen
-from kaizar_pipeline.simulation.monte_carlo import BASELINE, MonteCarlo, Progress, plan_ahead
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, plan_ahead
 from kaizar_pipeline.simulation.summary import midnight_census
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
 
@@ -44,8 +44,6 @@ MAX_LEAD = 28
 REPLICATIONS = 200
 MIN_HISTORY_DAYS = 180
 """Days of history that the first date needs: from here on the forecast of arrivals knows its own errors."""
-MIN_STEP_DAYS = 8
-"""Days between dates at least, and no whole weeks: else a day ahead would always be the same weekday."""
 WEEKDAY_WEEKS = 52
 """Weeks that the weekday baseline looks back."""
 
@@ -72,7 +70,7 @@ def backtest_occupancy(
 ) -> OccupancyBacktest:
     """The tables occupancy_backtest and occupancy_scores of a hospital, for which `history` says what came.
 
-    `dates` are local midnights to look ahead from, or how many to choose (`backtest_dates`). `home` is the folder that
+    `dates` are local midnights to look ahead from, or how many to choose (`past_mornings`). `home` is the folder that
     paths of extracts are relative to; `workers` are processes, by default one per core, and do not change the result.
     A hospital that cannot be back-tested has empty tables, and the notes say why; so they do for dates left out.
     """
@@ -83,14 +81,15 @@ def backtest_occupancy(
     seen = midnights_seen(history.patients, history.ward_stays, config.ward_ids)
     reason = _why_not(config)
     if reason is None and isinstance(dates, int):
-        dates = backtest_dates(seen["date"].min(), history.as_of, horizon, dates) if len(seen) else []
+        first = seen["date"].min() if len(seen) else history.as_of
+        dates = past_mornings(first, history.as_of, horizon=horizon, learn_days=MIN_HISTORY_DAYS, at_most=dates)
         if not dates:
             days = MIN_HISTORY_DAYS + horizon
             reason = f"fewer than {days} days of history: {MIN_HISTORY_DAYS} to learn from and {horizon} to look ahead"
     if reason is not None or isinstance(dates, int):
         return _result(config, history, [], [f"{config.id}: no back-test of the census: {reason}"])
     frames, notes = [], []
-    outcomes = _in_parallel(then, home, dates, seen, workers or cpu_count() or 1)
+    outcomes = side_by_side(_backtest_from, dates, then, home, seen, workers=workers)
     for done, (date, outcome) in enumerate(zip(dates, outcomes, strict=True), start=1):
         if isinstance(outcome, str):
             notes.append(f"{config.id}: {date:%Y-%m-%d} is left out of the back-test: {outcome}")
@@ -101,42 +100,11 @@ def backtest_occupancy(
     return _result(config, history, frames, notes)
 
 
-def backtest_dates(first: pd.Timestamp, as_of: pd.Timestamp, horizon: int, dates: int) -> list[pd.Timestamp]:
-    """Up to `dates` midnights to look ahead from, the earliest first, for a history from `first` to `as_of`.
-
-    The last one's horizon ends at as_of. They lie as far apart as the horizon and a day, so that their forecasts share
-    no day, closer where the history is short; none without `MIN_HISTORY_DAYS` before the first.
-    """
-    last = as_of - pd.Timedelta(days=horizon)
-    room = (last - first).days - MIN_HISTORY_DAYS
-    if room < 0:
-        return []
-    step = max(min(room // max(dates - 1, 1), horizon + 1), MIN_STEP_DAYS)
-    step += step % 7 == 0
-    return [last - pd.Timedelta(days=step * back) for back in reversed(range(min(dates, room // step + 1)))]
-
-
 def _why_not(config: HospitalConfig) -> str | None:
     source = config.patients
     if not isinstance(source, SyntheticPatients) and source.missing_departure == "unknown":
         return "departures are not always written down (missing_departure: unknown), so nobody knows the census"
     return None
-
-
-def _in_parallel(
-    config: HospitalConfig, home: Path | None, dates: Sequence[pd.Timestamp], seen: pd.DataFrame, workers: int
-) -> Iterator[pd.DataFrame | str]:
-    """The scored rows of each date, or why there are none, in order."""
-    n = min(workers, len(dates))
-    if n <= 1:
-        yield from (_backtest_from(date, config, home, seen) for date in dates)
-        return
-    from joblib import Parallel, delayed
-
-    # arrays travel in the message (max_nbytes): a killed run leaves no memory maps behind
-    parallel = Parallel(n_jobs=n, return_as="generator", max_nbytes=None)
-    results = parallel(delayed(_backtest_from)(date, config, home, seen) for date in dates)
-    yield from cast(Iterator[pd.DataFrame | str], results)
 
 
 def _backtest_from(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig, Replications, Simulation
+from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, mean_and_sd, replications_with
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from kaizar_pipeline.simulation.workers import Engine
 
 _LOG = logging.getLogger(__name__)
-
-BASELINE = "baseline"
-"""The scenario that is the config as it stands."""
 
 BLOCK = 20
 """Replications a worker does in one go, whatever the number of workers: long enough to be worth handing out, short

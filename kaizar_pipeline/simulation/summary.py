@@ -66,15 +66,15 @@ def _census_columns(histogram: np.ndarray) -> dict[str, np.ndarray]:
     columns = {"mean": mean, "mean_se": sd / np.sqrt(n), "sd": sd}
     cumulative = np.cumsum(histogram, axis=1)
     for q in CENSUS_PERCENTAGES:
-        columns[f"p{q:02d}"] = _quantile(cumulative, q / 100)
+        columns[f"p{q:02d}"] = quantile(cumulative, q / 100)
         # half the distance between the quantiles one standard error of a share away (Woodruff 1952)
         error = np.sqrt(q / 100 * (1 - q / 100) / n)
-        low, high = (_quantile(cumulative, np.clip(q / 100 + side * error, 0, 1)) for side in (-1, 1))
+        low, high = (quantile(cumulative, np.clip(q / 100 + side * error, 0, 1)) for side in (-1, 1))
         columns[f"p{q:02d}_se"] = (high - low) / 2
     return columns
 
 
-def _quantile(cumulative: np.ndarray, probability: float) -> np.ndarray:
+def quantile(cumulative: np.ndarray, probability: float) -> np.ndarray:
     """Inverted-CDF quantile of each row of cumulative counts."""
     return (cumulative >= max(np.ceil(probability * cumulative[0, -1] - 1e-9), 1)).argmax(axis=1)
 
@@ -122,7 +122,7 @@ def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
         if (staffed[w] == UNLIMITED).any():
             columns["prob_full"] = columns["prob_full_se"] = np.full(len(slots), np.nan)
         quantiles = {
-            f"p{q:02d}": np.array([_quantile(row[None], q / 100)[0] for row in cumulative]) for q in CENSUS_PERCENTAGES
+            f"p{q:02d}": np.array([quantile(row[None], q / 100)[0] for row in cumulative]) for q in CENSUS_PERCENTAGES
         }
         frames.append(
             pd.DataFrame(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
-from kaizar_pipeline.config.variant import Variant, apply_scenario
+from kaizar_pipeline.config.variant import Variant, apply_scenario, idle_rules
 from kaizar_pipeline.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -176,3 +176,20 @@ def test_what_cannot_be_applied_says_everything_that_is_wrong():
     ]
     with pytest.raises(ConfigError, match=r"^scenario s is about other, not tiny$"):
         applied(hospitals=["other"])
+
+
+def test_rules_about_other_days_than_those_ahead_are_told():
+    dated = scenario(
+        arrival_scale=[
+            {"factor": 1.1, "from": "2026-12-09", "to": "2026-12-20"},  # the last day ahead
+            {"factor": 1.2, "from": "2026-12-20"},
+        ],
+        capacity_overrides=[
+            {"ward": "ed", "capacity": 2, "to": "2026-12-03"},  # over when the first day begins
+            {"ward": "ward", "change": -1},
+        ],
+    )
+    assert idle_rules(dated, THURSDAY, DAYS) == [
+        "scenario s: arrival_scale[1] holds on none of the days ahead, 2026-12-03 to 2026-12-09",
+        "scenario s: capacity_overrides[0] holds on none of the days ahead, 2026-12-03 to 2026-12-09",
+    ]

@@ -219,6 +219,30 @@ def test_differences_are_those_of_the_figures(change: Change, passed: bool):
     assert checks.differences_add_up(change(comparison())).passed is passed
 
 
+def headlines() -> pd.DataFrame:
+    """A change that is split, and one that is not."""
+    parts = {"program": 0.0, "seed": [0.125, None], "config": 0.0, "data": [0.125, None], "model": 0.0}
+    levels = {"headline": ["prob_full", "p95_census"], "after": [0.5, 8.0], "change": [0.25, None]}
+    return pd.DataFrame({"ward_id": "icu", **levels, **parts, "note": [None, "first run"]})
+
+
+def test_parts_of_a_change_add_up():
+    assert checks.parts_add_up(headlines()).passed
+    assert not checks.parts_add_up(headlines().assign(model=0.01)).passed
+
+
+def test_a_headline_that_is_not_the_published_one_is_warned_about():
+    # the eighth day does not count
+    at = [AS_OF, AS_OF + pd.Timedelta(days=6), AS_OF + pd.Timedelta(days=7)]
+    published = pd.DataFrame(
+        {"ward_id": "icu", "as_of": AS_OF, "at": at, "prob_full": [0.25, 0.75, 0.0], "p95": [7, 9, 1]}
+    )
+    assert checks.as_published(headlines(), published).passed
+    result = checks.as_published(headlines(), published.assign(p95=[7, 8, 9]))
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert result.metadata["p95_census of icu"].value == "+0.5"
+
+
 def test_an_overloaded_ward_is_warned_about():
     assert checks.beds_can_cope(comparison()).passed
     result = checks.beds_can_cope(comparison().assign(overloaded=[True, False]))

@@ -84,19 +84,28 @@ def test_the_whole_chain_of_a_hospital_without_forecast_streams(defs: dg.Definit
     assert warehouse.lineage("arrival_model", "one").as_of == AS_OF
 
 
-def test_run_config_takes_effect(defs: dg.Definitions, warehouse: Warehouse):
-    materialize(defs, run_config={"ops": {"history": {"config": {"as_of": "2026-03-20"}}}})
-    as_of = {frame["as_of"].max() for name in TABLES if len(frame := warehouse.read(name, "one"))}
-    assert as_of == {pd.Timestamp("2026-03-20")}
-    before = warehouse.read("occupancy_distributions", "one")
+def test_run_config_takes_effect_everywhere(defs: dg.Definitions, home: Path, warehouse: Warehouse):
+    folder = home / "hospital_configs" / "scenarios"
+    folder.mkdir()
+    (folder / "more.yml").write_text(
+        "description: More come\nhospitals: [one]\narrival_scale: [{streams: [acute], factor: 1.2}]\n"
+    )
+    simulated = (*SIMULATED, "arrival_rates", "bed_requirements", "beds_effects", "bed_allocations",
+                 "occupancy_drivers", "scenario_comparison")  # fmt: skip
 
-    def simulate(**config: int) -> pd.DataFrame:
-        materialize(defs, *SIMULATED, run_config={"ops": {"simulation": {"config": config}}})
-        return warehouse.read("occupancy_distributions", "one")
+    def run(*assets: str, as_of: str = "2026-03-20", **settings: int) -> dict[str, pd.DataFrame]:
+        ops = {} if assets else {"history": {"config": {"as_of": as_of}}}
+        materialize(defs, *assets, run_config={"ops": ops, "resources": {"settings": {"config": settings}}})
+        return {name: warehouse.read(name, "one") for name in TABLES}
 
-    pd.testing.assert_frame_equal(simulate(workers=1), before)
-    assert set(simulate(replications=4)["replications"]) == {4}
-    assert not simulate(seed=1)["mean"].equals(before["mean"])
+    first = run()
+    assert {frame["as_of"].max() for frame in first.values() if len(frame)} == {pd.Timestamp("2026-03-20")}
+    pd.testing.assert_frame_equal(run(*SIMULATED, workers=1)["midnight_census"], first["midnight_census"])
+    other = run(seed=1, replications=8)
+    assert [name for name in simulated if other[name].equals(first[name])] == []
+    assert set(other["occupancy_distributions"]["replications"]) == {8}
+    assert other["arrival_rates"]["path"].max() == 7
+    assert set(other["scenario_comparison"].query("kpi == 'requests'")["pairs"]) == {8}
 
 
 def test_scenarios_are_compared_and_shown(
@@ -132,6 +141,12 @@ def test_scenarios_are_compared_and_shown(
     with pytest.raises(dg.Failure, match=r"fewer_beds\.yml:3: wards\[0\]\.id: unknown ward 'de', allowed: ed, ward"):
         materialize(defs, "scenario_comparison")
     pd.testing.assert_frame_equal(warehouse.read("scenario_comparison", "one"), comparison)
+    before = warehouse.lineage("scenario_comparison", "one").config_hash
+    (folder / "fewer_beds.yml").write_text(
+        "description: One bed closes\nhospitals: [one]\ncapacity_overrides: [{ward: ed, capacity: 2}]\n"
+    )
+    materialize(defs, "scenario_comparison")
+    assert warehouse.lineage("scenario_comparison", "one").config_hash != before
 
 
 def test_a_stale_input_is_named(defs: dg.Definitions, warehouse: Warehouse):
@@ -159,6 +174,59 @@ def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: 
     (event,) = [e for e in run.asset_materializations_for_node("forecast_log") if e.asset_key.path == ["forecast_log"]]
     assert (event.metadata["mornings"].value, event.metadata["mornings scored"].value) == (2, 1)
     assert set(warehouse.read("forecast_log_scores", "one")["ward_id"]) == {"ed", "ward", "_hospital"}
+
+
+def test_a_run_says_what_changed_since_the_last_one(defs: dg.Definitions, home: Path, warehouse: Warehouse):
+    learned = ("daily_arrivals", "length_of_stay", "feature_table", "arrival_model", "arrival_rates")
+    told = (*SIMULATED, "headline_changes", "headline_inputs")
+
+    def run(*assets: str, **ops: dict[str, Any]) -> tuple[str, pd.DataFrame, list[bool]]:
+        """What the metadata say, the rows of this run, and how its checks of them went."""
+        run = materialize(defs, *assets, run_config={"ops": {op: {"config": given} for op, given in ops.items()}})
+        (event,) = [
+            found
+            for found in run.asset_materializations_for_node("headline_changes")
+            if found.asset_key and found.asset_key.path == ["headline_changes"]
+        ]
+        assert str(event.metadata["changes"].value).startswith("| ward_id | headline | before | after | change |")
+        changes = warehouse.read("headline_changes", "one")
+        checks = {found.check_name: found.passed for found in run.get_asset_check_evaluations()}
+        return (
+            str(event.metadata["in words"].value),
+            changes[changes["run_number"] == changes["run_number"].max()].set_index(["headline", "ward_id"]),
+            [checks["parts_add_up"], checks["as_published"]],
+        )
+
+    history = ("patients", "patient_rejects", "ward_stays")
+    words, first, passed = run(*history, *learned, *told, history={"as_of": "2026-03-20"})
+    assert words.endswith("not split: first run")
+    assert passed == [True, True]
+
+    words, second, passed = run(*history, *learned, *told, history={"as_of": "2026-03-21"})
+    assert " points since the last run (as of 2026-03-20), of which program 0, seed 0, config 0, data " in words
+    assert second["before"].tolist() == first["after"].tolist()
+    assert (second[["program", "seed", "config"]] == 0).all(axis=None)
+    assert (second["data"] != 0).any()
+    assert passed == [True, True]
+
+    # the same morning again: the story stays
+    _, again, _ = run(*history, *learned, *told, history={"as_of": "2026-03-21"})
+    pd.testing.assert_frame_equal(again, second)
+
+    # a bed more, from the same tables
+    path = home / "hospital_configs" / "one.yml"
+    path.write_text(path.read_text().replace("capacity: 4", "capacity: 5"))
+    _, third, _ = run(*told)
+    assert third["before"].tolist() == second["after"].tolist()
+    assert third["change"].tolist() == pytest.approx(third["config"].tolist())
+    assert (third["config"].loc["prob_full"] < 0).any()
+    assert (third["since"] == pd.Timestamp("2026-03-21")).all()
+    changes = warehouse.read("headline_changes", "one")
+    assert changes.groupby("run_number")["origin"].first().dt.day.tolist() == [20, 21, 21]
+
+    # a simulation with a seed of its own is not what is compared, and that is said
+    _, _, passed = run(*told, simulation={"seed": 1})
+    assert passed == [True, False]
 
 
 def test_another_config_is_warned_about(

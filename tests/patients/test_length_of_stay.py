@@ -244,3 +244,12 @@ class TestDifferences:
 
     def test_wards_that_live_by_their_data_have_nothing_to_differ_from(self, hospital):
         assert differences(lengths_of_stay(*history([2.0] * 30), hospital(los_model=FROM_DATA))) == []
+
+
+def test_only_what_is_drawn_from_need_be_fitted(hospital):
+    given = history([2.0] * 30)
+    configured, learned = hospital(), hospital(los_model=FROM_DATA)
+    assert set(lengths_of_stay(*given, configured, fit_all=False)["origin"]) == {"configured"}
+    pd.testing.assert_frame_equal(
+        lengths_of_stay(*given, learned, fit_all=False), lengths_of_stay(*given, learned), check_exact=True
+    )

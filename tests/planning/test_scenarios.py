@@ -12,6 +12,7 @@ from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.planning import scenarios as module
+from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.planning.scenarios import compare_scenarios
 from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
 from kaizar_pipeline.simulation.plan import make_plan
@@ -208,12 +209,12 @@ def test_the_percentile_of_the_census_is_that_of_each_group():
 
 
 def test_pairs_have_the_mean_and_error_of_their_differences():
-    found = module._paired(np.array([1.0, 2.0, np.nan, 4.0]), np.array([2.0, 5.0, 7.0, np.nan]))
+    found = paired(np.array([1.0, 2.0, np.nan, 4.0]), np.array([2.0, 5.0, 7.0, np.nan]))
     assert found["pairs"] == 2
     assert (found["baseline"], found["value"], found["difference"]) == (1.5, 3.5, 2.0)
     assert found["difference_se"] == pytest.approx(1.0)
     assert found["high"] - 2.0 == pytest.approx(12.7062, abs=1e-4)  # Student's t with one degree of freedom
-    assert "difference_se" not in module._paired(np.array([1.0]), np.array([3.0]))
+    assert "difference_se" not in paired(np.array([1.0]), np.array([3.0]))
 
 
 def test_pairs_vary_less_than_strangers():

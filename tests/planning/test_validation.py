@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
+from kaizar_pipeline.forecasting.mornings import past_mornings
 from kaizar_pipeline.planning.validation import (
+    MIN_HISTORY_DAYS,
     PERSISTENCE,
     TWIN,
     WEEKDAY,
     OccupancyBacktest,
-    backtest_dates,
     backtest_occupancy,
 )
 from kaizar_pipeline.simulation.census import midnights_seen
@@ -39,7 +40,7 @@ def day(offset: int) -> pd.Timestamp:
     ],
 )
 def test_the_mornings_to_look_ahead_from(days_known: int, dates: int, back: list[int]):
-    found = backtest_dates(day(days_known), AS_OF, 28, dates)
+    found = past_mornings(day(days_known), AS_OF, horizon=28, learn_days=MIN_HISTORY_DAYS, at_most=dates)
     assert [(AS_OF - date).days for date in found] == back
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from kaizar_pipeline.orchestration import checks
-from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.planning import capacity as planning
 from kaizar_pipeline.planning import drivers
 from kaizar_pipeline.simulation.census import census_at_as_of
@@ -25,23 +25,24 @@ class CapacityConfig(dg.Config):
 @dg.multi_asset(
     specs=[table_spec(name, "planning", *_INPUTS, kinds=["python"]) for name in _TABLES],
     check_specs=checks.specs(*_TABLES),
-    required_resource_keys={"warehouse"},
+    required_resource_keys=SIMULATES,
 )
 def capacity(context: dg.AssetExecutionContext, config: CapacityConfig) -> Iterator[dg.MaterializeResult]:
     """Beds for a risk, what a few beds more or fewer do, and where extra beds help most."""
     with readable_faults():
         stage = Stage(context)
         patients, ward_stays, lengths, rates = stage.load(*_INPUTS)
-        hospital, census, as_of = stage.config, census_at_as_of(patients, ward_stays), rates["as_of"].iloc[0]
-        requirements = planning.bed_requirements(hospital, rates, lengths, census)
+        hospital, as_of = stage.as_wanted, rates["as_of"].iloc[0]
+        ahead = hospital, rates, lengths, census_at_as_of(patients, ward_stays)
+        requirements = planning.bed_requirements(*ahead, workers=stage.workers)
         event = hospital.simulation.risk_event
         words = {
             "whole house" if ward == HOSPITAL_TOTAL else ward: planning.requirement_in_words(requirements, ward, event)
             for ward in (*hospital.ward_ids, HOSPITAL_TOTAL)
         }
         yield stage.save("bed_requirements", requirements, as_of, words)
-        yield stage.save("beds_effects", planning.beds_effects(hospital, rates, lengths, census), as_of, {})
-        allocations = planning.bed_allocations(hospital, rates, lengths, census, extra_beds=config.extra_beds)
+        yield stage.save("beds_effects", planning.beds_effects(*ahead, workers=stage.workers), as_of, {})
+        allocations = planning.bed_allocations(*ahead, extra_beds=config.extra_beds, workers=stage.workers)
         best = planning.allocation_in_words(allocations)
         yield stage.save("bed_allocations", allocations, as_of, {"best": best} if best else {})
 
@@ -49,14 +50,15 @@ def capacity(context: dg.AssetExecutionContext, config: CapacityConfig) -> Itera
 @dg.multi_asset(
     specs=[table_spec("occupancy_drivers", "planning", *_INPUTS, kinds=["python"])],
     check_specs=checks.specs("occupancy_drivers"),
-    required_resource_keys={"warehouse"},
+    required_resource_keys=SIMULATES,
 )
 def occupancy_drivers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """The variance of each day's highest census, split over what chance decides."""
     with readable_faults():
         stage = Stage(context)
         patients, ward_stays, lengths, rates = stage.load(*_INPUTS)
-        table = drivers.occupancy_drivers(stage.config, rates, lengths, census_at_as_of(patients, ward_stays))
+        census = census_at_as_of(patients, ward_stays)
+        table = drivers.occupancy_drivers(stage.as_wanted, rates, lengths, census, workers=stage.workers)
         house = table[table["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)["variance"].sum()
         shares = {f"share of {driver}": float(part) for driver, part in (house / house.sum()).items()}
         return stage.save("occupancy_drivers", table, rates["as_of"].iloc[0], shares if house.sum() > 0 else {})

@@ -9,7 +9,7 @@ from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.notes import forecast_notes
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.orchestration import checks
-from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 
 
 @dg.multi_asset(
@@ -49,14 +49,14 @@ def arrival_model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 @dg.multi_asset(
     specs=[table_spec("arrival_rates", "forecast", "daily_arrivals", "feature_table", "arrival_model")],
     check_specs=checks.specs("arrival_rates"),
-    required_resource_keys={"warehouse"},
+    required_resource_keys=SIMULATES,
 )
 def arrival_rates(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Rate paths of every stream for the days ahead."""
     with readable_faults():
         stage = Stage(context)
         arrivals, features, model = stage.load("daily_arrivals", "feature_table", "arrival_model")
-        rates = forecast_rates(model, features, arrivals, stage.config)
+        rates = forecast_rates(model, features, arrivals, stage.as_wanted)
         mean = rates[rates["path"] == 0].groupby("date")["mean_rate"].sum()
         metadata = {"mean per day": float(np.mean(mean)), "days": len(mean)}
         return stage.save("arrival_rates", rates, arrivals["as_of"].iloc[0], metadata)

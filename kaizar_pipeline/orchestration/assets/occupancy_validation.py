@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from kaizar_pipeline.orchestration import checks
-from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.patients.history import History
 from kaizar_pipeline.planning.forecast_log import MORNINGS, extend_log, score_log
 from kaizar_pipeline.planning.validation import DATES, REPLICATIONS, TWIN, backtest_occupancy
@@ -23,15 +23,12 @@ class OccupancyBacktestConfig(dg.Config):
 
     dates: int = Field(DATES, ge=0, le=200, description="Past mornings to look ahead from; 0: none. Default: 12.")
     replications: int = Field(REPLICATIONS, ge=2, description="Futures to simulate for each. Default: 200.")
-    workers: int | None = Field(
-        None, ge=1, description="Processes; their number does not change the result. Default: one per core."
-    )
 
 
 @dg.multi_asset(
     specs=[table_spec(name, "validation", "patients", "ward_stays", kinds=["python"]) for name in _BACKTEST],
     check_specs=checks.specs(*_BACKTEST),
-    required_resource_keys={"warehouse"},
+    required_resource_keys=SIMULATES,
 )
 def occupancy_validation(
     context: dg.AssetExecutionContext, config: OccupancyBacktestConfig
@@ -42,12 +39,12 @@ def occupancy_validation(
         patients, ward_stays = stage.load("patients", "ward_stays")
         as_of = patients["as_of"].iloc[0]
         result = backtest_occupancy(
-            stage.config,
+            stage.as_wanted,
             History(as_of, patients, pd.DataFrame(), ward_stays, days_behind=0),
             stage.home,
             dates=config.dates,
             replications=config.replications,
-            workers=config.workers,
+            workers=stage.workers,
             progress=lambda done, of: context.log.info(f"{done} of {of} past mornings done"),
         )
         for note in result.notes:

@@ -2,11 +2,11 @@
 
 import dagster as dg
 import pandas as pd
-from pydantic import Field
 
 from kaizar_pipeline.config.files import load_scenarios
+from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.orchestration import checks
-from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.planning.scenarios import compare_scenarios
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
@@ -15,21 +15,12 @@ _HEADLINE = ("p95_census", "hours_full_share", "wait_mean_hours")
 _FROM = ("patients", "ward_stays", "length_of_stay", "arrival_rates")
 
 
-class ComparisonConfig(dg.Config):
-    """Run config of the comparison of scenarios."""
-
-    replications: int | None = Field(None, ge=2, description="Futures to simulate. Default: as the hospital says.")
-    workers: int | None = Field(
-        None, ge=1, description="Threads; their number does not change the result. Default: one per core."
-    )
-
-
 @dg.multi_asset(
     specs=[table_spec("scenario_comparison", "planning", *_FROM, kinds=["python"])],
     check_specs=checks.specs("scenario_comparison"),
-    required_resource_keys={"warehouse"},
+    required_resource_keys=SIMULATES,
 )
-def scenario_comparison(context: dg.AssetExecutionContext, config: ComparisonConfig) -> dg.MaterializeResult:
+def scenario_comparison(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """What every scenario that is about the hospital changes."""
     with readable_faults():
         stage = Stage(context)
@@ -37,18 +28,21 @@ def scenario_comparison(context: dg.AssetExecutionContext, config: ComparisonCon
         if not scenarios:
             context.log.info("no scenario is about %s: the comparison is empty", stage.config.id)
         patients, ward_stays, lengths, rates = stage.load(*_FROM)
+        as_of = rates["as_of"].iloc[0]
+        for scenario in scenarios:
+            for idle in idle_rules(scenario, as_of, rates["date"].nunique()):
+                context.log.warning(idle)
         comparison = compare_scenarios(
-            stage.config,
+            stage.as_wanted,
             scenarios,
             rates,
             lengths,
             census_at_as_of(patients, ward_stays),
-            replications=config.replications,
-            workers=config.workers,
+            workers=stage.workers,
         )
         results = [checks.differences_add_up(comparison), checks.beds_can_cope(comparison)]
         metadata = {"scenarios": len(scenarios), **_headline(comparison)}
-        return stage.save("scenario_comparison", comparison, rates["as_of"].iloc[0], metadata, results)
+        return stage.save("scenario_comparison", comparison, as_of, metadata, results, scenarios)
 
 
 def _headline(comparison: pd.DataFrame) -> dict[str, float | str]:

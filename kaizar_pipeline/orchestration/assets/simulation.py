@@ -1,15 +1,12 @@
 """How full the wards will be: the Monte Carlo of the twin."""
 
 from collections.abc import Iterator
-from enum import Enum
 
 import dagster as dg
 import pandas as pd
-from pydantic import Field
 
-from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.orchestration import checks
-from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
@@ -20,55 +17,25 @@ _TABLES = (
 )  # fmt: skip
 
 
-class Engine(Enum):
-    """Which engine simulates; the result is the same."""
-
-    compiled = "compiled"
-    simpy = "simpy"
-
-
-class SimulationConfig(dg.Config):
-    """Run config of the simulation."""
-
-    seed: int | None = Field(
-        None, ge=0, lt=2**63, description="Seed of the simulation; stored rates stay. Default: the hospital's."
-    )
-    replications: int | None = Field(None, ge=2, description="Futures to simulate. Default: as the hospital says.")
-    engine: Engine | None = Field(
-        None, description="compiled or simpy, the slow reference; the result is the same. Default: the hospital's."
-    )
-    workers: int | None = Field(
-        None, ge=1, description="Threads; their number does not change the result. Default: one per core."
-    )
-
-    def applied_to(self, hospital: HospitalConfig) -> HospitalConfig:
-        """The hospital with what this run wants otherwise."""
-        engine = self.engine and self.engine.value
-        wanted = {"seed": self.seed, "replications": self.replications, "engine": engine}
-        update = {name: value for name, value in wanted.items() if value is not None}
-        return hospital.model_copy(update={"simulation": hospital.simulation.model_copy(update=update)})
-
-
 @dg.multi_asset(
     specs=[
         table_spec(name, "simulation", "patients", "ward_stays", "length_of_stay", "arrival_rates", kinds=["python"])
         for name in _TABLES
     ],
     check_specs=checks.specs(*_TABLES),
-    required_resource_keys={"warehouse"},
+    required_resource_keys=SIMULATES,
 )
-def simulation(context: dg.AssetExecutionContext, config: SimulationConfig) -> Iterator[dg.MaterializeResult]:
+def simulation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """The distributions of occupancy, daily peaks, and what patients meet in each ward."""
     with readable_faults():
         stage = Stage(context)
-        hospital = config.applied_to(stage.config)
         patients, ward_stays, lengths, rates = stage.load("patients", "ward_stays", "length_of_stay", "arrival_rates")
         occupancy = simulate_occupancy(
-            hospital,
+            stage.as_wanted,
             rates,
             lengths,
             census_at_as_of(patients, ward_stays),
-            workers=config.workers,
+            workers=stage.workers,
             progress=_Log(context),
         )
         as_of = rates["as_of"].iloc[0]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from kaizar_pipeline.forecasting.backtest import MODEL, ORIGINS, backtest_forecast, score_forecasts
 from kaizar_pipeline.orchestration import checks
-from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
+from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 
 _TABLES = ("forecast_backtest", "forecast_scores")
 
@@ -17,15 +17,12 @@ class BacktestConfig(dg.Config):
     """Run config of the back-test."""
 
     origins: int = Field(ORIGINS, ge=1, le=100, description="Earlier days to forecast from. Default: 12.")
-    workers: int | None = Field(
-        None, ge=1, description="Processes; their number does not change the result. Default: one per core."
-    )
 
 
 @dg.multi_asset(
     specs=[table_spec(name, "forecast", "daily_arrivals", kinds=["lightgbm"]) for name in _TABLES],
     check_specs=checks.specs(*_TABLES),
-    required_resource_keys={"warehouse"},
+    required_resource_keys=SIMULATES,
 )
 def forecast_validation(context: dg.AssetExecutionContext, config: BacktestConfig) -> Iterator[dg.MaterializeResult]:
     """The back-test of every forecast stream and its scoreboard."""
@@ -33,7 +30,9 @@ def forecast_validation(context: dg.AssetExecutionContext, config: BacktestConfi
         stage = Stage(context)
         (arrivals,) = stage.load("daily_arrivals")
         as_of = arrivals["as_of"].iloc[0]
-        backtest = backtest_forecast(arrivals, stage.config, stage.home, origins=config.origins, workers=config.workers)
+        backtest = backtest_forecast(
+            arrivals, stage.as_wanted, stage.home, origins=config.origins, workers=stage.workers
+        )
         scores = score_forecasts(backtest)
         origins = int(backtest["origin"].nunique())
         if stage.config.forecast_streams and not origins:
