@@ -20,9 +20,9 @@ class Tables(NamedTuple):
 
     grid: np.ndarray
     guide: np.ndarray
-    """i8[GUIDE_CELLS, 2]: first and last knot to look at for a probability in each cell."""
-    hours: np.ndarray
-    """f8[tables, knots]"""
+    """i2[GUIDE_CELLS, 2]: first and last knot to look at for a probability in each cell."""
+    lines: np.ndarray
+    """f8[tables, knots, 2]: hours at each knot, and hours per unit of probability from there to the next."""
 
 
 class Streams(NamedTuple):
@@ -112,7 +112,7 @@ def sources_of(plan: Plan) -> Sources:
     return Sources(
         key=np.uint64(plan.key),
         fresh=np.array(plan.fresh, dtype=np.int64),
-        tables=Tables(GRID, GUIDE, np.ascontiguousarray(plan.quantile_hours, dtype=np.float64)),
+        tables=tables_of(plan.quantile_hours),
         streams=Streams(
             number=number,
             by_number=np.argsort(number).astype(np.int64),
@@ -148,6 +148,12 @@ def sources_of(plan: Plan) -> Sources:
         patience_table=plan.patience_table.astype(np.int64),
         queue_rank=plan.queue_rank.astype(np.int32),
     )
+
+
+def tables_of(quantile_hours: np.ndarray) -> Tables:
+    """Quantile tables f8[tables, len(GRID)]. The knots are powers of two apart, so a slope loses no bit."""
+    slopes = np.diff(quantile_hours, append=quantile_hours[:, -1:]) / np.diff(GRID, append=2.0)
+    return Tables(GRID, GUIDE, np.stack([quantile_hours, slopes], axis=2))
 
 
 def rules_of(plan: Plan) -> Rules:
