@@ -151,7 +151,7 @@ def make_arrivals(patients: int) -> ArrivalScratch:
 
 def make_stay_scratch(wards: int, stays: int) -> StayScratch:
     """Room for the stays of one batch of patients, which may be all there is room for, and for one stage more."""
-    whole, part, word = (np.empty((n, stays + BATCH), dtype=kind) for n, kind in ((3, "i4"), (4, "f8"), (2, "u8")))
+    whole, part, word = (np.empty((n, stays + BATCH), dtype=kind) for n, kind in ((4, "i4"), (3, "f8"), (2, "u8")))
     return StayScratch(*whole, *part, *word, left=np.empty(wards + 1))
 
 
