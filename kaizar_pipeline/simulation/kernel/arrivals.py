@@ -78,29 +78,37 @@ def _rate(streams, k, rates, day, excess):
 @compiled
 def _poisson(sources, k, rates, excess, replication, scratch, n):
     """A Poisson process by its inverse cumulative rate: unit exponential gaps in operational time."""
-    streams, hours = sources.streams, 24 * len(rates)
-    gap, patience, stream = scratch.gap, scratch.batch_patience, streams.number[k]
-    number = EXCESS if excess else _0
-    hour, low, high, operational = -1, 0.0, 0.0, 0.0
-    while True:
-        for i in range(BATCH):
-            gap[i], patience[i] = uniforms(sources.key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
-        for i in range(BATCH):
-            gap[i] = quantile(sources.tables, UNIT_EXPONENTIAL, gap[i])
-        for i in range(BATCH):
-            operational += gap[i]
-            while high <= operational:
-                hour += 1
-                if hour == hours:
-                    return n
-                low = high
-                rate = _rate(streams, k, rates, hour // 24, excess)
-                high = low + rate * streams.hour_weights[k, hour // 24, hour % 24]
-            if n == len(scratch.time):
-                return -1
-            time = hour + (operational - low) / (high - low)
-            n = _keep(sources, k, hour // 24, time, number, patience[i], excess, replication, scratch, n)
-            number += _1
+    streams = sources.streams
+    number, drawn = EXCESS if excess else _0, 0
+    _draw_gaps(sources, k, number, replication, scratch)
+    high, operational = 0.0, scratch.gap[0]
+    for day in range(len(rates)):
+        rate = _rate(streams, k, rates, day, excess)
+        for hour in range(24):
+            low = high
+            high = low + rate * streams.hour_weights[k, day, hour]
+            while operational < high:
+                if n == len(scratch.time):
+                    return -1
+                time = 24 * day + hour + (operational - low) / (high - low)
+                n = _keep(sources, k, day, time, number, scratch.batch_patience[drawn], excess, replication, scratch, n)
+                number += _1
+                drawn += 1
+                if drawn == BATCH:
+                    _draw_gaps(sources, k, number, replication, scratch)
+                    drawn = 0
+                operational += scratch.gap[drawn]
+    return n
+
+
+@compiled
+def _draw_gaps(sources, k, number, replication, scratch):
+    """The gaps before the next batch of arrivals of a stream, from `number` on, and what their patience comes from."""
+    gap, patience, stream = scratch.gap, scratch.batch_patience, sources.streams.number[k]
+    for i in range(BATCH):
+        gap[i], patience[i] = uniforms(sources.key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
+    for i in range(BATCH):
+        gap[i] = quantile(sources.tables, UNIT_EXPONENTIAL, gap[i])
 
 
 @compiled

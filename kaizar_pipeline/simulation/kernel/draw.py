@@ -103,7 +103,8 @@ def _enter_arrivals(sources, first, patients, buffers, scratch):
         buffers.stream[p] = stream
         buffers.number[p] = scratch.number[place]
         table = sources.patience_table[patient_type]
-        buffers.patience[p] = np.inf if table < 0 else quantile(sources.tables, table, scratch.patience[place])
+        patience = quantile(sources.tables, max(table, 0), scratch.patience[place])
+        buffers.patience[p] = np.inf if table < 0 else patience  # looked up for all, which costs less than to ask
 
 
 @compiled
