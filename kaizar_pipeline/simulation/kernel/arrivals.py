@@ -31,15 +31,15 @@ class ArrivalScratch(NamedTuple):
     time: np.ndarray
     """f8[patients]"""
     stream: np.ndarray
-    """i4[patients]"""
+    """u4[patients]"""
     number: np.ndarray
     """u4[patients]: patient number within the stream."""
     patience: np.ndarray
     """f8[patients]: the uniform that their patience comes from."""
     order: np.ndarray
-    """i4[patients]: places of the arrivals, the earliest first."""
+    """u4[patients]: places of the arrivals, the earliest first."""
     before: np.ndarray
-    """i4[patients + 2]: arrivals before each of as many even parts of the horizon as there are arrivals."""
+    """u4[patients + 2]: arrivals before each of as many even parts of the horizon as there are arrivals."""
     gap: np.ndarray
     """f8[BATCH]: uniforms, then hours of operational time between the arrivals of a batch."""
     batch_patience: np.ndarray
@@ -168,11 +168,11 @@ def _sort_by_time(scratch, n, hours):
     per_hour = n / hours
     before[: n + 2] = 0
     for i in range(n):
-        before[np.int64(time[i] * per_hour) + 1] += 1
+        before[np.uint32(time[i] * per_hour) + 1] += 1
     for part in range(n):
         before[part + 1] += before[part]
     for i in range(n):
-        part = np.int64(time[i] * per_hour)
+        part = np.uint32(time[i] * per_hour)
         order[before[part]] = i
         before[part] += 1
     for place in range(1, n):  # within the parts

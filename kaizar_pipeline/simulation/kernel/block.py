@@ -139,11 +139,11 @@ def make_arrivals(patients: int) -> ArrivalScratch:
     """Room for the arrivals of so many patients."""
     return ArrivalScratch(
         time=np.empty(patients),
-        stream=np.empty(patients, dtype=np.int32),
+        stream=np.empty(patients, dtype=np.uint32),
         number=np.empty(patients, dtype=np.uint32),
         patience=np.empty(patients),
-        order=np.empty(patients, dtype=np.int32),
-        before=np.empty(patients + 2, dtype=np.int32),
+        order=np.empty(patients, dtype=np.uint32),
+        before=np.empty(patients + 2, dtype=np.uint32),
         gap=np.empty(BATCH),
         batch_patience=np.empty(BATCH),
     )
@@ -151,7 +151,7 @@ def make_arrivals(patients: int) -> ArrivalScratch:
 
 def make_stay_scratch(wards: int, stays: int) -> StayScratch:
     """Room for the stays of one batch of patients, which may be all there is room for, and for one stage more."""
-    whole, part, word = (np.empty((n, stays + BATCH), dtype=kind) for n, kind in ((4, "i4"), (3, "f8"), (2, "u8")))
+    whole, part, word = (np.empty((n, stays + BATCH), dtype=kind) for n, kind in ((4, "u4"), (3, "f8"), (2, "u8")))
     return StayScratch(*whole, *part, *word, left=np.empty(wards + 1))
 
 

@@ -33,13 +33,13 @@ class StayScratch(NamedTuple):
     """Room to work in: the stays of a batch of patients, the first stays of all before the second ones and so on."""
 
     patient: np.ndarray
-    """i4[stays]"""
+    """u4[stays]"""
     ward: np.ndarray
-    """i4[stays]"""
+    """u4[stays]"""
     next_ward: np.ndarray
-    """i4[stays]"""
+    """u4[stays]"""
     place: np.ndarray
-    """i4[stays]: where each stay lies among all, patient by patient."""
+    """u4[stays]: where each stay lies among all, patient by patient."""
     to_route: np.ndarray
     """f8[stays]: uniforms"""
     to_stay: np.ndarray
@@ -116,7 +116,7 @@ def _draw_stays(sources, first, last, s, path, scale, buffers, work):
     for i in range(end):
         p = first + i
         work.patient[i] = p
-        work.ward[i] = sources.census.ward[p] if of_census else sources.streams.ward[buffers.stream[p]]
+        work.ward[i] = sources.census.ward[p] if of_census else sources.streams.ward[np.uint32(buffers.stream[p])]
     for stage in range(MAX_STAYS):
         if s + end > len(buffers.los):
             return FEW_STAYS, s
@@ -159,7 +159,7 @@ def _draw_stage(sources, stage, of_census, path, scale, buffers, work):
     if durations != ways:
         _draw_uniforms(sources.key, durations, of_census, stage, work, work.unused, work.to_stay)
     for i in range(len(work.patient)):
-        patient_type = buffers.patient_type[work.patient[i]]
+        patient_type = np.uint32(buffers.patient_type[work.patient[i]])
         work.next_ward[i] = _next_ward(sources, patient_type, work.ward[i], work.to_route[i])
     if of_census and stage == 0:
         for i in range(len(work.patient)):
@@ -180,9 +180,9 @@ def _lay_out(sources, first, last, s, scale, buffers, work):
         s, offset[p + 1] = s + offset[p + 1], s
     for i in range(len(work.patient)):
         p, ward = work.patient[i], work.ward[i]
-        patient_type = buffers.patient_type[p]
+        patient_type = np.uint32(buffers.patient_type[p])
         table = sources.los_table[patient_type, ward, work.next_ward[i]]
-        place = offset[p + 1]
+        place = np.uint32(offset[p + 1])
         offset[p + 1] = place + 1
         work.place[i] = place
         buffers.planned_ward[place] = ward
@@ -227,7 +227,7 @@ def _draw_delays(sources, of_census, path, buffers, work):
 @compiled
 def _address(sources, of_census, i, p, buffers, work):
     """Note where patient `p` has their random numbers, in place `i` of `work`."""
-    work.stream[i] = sources.census.stream[p] if of_census else sources.streams.number[buffers.stream[p]]
+    work.stream[i] = sources.census.stream[p] if of_census else sources.streams.number[np.uint32(buffers.stream[p])]
     work.number[i] = buffers.number[p]
 
 

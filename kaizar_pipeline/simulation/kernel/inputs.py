@@ -20,7 +20,7 @@ class Tables(NamedTuple):
 
     grid: np.ndarray
     guide: np.ndarray
-    """i2[GUIDE_CELLS, 2]: first and last knot to look at for a probability in each cell."""
+    """u2[GUIDE_CELLS, 2]: first and last knot to look at for a probability in each cell."""
     lines: np.ndarray
     """f8[tables, knots, 2]: hours at each knot, and hours per unit of probability from there to the next."""
 
@@ -116,8 +116,8 @@ def sources_of(plan: Plan) -> Sources:
         streams=Streams(
             number=number,
             by_number=np.argsort(number).astype(np.int64),
-            patient_type=_of_streams(plan, lambda stream: stream.patient_type, np.int64),
-            ward=_of_streams(plan, lambda stream: stream.ward, np.int64),
+            patient_type=_of_streams(plan, lambda stream: stream.patient_type, np.uint32),
+            ward=_of_streams(plan, lambda stream: stream.ward, np.uint32),
             rounded=_of_streams(plan, lambda stream: stream.rounded, np.bool_),
             n_paths=_of_streams(plan, lambda stream: len(stream.daily_rates), np.int64),
             first_rate=_starts(rates)[:-1],
@@ -141,9 +141,9 @@ def sources_of(plan: Plan) -> Sources:
             delay_elapsed=census.delay_elapsed.astype(np.float64),
             patience_elapsed=census.patience_elapsed.astype(np.float64),
         ),
-        next_wards=np.append(plan.next_wards, plan.home).astype(np.int64),
+        next_wards=np.append(plan.next_wards, plan.home).astype(np.uint32),
         route_cdf=np.ascontiguousarray(plan.route_cdf),
-        los_table=plan.los_table.astype(np.int64),
+        los_table=plan.los_table.astype(np.uint32),
         delay_table=plan.delay_table.astype(np.int64),
         patience_table=plan.patience_table.astype(np.int64),
         queue_rank=plan.queue_rank.astype(np.int32),

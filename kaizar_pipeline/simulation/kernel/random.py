@@ -44,8 +44,9 @@ def last_not_above(values, low, high, x):
 @compiled
 def quantile(tables, table, probability):
     """Hours at `probability` in [0, 1) of a quantile table, linear between the knots of the grid."""
-    cell = np.int64(probability * GUIDE_CELLS)
-    knot = last_not_above(tables.grid, np.int64(tables.guide[cell, 0]), np.int64(tables.guide[cell, 1]), probability)
+    cell = np.uint32(probability * GUIDE_CELLS)
+    first, last = np.int64(tables.guide[cell, 0]), np.int64(tables.guide[cell, 1])
+    knot = np.uint32(last_not_above(tables.grid, first, last, probability))
     return tables.lines[table, knot, 0] + (probability - tables.grid[knot]) * tables.lines[table, knot, 1]
 
 
