@@ -154,10 +154,11 @@ def _keep(sources, k, day, time, number, patience, excess, replication, scratch,
         mark, _ = uniforms(sources.key, replication, streams.number[k], number, _SCENARIO, _0)
         if mark >= factor:
             return n
-    scratch.time[n] = time
-    scratch.stream[n] = k
-    scratch.number[n] = number
-    scratch.patience[n] = patience
+    place = np.uint32(n)
+    scratch.time[place] = time
+    scratch.stream[place] = k
+    scratch.number[place] = number
+    scratch.patience[place] = patience
     return n + 1
 
 

@@ -115,7 +115,7 @@ def sources_of(plan: Plan) -> Sources:
         tables=tables_of(plan.quantile_hours),
         streams=Streams(
             number=number,
-            by_number=np.argsort(number).astype(np.int64),
+            by_number=np.argsort(number).astype(np.uint32),
             patient_type=_of_streams(plan, lambda stream: stream.patient_type, np.uint32),
             ward=_of_streams(plan, lambda stream: stream.ward, np.uint32),
             rounded=_of_streams(plan, lambda stream: stream.rounded, np.bool_),
