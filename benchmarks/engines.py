@@ -98,7 +98,7 @@ class Replications:
         self.drawn = [draw(plan, r) for r in range(number)]
         self.stays = [block.make_stays(len(drawn.arrival), len(drawn.los)) for drawn in self.drawn]
         most = max(len(drawn.arrival) for drawn in self.drawn)
-        self.events = block.make_events(len(plan.ward_ids), int(plan.queue_rank.max()) + 1, most)
+        self.events = block.make_events(self.rules, int(plan.queue_rank.max()) + 1, most)
 
     def simulate(self) -> None:
         """Run the compiled engine on each."""

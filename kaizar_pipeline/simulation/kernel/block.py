@@ -167,8 +167,9 @@ def make_stays(patients: int, stays: int) -> Stays:
     )
 
 
-def make_events(wards: int, priorities: int, patients: int) -> EventScratch:
+def make_events(rules: Rules, priorities: int, patients: int) -> EventScratch:
     """Room for the events of so many patients."""
+    wards, stops = len(rules.beds), len(rules.stop_ward)
     return EventScratch(
         soon_time=np.empty(2 * patients),
         soon=np.empty(2 * patients, dtype=np.int32),
@@ -188,6 +189,8 @@ def make_events(wards: int, priorities: int, patients: int) -> EventScratch:
         queue=np.empty(wards, dtype=np.int64),
         census=np.empty(wards, dtype=np.int64),
         beds=np.empty(wards, dtype=np.int64),
+        overflow_at=np.empty(wards, dtype=np.int64),
+        stop_at=np.empty(stops, dtype=np.int64),
         waiting_in=np.empty((wards, wards), dtype=np.int32),
         blocked=np.empty(wards, dtype=np.int64),
         came_from=np.empty(wards, dtype=np.int64),
@@ -204,7 +207,7 @@ def make_room(sources: Sources, rules: Rules, window: Window, patients: int, sta
         demand_stays=make_stays(patients, stays),
         arrivals=make_arrivals(patients),
         stay_scratch=make_stay_scratch(wards, stays),
-        events=make_events(wards, int(sources.queue_rank.max()) + 1, patients),
+        events=make_events(rules, int(sources.queue_rank.max()) + 1, patients),
         counted=_make_counted(wards, types, window, stays),
         counted_demand=_make_counted(wards, types, window, 0),
     )

@@ -1,7 +1,7 @@
 """Contend later: who gets which bed when. The compiled twin of `simpy_engine`, rule by rule, equal to it bit for bit.
 
 Two lists are sorted beforehand (changes of beds, arrivals). Ends of stays and of patience lie unsorted in `later`, in
-buckets of some minutes each, and are sorted by a heap, `soon`, only when the clock comes to their bucket. A timed event
+buckets of some minutes each, and are put in order, into `soon`, only when the clock comes to their bucket. A timed event
 and all that it sets off is over before the next one begins: beds that are granted meanwhile wait in the order of their
 granting (`granted`), as SimPy's own events would.
 """
@@ -24,6 +24,9 @@ from kaizar_pipeline.simulation.trajectories import (
 CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
 """Kinds of timed events, in the order in which they happen at one instant."""
 
+_NEVER = np.iinfo(np.int64).max
+"""No census comes to that."""
+
 SOON, GRANTED, OPEN = range(3)
 """Places of `EventScratch.now`."""
 
@@ -32,7 +35,7 @@ class EventScratch(NamedTuple):
     """State of the hospital while the events go by; P patients, W wards, R priorities."""
 
     soon_time: np.ndarray
-    """f8[2 P]: a heap of the events in the buckets up to the open one, by time and event."""
+    """f8[2 P]: times of the events in the buckets up to the open one, the next one last."""
     soon: np.ndarray
     """i4[2 P]: those events: p is the end of a stay of patient p, P + p that of the patience."""
     later: np.ndarray
@@ -42,7 +45,7 @@ class EventScratch(NamedTuple):
     due: np.ndarray
     """f8[2 P]: time of each event that waits in a bucket."""
     now: np.ndarray
-    """i8[3]: events in the heap (SOON), patients in `granted` (GRANTED), the bucket the clock has come to (OPEN)."""
+    """i8[3]: events in `soon` (SOON), patients in `granted` (GRANTED), the bucket the clock has come to (OPEN)."""
     granted: np.ndarray
     """i4[P]: patients with a bed granted, in order."""
     stay: np.ndarray
@@ -67,6 +70,10 @@ class EventScratch(NamedTuple):
     """i8[W]"""
     beds: np.ndarray
     """i8[W]"""
+    overflow_at: np.ndarray
+    """i8[W]: the census from which requests go elsewhere."""
+    stop_at: np.ndarray
+    """i8[stops]: the census from which patients are diverted."""
     waiting_in: np.ndarray
     """i4[W, W]: patients who hold a bed in the first ward and wait for the second."""
     blocked: np.ndarray
@@ -91,7 +98,7 @@ def simulate(rules, drawn, stays, state):
             begun += 1
         elif kind == CAPACITY:
             freed = rules.change_ward[change]
-            state.beds[freed] = rules.change_beds[change]
+            _staff(rules, state, freed, rules.change_beds[change])
             change += 1
         elif kind == END_OF_STAY:
             freed, asking, asked = _end_stay(rules, drawn, stays, state, _pop(state), now, now)
@@ -127,8 +134,9 @@ def _next_event(rules, drawn, state, change, arrival):
     if arrival < len(drawn.arrival) and drawn.arrival[arrival] < now:
         now, kind = drawn.arrival[arrival], ARRIVAL
     _open_buckets(rules, state, now)
-    if state.now[SOON] > 0 and state.soon_time[0] <= now:
-        now, kind = state.soon_time[0], END_OF_STAY if state.soon[0] < len(state.stay) else PATIENCE
+    last = state.now[SOON] - 1
+    if last >= 0 and state.soon_time[last] <= now:
+        now, kind = state.soon_time[last], END_OF_STAY if state.soon[last] < len(state.stay) else PATIENCE
     if change < len(rules.change_hour):
         hour = rules.change_hour[change]
         if hour < now or (hour == now and kind >= 0):
@@ -154,7 +162,7 @@ def _reset(rules, drawn, stays, state):
     state.waiting_in[:] = 0
     state.blocked[:] = 0
     for w in range(len(rules.beds)):
-        state.beds[w] = rules.beds[w]
+        _staff(rules, state, w, rules.beds[w])
     for p in range(drawn.n_census):
         ward, stay = drawn.seat[p], drawn.offset[p]
         stays.status[p] = IN_SYSTEM
@@ -189,8 +197,9 @@ def _arrive(rules, drawn, stays, state, p, now):
     state.stay[p] = stay
     state.held[p] = NOWHERE
     for stop in range(len(rules.stop_ward)):
-        if rules.stop_types[stop, drawn.patient_type[p]] and _is_at(
-            state, rules.stop_ward[stop], rules.stop_threshold[stop]
+        if (
+            rules.stop_types[stop, drawn.patient_type[p]]
+            and state.census[rules.stop_ward[stop]] >= state.stop_at[stop]
         ):
             stays.status[p] = DIVERTED
             stays.request[stay] = now
@@ -290,7 +299,7 @@ def _admit(rules, drawn, stays, state, p, now):
 @compiled
 def _overflow(rules, state, ward):
     """The ward that takes a request for `ward`: another one if it is at its threshold and one of its list has room."""
-    if _is_at(state, ward, rules.overflow_threshold[ward]):
+    if state.census[ward] >= state.overflow_at[ward]:
         for place in range(rules.first_overflow[ward], rules.first_overflow[ward + 1]):
             other = rules.overflow_ward[place]
             if _has_free_bed(state, other):
@@ -305,9 +314,18 @@ def _has_free_bed(state, ward):
 
 
 @compiled
-def _is_at(state, ward, threshold):
-    """Whether the census has reached `threshold` of the beds staffed now, as whole beds."""
-    return threshold < np.inf and state.census[ward] >= ceil(threshold * state.beds[ward] - 1e-9)
+def _staff(rules, state, ward, beds):
+    """Staff so many beds from now on, of which thresholds are whole beds."""
+    state.beds[ward] = beds
+    state.overflow_at[ward] = _whole_beds(rules.overflow_threshold[ward], beds)
+    for stop in range(len(rules.stop_ward)):
+        if rules.stop_ward[stop] == ward:
+            state.stop_at[stop] = _whole_beds(rules.stop_threshold[stop], beds)
+
+
+@compiled
+def _whole_beds(threshold, beds):
+    return np.int64(ceil(threshold * beds - 1e-9)) if threshold < np.inf else _NEVER
 
 
 @compiled
@@ -456,7 +474,7 @@ def _push(rules, state, time, event):
 
 @compiled
 def _open_buckets(rules, state, time):
-    """Open buckets until there is an event in the heap, or all up to and with that of `time` are open."""
+    """Open buckets until there is an event in `soon`, or all up to and with that of `time` are open."""
     upto = len(state.later) - 1 if time >= rules.hours else _bucket(rules, state, time)
     while state.now[SOON] == 0 and state.now[OPEN] < upto:
         state.now[OPEN] += 1
@@ -468,44 +486,21 @@ def _open_buckets(rules, state, time):
 
 @compiled
 def _push_soon(state, time, event):
-    hole = state.now[SOON]
+    """Add an event to those of the open bucket, which are few."""
+    place = state.now[SOON]
     state.now[SOON] += 1
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if state.soon_time[parent] < time or (state.soon_time[parent] == time and state.soon[parent] < event):
-            break
-        state.soon_time[hole] = state.soon_time[parent]
-        state.soon[hole] = state.soon[parent]
-        hole = parent
-    state.soon_time[hole] = time
-    state.soon[hole] = event
+    while place > 0 and (
+        state.soon_time[place - 1] < time or (state.soon_time[place - 1] == time and state.soon[place - 1] < event)
+    ):
+        state.soon_time[place] = state.soon_time[place - 1]
+        state.soon[place] = state.soon[place - 1]
+        place -= 1
+    state.soon_time[place] = time
+    state.soon[place] = event
 
 
 @compiled
 def _pop(state):
-    """Take the first event from the heap: sink a hole to the bottom, then raise the last event into it."""
-    soon_time, soon = state.soon_time, state.soon
-    event = soon[0]
-    size = state.now[SOON] - 1
-    time, moving = soon_time[size], soon[size]
-    hole, child = 0, 1
-    while child < size:
-        right = child + 1
-        if right < size and (
-            soon_time[right] < soon_time[child] or (soon_time[right] == soon_time[child] and soon[right] < soon[child])
-        ):
-            child = right
-        soon_time[hole] = soon_time[child]
-        soon[hole] = soon[child]
-        hole, child = child, 2 * child + 1
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if soon_time[parent] < time or (soon_time[parent] == time and soon[parent] < moving):
-            break
-        soon_time[hole] = soon_time[parent]
-        soon[hole] = soon[parent]
-        hole = parent
-    soon_time[hole] = time
-    soon[hole] = moving
-    state.now[SOON] = size
-    return event
+    """Take the next event."""
+    state.now[SOON] -= 1
+    return state.soon[state.now[SOON]]
