@@ -101,11 +101,11 @@ def simulate(rules, drawn, stays, state):
             _staff(rules, state, freed, rules.change_beds[change])
             change += 1
         elif kind == END_OF_STAY:
-            freed, asking, asked = _end_stay(rules, drawn, stays, state, _pop(state), now, now)
+            freed, asking, asked = _end_stay(rules, drawn, stays, state, np.uint32(_pop(state)), now, now)
         elif kind == PATIENCE:
-            _give_up(drawn, stays, state, _pop(state) - len(state.stay), now)
+            _give_up(drawn, stays, state, np.uint32(_pop(state) - len(state.stay)), now)
         elif kind == ARRIVAL:
-            asking, asked = _arrive(rules, drawn, stays, state, arrival, now), now
+            asking, asked = _arrive(rules, drawn, stays, state, np.uint32(arrival), now), now
             arrival += 1
         else:
             return
@@ -113,16 +113,16 @@ def simulate(rules, drawn, stays, state):
         taken = 0
         while True:
             if freed != NOWHERE:
-                _serve(state, freed)
+                _serve(state, np.uint32(freed))
             if asking != NOWHERE:
-                p, asking = asking, NOWHERE
+                p, asking = np.uint32(asking), NOWHERE
                 admitted = p if _request(rules, drawn, stays, state, p, now, asked) else NOWHERE
             elif taken < state.now[GRANTED] and begun == drawn.n_census:
-                admitted = state.granted[taken]
+                admitted = state.granted[np.uint32(taken)]
                 taken += 1
             else:
                 break
-            freed = _admit(rules, drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
+            freed = _admit(rules, drawn, stays, state, np.uint32(admitted), now) if admitted != NOWHERE else NOWHERE
         if begun == drawn.n_census:
             state.now[GRANTED] = 0
 
@@ -134,8 +134,8 @@ def _next_event(rules, drawn, state, change, arrival):
     if arrival < len(drawn.arrival) and drawn.arrival[arrival] < now:
         now, kind = drawn.arrival[arrival], ARRIVAL
     _open_buckets(rules, state, now)
-    last = state.now[SOON] - 1
-    if last >= 0 and state.soon_time[last] <= now:
+    last = np.uint32(state.now[SOON] - 1)
+    if state.now[SOON] > 0 and state.soon_time[last] <= now:
         now, kind = state.soon_time[last], END_OF_STAY if state.soon[last] < len(state.stay) else PATIENCE
     if change < len(rules.change_hour):
         hour = rules.change_hour[change]
@@ -179,7 +179,7 @@ def _reset(rules, drawn, stays, state):
 @compiled
 def _begin(rules, drawn, stays, state, p):
     """Let a patient of the house go on: with what is left of the stay, or with the request that still waits."""
-    stay = drawn.offset[p]
+    stay = np.uint32(drawn.offset[p])
     state.stay[p] = stay
     state.held[p] = NOWHERE
     if drawn.seat[p] == NOWHERE:
@@ -193,7 +193,7 @@ def _begin(rules, drawn, stays, state, p):
 @compiled
 def _arrive(rules, drawn, stays, state, p, now):
     """The patient, if no admission stop diverts them."""
-    stay = drawn.offset[p]
+    stay = np.uint32(drawn.offset[p])
     state.stay[p] = stay
     state.held[p] = NOWHERE
     for stop in range(len(rules.stop_ward)):
@@ -212,7 +212,7 @@ def _arrive(rules, drawn, stays, state, p, now):
 @compiled
 def _care(rules, drawn, stays, state, p, now):
     """Let the stay begin to run, and end with its care or, before going home, with the discharge delay after that."""
-    stay = state.stay[p]
+    stay = np.uint32(state.stay[p])
     end = now + drawn.los[stay]
     if stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0:
         if end < rules.hours:
@@ -224,8 +224,8 @@ def _care(rules, drawn, stays, state, p, now):
 @compiled
 def _end_stay(rules, drawn, stays, state, p, now, asked):
     """Go home, or ask for the next bed (since `asked`), holding this one or not."""
-    stay = state.stay[p]
-    ward = stays.used_ward[stay]
+    stay = np.uint32(state.stay[p])
+    ward = np.uint32(stays.used_ward[stay])
     stays.ready[stay] = min(stays.ready[stay], now)  # earlier if there was a discharge delay
     if stay + 1 == drawn.offset[p + 1]:
         stays.status[p] = DISCHARGED
@@ -247,7 +247,7 @@ def _leave_bed(stays, state, stay, ward, now):
 @compiled
 def _give_up(drawn, stays, state, p, now):
     """Leave without being seen, unless a bed came in time."""
-    stay = state.stay[p]
+    stay = np.uint32(state.stay[p])
     if state.waits[p] and stay == drawn.offset[p]:
         _unlink(state, p, state.ward[p], drawn.priority[stay])
         stays.status[p] = LEFT
@@ -260,9 +260,9 @@ def _give_up(drawn, stays, state, p, now):
 @compiled
 def _request(rules, drawn, stays, state, p, now, asked):
     """Ask for a bed for the patient's stay (since `asked`); whether there is one at once, else the patient queues."""
-    stay, held = state.stay[p], state.held[p]
+    stay, held = np.uint32(state.stay[p]), state.held[p]
     stays.request[stay] = asked
-    ward = drawn.planned_ward[stay]
+    ward = np.uint32(drawn.planned_ward[stay])
     if ward == held:  # the bed is kept, without queueing
         state.ward[p] = ward
         return True
@@ -286,7 +286,7 @@ def _request(rules, drawn, stays, state, p, now, asked):
 @compiled
 def _admit(rules, drawn, stays, state, p, now):
     """Begin the stay in the ward granted; the ward of the bed held so far is free to serve its queue."""
-    stay, held = state.stay[p], state.held[p]
+    stay, held = np.uint32(state.stay[p]), state.held[p]
     stays.used_ward[stay] = state.ward[p]
     stays.admit[stay] = now
     if held != NOWHERE:
@@ -335,14 +335,14 @@ def _serve(state, ward):
         rank = 0
         while state.first[ward, rank] == NOWHERE:
             rank += 1
-        _grant(state, state.first[ward, rank], ward, rank)
+        _grant(state, np.uint32(state.first[ward, rank]), ward, rank)
 
 
 @compiled
 def _grant(state, p, ward, rank):
     _unlink(state, p, ward, rank)
     _move(state, p, ward)
-    state.granted[state.now[GRANTED]] = p
+    state.granted[np.uint32(state.now[GRANTED])] = p
     state.now[GRANTED] += 1
 
 
@@ -351,7 +351,7 @@ def _move(state, p, ward):
     """Take a bed in `ward` and leave the one held; its ward's queue is served when the patient has gone."""
     state.census[ward] += 1
     if state.held[p] != NOWHERE:
-        state.census[state.held[p]] -= 1
+        state.census[np.uint32(state.held[p])] -= 1
 
 
 # Queues
@@ -360,7 +360,7 @@ def _move(state, p, ward):
 @compiled
 def _join_queue(drawn, state, p, ward):
     """Go to the end of the queue of the patient's priority."""
-    rank = drawn.priority[state.stay[p]]
+    rank = np.uint32(drawn.priority[np.uint32(state.stay[p])])
     end = state.last[ward, rank]
     state.ahead[p] = end
     state.behind[p] = NOWHERE
@@ -456,7 +456,7 @@ def _shortest_cycle(state, held, ward):
 @compiled
 def _bucket(rules, state, time):
     """The bucket of a time before the end of the horizon; a later time never lies in an earlier bucket."""
-    return np.int64(time * ((len(state.later) - 1) / rules.hours))
+    return np.uint32(time * ((len(state.later) - 1) / rules.hours))
 
 
 @compiled
@@ -467,8 +467,8 @@ def _push(rules, state, time, event):
         if bucket <= state.now[OPEN]:
             _push_soon(state, time, event)
         else:
-            state.due[event] = time
-            state.next_later[event] = state.later[bucket]
+            state.due[np.uint32(event)] = time
+            state.next_later[np.uint32(event)] = state.later[bucket]
             state.later[bucket] = event
 
 
@@ -478,10 +478,10 @@ def _open_buckets(rules, state, time):
     upto = len(state.later) - 1 if time >= rules.hours else _bucket(rules, state, time)
     while state.now[SOON] == 0 and state.now[OPEN] < upto:
         state.now[OPEN] += 1
-        event = state.later[state.now[OPEN]]
+        event = state.later[np.uint32(state.now[OPEN])]
         while event != NOWHERE:
-            _push_soon(state, state.due[event], event)
-            event = state.next_later[event]
+            _push_soon(state, state.due[np.uint32(event)], event)
+            event = state.next_later[np.uint32(event)]
 
 
 @compiled
@@ -490,17 +490,17 @@ def _push_soon(state, time, event):
     place = state.now[SOON]
     state.now[SOON] += 1
     while place > 0 and (
-        state.soon_time[place - 1] < time or (state.soon_time[place - 1] == time and state.soon[place - 1] < event)
+        state.soon_time[np.uint32(place - 1)] < time or (state.soon_time[np.uint32(place - 1)] == time and state.soon[np.uint32(place - 1)] < event)
     ):
         state.soon_time[place] = state.soon_time[place - 1]
         state.soon[place] = state.soon[place - 1]
         place -= 1
-    state.soon_time[place] = time
-    state.soon[place] = event
+    state.soon_time[np.uint32(place)] = time
+    state.soon[np.uint32(place)] = event
 
 
 @compiled
 def _pop(state):
     """Take the next event."""
     state.now[SOON] -= 1
-    return state.soon[state.now[SOON]]
+    return state.soon[np.uint32(state.now[SOON])]
