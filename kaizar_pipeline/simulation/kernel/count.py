@@ -127,8 +127,8 @@ def count_census(window, stays, counted):
             census[wards, h] += now
     for w in range(wards + 1):
         highest = 0
-        for h in range(window.warmup, hours):
-            highest = max(highest, census[w, h])
+        for now in census[w][window.warmup : hours]:
+            highest = max(highest, now)
         counted.highest[w] = highest
 
 
@@ -152,9 +152,9 @@ def count_stays(window, drawn, stays, counted, kpis, boarded):
     waits = 0
     for p in range(len(drawn.patient_type)):
         for stay in range(drawn.offset[p], drawn.offset[p + 1]):
-            if stays.request[stay] == np.inf:
-                break
             s, has_next = np.uint32(stay), stay + 1 < drawn.offset[p + 1]
+            if stays.request[s] == np.inf:
+                break
             waits = _count_request(window, drawn, stays, counted, p, s, waits)
             if stays.used_ward[s] != NOWHERE:
                 _count_bed(window, drawn, stays, counted, boarded, p, s, has_next)
@@ -415,14 +415,15 @@ def add_census(window, counted, tallies, peaks):
     hours = window.hours - window.warmup
     days = hours // 24
     for w in range(len(counted.census)):
-        start = tallies.start[w]
+        census = counted.census[w][window.warmup : window.hours]
+        by_hour = tallies.census[tallies.start[w] * hours : tallies.start[w + 1] * hours]
+        by_day = tallies.peaks[tallies.start[w] * days : tallies.start[w + 1] * days]
         for day in range(days):
             peak = 0
             for h in range(24 * day, 24 * day + 24):
-                census = counted.census[w, window.warmup + h]
-                tallies.census[np.uint64((start + census) * hours + h)] += 1
-                peak = max(peak, census)
-            tallies.peaks[np.uint64((start + peak) * days + day)] += 1
+                by_hour[np.uint64(census[h] * hours + h)] += 1
+                peak = max(peak, census[h])
+            by_day[np.uint64(peak * days + day)] += 1
             peaks[w, day] = peak
 
 
@@ -435,8 +436,9 @@ def add_others(window, counted, tallies):
                 others = counted.others[kind, w][window.warmup : window.hours]
                 _add_squares(others, tallies.others[kind, w], tallies.others[3 + kind, w])
         if counted.is_any[WAITING, w]:
-            for h in range(window.hours - window.warmup):
-                tallies.others[QUEUED, w, h] += counted.others[WAITING, w, window.warmup + h] > 0
+            waiting, queued = counted.others[WAITING, w][window.warmup : window.hours], tallies.others[QUEUED, w]
+            for h in range(len(waiting)):
+                queued[h] += waiting[h] > 0
         for kind in range(2):
             _add_squares(counted.week[kind, w], tallies.week[kind, w], tallies.week[2 + kind, w])
 
