@@ -183,7 +183,7 @@ def _mark_other(window, counted, kind, ward, start, end):
 @compiled
 def _count_request(window, drawn, stays, counted, p, s, waits):
     """Count the request of a stay and the wait that followed; how many waits above zero there are now."""
-    ward, patient_type, status = np.uint32(drawn.planned_ward[s]), np.uint32(drawn.patient_type[p]), stays.status[p]
+    ward, patient_type = np.uint32(drawn.planned_ward[s]), np.uint32(drawn.patient_type[p])
     request, admit = stays.request[s], stays.admit[s]
     until = min(admit, stays.depart[s])
     if until > request:
@@ -191,23 +191,22 @@ def _count_request(window, drawn, stays, counted, p, s, waits):
     if request < window.warmup:
         return waits
     sums = counted.sums[ward, patient_type]
-    sums[REQUESTS] += 1
-    if status == DIVERTED:
+    if admit < np.inf:
+        if stays.used_ward[s] != ward:
+            sums[OUTLIED] += 1
+    elif stays.status[p] == DIVERTED:
         sums[TURNED_AWAY] += 1
         return waits
-    if admit < np.inf:
-        sums[ADMITTED] += 1
-        sums[OUTLIED] += stays.used_ward[s] != ward
-    elif status == LEFT:
+    elif stays.status[p] == LEFT:
         sums[LEFT_UNSEEN] += 1
     else:
         sums[STILL_WAITING] += 1
-    wait = min(until, float(window.hours)) - request
     sums[WAITED] += 1
-    sums[WAIT_MEAN] += wait
-    sums[WAIT_MAX] = max(sums[WAIT_MAX], wait)
-    if wait > 0:
+    if until > request:
+        wait = min(until, float(window.hours)) - request
         sums[WAITED_SOME] += 1
+        sums[WAIT_MEAN] += wait
+        sums[WAIT_MAX] = max(sums[WAIT_MAX], wait)
         place = np.uint32(waits)
         counted.wait[place] = wait
         counted.wait_ward[place] = ward
@@ -357,18 +356,10 @@ def _finish_kpis(window, counted, kpis):
     for w in range(wards):
         for t in range(types):
             sums, row = counted.sums[w, t], kpis[w, t]
-            for k in (
-                REQUESTS,
-                ADMITTED,
-                TURNED_AWAY,
-                LEFT_UNSEEN,
-                OUTLIED,
-                BOARDED,
-                BOARDING_CAUSED,
-                THROUGHPUT,
-                BED_DAYS,
-            ):
+            for k in (TURNED_AWAY, LEFT_UNSEEN, OUTLIED, BOARDED, BOARDING_CAUSED, THROUGHPUT, BED_DAYS):
                 row[k] = sums[k]
+            row[REQUESTS] = sums[WAITED] + sums[TURNED_AWAY]
+            row[ADMITTED] = sums[WAITED] - sums[LEFT_UNSEEN] - sums[STILL_WAITING]
             some = sums[WAITED] > 0
             row[WAIT_MEAN] = sums[WAIT_MEAN] / sums[WAITED] if some else np.nan
             row[STILL_WAITING] = sums[STILL_WAITING] / sums[WAITED] if some else np.nan
