@@ -377,14 +377,16 @@ def _occupancy_kpis(census, staffed, bed_hours, row):
     if bed_hours < 0:
         return
     hours_full, days_full, days_above = 0, 0, 0
-    for day in range(len(staffed) // 24):
-        full, above = 0, 0
-        for h in range(24 * day, 24 * day + 24):
-            full += census[h] >= staffed[h]
-            above += census[h] > 0.95 * staffed[h]
-        hours_full += full
-        days_full += full > 0
-        days_above += above > 0
+    for h in range(len(staffed)):
+        hours_full += census[h] >= staffed[h]
+    for first in range(0, len(staffed), 24):
+        is_full, is_above, h = False, False, first
+        while h < first + 24 and not (is_full and is_above):
+            is_full |= census[h] >= staffed[h]
+            is_above |= census[h] > 0.95 * staffed[h]
+            h += 1
+        days_full += is_full
+        days_above += is_above
     row[OCCUPANCY] = row[BED_DAYS] * 24 / bed_hours if bed_hours > 0 else np.nan
     row[HOURS_FULL] = hours_full / len(staffed)
     row[DAYS_FULL] = days_full
