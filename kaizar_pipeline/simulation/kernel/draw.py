@@ -94,8 +94,8 @@ def _enter_census(sources, replication, buffers):
 
 @compiled
 def _enter_arrivals(sources, first, patients, buffers, scratch):
-    for p in range(first, patients):
-        place = scratch.order[p - first]
+    for arrival in range(patients - first):
+        place, p = scratch.order[arrival], np.uint32(first + arrival)
         stream = scratch.stream[place]
         patient_type = sources.streams.patient_type[stream]
         buffers.arrival[p] = scratch.time[place]
@@ -103,7 +103,7 @@ def _enter_arrivals(sources, first, patients, buffers, scratch):
         buffers.stream[p] = stream
         buffers.number[p] = scratch.number[place]
         table = sources.patience_table[patient_type]
-        patience = quantile(sources.tables, max(table, 0), scratch.patience[place])
+        patience = quantile(sources.tables, np.uint32(max(table, 0)), scratch.patience[place])
         buffers.patience[p] = np.inf if table < 0 else patience  # looked up for all, which costs less than to ask
 
 
@@ -122,9 +122,10 @@ def _draw_stays(sources, first, last, s, path, scale, buffers, work):
             return FEW_STAYS, s
         _draw_stage(sources, stage, of_census, path, scale, buffers, _part(work, begin, end))
         onward = end
-        for i in range(begin, end):
-            work.patient[onward] = work.patient[i]
-            work.ward[onward] = work.next_ward[i]
+        for place in range(begin, end):
+            i, to = np.uint32(place), np.uint32(onward)
+            work.patient[to] = work.patient[i]
+            work.ward[to] = work.next_ward[i]
             onward += work.next_ward[i] != home
         if onward == end:
             work = _part(work, 0, end)
@@ -177,7 +178,8 @@ def _lay_out(sources, first, last, s, scale, buffers, work):
     for i in range(len(work.patient)):
         offset[work.patient[i] + 1] += 1
     for p in range(first, last):
-        s, offset[p + 1] = s + offset[p + 1], s
+        after = np.uint32(p + 1)
+        s, offset[after] = s + offset[after], s
     for i in range(len(work.patient)):
         p, ward = work.patient[i], work.ward[i]
         patient_type = np.uint32(buffers.patient_type[p])
@@ -211,7 +213,7 @@ def _draw_delays(sources, of_census, path, buffers, work):
     delayed = work.next_ward  # no longer needed once it has been read
     for i in range(len(work.patient)):
         is_delayed = (work.next_ward[i] == home) & (sources.delay_table[work.ward[i]] >= 0)
-        delayed[n] = i
+        delayed[np.uint32(n)] = i
         n += is_delayed
     for j in range(n):
         _address(sources, of_census, j, work.patient[delayed[j]], buffers, work)
@@ -242,7 +244,7 @@ def _draw_uniforms(key, replication, of_census, stage, work, one, other):
 
 @compiled
 def _delay(sources, ward, chance, elapsed):
-    table = sources.delay_table[ward]
+    table = np.uint32(sources.delay_table[ward])
     if elapsed > 0:
         return rest(sources.tables, table, chance, elapsed, 1.0)
     return quantile(sources.tables, table, chance)
@@ -251,12 +253,12 @@ def _delay(sources, ward, chance, elapsed):
 @compiled
 def _next_ward(sources, patient_type, ward, chance):
     cdf = sources.route_cdf[patient_type, ward]
-    last = len(cdf) - 1
+    last = np.uint32(len(cdf) - 1)
     if chance >= cdf[last]:  # home, most often
         return sources.next_wards[last + 1]
     if chance < cdf[0]:
         return sources.next_wards[0]
-    return sources.next_wards[last_not_above(cdf, 0, last, chance) + 1]
+    return sources.next_wards[np.uint32(last_not_above(cdf, 0, len(cdf) - 1, chance) + 1)]
 
 
 @compiled
