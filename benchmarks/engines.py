@@ -155,7 +155,7 @@ def ciw_over_compiled() -> list[Row]:
     plan, config = plan_of(DAYS), hospital()
     many, sources, scale = Replications(plan, 5), sources_of(plan), los_scales(plan, 0, 5)
     patients, stays = room_needed(plan)
-    drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(patients)
+    drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(sources, patients)
     work = block.make_stay_scratch(len(plan.ward_ids), stays)
 
     def simulate_with_ciw() -> None:

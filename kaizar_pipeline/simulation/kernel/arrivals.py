@@ -40,8 +40,12 @@ class ArrivalScratch(NamedTuple):
     """u4[patients]: places of the arrivals, the earliest first."""
     before: np.ndarray
     """u4[patients + 2]: arrivals before each of as many even parts of the horizon as there are arrivals."""
-    gap: np.ndarray
-    """f8[BATCH]: uniforms, then hours of operational time between the arrivals of a batch."""
+    upto: np.ndarray
+    """f8[hours + 1]: operational time until the beginning of each hour, the cumulative rate of a stream."""
+    batch: np.ndarray
+    """f8[BATCH]: uniforms, then the operational time of the arrivals of a batch."""
+    hour: np.ndarray
+    """u4[BATCH]: the hour in which that is."""
     batch_patience: np.ndarray
     """f8[BATCH]"""
 
@@ -78,37 +82,38 @@ def _rate(streams, k, rates, day, excess):
 @compiled
 def _poisson(sources, k, rates, excess, replication, scratch, n):
     """A Poisson process by its inverse cumulative rate: unit exponential gaps in operational time."""
-    streams = sources.streams
-    number, drawn = EXCESS if excess else _0, 0
-    _draw_gaps(sources, k, number, replication, scratch)
-    high, operational = 0.0, scratch.gap[0]
+    streams, hours = sources.streams, 24 * len(rates)
+    key, stream, upto, batch, hour_of = sources.key, streams.number[k], scratch.upto, scratch.batch, scratch.hour
     for day in range(len(rates)):
         rate = _rate(streams, k, rates, day, excess)
         for hour in range(24):
-            low = high
-            high = low + rate * streams.hour_weights[k, day, hour]
-            while operational < high:
-                if n == len(scratch.time):
-                    return -1
-                time = 24 * day + hour + (operational - low) / (high - low)
-                n = _keep(sources, k, day, time, number, scratch.batch_patience[drawn], excess, replication, scratch, n)
-                number += _1
-                drawn += 1
-                if drawn == BATCH:
-                    _draw_gaps(sources, k, number, replication, scratch)
-                    drawn = 0
-                operational += scratch.gap[drawn]
+            upto[24 * day + hour + 1] = upto[24 * day + hour] + rate * streams.hour_weights[k, day, hour]
+    number = EXCESS if excess else _0
+    hour, operational = 0, 0.0
+    while hour < hours:
+        for i in range(BATCH):
+            batch[i], scratch.batch_patience[i] = uniforms(key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
+        for i in range(BATCH):
+            batch[i] = quantile(sources.tables, UNIT_EXPONENTIAL, batch[i])
+        for i in range(BATCH):
+            operational += batch[i]
+            batch[i] = operational
+        i = np.uint32(0)
+        while i < BATCH and hour < hours:
+            until = upto[np.uint32(hour + 1)]
+            while i < BATCH and batch[i] < until:
+                hour_of[i] = hour
+                i = np.uint32(i + 1)
+            hour += i < BATCH
+        if n + i > len(scratch.time):
+            return -1
+        for j in range(i):
+            h = hour_of[j]
+            low = upto[h]
+            time = h + (batch[j] - low) / (upto[h + 1] - low)
+            n = _keep(sources, k, h // 24, time, number, scratch.batch_patience[j], excess, replication, scratch, n)
+            number += _1
     return n
-
-
-@compiled
-def _draw_gaps(sources, k, number, replication, scratch):
-    """The gaps before the next batch of arrivals of a stream, from `number` on, and what their patience comes from."""
-    gap, patience, stream = scratch.gap, scratch.batch_patience, sources.streams.number[k]
-    for i in range(BATCH):
-        gap[i], patience[i] = uniforms(sources.key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
-    for i in range(BATCH):
-        gap[i] = quantile(sources.tables, UNIT_EXPONENTIAL, gap[i])
 
 
 @compiled

@@ -135,7 +135,7 @@ def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
     )
 
 
-def make_arrivals(patients: int) -> ArrivalScratch:
+def make_arrivals(sources: Sources, patients: int) -> ArrivalScratch:
     """Room for the arrivals of so many patients."""
     return ArrivalScratch(
         time=np.empty(patients),
@@ -144,7 +144,9 @@ def make_arrivals(patients: int) -> ArrivalScratch:
         patience=np.empty(patients),
         order=np.empty(patients, dtype=np.uint32),
         before=np.empty(patients + 2, dtype=np.uint32),
-        gap=np.empty(BATCH),
+        upto=np.zeros(24 * sources.streams.hour_weights.shape[1] + 1),
+        batch=np.empty(BATCH),
+        hour=np.empty(BATCH, dtype=np.uint32),
         batch_patience=np.empty(BATCH),
     )
 
@@ -205,7 +207,7 @@ def make_room(sources: Sources, rules: Rules, window: Window, patients: int, sta
         drawn=make_drawn(sources, patients, stays),
         stays=make_stays(patients, stays),
         demand_stays=make_stays(patients, stays),
-        arrivals=make_arrivals(patients),
+        arrivals=make_arrivals(sources, patients),
         stay_scratch=make_stay_scratch(wards, stays),
         events=make_events(rules, int(sources.queue_rank.max()) + 1, patients),
         counted=_make_counted(wards, types, window, stays),
