@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index
 from kaizar_pipeline.simulation.kernel.random import quantile, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
 from kaizar_pipeline.simulation.plan import CHANCES, UNIT_EXPONENTIAL
@@ -98,12 +98,12 @@ def _poisson(sources, k, rates, excess, replication, scratch, n):
         for i in range(BATCH):
             operational += batch[i]
             batch[i] = operational
-        i = np.uint32(0)
+        i = index(0)
         while i < BATCH and hour < hours:
-            until = upto[np.uint32(hour + 1)]
+            until = upto[index(hour + 1)]
             while i < BATCH and batch[i] < until:
                 hour_of[i] = hour
-                i = np.uint32(i + 1)
+                i = index(i + 1)
             hour += i < BATCH
         if n + i > len(scratch.time):
             return -1
@@ -159,7 +159,7 @@ def _keep(sources, k, day, time, number, patience, excess, replication, scratch,
         mark, _ = uniforms(sources.key, replication, streams.number[k], number, _SCENARIO, _0)
         if mark >= factor:
             return n
-    place = np.uint32(n)
+    place = index(n)
     scratch.time[place] = time
     scratch.stream[place] = k
     scratch.number[place] = number
@@ -174,11 +174,11 @@ def _sort_by_time(scratch, n, hours):
     per_hour = n / hours
     before[: n + 2] = 0
     for i in range(n):
-        before[np.uint32(time[i] * per_hour) + 1] += 1
+        before[index(time[i] * per_hour) + 1] += 1
     for part in range(n):
         before[part + 1] += before[part]
     for i in range(n):
-        part = np.uint32(time[i] * per_hour)
+        part = index(time[i] * per_hour)
         order[before[part]] = i
         before[part] += 1
     for place in range(1, n):  # within the parts

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled, step
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.trajectories import DIVERTED, LEFT, NOWHERE
 
@@ -118,7 +118,7 @@ def count_census(window, stays, counted):
     census[:] = 0
     for s in range(len(stays.admit)):
         if stays.used_ward[s] != NOWHERE:
-            _mark(census[np.uint32(stays.used_ward[s])], stays.admit[s], stays.depart[s], hours)
+            _mark(census[index(stays.used_ward[s])], stays.admit[s], stays.depart[s], hours)
     for w in range(wards):
         now = 0
         for h in range(hours):
@@ -135,8 +135,8 @@ def count_census(window, stays, counted):
 @compiled
 def _mark(steps, start, end, hours):
     """Let the intervals that hold each hour be one more from `start` up to, and not including, `end`."""
-    first = np.uint32(ceil(min(max(start, 0.0), float(hours))))
-    last = np.uint32(ceil(min(max(end, 0.0), float(hours))))
+    first = index(ceil(min(max(start, 0.0), float(hours))))
+    last = index(ceil(min(max(end, 0.0), float(hours))))
     if first < last:
         steps[first] += 1
         steps[last] -= 1
@@ -152,7 +152,7 @@ def count_stays(window, drawn, stays, counted, kpis, boarded):
     waits = 0
     for p in range(len(drawn.patient_type)):
         for stay in range(drawn.offset[p], drawn.offset[p + 1]):
-            s, has_next = np.uint32(stay), stay + 1 < drawn.offset[p + 1]
+            s, has_next = index(stay), stay + 1 < drawn.offset[p + 1]
             if stays.request[s] == np.inf:
                 break
             waits = _count_request(window, drawn, stays, counted, p, s, waits)
@@ -183,7 +183,7 @@ def _mark_other(window, counted, kind, ward, start, end):
 @compiled
 def _count_request(window, drawn, stays, counted, p, s, waits):
     """Count the request of a stay and the wait that followed; how many waits above zero there are now."""
-    ward, patient_type = np.uint32(drawn.planned_ward[s]), np.uint32(drawn.patient_type[p])
+    ward, patient_type = index(drawn.planned_ward[s]), index(drawn.patient_type[p])
     request, admit = stays.request[s], stays.admit[s]
     until = min(admit, stays.depart[s])
     if until > request:
@@ -207,7 +207,7 @@ def _count_request(window, drawn, stays, counted, p, s, waits):
         sums[WAITED_SOME] += 1
         sums[WAIT_MEAN] += wait
         sums[WAIT_MAX] = max(sums[WAIT_MAX], wait)
-        place = np.uint32(waits)
+        place = index(waits)
         counted.wait[place] = wait
         counted.wait_ward[place] = ward
         counted.wait_type[place] = patient_type
@@ -218,14 +218,14 @@ def _count_request(window, drawn, stays, counted, p, s, waits):
 @compiled
 def _count_bed(window, drawn, stays, counted, boarded, p, s, has_next):
     """Count the bed that a stay was in, and for what."""
-    ward, patient_type = np.uint32(stays.used_ward[s]), np.uint32(drawn.patient_type[p])
+    ward, patient_type = index(stays.used_ward[s]), index(drawn.patient_type[p])
     admit, ready, depart = stays.admit[s], stays.ready[s], stays.depart[s]
     if ward != drawn.planned_ward[s]:
         _mark_other(window, counted, OUTLIERS, ward, admit, depart)
     sums = counted.sums[ward, patient_type]
     if has_next and ready < depart:
         _mark_other(window, counted, BOARDING, ward, ready, depart)
-        hours, next_ward = _overlap(window, ready, depart), np.uint32(drawn.planned_ward[s + 1])
+        hours, next_ward = _overlap(window, ready, depart), index(drawn.planned_ward[s + 1])
         sums[BOARDED] += hours
         counted.sums[next_ward, patient_type, BOARDING_CAUSED] += hours
         boarded[ward, next_ward] += hours
@@ -307,8 +307,8 @@ def _wait_quantiles(counted, waits, kpis):
     ranks[2] = 0
     _sort_waits(counted, waits)
     for i in counted.wait_order[0, :waits]:
-        for w in (counted.wait_ward[i], np.uint32(wards)):
-            for t in (counted.wait_type[i], np.uint32(types)):
+        for w in (counted.wait_ward[i], index(wards)):
+            for t in (counted.wait_type[i], index(types)):
                 ranks[2, w, t] += 1
                 if ranks[2, w, t] == ranks[0, w, t]:
                     kpis[w, t, WAIT_P50] = counted.wait[i]
@@ -346,7 +346,7 @@ def _sort_waits(counted, waits):
 
 @compiled
 def _digit(counted, i, shift):
-    return np.uint32(counted.wait_bits[i] >> np.uint64(shift)) & np.uint32((1 << DIGIT_BITS) - 1)
+    return index(counted.wait_bits[i] >> np.uint64(shift)) & index((1 << DIGIT_BITS) - 1)
 
 
 @compiled

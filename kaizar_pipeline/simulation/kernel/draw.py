@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kaizar_pipeline.simulation.kernel.arrivals import BATCH, draw_arrivals
-from kaizar_pipeline.simulation.kernel.compiling import compiled, step
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.kernel.random import last_not_above, quantile, rest, share_until, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
 from kaizar_pipeline.simulation.plan import CHANCES
@@ -95,7 +95,7 @@ def _enter_census(sources, replication, buffers):
 @compiled
 def _enter_arrivals(sources, first, patients, buffers, scratch):
     for arrival in range(patients - first):
-        place, p = scratch.order[arrival], np.uint32(first + arrival)
+        place, p = scratch.order[arrival], index(first + arrival)
         stream = scratch.stream[place]
         patient_type = sources.streams.patient_type[stream]
         buffers.arrival[p] = scratch.time[place]
@@ -103,7 +103,7 @@ def _enter_arrivals(sources, first, patients, buffers, scratch):
         buffers.stream[p] = stream
         buffers.number[p] = scratch.number[place]
         table = sources.patience_table[patient_type]
-        patience = quantile(sources.tables, np.uint32(max(table, 0)), scratch.patience[place])
+        patience = quantile(sources.tables, index(max(table, 0)), scratch.patience[place])
         buffers.patience[p] = np.inf if table < 0 else patience  # looked up for all, which costs less than to ask
 
 
@@ -116,14 +116,14 @@ def _draw_stays(sources, first, last, s, path, scale, buffers, work):
     for i in range(end):
         p = first + i
         work.patient[i] = p
-        work.ward[i] = sources.census.ward[p] if of_census else sources.streams.ward[np.uint32(buffers.stream[p])]
+        work.ward[i] = sources.census.ward[p] if of_census else sources.streams.ward[index(buffers.stream[p])]
     for stage in range(MAX_STAYS):
         if s + end > len(buffers.los):
             return FEW_STAYS, s
         _draw_stage(sources, stage, of_census, path, scale, buffers, _part(work, begin, end))
         onward = end
         for place in range(begin, end):
-            i, to = np.uint32(place), np.uint32(onward)
+            i, to = index(place), index(onward)
             work.patient[to] = work.patient[i]
             work.ward[to] = work.next_ward[i]
             onward += work.next_ward[i] != home
@@ -160,7 +160,7 @@ def _draw_stage(sources, stage, of_census, path, scale, buffers, work):
     if durations != ways:
         _draw_uniforms(sources.key, durations, of_census, stage, work, work.unused, work.to_stay)
     for i in range(len(work.patient)):
-        patient_type = np.uint32(buffers.patient_type[work.patient[i]])
+        patient_type = index(buffers.patient_type[work.patient[i]])
         work.next_ward[i] = _next_ward(sources, patient_type, work.ward[i], work.to_route[i])
     if of_census and stage == 0:
         for i in range(len(work.patient)):
@@ -178,13 +178,13 @@ def _lay_out(sources, first, last, s, scale, buffers, work):
     for i in range(len(work.patient)):
         offset[work.patient[i] + 1] += 1
     for p in range(first, last):
-        after = np.uint32(p + 1)
+        after = index(p + 1)
         s, offset[after] = s + offset[after], s
     for i in range(len(work.patient)):
         p, ward = work.patient[i], work.ward[i]
-        patient_type = np.uint32(buffers.patient_type[p])
+        patient_type = index(buffers.patient_type[p])
         table = sources.los_table[patient_type, ward, work.next_ward[i]]
-        place = np.uint32(offset[p + 1])
+        place = index(offset[p + 1])
         offset[p + 1] = place + 1
         work.place[i] = place
         buffers.planned_ward[place] = ward
@@ -213,7 +213,7 @@ def _draw_delays(sources, of_census, path, buffers, work):
     delayed = work.next_ward  # no longer needed once it has been read
     for i in range(len(work.patient)):
         is_delayed = (work.next_ward[i] == home) & (sources.delay_table[work.ward[i]] >= 0)
-        delayed[np.uint32(n)] = i
+        delayed[index(n)] = i
         n += is_delayed
     for j in range(n):
         _address(sources, of_census, j, work.patient[delayed[j]], buffers, work)
@@ -229,7 +229,7 @@ def _draw_delays(sources, of_census, path, buffers, work):
 @compiled
 def _address(sources, of_census, i, p, buffers, work):
     """Note where patient `p` has their random numbers, in place `i` of `work`."""
-    work.stream[i] = sources.census.stream[p] if of_census else sources.streams.number[np.uint32(buffers.stream[p])]
+    work.stream[i] = sources.census.stream[p] if of_census else sources.streams.number[index(buffers.stream[p])]
     work.number[i] = buffers.number[p]
 
 
@@ -244,7 +244,7 @@ def _draw_uniforms(key, replication, of_census, stage, work, one, other):
 
 @compiled
 def _delay(sources, ward, chance, elapsed):
-    table = np.uint32(sources.delay_table[ward])
+    table = index(sources.delay_table[ward])
     if elapsed > 0:
         return rest(sources.tables, table, chance, elapsed, 1.0)
     return quantile(sources.tables, table, chance)
@@ -253,12 +253,12 @@ def _delay(sources, ward, chance, elapsed):
 @compiled
 def _next_ward(sources, patient_type, ward, chance):
     cdf = sources.route_cdf[patient_type, ward]
-    last = np.uint32(len(cdf) - 1)
+    last = index(len(cdf) - 1)
     if chance >= cdf[last]:  # home, most often
         return sources.next_wards[last + 1]
     if chance < cdf[0]:
         return sources.next_wards[0]
-    return sources.next_wards[np.uint32(last_not_above(cdf, 0, len(cdf) - 1, chance) + 1)]
+    return sources.next_wards[index(last_not_above(cdf, 0, len(cdf) - 1, chance) + 1)]
 
 
 @compiled

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled, step
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.trajectories import (
     DISCHARGED,
     DIVERTED,
@@ -37,7 +37,7 @@ class EventScratch(NamedTuple):
     soon_time: np.ndarray
     """f8[2 P]: times of the events in the buckets up to the open one, the next one last."""
     soon: np.ndarray
-    """i4[2 P]: those events: p is the end of a stay of patient p, P + p that of the patience."""
+    """u4[2 P]: those events: p is the end of a stay of patient p, P + p that of the patience."""
     later: np.ndarray
     """i4[buckets + 1]: an event of each bucket, or NOWHERE."""
     next_later: np.ndarray
@@ -47,13 +47,13 @@ class EventScratch(NamedTuple):
     now: np.ndarray
     """i8[3]: events in `soon` (SOON), patients in `granted` (GRANTED), the bucket the clock has come to (OPEN)."""
     granted: np.ndarray
-    """i4[P]: patients with a bed granted, in order."""
+    """u4[P]: patients with a bed granted, in order."""
     stay: np.ndarray
-    """i4[P]: the stay each patient is in or waits for."""
+    """u4[P]: the stay each patient is in or waits for."""
     held: np.ndarray
     """i4[P]: ward of the bed held, or NOWHERE."""
     ward: np.ndarray
-    """i4[P]: ward waited for or granted."""
+    """u4[P]: ward waited for or granted."""
     waits: np.ndarray
     """bool[P]: whether the patient is in a queue; of no meaning before the first queue."""
     behind: np.ndarray
@@ -101,11 +101,11 @@ def simulate(rules, drawn, stays, state):
             _staff(rules, state, freed, rules.change_beds[change])
             change += 1
         elif kind == END_OF_STAY:
-            freed, asking, asked = _end_stay(rules, drawn, stays, state, np.uint32(_pop(state)), now, now)
+            freed, asking, asked = _end_stay(rules, drawn, stays, state, _pop(state), now, now)
         elif kind == PATIENCE:
-            _give_up(drawn, stays, state, np.uint32(_pop(state) - len(state.stay)), now)
+            _give_up(drawn, stays, state, index(_pop(state) - len(state.stay)), now)
         elif kind == ARRIVAL:
-            asking, asked = _arrive(rules, drawn, stays, state, np.uint32(arrival), now), now
+            asking, asked = _arrive(rules, drawn, stays, state, index(arrival), now), now
             arrival += 1
         else:
             return
@@ -113,16 +113,16 @@ def simulate(rules, drawn, stays, state):
         taken = 0
         while True:
             if freed != NOWHERE:
-                _serve(state, np.uint32(freed))
+                _serve(state, index(freed))
             if asking != NOWHERE:
-                p, asking = np.uint32(asking), NOWHERE
+                p, asking = index(asking), NOWHERE
                 admitted = p if _request(rules, drawn, stays, state, p, now, asked) else NOWHERE
             elif taken < state.now[GRANTED] and begun == drawn.n_census:
-                admitted = state.granted[np.uint32(taken)]
+                admitted = state.granted[index(taken)]
                 taken += 1
             else:
                 break
-            freed = _admit(rules, drawn, stays, state, np.uint32(admitted), now) if admitted != NOWHERE else NOWHERE
+            freed = _admit(rules, drawn, stays, state, index(admitted), now) if admitted != NOWHERE else NOWHERE
         if begun == drawn.n_census:
             state.now[GRANTED] = 0
 
@@ -134,7 +134,7 @@ def _next_event(rules, drawn, state, change, arrival):
     if arrival < len(drawn.arrival) and drawn.arrival[arrival] < now:
         now, kind = drawn.arrival[arrival], ARRIVAL
     _open_buckets(rules, state, now)
-    last = np.uint32(state.now[SOON] - 1)
+    last = index(state.now[SOON] - 1)
     if state.now[SOON] > 0 and state.soon_time[last] <= now:
         now, kind = state.soon_time[last], END_OF_STAY if state.soon[last] < len(state.stay) else PATIENCE
     if change < len(rules.change_hour):
@@ -179,7 +179,7 @@ def _reset(rules, drawn, stays, state):
 @compiled
 def _begin(rules, drawn, stays, state, p):
     """Let a patient of the house go on: with what is left of the stay, or with the request that still waits."""
-    stay = np.uint32(drawn.offset[p])
+    stay = index(drawn.offset[p])
     state.stay[p] = stay
     state.held[p] = NOWHERE
     if drawn.seat[p] == NOWHERE:
@@ -193,12 +193,12 @@ def _begin(rules, drawn, stays, state, p):
 @compiled
 def _arrive(rules, drawn, stays, state, p, now):
     """The patient, if no admission stop diverts them."""
-    stay = np.uint32(drawn.offset[p])
+    stay = index(drawn.offset[p])
     state.stay[p] = stay
     state.held[p] = NOWHERE
     for stop in range(len(rules.stop_ward)):
         if (
-            rules.stop_types[stop, drawn.patient_type[p]]
+            rules.stop_types[stop, index(drawn.patient_type[p])]
             and state.census[rules.stop_ward[stop]] >= state.stop_at[stop]
         ):
             stays.status[p] = DIVERTED
@@ -212,7 +212,7 @@ def _arrive(rules, drawn, stays, state, p, now):
 @compiled
 def _care(rules, drawn, stays, state, p, now):
     """Let the stay begin to run, and end with its care or, before going home, with the discharge delay after that."""
-    stay = np.uint32(state.stay[p])
+    stay = state.stay[p]
     end = now + drawn.los[stay]
     if stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0:
         if end < rules.hours:
@@ -224,8 +224,8 @@ def _care(rules, drawn, stays, state, p, now):
 @compiled
 def _end_stay(rules, drawn, stays, state, p, now, asked):
     """Go home, or ask for the next bed (since `asked`), holding this one or not."""
-    stay = np.uint32(state.stay[p])
-    ward = np.uint32(stays.used_ward[stay])
+    stay = state.stay[p]
+    ward = index(stays.used_ward[stay])
     stays.ready[stay] = min(stays.ready[stay], now)  # earlier if there was a discharge delay
     if stay + 1 == drawn.offset[p + 1]:
         stays.status[p] = DISCHARGED
@@ -247,9 +247,9 @@ def _leave_bed(stays, state, stay, ward, now):
 @compiled
 def _give_up(drawn, stays, state, p, now):
     """Leave without being seen, unless a bed came in time."""
-    stay = np.uint32(state.stay[p])
+    stay = state.stay[p]
     if state.waits[p] and stay == drawn.offset[p]:
-        _unlink(state, p, state.ward[p], drawn.priority[stay])
+        _unlink(state, p, state.ward[p], index(drawn.priority[stay]))
         stays.status[p] = LEFT
         stays.depart[stay] = now
 
@@ -260,9 +260,9 @@ def _give_up(drawn, stays, state, p, now):
 @compiled
 def _request(rules, drawn, stays, state, p, now, asked):
     """Ask for a bed for the patient's stay (since `asked`); whether there is one at once, else the patient queues."""
-    stay, held = np.uint32(state.stay[p]), state.held[p]
+    stay, held = state.stay[p], state.held[p]
     stays.request[stay] = asked
-    ward = np.uint32(drawn.planned_ward[stay])
+    ward = index(drawn.planned_ward[stay])
     if ward == held:  # the bed is kept, without queueing
         state.ward[p] = ward
         return True
@@ -286,11 +286,11 @@ def _request(rules, drawn, stays, state, p, now, asked):
 @compiled
 def _admit(rules, drawn, stays, state, p, now):
     """Begin the stay in the ward granted; the ward of the bed held so far is free to serve its queue."""
-    stay, held = np.uint32(state.stay[p]), state.held[p]
+    stay, held = state.stay[p], state.held[p]
     stays.used_ward[stay] = state.ward[p]
     stays.admit[stay] = now
     if held != NOWHERE:
-        stays.depart[stay - 1] = now
+        stays.depart[index(stay - 1)] = now
         state.held[p] = NOWHERE
     _care(rules, drawn, stays, state, p, now)
     return held
@@ -301,7 +301,7 @@ def _overflow(rules, state, ward):
     """The ward that takes a request for `ward`: another one if it is at its threshold and one of its list has room."""
     if state.census[ward] >= state.overflow_at[ward]:
         for place in range(rules.first_overflow[ward], rules.first_overflow[ward + 1]):
-            other = rules.overflow_ward[place]
+            other = rules.overflow_ward[index(place)]
             if _has_free_bed(state, other):
                 return other
     return ward
@@ -332,17 +332,17 @@ def _whole_beds(threshold, beds):
 def _serve(state, ward):
     """Give free beds to those who wait, the first first."""
     while state.queue[ward] > 0 and state.census[ward] < state.beds[ward]:
-        rank = 0
+        rank = index(0)
         while state.first[ward, rank] == NOWHERE:
-            rank += 1
-        _grant(state, np.uint32(state.first[ward, rank]), ward, rank)
+            rank = index(rank + 1)
+        _grant(state, index(state.first[ward, rank]), ward, rank)
 
 
 @compiled
 def _grant(state, p, ward, rank):
     _unlink(state, p, ward, rank)
     _move(state, p, ward)
-    state.granted[np.uint32(state.now[GRANTED])] = p
+    state.granted[index(state.now[GRANTED])] = p
     state.now[GRANTED] += 1
 
 
@@ -351,7 +351,7 @@ def _move(state, p, ward):
     """Take a bed in `ward` and leave the one held; its ward's queue is served when the patient has gone."""
     state.census[ward] += 1
     if state.held[p] != NOWHERE:
-        state.census[np.uint32(state.held[p])] -= 1
+        state.census[index(state.held[p])] -= 1
 
 
 # Queues
@@ -360,14 +360,14 @@ def _move(state, p, ward):
 @compiled
 def _join_queue(drawn, state, p, ward):
     """Go to the end of the queue of the patient's priority."""
-    rank = np.uint32(drawn.priority[np.uint32(state.stay[p])])
+    rank = index(drawn.priority[state.stay[p]])
     end = state.last[ward, rank]
     state.ahead[p] = end
     state.behind[p] = NOWHERE
     if end == NOWHERE:
         state.first[ward, rank] = p
     else:
-        state.behind[end] = p
+        state.behind[index(end)] = p
     state.last[ward, rank] = p
     state.queue[ward] += 1
     state.waits[p] = True
@@ -379,16 +379,17 @@ def _unlink(state, p, ward, rank):
     if ahead == NOWHERE:
         state.first[ward, rank] = behind
     else:
-        state.behind[ahead] = behind
+        state.behind[index(ahead)] = behind
     if behind == NOWHERE:
         state.last[ward, rank] = ahead
     else:
-        state.ahead[behind] = ahead
+        state.ahead[index(behind)] = ahead
     state.queue[ward] -= 1
     state.waits[p] = False
     if state.held[p] != NOWHERE:
-        state.waiting_in[state.held[p], ward] -= 1
-        state.blocked[state.held[p]] -= 1
+        held = index(state.held[p])
+        state.waiting_in[held, ward] -= 1
+        state.blocked[held] -= 1
 
 
 # Exchange
@@ -404,7 +405,7 @@ def _exchange(drawn, state, held, ward):
         state.came_from[place] = _first_waiter(state, state.to_visit[place], state.to_visit[(place + 1) % length])
     for place in range(length):
         p = state.came_from[place]
-        _grant(state, p, state.ward[p], drawn.priority[state.stay[p]])
+        _grant(state, index(p), state.ward[p], index(drawn.priority[state.stay[p]]))
 
 
 @compiled
@@ -456,7 +457,7 @@ def _shortest_cycle(state, held, ward):
 @compiled
 def _bucket(rules, state, time):
     """The bucket of a time before the end of the horizon; a later time never lies in an earlier bucket."""
-    return np.uint32(time * ((len(state.later) - 1) / rules.hours))
+    return index(time * ((len(state.later) - 1) / rules.hours))
 
 
 @compiled
@@ -467,8 +468,8 @@ def _push(rules, state, time, event):
         if bucket <= state.now[OPEN]:
             _push_soon(state, time, event)
         else:
-            state.due[np.uint32(event)] = time
-            state.next_later[np.uint32(event)] = state.later[bucket]
+            state.due[index(event)] = time
+            state.next_later[index(event)] = state.later[bucket]
             state.later[bucket] = event
 
 
@@ -478,10 +479,10 @@ def _open_buckets(rules, state, time):
     upto = len(state.later) - 1 if time >= rules.hours else _bucket(rules, state, time)
     while state.now[SOON] == 0 and state.now[OPEN] < upto:
         state.now[OPEN] += 1
-        event = state.later[np.uint32(state.now[OPEN])]
+        event = state.later[index(state.now[OPEN])]
         while event != NOWHERE:
-            _push_soon(state, state.due[np.uint32(event)], event)
-            event = state.next_later[np.uint32(event)]
+            _push_soon(state, state.due[index(event)], event)
+            event = state.next_later[index(event)]
 
 
 @compiled
@@ -489,18 +490,22 @@ def _push_soon(state, time, event):
     """Add an event to those of the open bucket, which are few."""
     place = state.now[SOON]
     state.now[SOON] += 1
-    while place > 0 and (
-        state.soon_time[np.uint32(place - 1)] < time or (state.soon_time[np.uint32(place - 1)] == time and state.soon[np.uint32(place - 1)] < event)
-    ):
-        state.soon_time[place] = state.soon_time[place - 1]
-        state.soon[place] = state.soon[place - 1]
+    while place > 0 and _is_before(state, index(place - 1), time, event):
+        state.soon_time[index(place)] = state.soon_time[index(place - 1)]
+        state.soon[index(place)] = state.soon[index(place - 1)]
         place -= 1
-    state.soon_time[np.uint32(place)] = time
-    state.soon[np.uint32(place)] = event
+    state.soon_time[index(place)] = time
+    state.soon[index(place)] = event
+
+
+@compiled
+def _is_before(state, place, time, event):
+    """Whether the event in that place of `soon` comes before another."""
+    return state.soon_time[place] < time or (state.soon_time[place] == time and state.soon[place] < event)
 
 
 @compiled
 def _pop(state):
     """Take the next event."""
     state.now[SOON] -= 1
-    return state.soon[np.uint32(state.now[SOON])]
+    return state.soon[index(state.now[SOON])]

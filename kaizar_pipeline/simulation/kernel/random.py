@@ -7,7 +7,7 @@ additions, multiplications and divisions: no logarithm, whose last bit differs b
 import numpy as np
 
 from kaizar_pipeline.simulation.durations import GUIDE_CELLS
-from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -44,9 +44,9 @@ def last_not_above(values, low, high, x):
 @compiled
 def quantile(tables, table, probability):
     """Hours at `probability` in [0, 1) of a quantile table, linear between the knots of the grid."""
-    cell = np.uint32(probability * GUIDE_CELLS)
+    cell = index(probability * GUIDE_CELLS)
     first, last = np.int64(tables.guide[cell, 0]), np.int64(tables.guide[cell, 1])
-    knot = np.uint32(last_not_above(tables.grid, first, last, probability))
+    knot = index(last_not_above(tables.grid, first, last, probability))
     return tables.lines[table, knot, 0] + (probability - tables.grid[knot]) * tables.lines[table, knot, 1]
 
 
