@@ -92,7 +92,9 @@ def _poisson(sources, k, rates, excess, replication, scratch, n):
     hour, operational = 0, 0.0
     while hour < hours:
         for i in range(BATCH):
-            batch[i], scratch.batch_patience[i] = uniforms(key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
+            batch[i], scratch.batch_patience[i] = uniforms(
+                key, replication, stream, number + np.uint64(i), _ARRIVAL, _0
+            )
         for i in range(BATCH):
             batch[i] = quantile(sources.tables, UNIT_EXPONENTIAL, batch[i])
         for i in range(BATCH):

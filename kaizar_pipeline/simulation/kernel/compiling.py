@@ -23,8 +23,8 @@ _CONSTANTS_FROM = ("durations", "kpis", "philox", "plan", "trajectories")
 
 
 index = np.uint32
-"""What makes a number an index. A signed one costs a comparison and an addition each time it is used, since numba lets it
-count from the end: a seventh of a replication."""
+"""What makes a number an index. A signed one costs a comparison and an addition each time it is used, because numba
+lets it count from the end: a seventh of a replication in all."""
 
 
 def compiled(function: Function) -> Function:

@@ -264,7 +264,10 @@ def _count_weeks(window, counted):
     for w in range(len(counted.census)):
         for first in range(-window.hour_of_week, hours, HOURS_PER_WEEK):  # weeks, the first of which may have begun
             begin, end = max(first, 0), min(first + HOURS_PER_WEEK, hours)
-            census, staffed = counted.census[w][window.warmup + begin : window.warmup + end], window.staffed[w][begin:end]
+            census, staffed = (
+                counted.census[w][window.warmup + begin : window.warmup + end],
+                window.staffed[w][begin:end],
+            )
             in_week = counted.week[CENSUS_IN_WEEK, w][begin - first : end - first]
             full_in_week = counted.week[FULL_IN_WEEK, w][begin - first : end - first]
             for i in range(len(census)):

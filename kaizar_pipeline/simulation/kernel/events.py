@@ -1,9 +1,9 @@
 """Contend later: who gets which bed when. The compiled twin of `simpy_engine`, rule by rule, equal to it bit for bit.
 
 Two lists are sorted beforehand (changes of beds, arrivals). Ends of stays and of patience lie unsorted in `later`, in
-buckets of some minutes each, and are put in order, into `soon`, only when the clock comes to their bucket. A timed event
-and all that it sets off is over before the next one begins: beds that are granted meanwhile wait in the order of their
-granting (`granted`), as SimPy's own events would.
+buckets of some minutes each, and are put in order, into `soon`, only when the clock comes to their bucket. A timed
+event and all that it sets off is over before the next one begins: beds that are granted meanwhile wait in the order of
+their granting (`granted`), as SimPy's own events would.
 """
 
 from math import ceil
