@@ -137,9 +137,8 @@ def _mark(steps, start, end, hours):
     """Let the intervals that hold each hour be one more from `start` up to, and not including, `end`."""
     first = index(ceil(min(max(start, 0.0), float(hours))))
     last = index(ceil(min(max(end, 0.0), float(hours))))
-    if first < last:
-        steps[first] += 1
-        steps[last] -= 1
+    steps[first] += 1  # nothing in all, where they are the same
+    steps[last] -= 1
 
 
 @step
