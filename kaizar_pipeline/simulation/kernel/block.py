@@ -49,7 +49,7 @@ class Room(NamedTuple):
 def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r):
     """Count a replication and add it, to both runs or to neither, and note it in row `r` of `records`; FEW_BEDS when a
     histogram is too narrow."""
-    count_census(window, stays, room.counted)
+    count_stays(window, drawn, stays, room.counted, records.kpis[r], records.boarded[r])
     if not fits(room.counted, actual):
         return FEW_BEDS
     if with_demand:
@@ -57,7 +57,6 @@ def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand
         if not fits(room.counted_demand, demand):
             return FEW_BEDS
         add_census(window, room.counted_demand, demand, records.demand_peaks[r])
-    count_stays(window, drawn, stays, room.counted, records.kpis[r], records.boarded[r])
     add_census(window, room.counted, actual, records.peaks[r])
     add_others(window, room.counted, actual)
     return OK

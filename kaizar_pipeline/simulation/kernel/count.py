@@ -113,12 +113,18 @@ class Records(NamedTuple):
 @step
 def count_census(window, stays, counted):
     """The hourly census of every ward and of the house, and the highest."""
-    census, hours = counted.census, window.hours
-    wards = len(census) - 1
-    census[:] = 0
+    counted.census[:] = 0
     for s in range(len(stays.admit)):
         if stays.used_ward[s] != NOWHERE:
-            _mark(census[index(stays.used_ward[s])], stays.admit[s], stays.depart[s], hours)
+            _mark(counted.census[index(stays.used_ward[s])], stays.admit[s], stays.depart[s], window.hours)
+    _add_up_census(window, counted)
+
+
+@compiled
+def _add_up_census(window, counted):
+    """From steps to patients at each hour, the whole house, and the highest."""
+    census, hours = counted.census, window.hours
+    wards = len(census) - 1
     for w in range(wards):
         now = 0
         for h in range(hours):
@@ -143,9 +149,10 @@ def _mark(steps, start, end, hours):
 
 @step
 def count_stays(window, drawn, stays, counted, kpis, boarded):
-    """Who waits, boards and lies out where at each hour, the KPIs f8[W + 1, T + 1, KPIS], and the hours boarded f8[W,
-    W] by ward and next ward; the census is counted."""
+    """The census as well, who waits, boards and lies out where at each hour, the KPIs f8[W + 1, T + 1, KPIS], and the
+    hours boarded f8[W, W] by ward and next ward."""
     _forget_others(counted)
+    counted.census[:] = 0
     counted.sums[:] = 0.0
     boarded[:] = 0.0
     waits = 0
@@ -157,6 +164,7 @@ def count_stays(window, drawn, stays, counted, kpis, boarded):
             waits = _count_request(window, drawn, stays, counted, p, s, waits)
             if stays.used_ward[s] != NOWHERE:
                 _count_bed(window, drawn, stays, counted, boarded, p, s, has_next)
+    _add_up_census(window, counted)
     _add_up_others(window, counted)
     _count_weeks(window, counted)
     _sum_totals(counted.sums)
@@ -219,6 +227,7 @@ def _count_bed(window, drawn, stays, counted, boarded, p, s, has_next):
     """Count the bed that a stay was in, and for what."""
     ward, patient_type = index(stays.used_ward[s]), index(drawn.patient_type[p])
     admit, ready, depart = stays.admit[s], stays.ready[s], stays.depart[s]
+    _mark(counted.census[ward], admit, depart, window.hours)
     if ward != drawn.planned_ward[s]:
         _mark_other(window, counted, OUTLIERS, ward, admit, depart)
     sums = counted.sums[ward, patient_type]
