@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled, index
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.kernel.random import quantile, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
 from kaizar_pipeline.simulation.plan import CHANCES, UNIT_EXPONENTIAL
@@ -50,10 +50,10 @@ class ArrivalScratch(NamedTuple):
     """f8[BATCH]"""
 
 
-@compiled
-def draw_arrivals(sources, path, scratch):
-    """Every stream's arrivals in replication `path`, the baseline's before what a scenario adds; how many, or -1 when
-    there is no room."""
+@step
+def draw_arrivals(sources, path, scratch, arrival):
+    """Every stream's arrivals in replication `path`, the baseline's before what a scenario adds, and their times in order
+    into `arrival`; how many, or -1 when there is no room."""
     streams, replication = sources.streams, np.uint64(path + sources.fresh[NOISE])
     days = streams.hour_weights.shape[1]
     n = 0
@@ -69,7 +69,9 @@ def draw_arrivals(sources, path, scratch):
                 n = _poisson(sources, k, rates, excess, replication, scratch, n)
             if n < 0:
                 return n
-    _sort_by_time(scratch, n, 24.0 * days)
+    if n > len(arrival):
+        return -1
+    _sort_by_time(scratch, n, 24.0 * days, arrival)
     return n
 
 
@@ -170,8 +172,9 @@ def _keep(sources, k, day, time, number, patience, excess, replication, scratch,
 
 
 @compiled
-def _sort_by_time(scratch, n, hours):
-    """Put the places of the `n` arrivals in order of time; the simultaneous stay in the order of drawing."""
+def _sort_by_time(scratch, n, hours, arrival):
+    """Put the `n` arrivals' places in order of time, and the times into `arrival`; the simultaneous stay in the order of
+    drawing."""
     time, order, before = scratch.time, scratch.order, scratch.before
     per_hour = n / hours
     before[: n + 2] = 0
@@ -181,11 +184,12 @@ def _sort_by_time(scratch, n, hours):
         before[part + 1] += before[part]
     for i in range(n):
         part = index(time[i] * per_hour)
-        order[before[part]] = i
-        before[part] += 1
+        place = before[part]
+        before[part] = place + 1
+        order[place], arrival[place] = i, time[i]
     for place in range(1, n):  # within the parts
-        i, hole = order[place], place
-        while hole > 0 and time[order[hole - 1]] > time[i]:
-            order[hole] = order[hole - 1]
+        hole, i, now = place, order[place], arrival[place]
+        while hole > 0 and arrival[index(hole - 1)] > now:
+            order[index(hole)], arrival[index(hole)] = order[index(hole - 1)], arrival[index(hole - 1)]
             hole -= 1
-        order[hole] = i
+        order[index(hole)], arrival[index(hole)] = i, now

@@ -60,9 +60,10 @@ def draw(sources, path, scale, buffers, arrivals, stays):
 
     `scale` f8[tables] multiplies the lengths of stay of each table; `arrivals` and `stays` are room to work in.
     """
-    n_census, n_arrivals = len(sources.census.seat), draw_arrivals(sources, path, arrivals)
+    n_census = len(sources.census.seat)
+    n_arrivals = draw_arrivals(sources, path, arrivals, buffers.arrival[n_census:])
     patients = n_census + n_arrivals
-    if n_arrivals < 0 or patients > len(buffers.arrival):
+    if n_arrivals < 0:
         return FEW_PATIENTS, 0, 0
     _enter_census(sources, np.uint64(path + sources.fresh[STARTING]), buffers)
     _enter_arrivals(sources, n_census, patients, buffers, arrivals)
@@ -98,7 +99,6 @@ def _enter_arrivals(sources, first, patients, buffers, scratch):
         place, p = scratch.order[arrival], index(first + arrival)
         stream = scratch.stream[place]
         patient_type = sources.streams.patient_type[stream]
-        buffers.arrival[p] = scratch.time[place]
         buffers.patient_type[p] = patient_type
         buffers.stream[p] = stream
         buffers.number[p] = scratch.number[place]
