@@ -52,8 +52,8 @@ class ArrivalScratch(NamedTuple):
 
 @step
 def draw_arrivals(sources, path, scratch, arrival):
-    """Every stream's arrivals in replication `path`, the baseline's before what a scenario adds, and their times in order
-    into `arrival`; how many, or -1 when there is no room."""
+    """Every stream's arrivals in replication `path`, the baseline's before what a scenario adds, and their times in
+    order into `arrival`; how many, or -1 when there is no room."""
     streams, replication = sources.streams, np.uint64(path + sources.fresh[NOISE])
     days = streams.hour_weights.shape[1]
     n = 0
@@ -84,40 +84,58 @@ def _rate(streams, k, rates, day, excess):
 @compiled
 def _poisson(sources, k, rates, excess, replication, scratch, n):
     """A Poisson process by its inverse cumulative rate: unit exponential gaps in operational time."""
-    streams, hours = sources.streams, 24 * len(rates)
-    key, stream, upto, batch, hour_of = sources.key, streams.number[k], scratch.upto, scratch.batch, scratch.hour
+    upto, hours = scratch.upto, 24 * len(rates)
+    _add_up_rates(sources.streams, k, rates, excess, upto)
+    number = EXCESS if excess else _0
+    hour, operational = 0, 0.0
+    while hour < hours:
+        operational = _draw_batch(sources, k, number, replication, operational, scratch)
+        arrivals, hour = _find_hours(scratch, hour, hours)
+        if n + arrivals > len(scratch.time):
+            return -1
+        for i in range(arrivals):
+            begun = scratch.hour[i]
+            time = begun + (scratch.batch[i] - upto[begun]) / (upto[begun + 1] - upto[begun])
+            patience = scratch.batch_patience[i]
+            n = _keep(sources, k, begun // 24, time, number, patience, excess, replication, scratch, n)
+            number += _1
+    return n
+
+
+@compiled
+def _add_up_rates(streams, k, rates, excess, upto):
     for day in range(len(rates)):
         rate = _rate(streams, k, rates, day, excess)
         for hour in range(24):
             upto[24 * day + hour + 1] = upto[24 * day + hour] + rate * streams.hour_weights[k, day, hour]
-    number = EXCESS if excess else _0
-    hour, operational = 0, 0.0
-    while hour < hours:
-        for i in range(BATCH):
-            batch[i], scratch.batch_patience[i] = uniforms(
-                key, replication, stream, number + np.uint64(i), _ARRIVAL, _0
-            )
-        for i in range(BATCH):
-            batch[i] = quantile(sources.tables, UNIT_EXPONENTIAL, batch[i])
-        for i in range(BATCH):
-            operational += batch[i]
-            batch[i] = operational
-        i = index(0)
-        while i < BATCH and hour < hours:
-            until = upto[index(hour + 1)]
-            while i < BATCH and batch[i] < until:
-                hour_of[i] = hour
-                i = index(i + 1)
-            hour += i < BATCH
-        if n + i > len(scratch.time):
-            return -1
-        for j in range(i):
-            h = hour_of[j]
-            low = upto[h]
-            time = h + (batch[j] - low) / (upto[h + 1] - low)
-            n = _keep(sources, k, h // 24, time, number, scratch.batch_patience[j], excess, replication, scratch, n)
-            number += _1
-    return n
+
+
+@compiled
+def _draw_batch(sources, k, number, replication, operational, scratch):
+    """The operational times of the next patients of a stream, `number` the first of them, after the time given, and
+    what their patience comes from; the last of the times."""
+    batch, patience, stream = scratch.batch, scratch.batch_patience, sources.streams.number[k]
+    for i in range(BATCH):
+        batch[i], patience[i] = uniforms(sources.key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
+    for i in range(BATCH):
+        batch[i] = quantile(sources.tables, UNIT_EXPONENTIAL, batch[i])
+    for i in range(BATCH):
+        operational += batch[i]
+        batch[i] = operational
+    return operational
+
+
+@compiled
+def _find_hours(scratch, hour, hours):
+    """The hours of a batch, the first not before `hour`: how many come before the end, and the hour reached."""
+    i = index(0)
+    while i < BATCH and hour < hours:
+        until = scratch.upto[index(hour + 1)]
+        while i < BATCH and scratch.batch[i] < until:
+            scratch.hour[i] = hour
+            i = index(i + 1)
+        hour += i < BATCH
+    return i, hour
 
 
 @compiled
@@ -173,8 +191,8 @@ def _keep(sources, k, day, time, number, patience, excess, replication, scratch,
 
 @compiled
 def _sort_by_time(scratch, n, hours, arrival):
-    """Put the `n` arrivals' places in order of time, and the times into `arrival`; the simultaneous stay in the order of
-    drawing."""
+    """Put the `n` arrivals' places in order of time, and the times into `arrival`; the simultaneous stay in the order
+    of drawing."""
     time, order, before = scratch.time, scratch.order, scratch.before
     per_hour = n / hours
     before[: n + 2] = 0
