@@ -1,5 +1,5 @@
 /* Contend later, in plain C: kaizar_pipeline/simulation/kernel/events.py function by function, with the same buckets,
- * heap, queues and arrays, as a yardstick for the compiled engine. Built and called by benchmarks/engines.py; equal to it bit for bit.
+ * queues and arrays, as a yardstick for the compiled engine. Built and called by benchmarks/engines.py; equal to it bit for bit.
  *
  * The structs hold the arrays of the named tuples of the same names, in their order; see there for their meaning.
  */
@@ -21,10 +21,12 @@ typedef struct {
 typedef struct {
     int64_t *beds;
     double *change_hour;
-    int64_t *change_ward, *change_beds;
+    uint32_t *change_ward;
+    int64_t *change_beds;
     uint8_t *holds_bed;
     double *overflow_threshold;
-    int64_t *first_overflow, *overflow_ward, *stop_ward;
+    int64_t *first_overflow;
+    uint32_t *overflow_ward, *stop_ward;
     double *stop_threshold;
     uint8_t *stop_types;
 } Rules;
@@ -48,13 +50,16 @@ typedef struct {
 
 typedef struct {
     double *soon_time;
-    int32_t *soon, *later, *next_later;
+    uint32_t *soon;
+    int32_t *later, *next_later;
     double *due;
     int64_t *now;
-    int32_t *granted, *stay, *held, *ward;
+    uint32_t *granted, *stay;
+    int32_t *held;
+    uint32_t *ward;
     uint8_t *waits;
     int32_t *behind, *ahead, *first, *last;
-    int64_t *queue, *census, *beds;
+    int64_t *queue, *census, *beds, *overflow_at, *stop_at;
     int32_t *waiting_in;
     int64_t *blocked, *came_from, *to_visit;
 } State;
@@ -82,19 +87,21 @@ static int64_t bucket_of(const Hospital *h, double time)
     return (int64_t)(time * ((double)h->n->buckets / h->n->hours));
 }
 
-static void push_soon(const State *s, double time, int32_t event)
+static int is_before(const State *s, int64_t place, double time, uint32_t event)
 {
-    int64_t hole = s->now[SOON]++;
-    while (hole > 0) {
-        int64_t parent = (hole - 1) >> 1;
-        if (s->soon_time[parent] < time || (s->soon_time[parent] == time && s->soon[parent] < event))
-            break;
-        s->soon_time[hole] = s->soon_time[parent];
-        s->soon[hole] = s->soon[parent];
-        hole = parent;
+    return s->soon_time[place] < time || (s->soon_time[place] == time && s->soon[place] < event);
+}
+
+static void push_soon(const State *s, double time, uint32_t event)
+{
+    int64_t place = s->now[SOON]++;
+    while (place > 0 && is_before(s, place - 1, time, event)) {
+        s->soon_time[place] = s->soon_time[place - 1];
+        s->soon[place] = s->soon[place - 1];
+        place--;
     }
-    s->soon_time[hole] = time;
-    s->soon[hole] = event;
+    s->soon_time[place] = time;
+    s->soon[place] = event;
 }
 
 static void push(const Hospital *h, double time, int64_t event)
@@ -103,7 +110,7 @@ static void push(const Hospital *h, double time, int64_t event)
     if (time < h->n->hours) {
         int64_t bucket = bucket_of(h, time);
         if (bucket <= s->now[OPEN]) {
-            push_soon(s, time, (int32_t)event);
+            push_soon(s, time, (uint32_t)event);
         } else {
             s->due[event] = time;
             s->next_later[event] = s->later[bucket];
@@ -118,35 +125,12 @@ static void open_buckets(const Hospital *h, double time)
     int64_t upto = time >= h->n->hours ? h->n->buckets : bucket_of(h, time);
     while (s->now[SOON] == 0 && s->now[OPEN] < upto)
         for (int32_t event = s->later[++s->now[OPEN]]; event != NOWHERE; event = s->next_later[event])
-            push_soon(s, s->due[event], event);
+            push_soon(s, s->due[event], (uint32_t)event);
 }
 
 static int64_t pop(const State *s)
 {
-    int64_t size = --s->now[SOON], hole = 0, child = 1;
-    double time = s->soon_time[size];
-    int32_t event = s->soon[0], moving = s->soon[size];
-    while (child < size) {
-        int64_t right = child + 1;
-        if (right < size && (s->soon_time[right] < s->soon_time[child] ||
-                             (s->soon_time[right] == s->soon_time[child] && s->soon[right] < s->soon[child])))
-            child = right;
-        s->soon_time[hole] = s->soon_time[child];
-        s->soon[hole] = s->soon[child];
-        hole = child;
-        child = 2 * child + 1;
-    }
-    while (hole > 0) {
-        int64_t parent = (hole - 1) >> 1;
-        if (s->soon_time[parent] < time || (s->soon_time[parent] == time && s->soon[parent] < moving))
-            break;
-        s->soon_time[hole] = s->soon_time[parent];
-        s->soon[hole] = s->soon[parent];
-        hole = parent;
-    }
-    s->soon_time[hole] = time;
-    s->soon[hole] = moving;
-    return event;
+    return s->soon[--s->now[SOON]];
 }
 
 /* Queues */
@@ -195,9 +179,19 @@ static int has_free_bed(const State *s, int64_t ward)
     return s->census[ward] < s->beds[ward] && s->queue[ward] == 0;
 }
 
-static int is_at(const State *s, int64_t ward, double threshold)
+static int64_t whole_beds(double threshold, int64_t beds)
 {
-    return threshold < INFINITY && (double)s->census[ward] >= ceil(threshold * (double)s->beds[ward] - 1e-9);
+    return threshold < INFINITY ? (int64_t)ceil(threshold * (double)beds - 1e-9) : INT64_MAX;
+}
+
+static void staff(const Hospital *h, int64_t ward, int64_t beds)
+{
+    const Rules *r = h->rules;
+    h->state->beds[ward] = beds;
+    h->state->overflow_at[ward] = whole_beds(r->overflow_threshold[ward], beds);
+    for (int64_t stop = 0; stop < h->n->stops; stop++)
+        if (r->stop_ward[stop] == ward)
+            h->state->stop_at[stop] = whole_beds(r->stop_threshold[stop], beds);
 }
 
 static void move_to(const State *s, int64_t p, int64_t ward)
@@ -212,7 +206,7 @@ static void grant(const Hospital *h, int64_t p, int64_t ward, int64_t rank)
     const State *s = h->state;
     unlink_waiter(h, p, ward, rank);
     move_to(s, p, ward);
-    s->granted[s->now[GRANTED]++] = (int32_t)p;
+    s->granted[s->now[GRANTED]++] = (uint32_t)p;
 }
 
 static void serve(const Hospital *h, int64_t ward)
@@ -229,7 +223,7 @@ static void serve(const Hospital *h, int64_t ward)
 static int64_t overflow(const Hospital *h, int64_t ward)
 {
     const Rules *r = h->rules;
-    if (is_at(h->state, ward, r->overflow_threshold[ward]))
+    if (h->state->census[ward] >= h->state->overflow_at[ward])
         for (int64_t place = r->first_overflow[ward]; place < r->first_overflow[ward + 1]; place++)
             if (has_free_bed(h->state, r->overflow_ward[place]))
                 return r->overflow_ward[place];
@@ -319,7 +313,7 @@ static Effect end_stay(const Hospital *h, int64_t p, double now, double asked)
         h->stays->status[p] = DISCHARGED;
         return (Effect){leave_bed(h, stay, ward, now), NOWHERE, 0.0};
     }
-    s->stay[p] = (int32_t)(stay + 1);
+    s->stay[p] = (uint32_t)(stay + 1);
     if (h->rules->holds_bed[ward]) {
         s->held[p] = (int32_t)ward;
         return (Effect){NOWHERE, p, asked};
@@ -331,7 +325,7 @@ static Effect begin(const Hospital *h, int64_t p)
 {
     const State *s = h->state;
     int64_t stay = h->drawn->offset[p];
-    s->stay[p] = (int32_t)stay;
+    s->stay[p] = (uint32_t)stay;
     s->held[p] = NOWHERE;
     if (h->drawn->seat[p] == NOWHERE)
         return (Effect){NOWHERE, p, h->drawn->requested[p]};
@@ -346,11 +340,11 @@ static Effect arrive(const Hospital *h, int64_t p, double now)
 {
     const Rules *r = h->rules;
     int64_t stay = h->drawn->offset[p];
-    h->state->stay[p] = (int32_t)stay;
+    h->state->stay[p] = (uint32_t)stay;
     h->state->held[p] = NOWHERE;
     for (int64_t stop = 0; stop < h->n->stops; stop++)
         if (r->stop_types[stop * h->n->types + h->drawn->patient_type[p]] &&
-            is_at(h->state, r->stop_ward[stop], r->stop_threshold[stop])) {
+            h->state->census[r->stop_ward[stop]] >= h->state->stop_at[stop]) {
             h->stays->status[p] = DIVERTED;
             h->stays->request[stay] = h->stays->depart[stay] = now;
             return NOTHING;
@@ -376,12 +370,12 @@ static int request_bed(const Hospital *h, int64_t p, double now, double asked)
     int64_t stay = s->stay[p], held = s->held[p], ward = h->drawn->planned_ward[stay];
     h->stays->request[stay] = asked;
     if (ward == held) {
-        s->ward[p] = (int32_t)ward;
+        s->ward[p] = (uint32_t)ward;
         return 1;
     }
     if (asked >= 0)
         ward = overflow(h, ward);
-    s->ward[p] = (int32_t)ward;
+    s->ward[p] = (uint32_t)ward;
     if (has_free_bed(s, ward)) {
         move_to(s, p, ward);
         return 1;
@@ -401,7 +395,7 @@ static int64_t admit(const Hospital *h, int64_t p, double now)
 {
     const State *s = h->state;
     int64_t stay = s->stay[p], held = s->held[p];
-    h->stays->used_ward[stay] = s->ward[p];
+    h->stays->used_ward[stay] = (int32_t)s->ward[p];
     h->stays->admit[stay] = now;
     if (held != NOWHERE) {
         h->stays->depart[stay - 1] = now;
@@ -437,7 +431,7 @@ static void reset(const Hospital *h)
     memset(s->waiting_in, 0, (size_t)(n->wards * n->wards) * sizeof *s->waiting_in);
     for (int64_t w = 0; w < n->wards; w++) {
         s->queue[w] = s->census[w] = s->blocked[w] = 0;
-        s->beds[w] = h->rules->beds[w];
+        staff(h, w, h->rules->beds[w]);
     }
     for (int64_t p = 0; p < n->census; p++) {
         int64_t ward = h->drawn->seat[p], stay = h->drawn->offset[p];
@@ -460,9 +454,10 @@ static int64_t next_event(const Hospital *h, int64_t change, int64_t arrival, do
         kind = ARRIVAL;
     }
     open_buckets(h, now);
-    if (s->now[SOON] > 0 && s->soon_time[0] <= now) {
-        now = s->soon_time[0];
-        kind = s->soon[0] < h->n->room ? END_OF_STAY : PATIENCE;
+    int64_t last = s->now[SOON] - 1;
+    if (last >= 0 && s->soon_time[last] <= now) {
+        now = s->soon_time[last];
+        kind = s->soon[last] < h->n->room ? END_OF_STAY : PATIENCE;
     }
     if (change < h->n->changes) {
         double hour = h->rules->change_hour[change];
@@ -489,7 +484,7 @@ void simulate(const Sizes *n, const Rules *rules, const Trajectories *drawn, con
             effect = begin(h, begun++);
         } else if (kind == CAPACITY) {
             effect.freed = rules->change_ward[change];
-            s->beds[effect.freed] = rules->change_beds[change++];
+            staff(h, effect.freed, rules->change_beds[change++]);
         } else if (kind == END_OF_STAY) {
             effect = end_stay(h, pop(s), now, now);
         } else if (kind == PATIENCE) {

@@ -98,7 +98,7 @@ class Replications:
         self.drawn = [draw(plan, r) for r in range(number)]
         self.stays = [block.make_stays(len(drawn.arrival), len(drawn.los)) for drawn in self.drawn]
         most = max(len(drawn.arrival) for drawn in self.drawn)
-        self.events = block.make_events(len(plan.ward_ids), int(plan.queue_rank.max()) + 1, most)
+        self.events = block.make_events(self.rules, int(plan.queue_rank.max()) + 1, most)
 
     def simulate(self) -> None:
         """Run the compiled engine on each."""
@@ -155,7 +155,7 @@ def ciw_over_compiled() -> list[Row]:
     plan, config = plan_of(DAYS), hospital()
     many, sources, scale = Replications(plan, 5), sources_of(plan), los_scales(plan, 0, 5)
     patients, stays = room_needed(plan)
-    drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(patients)
+    drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(sources, patients)
     work = block.make_stay_scratch(len(plan.ward_ids), stays)
 
     def simulate_with_ciw() -> None:

@@ -11,9 +11,9 @@ def simulate(plan: Plan, trajectories: Trajectories) -> Stays:
     from kaizar_pipeline.simulation.kernel.compiling import announced
     from kaizar_pipeline.simulation.kernel.inputs import rules_of
 
-    patients = len(trajectories.arrival)
+    rules, patients = rules_of(plan), len(trajectories.arrival)
     stays = make_stays(patients, len(trajectories.los))
-    events = make_events(len(plan.ward_ids), int(plan.queue_rank.max()) + 1, patients)
+    events = make_events(rules, int(plan.queue_rank.max()) + 1, patients)
     with announced():
-        simulate_one(rules_of(plan), trajectories, stays, events)
+        simulate_one(rules, trajectories, stays, events)
     return stays

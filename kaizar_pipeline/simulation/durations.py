@@ -40,8 +40,8 @@ GUIDE = np.stack(
         np.searchsorted(GRID[:-1], _CELL_ENDS[1:], side="left") - 1,
     ],
     axis=1,
-).astype(np.int64)
-"""i8[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of so many even cells
+).astype(np.uint16)
+"""u2[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of so many even cells
 of probability, and the last one inside it; in most cells they are the same."""
 
 

@@ -27,7 +27,7 @@ def draw(plan: Plan, replication: int) -> Trajectories:
     sources, scale = sources_of(plan), los_scales(plan, replication, 1)[0]
     patients, stays = room_needed(plan)
     while True:
-        drawn, arrivals = make_drawn(sources, patients, stays), make_arrivals(patients)
+        drawn, arrivals = make_drawn(sources, patients, stays), make_arrivals(sources, patients)
         work = make_stay_scratch(len(plan.ward_ids), stays)
         with announced():
             status, n_patients, n_stays = draw_one(sources, replication, scale, drawn, arrivals, work)

@@ -31,12 +31,13 @@ class Worker:
         self.plan, self.engine, self.with_demand = plan, engine, with_demand
         self._demand_plan = plan.demand()
         self._sources, self._rules, self._demand_rules = sources_of(plan), rules_of(plan), rules_of(self._demand_plan)
+        staffed = staffed_with_total(plan)
         self.window = Window(
             plan.hours,
             plan.warmup_hours,
             int(plan.statistics_start.day_of_week) * 24,
-            staffed_with_total(plan),
-            UNLIMITED,
+            staffed.astype(np.int32),
+            np.where((staffed == UNLIMITED).any(axis=1), -1, staffed.sum(axis=1)),
         )
         self._patients, self._stays = room_needed(plan)
         self._make_room()

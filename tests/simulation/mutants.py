@@ -46,13 +46,13 @@ class Mutant:
 SEATS = """            state.census[ward] += 1
             stays.used_ward[stay] = ward
 """
-MOST_URGENT = """        rank = 0
+MOST_URGENT = """        rank = index(0)
         while state.first[ward, rank] == NOWHERE:
-            rank += 1
+            rank = index(rank + 1)
 """
-NEXT_EVENT = "state.now[SOON] > 0 and state.soon_time[0] <= now"
+NEXT_EVENT = "state.now[SOON] > 0 and state.soon_time[last] <= now"
 CHANGE_FIRST = "hour < now or (hour == now and kind >= 0)"
-EARLIER = "soon_time[right] < soon_time[child] or (soon_time[right] == soon_time[child] and soon[right] < soon[child])"
+EARLIER = "state.soon_time[place] < time or (state.soon_time[place] == time and state.soon[place] < event)"
 FIRST_CYCLE = "for there in range(len(came_from)):"
 EXCHANGES = "if state.waiting_in[held, ward] == 1 and state.blocked[ward] > 0:"
 FIRST_WAITER = """            if state.held[p] == held:
@@ -67,14 +67,16 @@ LAST_WAITER = """            if state.held[p] == held:
 """
 OVERFLOW = "for place in range(rules.first_overflow[ward], rules.first_overflow[ward + 1]):"
 SERVES_ALL = "while state.queue[ward] > 0 and state.census[ward] < state.beds[ward]:"
-THRESHOLD = "state.census[ward] >= ceil(threshold * state.beds[ward] - 1e-9)"
+THRESHOLD = "ceil(threshold * beds - 1e-9)"
+STAFF = "_staff(rules, state, freed, rules.change_beds[change])"
+STOPPED_TYPE = "rules.stop_types[stop, index(drawn.patient_type[p])]"
 RELEASES = "    if rules.holds_bed[ward]:\n        state.held[p] = ward"
 TAKES_BEDS = """            elif taken < state.now[GRANTED] and begun == drawn.n_census:
-                admitted = state.granted[taken]
+                admitted = state.granted[index(taken)]
                 taken += 1
             else:
                 break
-            freed = _admit(rules, drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
+            freed = _admit(rules, drawn, stays, state, index(admitted), now) if admitted != NOWHERE else NOWHERE
         if begun == drawn.n_census:
             state.now[GRANTED] = 0
 """
@@ -87,40 +89,42 @@ MUTANTS = (
     Mutant("patients arrive before stays end", NEXT_EVENT, NEXT_EVENT.replace("<=", "<")),
     Mutant(
         "patience ends before stays do",
-        "state.soon[parent] < event",
-        "(state.soon[parent] + len(state.stay)) % len(state.soon) < (event + len(state.stay)) % len(state.soon)",
+        "state.soon[place] < event",
+        "(state.soon[place] + len(state.stay)) % len(state.soon) < (event + len(state.stay)) % len(state.soon)",
     ),
-    Mutant("stays that end together end in no order", EARLIER, "soon_time[right] < soon_time[child]"),
+    Mutant("stays that end together end in no order", EARLIER, "state.soon_time[place] < time"),
     Mutant(
-        "stays that end together end last patient first", EARLIER, EARLIER.replace("soon[right] <", "soon[right] >")
+        "stays that end together end last patient first", EARLIER, EARLIER.replace("[place] < event", "[place] > event")
     ),
     Mutant("the horizon is part of the run", "if time < rules.hours:", "if time <= rules.hours:"),
     Mutant("events go to buckets that are open", "if bucket <= state.now[OPEN]:", "if bucket < state.now[OPEN]:"),
     Mutant("arrivals come before their bucket opens", "state.now[OPEN] < upto", "state.now[OPEN] < upto - 1"),
     # queues and priorities
     Mutant(
-        "less urgent first", MOST_URGENT, MOST_URGENT.replace("= 0", "= state.first.shape[1] - 1").replace("+=", "-=")
+        "less urgent first",
+        MOST_URGENT,
+        MOST_URGENT.replace("(0)", "(state.first.shape[1] - 1)").replace("+ 1)", "- 1)"),
     ),
     Mutant(
         "last come first served",
-        "_grant(state, state.first[ward, rank], ward, rank)",
-        "_grant(state, state.last[ward, rank], ward, rank)",
+        "_grant(state, index(state.first[ward, rank]), ward, rank)",
+        "_grant(state, index(state.last[ward, rank]), ward, rank)",
     ),
     Mutant(
         "priority of the first ward everywhere",
-        "rank = drawn.priority[state.stay[p]]",
-        "rank = drawn.priority[drawn.offset[p]]",
+        "rank = index(drawn.priority[state.stay[p]])",
+        "rank = index(drawn.priority[drawn.offset[p]])",
     ),
     Mutant("one patient served at a time", SERVES_ALL, SERVES_ALL.replace("while", "if")),
     Mutant(
         "more beds admit nobody",
-        "            state.beds[freed] = rules.change_beds[change]",
-        "            state.beds[freed], freed = rules.change_beds[change], NOWHERE",
+        STAFF,
+        f"{STAFF}\n            freed = NOWHERE",
     ),
     Mutant(
         "beds that close keep their patients' successors",
-        "state.beds[freed] = rules.change_beds[change]",
-        "state.beds[freed] = max(rules.change_beds[change], state.census[freed])",
+        STAFF,
+        STAFF.replace("rules.change_beds[change]", "max(rules.change_beds[change], state.census[freed])"),
     ),
     Mutant(
         "a free bed is taken past the queue",
@@ -134,8 +138,8 @@ MUTANTS = (
     ),
     Mutant(
         "beds granted last are taken first",
-        "admitted = state.granted[taken]",
-        "admitted = state.granted[state.now[GRANTED] - 1 - taken]",
+        "admitted = state.granted[index(taken)]",
+        "admitted = state.granted[index(state.now[GRANTED] - 1 - taken)]",
     ),
     # boarding
     Mutant("released beds are held", RELEASES, RELEASES.replace("rules.holds_bed[ward]", "True")),
@@ -152,8 +156,8 @@ MUTANTS = (
     ),
     Mutant(
         "an outlier frees a bed of the planned ward",
-        "    ward = stays.used_ward[stay]\n    stays.ready",
-        "    ward = drawn.planned_ward[stay]\n    stays.ready",
+        "    ward = index(stays.used_ward[stay])\n    stays.ready",
+        "    ward = index(drawn.planned_ward[stay])\n    stays.ready",
     ),
     Mutant("a stay in the same ward queues again", "if ward == held:  # the bed", "if False:  # the bed"),
     # exchange
@@ -171,7 +175,7 @@ MUTANTS = (
     ),
     Mutant("the last waiter of an edge is exchanged", FIRST_WAITER, LAST_WAITER),
     # overflow
-    Mutant("no overflow", "if _is_at(state, ward, rules.overflow_threshold[ward]):", "if False:"),
+    Mutant("no overflow", "if state.census[ward] >= state.overflow_at[ward]:", "if False:"),
     Mutant(
         "overflow to the last listed",
         OVERFLOW,
@@ -184,8 +188,8 @@ MUTANTS = (
     ),
     Mutant(
         "overflow only from a full ward",
-        "_is_at(state, ward, rules.overflow_threshold[ward])",
-        "_is_at(state, ward, max(1.0, rules.overflow_threshold[ward]))",
+        "_whole_beds(rules.overflow_threshold[ward], beds)",
+        "_whole_beds(max(1.0, rules.overflow_threshold[ward]), beds)",
     ),
     Mutant("overflow of requests made before the start", "    if asked >= 0:\n", "    if True:\n"),
     Mutant(
@@ -194,33 +198,31 @@ MUTANTS = (
         "stays.used_ward[stay] = drawn.planned_ward[stay]",
     ),
     # thresholds
-    Mutant("thresholds reached one patient later", THRESHOLD, THRESHOLD.replace(">=", ">")),
-    Mutant("thresholds rounded down", THRESHOLD, "state.census[ward] >= int(threshold * state.beds[ward] + 1e-9)"),
+    Mutant("thresholds reached one patient later", THRESHOLD, f"{THRESHOLD} + 1"),
+    Mutant("thresholds rounded down", THRESHOLD, "int(threshold * beds + 1e-9)"),
     Mutant("thresholds without tolerance", THRESHOLD, THRESHOLD.replace(" - 1e-9", "")),
     Mutant(
         "thresholds of the beds at the start",
-        "_is_at(state, ward, rules.overflow_threshold[ward])",
-        "state.census[ward] >= min(rules.overflow_threshold[ward], 9.9) * rules.beds[ward] - 1e-9",
+        STAFF,
+        "state.beds[freed] = rules.change_beds[change]",
     ),
     # admission stops
     Mutant("no admission stop", "stays.status[p] = DIVERTED\n", "stays.status[p] = IN_SYSTEM\n            return p\n"),
     Mutant(
         "only the first admission stop counts",
-        "for stop in range(len(rules.stop_ward)):",
-        "for stop in range(min(1, len(rules.stop_ward))):",
+        "for stop in range(len(rules.stop_ward)):\n        if (\n",
+        "for stop in range(min(1, len(rules.stop_ward))):\n        if (\n",
     ),
-    Mutant(
-        "admission stops for every type", "if rules.stop_types[stop, drawn.patient_type[p]] and _is_at(", "if _is_at("
-    ),
+    Mutant("admission stops for every type", STOPPED_TYPE, "True"),
     Mutant(
         "admission stops look at the ward asked for",
-        "state, rules.stop_ward[stop], rules.stop_threshold[stop]",
-        "state, drawn.planned_ward[stay], rules.stop_threshold[stop]",
+        "state.census[rules.stop_ward[stop]] >= state.stop_at[stop]",
+        "state.census[drawn.planned_ward[stay]] >= state.stop_at[stop]",
     ),
     Mutant(
         "admission stops for headed patients only",
-        "if rules.stop_types[stop, drawn.patient_type[p]] and",
-        "if rules.stop_ward[stop] == drawn.planned_ward[stay] and rules.stop_types[stop, drawn.patient_type[p]] and",
+        STOPPED_TYPE,
+        f"rules.stop_ward[stop] == drawn.planned_ward[stay] and {STOPPED_TYPE}",
     ),
     # patience
     Mutant("patience never ends", GIVES_UP, "if False:"),

@@ -10,7 +10,6 @@ from pydantic import TypeAdapter
 from kaizar_pipeline.config.hospital import Duration, Exponential, Gamma, Lognormal, Mean, MeanSd, ShapeScale, Weibull
 from kaizar_pipeline.simulation.durations import (
     GRID,
-    GUIDE,
     Parametric,
     distribution,
     empirical_table,
@@ -18,7 +17,7 @@ from kaizar_pipeline.simulation.durations import (
     quantile_table,
 )
 from kaizar_pipeline.simulation.kernel import random as kernel
-from kaizar_pipeline.simulation.kernel.inputs import Tables
+from kaizar_pipeline.simulation.kernel.inputs import tables_of
 
 
 @numba.njit
@@ -58,14 +57,10 @@ def test_drawing_from_a_table_has_the_mean_of_the_distribution(kind):
     assert mean == pytest.approx(distribution(kind).mean(), rel=2e-5)
 
 
-def tables_of(hours: np.ndarray) -> Tables:
-    return Tables(GRID, GUIDE, hours[None])
-
-
 @pytest.mark.parametrize("kind", PARAMETRIC, ids=lambda kind: kind.type)
 @given(share=st.floats(1e-6, 1 - 1e-12))
 def test_quantiles_are_close_everywhere(kind, share):
-    tables = tables_of(quantile_table(kind))
+    tables = tables_of(quantile_table(kind)[None])
     hours = quantile(tables, 0, share)
     assert hours == pytest.approx(distribution(kind).ppf(share), rel=2e-2)
     assert share_until(tables, 0, hours) == pytest.approx(share, abs=1e-12)
@@ -74,8 +69,17 @@ def test_quantiles_are_close_everywhere(kind, share):
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_the_guide_leads_to_the_knot_that_a_search_of_the_whole_grid_finds(share):
     knot = min(int(np.searchsorted(GRID, share, side="right")) - 1, len(GRID) - 2)
-    knots = tables_of(np.arange(len(GRID), dtype=float))
+    knots = tables_of(np.arange(len(GRID), dtype=float)[None])
     assert knot <= quantile(knots, 0, share) <= knot + 1
+
+
+@given(share=st.floats(0, 1, exclude_max=True), kind=st.sampled_from(PARAMETRIC))
+def test_slopes_lose_no_bit(share, kind):
+    table = quantile_table(kind)
+    knot = min(int(np.searchsorted(GRID, share, side="right")) - 1, len(GRID) - 2)
+    low, high = table[knot : knot + 2]
+    between = (share - GRID[knot]) / (GRID[knot + 1] - GRID[knot]) * (high - low)
+    assert quantile(tables_of(table[None]), 0, share) == low + between
 
 
 def test_mean_and_sd_are_those_of_the_duration_not_of_its_logarithm():
@@ -89,16 +93,16 @@ def test_the_far_tail_is_not_clipped():
 
 
 def test_fixed_and_empirical_durations():
-    fixed = tables_of(quantile_table(duration("fixed", "days", value=2)))
+    fixed = tables_of(quantile_table(duration("fixed", "days", value=2))[None])
     assert [quantile(fixed, 0, share) for share in (0.0, 0.999)] == [48.0, 48.0]
     assert [share_until(fixed, 0, hours) for hours in (47.9, 48.0)] == [0.0, 1.0]
-    seen = tables_of(quantile_table(duration("empirical", values=[5, 1, 3])))
+    seen = tables_of(quantile_table(duration("empirical", values=[5, 1, 3]))[None])
     assert [quantile(seen, 0, share) for share in (0.0, 0.5, 0.75)] == [1.0, 3.0, 4.0]
     assert empirical_table(np.array([1.0, 3.0, 5.0]))[GRID == 0.75].tolist() == [4.0]
 
 
 def test_what_is_left_of_a_stay_scales_with_it():
-    tables = tables_of(quantile_table(PARAMETRIC[0]))
+    tables = tables_of(quantile_table(PARAMETRIC[0])[None])
     assert rest(tables, 0, 0.5, 0.0, 2.0) == pytest.approx(2 * quantile(tables, 0, 0.5))
     # twice as long and twice as far in: twice as much is left
     assert rest(tables, 0, 0.3, 8.0, 2.0) == pytest.approx(2 * rest(tables, 0, 0.3, 4.0, 1.0))

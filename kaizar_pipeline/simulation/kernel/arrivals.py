@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.kernel.random import quantile, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
 from kaizar_pipeline.simulation.plan import CHANCES, UNIT_EXPONENTIAL
@@ -31,25 +31,29 @@ class ArrivalScratch(NamedTuple):
     time: np.ndarray
     """f8[patients]"""
     stream: np.ndarray
-    """i4[patients]"""
+    """u4[patients]"""
     number: np.ndarray
     """u4[patients]: patient number within the stream."""
     patience: np.ndarray
     """f8[patients]: the uniform that their patience comes from."""
     order: np.ndarray
-    """i4[patients]: places of the arrivals, the earliest first."""
+    """u4[patients]: places of the arrivals, the earliest first."""
     before: np.ndarray
-    """i4[patients + 2]: arrivals before each of as many even parts of the horizon as there are arrivals."""
-    gap: np.ndarray
-    """f8[BATCH]: uniforms, then hours of operational time between the arrivals of a batch."""
+    """u4[patients + 2]: arrivals before each of as many even parts of the horizon as there are arrivals."""
+    upto: np.ndarray
+    """f8[hours + 1]: operational time until the beginning of each hour, the cumulative rate of a stream."""
+    batch: np.ndarray
+    """f8[BATCH]: uniforms, then the operational time of the arrivals of a batch."""
+    hour: np.ndarray
+    """u4[BATCH]: the hour in which that is."""
     batch_patience: np.ndarray
     """f8[BATCH]"""
 
 
-@compiled
-def draw_arrivals(sources, path, scratch):
-    """Every stream's arrivals in replication `path`, the baseline's before what a scenario adds; how many, or -1 when
-    there is no room."""
+@step
+def draw_arrivals(sources, path, scratch, arrival):
+    """Every stream's arrivals in replication `path`, the baseline's before what a scenario adds, and their times in
+    order into `arrival`; how many, or -1 when there is no room."""
     streams, replication = sources.streams, np.uint64(path + sources.fresh[NOISE])
     days = streams.hour_weights.shape[1]
     n = 0
@@ -65,7 +69,9 @@ def draw_arrivals(sources, path, scratch):
                 n = _poisson(sources, k, rates, excess, replication, scratch, n)
             if n < 0:
                 return n
-    _sort_by_time(scratch, n, 24.0 * days)
+    if n > len(arrival):
+        return -1
+    _sort_by_time(scratch, n, 24.0 * days, arrival)
     return n
 
 
@@ -78,29 +84,58 @@ def _rate(streams, k, rates, day, excess):
 @compiled
 def _poisson(sources, k, rates, excess, replication, scratch, n):
     """A Poisson process by its inverse cumulative rate: unit exponential gaps in operational time."""
-    streams, hours = sources.streams, 24 * len(rates)
-    gap, patience, stream = scratch.gap, scratch.batch_patience, streams.number[k]
+    upto, hours = scratch.upto, 24 * len(rates)
+    _add_up_rates(sources.streams, k, rates, excess, upto)
     number = EXCESS if excess else _0
-    hour, low, high, operational = -1, 0.0, 0.0, 0.0
-    while True:
-        for i in range(BATCH):
-            gap[i], patience[i] = uniforms(sources.key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
-        for i in range(BATCH):
-            gap[i] = quantile(sources.tables, UNIT_EXPONENTIAL, gap[i])
-        for i in range(BATCH):
-            operational += gap[i]
-            while high <= operational:
-                hour += 1
-                if hour == hours:
-                    return n
-                low = high
-                rate = _rate(streams, k, rates, hour // 24, excess)
-                high = low + rate * streams.hour_weights[k, hour // 24, hour % 24]
-            if n == len(scratch.time):
-                return -1
-            time = hour + (operational - low) / (high - low)
-            n = _keep(sources, k, hour // 24, time, number, patience[i], excess, replication, scratch, n)
+    hour, operational = 0, 0.0
+    while hour < hours:
+        operational = _draw_batch(sources, k, number, replication, operational, scratch)
+        arrivals, hour = _find_hours(scratch, hour, hours)
+        if n + arrivals > len(scratch.time):
+            return -1
+        for i in range(arrivals):
+            begun = scratch.hour[i]
+            time = begun + (scratch.batch[i] - upto[begun]) / (upto[begun + 1] - upto[begun])
+            patience = scratch.batch_patience[i]
+            n = _keep(sources, k, begun // 24, time, number, patience, excess, replication, scratch, n)
             number += _1
+    return n
+
+
+@compiled
+def _add_up_rates(streams, k, rates, excess, upto):
+    for day in range(len(rates)):
+        rate = _rate(streams, k, rates, day, excess)
+        for hour in range(24):
+            upto[24 * day + hour + 1] = upto[24 * day + hour] + rate * streams.hour_weights[k, day, hour]
+
+
+@compiled
+def _draw_batch(sources, k, number, replication, operational, scratch):
+    """The operational times of the next patients of a stream, `number` the first of them, after the time given, and
+    what their patience comes from; the last of the times."""
+    batch, patience, stream = scratch.batch, scratch.batch_patience, sources.streams.number[k]
+    for i in range(BATCH):
+        batch[i], patience[i] = uniforms(sources.key, replication, stream, number + np.uint64(i), _ARRIVAL, _0)
+    for i in range(BATCH):
+        batch[i] = quantile(sources.tables, UNIT_EXPONENTIAL, batch[i])
+    for i in range(BATCH):
+        operational += batch[i]
+        batch[i] = operational
+    return operational
+
+
+@compiled
+def _find_hours(scratch, hour, hours):
+    """The hours of a batch, the first not before `hour`: how many come before the end, and the hour reached."""
+    i = index(0)
+    while i < BATCH and hour < hours:
+        until = scratch.upto[index(hour + 1)]
+        while i < BATCH and scratch.batch[i] < until:
+            scratch.hour[i] = hour
+            i = index(i + 1)
+        hour += i < BATCH
+    return i, hour
 
 
 @compiled
@@ -146,30 +181,33 @@ def _keep(sources, k, day, time, number, patience, excess, replication, scratch,
         mark, _ = uniforms(sources.key, replication, streams.number[k], number, _SCENARIO, _0)
         if mark >= factor:
             return n
-    scratch.time[n] = time
-    scratch.stream[n] = k
-    scratch.number[n] = number
-    scratch.patience[n] = patience
+    place = index(n)
+    scratch.time[place] = time
+    scratch.stream[place] = k
+    scratch.number[place] = number
+    scratch.patience[place] = patience
     return n + 1
 
 
 @compiled
-def _sort_by_time(scratch, n, hours):
-    """Put the places of the `n` arrivals in order of time; the simultaneous stay in the order of drawing."""
+def _sort_by_time(scratch, n, hours, arrival):
+    """Put the `n` arrivals' places in order of time, and the times into `arrival`; the simultaneous stay in the order
+    of drawing."""
     time, order, before = scratch.time, scratch.order, scratch.before
     per_hour = n / hours
     before[: n + 2] = 0
     for i in range(n):
-        before[np.int64(time[i] * per_hour) + 1] += 1
+        before[index(time[i] * per_hour) + 1] += 1
     for part in range(n):
         before[part + 1] += before[part]
     for i in range(n):
-        part = np.int64(time[i] * per_hour)
-        order[before[part]] = i
-        before[part] += 1
+        part = index(time[i] * per_hour)
+        place = before[part]
+        before[part] = place + 1
+        order[place], arrival[place] = i, time[i]
     for place in range(1, n):  # within the parts
-        i, hole = order[place], place
-        while hole > 0 and time[order[hole - 1]] > time[i]:
-            order[hole] = order[hole - 1]
+        hole, i, now = place, order[place], arrival[place]
+        while hole > 0 and arrival[index(hole - 1)] > now:
+            order[index(hole)], arrival[index(hole)] = order[index(hole - 1)], arrival[index(hole - 1)]
             hole -= 1
-        order[hole] = i
+        order[index(hole)], arrival[index(hole)] = i, now

@@ -14,7 +14,7 @@ from kaizar_pipeline.simulation.kernel.count import (
     DIGIT_BITS,
     HOURS_PER_WEEK,
     QUEUED,
-    WAITED,
+    WAITED_SOME,
     Counted,
     Records,
     Tallies,
@@ -49,7 +49,7 @@ class Room(NamedTuple):
 def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r):
     """Count a replication and add it, to both runs or to neither, and note it in row `r` of `records`; FEW_BEDS when a
     histogram is too narrow."""
-    count_census(window, stays, room.counted)
+    count_stays(window, drawn, stays, room.counted, records.kpis[r], records.boarded[r])
     if not fits(room.counted, actual):
         return FEW_BEDS
     if with_demand:
@@ -57,7 +57,6 @@ def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand
         if not fits(room.counted_demand, demand):
             return FEW_BEDS
         add_census(window, room.counted_demand, demand, records.demand_peaks[r])
-    count_stays(window, drawn, stays, room.counted, records.kpis[r], records.boarded[r])
     add_census(window, room.counted, actual, records.peaks[r])
     add_others(window, room.counted, actual)
     return OK
@@ -135,23 +134,25 @@ def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
     )
 
 
-def make_arrivals(patients: int) -> ArrivalScratch:
+def make_arrivals(sources: Sources, patients: int) -> ArrivalScratch:
     """Room for the arrivals of so many patients."""
     return ArrivalScratch(
         time=np.empty(patients),
-        stream=np.empty(patients, dtype=np.int32),
+        stream=np.empty(patients, dtype=np.uint32),
         number=np.empty(patients, dtype=np.uint32),
         patience=np.empty(patients),
-        order=np.empty(patients, dtype=np.int32),
-        before=np.empty(patients + 2, dtype=np.int32),
-        gap=np.empty(BATCH),
+        order=np.empty(patients, dtype=np.uint32),
+        before=np.empty(patients + 2, dtype=np.uint32),
+        upto=np.zeros(24 * sources.streams.hour_weights.shape[1] + 1),
+        batch=np.empty(BATCH),
+        hour=np.empty(BATCH, dtype=np.uint32),
         batch_patience=np.empty(BATCH),
     )
 
 
 def make_stay_scratch(wards: int, stays: int) -> StayScratch:
     """Room for the stays of one batch of patients, which may be all there is room for, and for one stage more."""
-    whole, part, word = (np.empty((n, stays + BATCH), dtype=kind) for n, kind in ((3, "i4"), (4, "f8"), (2, "u8")))
+    whole, part, word = (np.empty((n, stays + BATCH), dtype=kind) for n, kind in ((4, "u4"), (3, "f8"), (2, "u8")))
     return StayScratch(*whole, *part, *word, left=np.empty(wards + 1))
 
 
@@ -167,19 +168,20 @@ def make_stays(patients: int, stays: int) -> Stays:
     )
 
 
-def make_events(wards: int, priorities: int, patients: int) -> EventScratch:
+def make_events(rules: Rules, priorities: int, patients: int) -> EventScratch:
     """Room for the events of so many patients."""
+    wards, stops = len(rules.beds), len(rules.stop_ward)
     return EventScratch(
         soon_time=np.empty(2 * patients),
-        soon=np.empty(2 * patients, dtype=np.int32),
+        soon=np.empty(2 * patients, dtype=np.uint32),
         later=np.empty(patients + 1, dtype=np.int32),
         next_later=np.empty(2 * patients, dtype=np.int32),
         due=np.empty(2 * patients),
         now=np.empty(3, dtype=np.int64),
-        granted=np.empty(patients, dtype=np.int32),
-        stay=np.empty(patients, dtype=np.int32),
+        granted=np.empty(patients, dtype=np.uint32),
+        stay=np.empty(patients, dtype=np.uint32),
         held=np.empty(patients, dtype=np.int32),
-        ward=np.empty(patients, dtype=np.int32),
+        ward=np.empty(patients, dtype=np.uint32),
         waits=np.empty(patients, dtype=np.bool_),
         behind=np.empty(patients, dtype=np.int32),
         ahead=np.empty(patients, dtype=np.int32),
@@ -188,6 +190,8 @@ def make_events(wards: int, priorities: int, patients: int) -> EventScratch:
         queue=np.empty(wards, dtype=np.int64),
         census=np.empty(wards, dtype=np.int64),
         beds=np.empty(wards, dtype=np.int64),
+        overflow_at=np.empty(wards, dtype=np.int64),
+        stop_at=np.empty(stops, dtype=np.int64),
         waiting_in=np.empty((wards, wards), dtype=np.int32),
         blocked=np.empty(wards, dtype=np.int64),
         came_from=np.empty(wards, dtype=np.int64),
@@ -202,9 +206,9 @@ def make_room(sources: Sources, rules: Rules, window: Window, patients: int, sta
         drawn=make_drawn(sources, patients, stays),
         stays=make_stays(patients, stays),
         demand_stays=make_stays(patients, stays),
-        arrivals=make_arrivals(patients),
+        arrivals=make_arrivals(sources, patients),
         stay_scratch=make_stay_scratch(wards, stays),
-        events=make_events(wards, int(sources.queue_rank.max()) + 1, patients),
+        events=make_events(rules, int(sources.queue_rank.max()) + 1, patients),
         counted=_make_counted(wards, types, window, stays),
         counted_demand=_make_counted(wards, types, window, 0),
     )
@@ -216,15 +220,15 @@ def _make_counted(wards: int, types: int, window: Window, stays: int) -> Counted
         census=np.zeros((wards + 1, window.hours + 1), dtype=np.int32),
         highest=np.zeros(wards + 1, dtype=np.int64),
         others=np.zeros((3, wards + 1, window.hours + 1), dtype=np.int32),
+        is_any=np.zeros((3, wards + 1), dtype=np.bool_),
         week=np.zeros((2, wards + 1, HOURS_PER_WEEK), dtype=np.int64),
-        sums=np.zeros((wards + 1, types + 1, WAITED + 1)),
+        sums=np.zeros((wards + 1, types + 1, WAITED_SOME + 1)),
         wait=wait,
-        wait_ward=np.empty(stays, dtype=np.int64),
-        wait_type=np.empty(stays, dtype=np.int64),
-        wait_bits=wait.view(np.int64),
-        wait_order=np.empty(stays, dtype=np.int64),
-        wait_order_before=np.empty(stays, dtype=np.int64),
-        digit_place=np.empty(2**DIGIT_BITS + 1, dtype=np.int64),
+        wait_ward=np.empty(stays, dtype=np.uint32),
+        wait_type=np.empty(stays, dtype=np.uint32),
+        wait_bits=wait.view(np.uint64),
+        wait_order=np.empty((2, stays), dtype=np.uint32),
+        digit_place=np.empty(2**DIGIT_BITS + 1, dtype=np.uint32),
         wait_rank=np.empty((3, wards + 1, types + 1), dtype=np.int64),
     )
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core import config
 from numba.core.event import Listener, install_listener
 
@@ -19,6 +20,11 @@ _LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 _CONSTANTS_FROM = ("durations", "kpis", "philox", "plan", "trajectories")
 """Modules beside the kernel whose constants are compiled into it."""
+
+
+index = np.uint32
+"""What makes a number an index. A signed one costs a comparison and an addition each time it is used, because numba
+lets it count from the end: a seventh of a replication in all."""
 
 
 def compiled(function: Function) -> Function:

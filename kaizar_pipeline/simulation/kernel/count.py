@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled, step
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.trajectories import DIVERTED, LEFT, NOWHERE
 
@@ -29,11 +29,11 @@ CENSUS_IN_WEEK, FULL_IN_WEEK = range(2)
     BOARDED, BOARDING_CAUSED, THROUGHPUT, ALOS, BED_DAYS, OCCUPANCY, HOURS_FULL, DAYS_FULL, DAYS_ABOVE_95,
 ) = range(len(KPIS))  # fmt: skip
 
-DIGIT_BITS = 8
-"""Waits are sorted by so many bits at a time."""
+DIGIT_BITS, FIRST_BIT = 11, 30
+"""Waits are sorted by so many bits at a time, three times, from the first on up to the sign."""
 
-WAITED = len(KPIS)
-"""One more sum than there are KPIs: patients whose wait counts."""
+WAITED, WAITED_SOME = len(KPIS), len(KPIS) + 1
+"""Two more sums than there are KPIs: patients whose wait counts, and those whose wait was above zero."""
 
 
 class Window(NamedTuple):
@@ -45,9 +45,9 @@ class Window(NamedTuple):
     hour_of_week: int
     """Of the first hour that counts."""
     staffed: np.ndarray
-    """i8[W + 1, H]: beds staffed at each hour that counts."""
-    unlimited: int
-    """Beds that stand for no limit."""
+    """i4[W + 1, H]: beds staffed at each hour that counts."""
+    bed_hours: np.ndarray
+    """i8[W + 1]: their sum; -1 where beds are ever unlimited."""
 
 
 class Counted(NamedTuple):
@@ -59,21 +59,24 @@ class Counted(NamedTuple):
     """i8[W + 1]: highest census in any hour that counts."""
     others: np.ndarray
     """i4[3, W + 1, hours + 1]: waiting for, boarding in, outliers in the ward."""
+    is_any: np.ndarray
+    """bool[3, W + 1]: whether there ever are any; if not, all those numbers are zero."""
     week: np.ndarray
     """i8[2, W + 1, 168]: census summed over the weeks, and hours full."""
     sums: np.ndarray
-    """f8[W + 1, T + 1, KPIS + 1]: numerators of the KPIs."""
+    """f8[W + 1, T + 1, WAITED_SOME + 1]: numerators of the KPIs."""
     wait: np.ndarray
     """f8[stays]: waits above zero"""
     wait_ward: np.ndarray
+    """u4[stays]"""
     wait_type: np.ndarray
+    """u4[stays]"""
     wait_bits: np.ndarray
-    """i8[stays]: the same memory, read as whole numbers."""
+    """u8[stays]: the waits' own memory, read as whole numbers."""
     wait_order: np.ndarray
-    """i8[stays]: places of those waits, the shortest first."""
-    wait_order_before: np.ndarray
+    """u4[2, stays]: places of those waits while they are sorted."""
     digit_place: np.ndarray
-    """i8[2**DIGIT_BITS + 1]: room to sort them."""
+    """u4[2**DIGIT_BITS + 1]: room to sort them."""
     wait_rank: np.ndarray
     """i8[3, W + 1, T + 1]: rank of the median and of the 95th percentile among waits above zero, and ranks passed."""
 
@@ -110,12 +113,18 @@ class Records(NamedTuple):
 @step
 def count_census(window, stays, counted):
     """The hourly census of every ward and of the house, and the highest."""
-    census, hours = counted.census, window.hours
-    wards = len(census) - 1
-    census[:] = 0
+    counted.census[:] = 0
     for s in range(len(stays.admit)):
         if stays.used_ward[s] != NOWHERE:
-            _mark(census[stays.used_ward[s]], stays.admit[s], stays.depart[s], hours)
+            _mark(counted.census[index(stays.used_ward[s])], stays.admit[s], stays.depart[s], window.hours)
+    _add_up_census(window, counted)
+
+
+@compiled
+def _add_up_census(window, counted):
+    """From steps to patients at each hour, the whole house, and the highest."""
+    census, hours = counted.census, window.hours
+    wards = len(census) - 1
     for w in range(wards):
         now = 0
         for h in range(hours):
@@ -124,37 +133,38 @@ def count_census(window, stays, counted):
             census[wards, h] += now
     for w in range(wards + 1):
         highest = 0
-        for h in range(window.warmup, hours):
-            highest = max(highest, census[w, h])
+        for now in census[w][window.warmup : hours]:
+            highest = max(highest, now)
         counted.highest[w] = highest
 
 
 @compiled
 def _mark(steps, start, end, hours):
     """Let the intervals that hold each hour be one more from `start` up to, and not including, `end`."""
-    first = np.int64(ceil(min(max(start, 0.0), float(hours))))
-    last = np.int64(ceil(min(max(end, 0.0), float(hours))))
-    if first < last:
-        steps[first] += 1
-        steps[last] -= 1
+    first = index(ceil(min(max(start, 0.0), float(hours))))
+    last = index(ceil(min(max(end, 0.0), float(hours))))
+    steps[first] += 1  # nothing in all, where they are the same
+    steps[last] -= 1
 
 
 @step
 def count_stays(window, drawn, stays, counted, kpis, boarded):
-    """Who waits, boards and lies out where at each hour, the KPIs f8[W + 1, T + 1, KPIS], and the hours boarded f8[W,
-    W] by ward and next ward; the census is counted."""
-    counted.others[:] = 0
+    """The census as well, who waits, boards and lies out where at each hour, the KPIs f8[W + 1, T + 1, KPIS], and the
+    hours boarded f8[W, W] by ward and next ward."""
+    _forget_others(counted)
+    counted.census[:] = 0
     counted.sums[:] = 0.0
     boarded[:] = 0.0
     waits = 0
     for p in range(len(drawn.patient_type)):
-        for s in range(drawn.offset[p], drawn.offset[p + 1]):
+        for stay in range(drawn.offset[p], drawn.offset[p + 1]):
+            s, has_next = index(stay), stay + 1 < drawn.offset[p + 1]
             if stays.request[s] == np.inf:
                 break
-            has_next = s + 1 < drawn.offset[p + 1]
             waits = _count_request(window, drawn, stays, counted, p, s, waits)
             if stays.used_ward[s] != NOWHERE:
                 _count_bed(window, drawn, stays, counted, boarded, p, s, has_next)
+    _add_up_census(window, counted)
     _add_up_others(window, counted)
     _count_weeks(window, counted)
     _sum_totals(counted.sums)
@@ -163,35 +173,51 @@ def count_stays(window, drawn, stays, counted, kpis, boarded):
 
 
 @compiled
+def _forget_others(counted):
+    for kind in range(3):
+        for w in range(counted.others.shape[1]):
+            if counted.is_any[kind, w]:
+                counted.others[kind, w] = 0
+                counted.is_any[kind, w] = False
+
+
+@compiled
+def _mark_other(window, counted, kind, ward, start, end):
+    counted.is_any[kind, ward] = True
+    _mark(counted.others[kind, ward], start, end, window.hours)
+
+
+@compiled
 def _count_request(window, drawn, stays, counted, p, s, waits):
     """Count the request of a stay and the wait that followed; how many waits above zero there are now."""
-    ward, patient_type, status = drawn.planned_ward[s], drawn.patient_type[p], stays.status[p]
+    ward, patient_type = index(drawn.planned_ward[s]), index(drawn.patient_type[p])
     request, admit = stays.request[s], stays.admit[s]
     until = min(admit, stays.depart[s])
     if until > request:
-        _mark(counted.others[WAITING, ward], request, until, window.hours)
+        _mark_other(window, counted, WAITING, ward, request, until)
     if request < window.warmup:
         return waits
     sums = counted.sums[ward, patient_type]
-    sums[REQUESTS] += 1
-    if status == DIVERTED:
+    if admit < np.inf:
+        if stays.used_ward[s] != ward:
+            sums[OUTLIED] += 1
+    elif stays.status[p] == DIVERTED:
         sums[TURNED_AWAY] += 1
         return waits
-    if admit < np.inf:
-        sums[ADMITTED] += 1
-        sums[OUTLIED] += stays.used_ward[s] != ward
-    elif status == LEFT:
+    elif stays.status[p] == LEFT:
         sums[LEFT_UNSEEN] += 1
     else:
         sums[STILL_WAITING] += 1
-    wait = min(until, float(window.hours)) - request
     sums[WAITED] += 1
-    sums[WAIT_MEAN] += wait
-    sums[WAIT_MAX] = max(sums[WAIT_MAX], wait)
-    if wait > 0:
-        counted.wait[waits] = wait
-        counted.wait_ward[waits] = ward
-        counted.wait_type[waits] = patient_type
+    if until > request:
+        wait = min(until, float(window.hours)) - request
+        sums[WAITED_SOME] += 1
+        sums[WAIT_MEAN] += wait
+        sums[WAIT_MAX] = max(sums[WAIT_MAX], wait)
+        place = index(waits)
+        counted.wait[place] = wait
+        counted.wait_ward[place] = ward
+        counted.wait_type[place] = patient_type
         waits += 1
     return waits
 
@@ -199,17 +225,18 @@ def _count_request(window, drawn, stays, counted, p, s, waits):
 @compiled
 def _count_bed(window, drawn, stays, counted, boarded, p, s, has_next):
     """Count the bed that a stay was in, and for what."""
-    ward, patient_type = stays.used_ward[s], drawn.patient_type[p]
+    ward, patient_type = index(stays.used_ward[s]), index(drawn.patient_type[p])
     admit, ready, depart = stays.admit[s], stays.ready[s], stays.depart[s]
+    _mark(counted.census[ward], admit, depart, window.hours)
     if ward != drawn.planned_ward[s]:
-        _mark(counted.others[OUTLIERS, ward], admit, depart, window.hours)
+        _mark_other(window, counted, OUTLIERS, ward, admit, depart)
     sums = counted.sums[ward, patient_type]
     if has_next and ready < depart:
-        _mark(counted.others[BOARDING, ward], ready, depart, window.hours)
-        hours = _overlap(window, ready, depart)
+        _mark_other(window, counted, BOARDING, ward, ready, depart)
+        hours, next_ward = _overlap(window, ready, depart), index(drawn.planned_ward[s + 1])
         sums[BOARDED] += hours
-        counted.sums[drawn.planned_ward[s + 1], patient_type, BOARDING_CAUSED] += hours
-        boarded[ward, drawn.planned_ward[s + 1]] += hours
+        counted.sums[next_ward, patient_type, BOARDING_CAUSED] += hours
+        boarded[ward, next_ward] += hours
     sums[BED_DAYS] += _overlap(window, admit, depart) / 24
     if window.warmup <= depart < window.hours:
         sums[THROUGHPUT] += 1
@@ -229,24 +256,31 @@ def _add_up_others(window, counted):
     wards = others.shape[1] - 1
     for kind in range(3):
         for w in range(wards):
-            now = 0
-            for h in range(window.hours):
-                now += others[kind, w, h]
-                others[kind, w, h] = now
-                others[kind, wards, h] += now
+            if counted.is_any[kind, w]:
+                counted.is_any[kind, wards] = True
+                now = 0
+                for h in range(window.hours):
+                    now += others[kind, w, h]
+                    others[kind, w, h] = now
+                    others[kind, wards, h] += now
 
 
 @compiled
 def _count_weeks(window, counted):
     counted.week[:] = 0
+    hours = window.hours - window.warmup
     for w in range(len(counted.census)):
-        slot = window.hour_of_week
-        for h in range(window.hours - window.warmup):
-            census = counted.census[w, window.warmup + h]
-            counted.week[CENSUS_IN_WEEK, w, slot] += census
-            if census >= window.staffed[w, h]:
-                counted.week[FULL_IN_WEEK, w, slot] += 1
-            slot = slot + 1 if slot < HOURS_PER_WEEK - 1 else 0
+        for first in range(-window.hour_of_week, hours, HOURS_PER_WEEK):  # weeks, the first of which may have begun
+            begin, end = max(first, 0), min(first + HOURS_PER_WEEK, hours)
+            census, staffed = (
+                counted.census[w][window.warmup + begin : window.warmup + end],
+                window.staffed[w][begin:end],
+            )
+            in_week = counted.week[CENSUS_IN_WEEK, w][begin - first : end - first]
+            full_in_week = counted.week[FULL_IN_WEEK, w][begin - first : end - first]
+            for i in range(len(census)):
+                in_week[i] += census[i]
+                full_in_week[i] += census[i] >= staffed[i]
 
 
 @compiled
@@ -273,25 +307,19 @@ def _wait_quantiles(counted, waits, kpis):
     above zero are met as these go by in order."""
     wards, types = counted.sums.shape[0] - 1, counted.sums.shape[1] - 1
     ranks = counted.wait_rank
-    ranks[2] = 0
-    for i in range(waits):
-        for w in (counted.wait_ward[i], wards):
-            for t in (counted.wait_type[i], types):
-                ranks[2, w, t] += 1
     for w in range(wards + 1):
         for t in range(types + 1):
             n = counted.sums[w, t, WAITED]
-            zeros = np.int64(n) - ranks[2, w, t]
+            zeros = np.int64(n) - np.int64(counted.sums[w, t, WAITED_SOME])
             ranks[0, w, t] = np.int64(max(ceil(0.5 * n - 1e-9), 1)) - zeros
             ranks[1, w, t] = np.int64(max(ceil(0.95 * n - 1e-9), 1)) - zeros
             kpis[w, t, WAIT_P50] = 0.0 if n > 0 else np.nan
             kpis[w, t, WAIT_P95] = 0.0 if n > 0 else np.nan
     ranks[2] = 0
     _sort_waits(counted, waits)
-    for place in range(waits):
-        i = counted.wait_order[place]
-        for w in (counted.wait_ward[i], wards):
-            for t in (counted.wait_type[i], types):
+    for i in counted.wait_order[0, :waits]:
+        for w in (counted.wait_ward[i], index(wards)):
+            for t in (counted.wait_type[i], index(types)):
                 ranks[2, w, t] += 1
                 if ranks[2, w, t] == ranks[0, w, t]:
                     kpis[w, t, WAIT_P50] = counted.wait[i]
@@ -301,28 +329,35 @@ def _wait_quantiles(counted, waits, kpis):
 
 @compiled
 def _sort_waits(counted, waits):
-    """Put the waits in order, digit by digit: doubles above zero are in the order of the whole numbers that their bits
-    spell."""
-    order, sorted_so_far, place = counted.wait_order, counted.wait_order_before, counted.digit_place
+    """Put the places of the waits in `wait_order[0]`, the shortest first: doubles above zero are in the order of the
+    whole numbers that their bits spell. Three digits sort the upper half, which leaves few to move."""
+    place = counted.digit_place
     for i in range(waits):
-        order[i] = i
-    for shift in range(0, 64, DIGIT_BITS):
+        counted.wait_order[1, i] = i
+    for digits in range(3):
+        order, ordered = counted.wait_order[(digits + 1) % 2, :waits], counted.wait_order[digits % 2]
+        shift = FIRST_BIT + digits * DIGIT_BITS
         place[:] = 0
         for i in range(waits):
             place[_digit(counted, i, shift) + 1] += 1
         for digit in range(len(place) - 1):
             place[digit + 1] += place[digit]
-        for i in range(waits):
-            sorted_so_far[i] = order[i]
-        for i in range(waits):
-            digit = _digit(counted, sorted_so_far[i], shift)
-            order[place[digit]] = sorted_so_far[i]
+        for i in order:
+            digit = _digit(counted, i, shift)
+            ordered[place[digit]] = i
             place[digit] += 1
+    order = counted.wait_order[0]
+    for rank in range(1, waits):
+        i, hole = order[rank], rank
+        while hole > 0 and counted.wait[order[hole - 1]] > counted.wait[i]:
+            order[hole] = order[hole - 1]
+            hole -= 1
+        order[hole] = i
 
 
 @compiled
 def _digit(counted, i, shift):
-    return (counted.wait_bits[i] >> shift) & ((1 << DIGIT_BITS) - 1)
+    return index(counted.wait_bits[i] >> np.uint64(shift)) & index((1 << DIGIT_BITS) - 1)
 
 
 @compiled
@@ -332,18 +367,10 @@ def _finish_kpis(window, counted, kpis):
     for w in range(wards):
         for t in range(types):
             sums, row = counted.sums[w, t], kpis[w, t]
-            for k in (
-                REQUESTS,
-                ADMITTED,
-                TURNED_AWAY,
-                LEFT_UNSEEN,
-                OUTLIED,
-                BOARDED,
-                BOARDING_CAUSED,
-                THROUGHPUT,
-                BED_DAYS,
-            ):
+            for k in (TURNED_AWAY, LEFT_UNSEEN, OUTLIED, BOARDED, BOARDING_CAUSED, THROUGHPUT, BED_DAYS):
                 row[k] = sums[k]
+            row[REQUESTS] = sums[WAITED] + sums[TURNED_AWAY]
+            row[ADMITTED] = sums[WAITED] - sums[LEFT_UNSEEN] - sums[STILL_WAITING]
             some = sums[WAITED] > 0
             row[WAIT_MEAN] = sums[WAIT_MEAN] / sums[WAITED] if some else np.nan
             row[STILL_WAITING] = sums[STILL_WAITING] / sums[WAITED] if some else np.nan
@@ -351,24 +378,26 @@ def _finish_kpis(window, counted, kpis):
             row[ALOS] = sums[ALOS] / sums[THROUGHPUT] if sums[THROUGHPUT] > 0 else np.nan
             for k in (OCCUPANCY, HOURS_FULL, DAYS_FULL, DAYS_ABOVE_95):
                 row[k] = np.nan
-        _occupancy_kpis(window, counted.census[w], window.staffed[w], kpis[w, types - 1])
+        census = counted.census[w][window.warmup : window.hours]
+        _occupancy_kpis(census, window.staffed[w], window.bed_hours[w], kpis[w, types - 1])
 
 
 @compiled
-def _occupancy_kpis(window, census, staffed, row):
-    """The KPIs that compare use with staffed beds; NaN for unlimited wards."""
-    bed_hours, hours_full, days_full, days_above = 0, 0, 0, 0
+def _occupancy_kpis(census, staffed, bed_hours, row):
+    """The KPIs that compare use with staffed beds, hour by hour; NaN for unlimited wards."""
+    if bed_hours < 0:
+        return
+    hours_full, days_full, days_above = 0, 0, 0
+    for h in range(len(staffed)):
+        hours_full += census[h] >= staffed[h]
     for first in range(0, len(staffed), 24):
-        full, above = False, False
-        for h in range(first, first + 24):
-            if staffed[h] == window.unlimited:
-                return
-            bed_hours += staffed[h]
-            hours_full += census[window.warmup + h] >= staffed[h]
-            full |= census[window.warmup + h] >= staffed[h]
-            above |= census[window.warmup + h] > 0.95 * staffed[h]
-        days_full += full
-        days_above += above
+        is_full, is_above, h = False, False, first
+        while h < first + 24 and not (is_full and is_above):
+            is_full |= census[h] >= staffed[h]
+            is_above |= census[h] > 0.95 * staffed[h]
+            h += 1
+        days_full += is_full
+        days_above += is_above
     row[OCCUPANCY] = row[BED_DAYS] * 24 / bed_hours if bed_hours > 0 else np.nan
     row[HOURS_FULL] = hours_full / len(staffed)
     row[DAYS_FULL] = days_full
@@ -390,31 +419,38 @@ def add_census(window, counted, tallies, peaks):
     hours = window.hours - window.warmup
     days = hours // 24
     for w in range(len(counted.census)):
-        start = tallies.start[w]
+        census = counted.census[w][window.warmup : window.hours]
+        by_hour = tallies.census[tallies.start[w] * hours : tallies.start[w + 1] * hours]
+        by_day = tallies.peaks[tallies.start[w] * days : tallies.start[w + 1] * days]
         for day in range(days):
             peak = 0
             for h in range(24 * day, 24 * day + 24):
-                census = counted.census[w, window.warmup + h]
-                tallies.census[(start + census) * hours + h] += 1
-                peak = max(peak, census)
-            tallies.peaks[(start + peak) * days + day] += 1
+                by_hour[np.uint64(census[h] * hours + h)] += 1
+                peak = max(peak, census[h])
+            by_day[np.uint64(peak * days + day)] += 1
             peaks[w, day] = peak
 
 
 @compiled
 def add_others(window, counted, tallies):
     """Add a replication to the sums of who waits, boards and lies out, and to the profile of the week."""
-    hours = window.hours - window.warmup
     for w in range(len(counted.census)):
         for kind in range(3):
-            for h in range(hours):
-                value = counted.others[kind, w, window.warmup + h]
-                tallies.others[kind, w, h] += value
-                tallies.others[3 + kind, w, h] += value * value
-        for h in range(hours):
-            tallies.others[QUEUED, w, h] += counted.others[WAITING, w, window.warmup + h] > 0
+            if counted.is_any[kind, w]:
+                others = counted.others[kind, w][window.warmup : window.hours]
+                _add_squares(others, tallies.others[kind, w], tallies.others[3 + kind, w])
+        if counted.is_any[WAITING, w]:
+            waiting, queued = counted.others[WAITING, w][window.warmup : window.hours], tallies.others[QUEUED, w]
+            for h in range(len(waiting)):
+                queued[h] += waiting[h] > 0
         for kind in range(2):
-            for slot in range(HOURS_PER_WEEK):
-                value = counted.week[kind, w, slot]
-                tallies.week[kind, w, slot] += value
-                tallies.week[2 + kind, w, slot] += value * value
+            _add_squares(counted.week[kind, w], tallies.week[kind, w], tallies.week[2 + kind, w])
+
+
+@compiled
+def _add_squares(values, sums, squares):
+    """Add values to their sums, and their squares to the sums of those."""
+    for i in range(len(values)):
+        value = np.int64(values[i])
+        sums[i] += value
+        squares[i] += value * value

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kaizar_pipeline.simulation.kernel.arrivals import BATCH, draw_arrivals
-from kaizar_pipeline.simulation.kernel.compiling import compiled, step
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.kernel.random import last_not_above, quantile, rest, share_until, uniforms
 from kaizar_pipeline.simulation.philox import Purpose
 from kaizar_pipeline.simulation.plan import CHANCES
@@ -33,18 +33,18 @@ class StayScratch(NamedTuple):
     """Room to work in: the stays of a batch of patients, the first stays of all before the second ones and so on."""
 
     patient: np.ndarray
-    """i4[stays]"""
+    """u4[stays]"""
     ward: np.ndarray
-    """i4[stays]"""
+    """u4[stays]"""
     next_ward: np.ndarray
-    """i4[stays]"""
-    los: np.ndarray
-    """f8[stays]"""
-    delay: np.ndarray
-    """f8[stays]"""
+    """u4[stays]"""
+    place: np.ndarray
+    """u4[stays]: where each stay lies among all, patient by patient."""
     to_route: np.ndarray
     """f8[stays]: uniforms"""
     to_stay: np.ndarray
+    """f8[stays]"""
+    unused: np.ndarray
     """f8[stays]"""
     stream: np.ndarray
     """u8[stays]: part of the address of those."""
@@ -60,9 +60,10 @@ def draw(sources, path, scale, buffers, arrivals, stays):
 
     `scale` f8[tables] multiplies the lengths of stay of each table; `arrivals` and `stays` are room to work in.
     """
-    n_census, n_arrivals = len(sources.census.seat), draw_arrivals(sources, path, arrivals)
+    n_census = len(sources.census.seat)
+    n_arrivals = draw_arrivals(sources, path, arrivals, buffers.arrival[n_census:])
     patients = n_census + n_arrivals
-    if n_arrivals < 0 or patients > len(buffers.arrival):
+    if n_arrivals < 0:
         return FEW_PATIENTS, 0, 0
     _enter_census(sources, np.uint64(path + sources.fresh[STARTING]), buffers)
     _enter_arrivals(sources, n_census, patients, buffers, arrivals)
@@ -94,16 +95,16 @@ def _enter_census(sources, replication, buffers):
 
 @compiled
 def _enter_arrivals(sources, first, patients, buffers, scratch):
-    for p in range(first, patients):
-        place = scratch.order[p - first]
+    for arrival in range(patients - first):
+        place, p = scratch.order[arrival], index(first + arrival)
         stream = scratch.stream[place]
         patient_type = sources.streams.patient_type[stream]
-        buffers.arrival[p] = scratch.time[place]
         buffers.patient_type[p] = patient_type
         buffers.stream[p] = stream
         buffers.number[p] = scratch.number[place]
         table = sources.patience_table[patient_type]
-        buffers.patience[p] = np.inf if table < 0 else quantile(sources.tables, table, scratch.patience[place])
+        patience = quantile(sources.tables, index(max(table, 0)), scratch.patience[place])
+        buffers.patience[p] = np.inf if table < 0 else patience  # looked up for all, which costs less than to ask
 
 
 @compiled
@@ -115,20 +116,24 @@ def _draw_stays(sources, first, last, s, path, scale, buffers, work):
     for i in range(end):
         p = first + i
         work.patient[i] = p
-        work.ward[i] = sources.census.ward[p] if of_census else sources.streams.ward[buffers.stream[p]]
+        work.ward[i] = sources.census.ward[p] if of_census else sources.streams.ward[index(buffers.stream[p])]
     for stage in range(MAX_STAYS):
         if s + end > len(buffers.los):
             return FEW_STAYS, s
         _draw_stage(sources, stage, of_census, path, scale, buffers, _part(work, begin, end))
         onward = end
-        for i in range(begin, end):
-            work.patient[onward] = work.patient[i]
-            work.ward[onward] = work.next_ward[i]
+        for place in range(begin, end):
+            i, to = index(place), index(onward)
+            work.patient[to] = work.patient[i]
+            work.ward[to] = work.next_ward[i]
             onward += work.next_ward[i] != home
         if onward == end:
             work = _part(work, 0, end)
+            after = _lay_out(sources, first, last, s, scale, buffers, work)
+            if of_census:
+                _go_on(sources, first, last, scale, buffers, work)
             _draw_delays(sources, of_census, path, buffers, work)
-            return OK, _lay_out(sources, first, last, s, buffers, work)
+            return OK, after
         begin, end = end, onward
     return ENDLESS_ROUTE, s
 
@@ -137,15 +142,15 @@ def _draw_stays(sources, first, last, s, path, scale, buffers, work):
 def _part(work, begin, end):
     """The stays `begin` .. `end` - 1 of a batch."""
     return StayScratch(
-        work.patient[begin:end], work.ward[begin:end], work.next_ward[begin:end], work.los[begin:end],
-        work.delay[begin:end], work.to_route[begin:end], work.to_stay[begin:end], work.stream[begin:end],
+        work.patient[begin:end], work.ward[begin:end], work.next_ward[begin:end], work.place[begin:end],
+        work.to_route[begin:end], work.to_stay[begin:end], work.unused[begin:end], work.stream[begin:end],
         work.number[begin:end], work.left,
     )  # fmt: skip
 
 
 @compiled
 def _draw_stage(sources, stage, of_census, path, scale, buffers, work):
-    """Length of stay and next ward of the stays in `work`, each the one after `stage` others."""
+    """Next ward of the stays in `work`, each the one after `stage` others, and the uniform of its length."""
     ways, durations = path + sources.fresh[ROUTING], path + sources.fresh[STAY]
     if of_census:
         ways = durations = path + sources.fresh[STARTING]
@@ -153,20 +158,52 @@ def _draw_stage(sources, stage, of_census, path, scale, buffers, work):
         _address(sources, of_census, i, work.patient[i], buffers, work)
     _draw_uniforms(sources.key, ways, of_census, stage, work, work.to_route, work.to_stay)
     if durations != ways:
-        _draw_uniforms(sources.key, durations, of_census, stage, work, work.los, work.to_stay)
+        _draw_uniforms(sources.key, durations, of_census, stage, work, work.unused, work.to_stay)
     for i in range(len(work.patient)):
-        patient_type = buffers.patient_type[work.patient[i]]
+        patient_type = index(buffers.patient_type[work.patient[i]])
         work.next_ward[i] = _next_ward(sources, patient_type, work.ward[i], work.to_route[i])
-    for i in range(len(work.patient)):
-        table = sources.los_table[buffers.patient_type[work.patient[i]], work.ward[i], work.next_ward[i]]
-        work.los[i] = scale[table] * quantile(sources.tables, table, work.to_stay[i])
     if of_census and stage == 0:
         for i in range(len(work.patient)):
-            p = work.patient[i]
-            if sources.census.seat[p] >= 0:
-                work.next_ward[i], work.los[i] = _stay_in_progress(
-                    sources, p, work.to_route[i], work.to_stay[i], scale, work.left
+            if sources.census.seat[work.patient[i]] >= 0:
+                work.next_ward[i] = _next_of_stay_in_progress(
+                    sources, work.patient[i], work.to_route[i], scale, work.left
                 )
+
+
+@compiled
+def _lay_out(sources, first, last, s, scale, buffers, work):
+    """Write the stays in `work` behind stay `s`, patient by patient; the stay after the last."""
+    offset = buffers.offset
+    offset[first + 1 : last + 1] = 0
+    for i in range(len(work.patient)):
+        offset[work.patient[i] + 1] += 1
+    for p in range(first, last):
+        after = index(p + 1)
+        s, offset[after] = s + offset[after], s
+    for i in range(len(work.patient)):
+        p, ward = work.patient[i], work.ward[i]
+        patient_type = index(buffers.patient_type[p])
+        table = sources.los_table[patient_type, ward, work.next_ward[i]]
+        place = index(offset[p + 1])
+        offset[p + 1] = place + 1
+        work.place[i] = place
+        buffers.planned_ward[place] = ward
+        buffers.priority[place] = sources.queue_rank[ward, patient_type]
+        buffers.los[place] = scale[table] * quantile(sources.tables, table, work.to_stay[i])
+        buffers.delay[place] = 0.0
+    return s
+
+
+@compiled
+def _go_on(sources, first, last, scale, buffers, work):
+    """Shorten the stays in progress by the time already spent."""
+    census = sources.census
+    for p in range(first, last):
+        if census.seat[p] >= 0:
+            i = p - first
+            table = sources.los_table[census.patient_type[p], census.ward[p], work.next_ward[i]]
+            left = rest(sources.tables, table, work.to_stay[i], census.elapsed[p], scale[table])
+            buffers.los[work.place[i]] = left if census.in_care[p] else 0.0
 
 
 @compiled
@@ -175,25 +212,24 @@ def _draw_delays(sources, of_census, path, buffers, work):
     home, n = len(sources.next_wards) - 1, 0
     delayed = work.next_ward  # no longer needed once it has been read
     for i in range(len(work.patient)):
-        work.delay[i] = 0.0
         is_delayed = (work.next_ward[i] == home) & (sources.delay_table[work.ward[i]] >= 0)
-        delayed[n] = i
+        delayed[index(n)] = i
         n += is_delayed
     for j in range(n):
         _address(sources, of_census, j, work.patient[delayed[j]], buffers, work)
     replication = path + sources.fresh[STARTING if of_census else STAY]
     to_delay = _part(work, 0, n)
-    _draw_uniforms(sources.key, replication, of_census, _DELAY_STAGE, to_delay, to_delay.to_stay, to_delay.to_route)
+    _draw_uniforms(sources.key, replication, of_census, _DELAY_STAGE, to_delay, to_delay.to_stay, to_delay.unused)
     for j in range(n):
         i = delayed[j]
         elapsed = sources.census.delay_elapsed[work.patient[i]] if of_census else 0.0
-        work.delay[i] = _delay(sources, work.ward[i], work.to_stay[j], elapsed)
+        buffers.delay[work.place[i]] = _delay(sources, work.ward[i], work.to_stay[j], elapsed)
 
 
 @compiled
 def _address(sources, of_census, i, p, buffers, work):
     """Note where patient `p` has their random numbers, in place `i` of `work`."""
-    work.stream[i] = sources.census.stream[p] if of_census else sources.streams.number[buffers.stream[p]]
+    work.stream[i] = sources.census.stream[p] if of_census else sources.streams.number[index(buffers.stream[p])]
     work.number[i] = buffers.number[p]
 
 
@@ -207,28 +243,8 @@ def _draw_uniforms(key, replication, of_census, stage, work, one, other):
 
 
 @compiled
-def _lay_out(sources, first, last, s, buffers, work):
-    """Write the stays in `work` behind stay `s`, patient by patient; the stay after the last."""
-    offset = buffers.offset
-    offset[first + 1 : last + 1] = 0
-    for i in range(len(work.patient)):
-        offset[work.patient[i] + 1] += 1
-    for p in range(first, last):
-        s, offset[p + 1] = s + offset[p + 1], s
-    for i in range(len(work.patient)):
-        p, ward = work.patient[i], work.ward[i]
-        place = offset[p + 1]
-        offset[p + 1] = place + 1
-        buffers.planned_ward[place] = ward
-        buffers.priority[place] = sources.queue_rank[ward, buffers.patient_type[p]]
-        buffers.los[place] = work.los[i]
-        buffers.delay[place] = work.delay[i]
-    return s
-
-
-@compiled
 def _delay(sources, ward, chance, elapsed):
-    table = sources.delay_table[ward]
+    table = index(sources.delay_table[ward])
     if elapsed > 0:
         return rest(sources.tables, table, chance, elapsed, 1.0)
     return quantile(sources.tables, table, chance)
@@ -237,21 +253,21 @@ def _delay(sources, ward, chance, elapsed):
 @compiled
 def _next_ward(sources, patient_type, ward, chance):
     cdf = sources.route_cdf[patient_type, ward]
-    last = len(cdf) - 1
+    last = index(len(cdf) - 1)
     if chance >= cdf[last]:  # home, most often
         return sources.next_wards[last + 1]
     if chance < cdf[0]:
         return sources.next_wards[0]
-    return sources.next_wards[last_not_above(cdf, 0, last, chance) + 1]
+    return sources.next_wards[index(last_not_above(cdf, 0, len(cdf) - 1, chance) + 1)]
 
 
 @compiled
-def _stay_in_progress(sources, p, to_route, to_stay, scale, left):
-    """Next ward and rest of the stay of a seated patient, given the time already spent; each way on counts by the share
-    of its stays that last longer."""
+def _next_of_stay_in_progress(sources, p, to_route, scale, left):
+    """Next ward of a seated patient, given the time already spent here; each way on counts by the share of its stays
+    that last longer."""
     census = sources.census
     if not census.in_care[p]:
-        return census.next_known[p], 0.0
+        return census.next_known[p]
     wards = len(sources.next_wards) - 1
     cdf = sources.route_cdf[census.patient_type[p], census.ward[p]]
     by_next_ward = sources.los_table[census.patient_type[p], census.ward[p]]
@@ -265,14 +281,11 @@ def _stay_in_progress(sources, p, to_route, to_stay, scale, left):
         total += left[place]
         before = upto
     if total <= 0:  # longer here than any stay: the time spent tells nothing
-        next_ward = _next_ward(sources, census.patient_type[p], census.ward[p], to_route)
-    else:
-        place, upto = 0, left[0]
-        while place < wards and to_route * total >= upto:
-            place += 1
-            upto += left[place]
-        while left[place] == 0:  # rounding must not send anybody a way that nobody goes
-            place -= 1
-        next_ward = sources.next_wards[place]
-    table = by_next_ward[next_ward]
-    return next_ward, rest(sources.tables, table, to_stay, census.elapsed[p], scale[table])
+        return _next_ward(sources, census.patient_type[p], census.ward[p], to_route)
+    place, upto = 0, left[0]
+    while place < wards and to_route * total >= upto:
+        place += 1
+        upto += left[place]
+    while left[place] == 0:  # rounding must not send anybody a way that nobody goes
+        place -= 1
+    return sources.next_wards[place]

@@ -1,9 +1,9 @@
 """Contend later: who gets which bed when. The compiled twin of `simpy_engine`, rule by rule, equal to it bit for bit.
 
 Two lists are sorted beforehand (changes of beds, arrivals). Ends of stays and of patience lie unsorted in `later`, in
-buckets of some minutes each, and are sorted by a heap, `soon`, only when the clock comes to their bucket. A timed event
-and all that it sets off is over before the next one begins: beds that are granted meanwhile wait in the order of their
-granting (`granted`), as SimPy's own events would.
+buckets of some minutes each, and are put in order, into `soon`, only when the clock comes to their bucket. A timed
+event and all that it sets off is over before the next one begins: beds that are granted meanwhile wait in the order of
+their granting (`granted`), as SimPy's own events would.
 """
 
 from math import ceil
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled, step
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.trajectories import (
     DISCHARGED,
     DIVERTED,
@@ -24,6 +24,9 @@ from kaizar_pipeline.simulation.trajectories import (
 CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
 """Kinds of timed events, in the order in which they happen at one instant."""
 
+_NEVER = np.iinfo(np.int64).max
+"""No census comes to that."""
+
 SOON, GRANTED, OPEN = range(3)
 """Places of `EventScratch.now`."""
 
@@ -32,9 +35,9 @@ class EventScratch(NamedTuple):
     """State of the hospital while the events go by; P patients, W wards, R priorities."""
 
     soon_time: np.ndarray
-    """f8[2 P]: a heap of the events in the buckets up to the open one, by time and event."""
+    """f8[2 P]: times of the events in the buckets up to the open one, the next one last."""
     soon: np.ndarray
-    """i4[2 P]: those events: p is the end of a stay of patient p, P + p that of the patience."""
+    """u4[2 P]: those events: p is the end of a stay of patient p, P + p that of the patience."""
     later: np.ndarray
     """i4[buckets + 1]: an event of each bucket, or NOWHERE."""
     next_later: np.ndarray
@@ -42,15 +45,15 @@ class EventScratch(NamedTuple):
     due: np.ndarray
     """f8[2 P]: time of each event that waits in a bucket."""
     now: np.ndarray
-    """i8[3]: events in the heap (SOON), patients in `granted` (GRANTED), the bucket the clock has come to (OPEN)."""
+    """i8[3]: events in `soon` (SOON), patients in `granted` (GRANTED), the bucket the clock has come to (OPEN)."""
     granted: np.ndarray
-    """i4[P]: patients with a bed granted, in order."""
+    """u4[P]: patients with a bed granted, in order."""
     stay: np.ndarray
-    """i4[P]: the stay each patient is in or waits for."""
+    """u4[P]: the stay each patient is in or waits for."""
     held: np.ndarray
     """i4[P]: ward of the bed held, or NOWHERE."""
     ward: np.ndarray
-    """i4[P]: ward waited for or granted."""
+    """u4[P]: ward waited for or granted."""
     waits: np.ndarray
     """bool[P]: whether the patient is in a queue; of no meaning before the first queue."""
     behind: np.ndarray
@@ -67,6 +70,10 @@ class EventScratch(NamedTuple):
     """i8[W]"""
     beds: np.ndarray
     """i8[W]"""
+    overflow_at: np.ndarray
+    """i8[W]: the census from which requests go elsewhere."""
+    stop_at: np.ndarray
+    """i8[stops]: the census from which patients are diverted."""
     waiting_in: np.ndarray
     """i4[W, W]: patients who hold a bed in the first ward and wait for the second."""
     blocked: np.ndarray
@@ -91,14 +98,14 @@ def simulate(rules, drawn, stays, state):
             begun += 1
         elif kind == CAPACITY:
             freed = rules.change_ward[change]
-            state.beds[freed] = rules.change_beds[change]
+            _staff(rules, state, freed, rules.change_beds[change])
             change += 1
         elif kind == END_OF_STAY:
             freed, asking, asked = _end_stay(rules, drawn, stays, state, _pop(state), now, now)
         elif kind == PATIENCE:
-            _give_up(drawn, stays, state, _pop(state) - len(state.stay), now)
+            _give_up(drawn, stays, state, index(_pop(state) - len(state.stay)), now)
         elif kind == ARRIVAL:
-            asking, asked = _arrive(rules, drawn, stays, state, arrival, now), now
+            asking, asked = _arrive(rules, drawn, stays, state, index(arrival), now), now
             arrival += 1
         else:
             return
@@ -106,16 +113,16 @@ def simulate(rules, drawn, stays, state):
         taken = 0
         while True:
             if freed != NOWHERE:
-                _serve(state, freed)
+                _serve(state, index(freed))
             if asking != NOWHERE:
-                p, asking = asking, NOWHERE
+                p, asking = index(asking), NOWHERE
                 admitted = p if _request(rules, drawn, stays, state, p, now, asked) else NOWHERE
             elif taken < state.now[GRANTED] and begun == drawn.n_census:
-                admitted = state.granted[taken]
+                admitted = state.granted[index(taken)]
                 taken += 1
             else:
                 break
-            freed = _admit(rules, drawn, stays, state, admitted, now) if admitted != NOWHERE else NOWHERE
+            freed = _admit(rules, drawn, stays, state, index(admitted), now) if admitted != NOWHERE else NOWHERE
         if begun == drawn.n_census:
             state.now[GRANTED] = 0
 
@@ -127,8 +134,9 @@ def _next_event(rules, drawn, state, change, arrival):
     if arrival < len(drawn.arrival) and drawn.arrival[arrival] < now:
         now, kind = drawn.arrival[arrival], ARRIVAL
     _open_buckets(rules, state, now)
-    if state.now[SOON] > 0 and state.soon_time[0] <= now:
-        now, kind = state.soon_time[0], END_OF_STAY if state.soon[0] < len(state.stay) else PATIENCE
+    last = index(state.now[SOON] - 1)
+    if state.now[SOON] > 0 and state.soon_time[last] <= now:
+        now, kind = state.soon_time[last], END_OF_STAY if state.soon[last] < len(state.stay) else PATIENCE
     if change < len(rules.change_hour):
         hour = rules.change_hour[change]
         if hour < now or (hour == now and kind >= 0):
@@ -154,7 +162,7 @@ def _reset(rules, drawn, stays, state):
     state.waiting_in[:] = 0
     state.blocked[:] = 0
     for w in range(len(rules.beds)):
-        state.beds[w] = rules.beds[w]
+        _staff(rules, state, w, rules.beds[w])
     for p in range(drawn.n_census):
         ward, stay = drawn.seat[p], drawn.offset[p]
         stays.status[p] = IN_SYSTEM
@@ -171,7 +179,7 @@ def _reset(rules, drawn, stays, state):
 @compiled
 def _begin(rules, drawn, stays, state, p):
     """Let a patient of the house go on: with what is left of the stay, or with the request that still waits."""
-    stay = drawn.offset[p]
+    stay = index(drawn.offset[p])
     state.stay[p] = stay
     state.held[p] = NOWHERE
     if drawn.seat[p] == NOWHERE:
@@ -185,12 +193,13 @@ def _begin(rules, drawn, stays, state, p):
 @compiled
 def _arrive(rules, drawn, stays, state, p, now):
     """The patient, if no admission stop diverts them."""
-    stay = drawn.offset[p]
+    stay = index(drawn.offset[p])
     state.stay[p] = stay
     state.held[p] = NOWHERE
     for stop in range(len(rules.stop_ward)):
-        if rules.stop_types[stop, drawn.patient_type[p]] and _is_at(
-            state, rules.stop_ward[stop], rules.stop_threshold[stop]
+        if (
+            rules.stop_types[stop, index(drawn.patient_type[p])]
+            and state.census[rules.stop_ward[stop]] >= state.stop_at[stop]
         ):
             stays.status[p] = DIVERTED
             stays.request[stay] = now
@@ -216,7 +225,7 @@ def _care(rules, drawn, stays, state, p, now):
 def _end_stay(rules, drawn, stays, state, p, now, asked):
     """Go home, or ask for the next bed (since `asked`), holding this one or not."""
     stay = state.stay[p]
-    ward = stays.used_ward[stay]
+    ward = index(stays.used_ward[stay])
     stays.ready[stay] = min(stays.ready[stay], now)  # earlier if there was a discharge delay
     if stay + 1 == drawn.offset[p + 1]:
         stays.status[p] = DISCHARGED
@@ -240,7 +249,7 @@ def _give_up(drawn, stays, state, p, now):
     """Leave without being seen, unless a bed came in time."""
     stay = state.stay[p]
     if state.waits[p] and stay == drawn.offset[p]:
-        _unlink(state, p, state.ward[p], drawn.priority[stay])
+        _unlink(state, p, state.ward[p], index(drawn.priority[stay]))
         stays.status[p] = LEFT
         stays.depart[stay] = now
 
@@ -253,7 +262,7 @@ def _request(rules, drawn, stays, state, p, now, asked):
     """Ask for a bed for the patient's stay (since `asked`); whether there is one at once, else the patient queues."""
     stay, held = state.stay[p], state.held[p]
     stays.request[stay] = asked
-    ward = drawn.planned_ward[stay]
+    ward = index(drawn.planned_ward[stay])
     if ward == held:  # the bed is kept, without queueing
         state.ward[p] = ward
         return True
@@ -281,7 +290,7 @@ def _admit(rules, drawn, stays, state, p, now):
     stays.used_ward[stay] = state.ward[p]
     stays.admit[stay] = now
     if held != NOWHERE:
-        stays.depart[stay - 1] = now
+        stays.depart[index(stay - 1)] = now
         state.held[p] = NOWHERE
     _care(rules, drawn, stays, state, p, now)
     return held
@@ -290,9 +299,9 @@ def _admit(rules, drawn, stays, state, p, now):
 @compiled
 def _overflow(rules, state, ward):
     """The ward that takes a request for `ward`: another one if it is at its threshold and one of its list has room."""
-    if _is_at(state, ward, rules.overflow_threshold[ward]):
+    if state.census[ward] >= state.overflow_at[ward]:
         for place in range(rules.first_overflow[ward], rules.first_overflow[ward + 1]):
-            other = rules.overflow_ward[place]
+            other = rules.overflow_ward[index(place)]
             if _has_free_bed(state, other):
                 return other
     return ward
@@ -305,26 +314,35 @@ def _has_free_bed(state, ward):
 
 
 @compiled
-def _is_at(state, ward, threshold):
-    """Whether the census has reached `threshold` of the beds staffed now, as whole beds."""
-    return threshold < np.inf and state.census[ward] >= ceil(threshold * state.beds[ward] - 1e-9)
+def _staff(rules, state, ward, beds):
+    """Staff so many beds from now on, of which thresholds are whole beds."""
+    state.beds[ward] = beds
+    state.overflow_at[ward] = _whole_beds(rules.overflow_threshold[ward], beds)
+    for stop in range(len(rules.stop_ward)):
+        if rules.stop_ward[stop] == ward:
+            state.stop_at[stop] = _whole_beds(rules.stop_threshold[stop], beds)
+
+
+@compiled
+def _whole_beds(threshold, beds):
+    return np.int64(ceil(threshold * beds - 1e-9)) if threshold < np.inf else _NEVER
 
 
 @compiled
 def _serve(state, ward):
     """Give free beds to those who wait, the first first."""
     while state.queue[ward] > 0 and state.census[ward] < state.beds[ward]:
-        rank = 0
+        rank = index(0)
         while state.first[ward, rank] == NOWHERE:
-            rank += 1
-        _grant(state, state.first[ward, rank], ward, rank)
+            rank = index(rank + 1)
+        _grant(state, index(state.first[ward, rank]), ward, rank)
 
 
 @compiled
 def _grant(state, p, ward, rank):
     _unlink(state, p, ward, rank)
     _move(state, p, ward)
-    state.granted[state.now[GRANTED]] = p
+    state.granted[index(state.now[GRANTED])] = p
     state.now[GRANTED] += 1
 
 
@@ -333,7 +351,7 @@ def _move(state, p, ward):
     """Take a bed in `ward` and leave the one held; its ward's queue is served when the patient has gone."""
     state.census[ward] += 1
     if state.held[p] != NOWHERE:
-        state.census[state.held[p]] -= 1
+        state.census[index(state.held[p])] -= 1
 
 
 # Queues
@@ -342,14 +360,14 @@ def _move(state, p, ward):
 @compiled
 def _join_queue(drawn, state, p, ward):
     """Go to the end of the queue of the patient's priority."""
-    rank = drawn.priority[state.stay[p]]
+    rank = index(drawn.priority[state.stay[p]])
     end = state.last[ward, rank]
     state.ahead[p] = end
     state.behind[p] = NOWHERE
     if end == NOWHERE:
         state.first[ward, rank] = p
     else:
-        state.behind[end] = p
+        state.behind[index(end)] = p
     state.last[ward, rank] = p
     state.queue[ward] += 1
     state.waits[p] = True
@@ -361,16 +379,17 @@ def _unlink(state, p, ward, rank):
     if ahead == NOWHERE:
         state.first[ward, rank] = behind
     else:
-        state.behind[ahead] = behind
+        state.behind[index(ahead)] = behind
     if behind == NOWHERE:
         state.last[ward, rank] = ahead
     else:
-        state.ahead[behind] = ahead
+        state.ahead[index(behind)] = ahead
     state.queue[ward] -= 1
     state.waits[p] = False
     if state.held[p] != NOWHERE:
-        state.waiting_in[state.held[p], ward] -= 1
-        state.blocked[state.held[p]] -= 1
+        held = index(state.held[p])
+        state.waiting_in[held, ward] -= 1
+        state.blocked[held] -= 1
 
 
 # Exchange
@@ -386,7 +405,7 @@ def _exchange(drawn, state, held, ward):
         state.came_from[place] = _first_waiter(state, state.to_visit[place], state.to_visit[(place + 1) % length])
     for place in range(length):
         p = state.came_from[place]
-        _grant(state, p, state.ward[p], drawn.priority[state.stay[p]])
+        _grant(state, index(p), state.ward[p], index(drawn.priority[state.stay[p]]))
 
 
 @compiled
@@ -438,7 +457,7 @@ def _shortest_cycle(state, held, ward):
 @compiled
 def _bucket(rules, state, time):
     """The bucket of a time before the end of the horizon; a later time never lies in an earlier bucket."""
-    return np.int64(time * ((len(state.later) - 1) / rules.hours))
+    return index(time * ((len(state.later) - 1) / rules.hours))
 
 
 @compiled
@@ -449,63 +468,44 @@ def _push(rules, state, time, event):
         if bucket <= state.now[OPEN]:
             _push_soon(state, time, event)
         else:
-            state.due[event] = time
-            state.next_later[event] = state.later[bucket]
+            state.due[index(event)] = time
+            state.next_later[index(event)] = state.later[bucket]
             state.later[bucket] = event
 
 
 @compiled
 def _open_buckets(rules, state, time):
-    """Open buckets until there is an event in the heap, or all up to and with that of `time` are open."""
+    """Open buckets until there is an event in `soon`, or all up to and with that of `time` are open."""
     upto = len(state.later) - 1 if time >= rules.hours else _bucket(rules, state, time)
     while state.now[SOON] == 0 and state.now[OPEN] < upto:
         state.now[OPEN] += 1
-        event = state.later[state.now[OPEN]]
+        event = state.later[index(state.now[OPEN])]
         while event != NOWHERE:
-            _push_soon(state, state.due[event], event)
-            event = state.next_later[event]
+            _push_soon(state, state.due[index(event)], event)
+            event = state.next_later[index(event)]
 
 
 @compiled
 def _push_soon(state, time, event):
-    hole = state.now[SOON]
+    """Add an event to those of the open bucket, which are few."""
+    place = state.now[SOON]
     state.now[SOON] += 1
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if state.soon_time[parent] < time or (state.soon_time[parent] == time and state.soon[parent] < event):
-            break
-        state.soon_time[hole] = state.soon_time[parent]
-        state.soon[hole] = state.soon[parent]
-        hole = parent
-    state.soon_time[hole] = time
-    state.soon[hole] = event
+    while place > 0 and _is_before(state, index(place - 1), time, event):
+        state.soon_time[index(place)] = state.soon_time[index(place - 1)]
+        state.soon[index(place)] = state.soon[index(place - 1)]
+        place -= 1
+    state.soon_time[index(place)] = time
+    state.soon[index(place)] = event
+
+
+@compiled
+def _is_before(state, place, time, event):
+    """Whether the event in that place of `soon` comes before another."""
+    return state.soon_time[place] < time or (state.soon_time[place] == time and state.soon[place] < event)
 
 
 @compiled
 def _pop(state):
-    """Take the first event from the heap: sink a hole to the bottom, then raise the last event into it."""
-    soon_time, soon = state.soon_time, state.soon
-    event = soon[0]
-    size = state.now[SOON] - 1
-    time, moving = soon_time[size], soon[size]
-    hole, child = 0, 1
-    while child < size:
-        right = child + 1
-        if right < size and (
-            soon_time[right] < soon_time[child] or (soon_time[right] == soon_time[child] and soon[right] < soon[child])
-        ):
-            child = right
-        soon_time[hole] = soon_time[child]
-        soon[hole] = soon[child]
-        hole, child = child, 2 * child + 1
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if soon_time[parent] < time or (soon_time[parent] == time and soon[parent] < moving):
-            break
-        soon_time[hole] = soon_time[parent]
-        soon[hole] = soon[parent]
-        hole = parent
-    soon_time[hole] = time
-    soon[hole] = moving
-    state.now[SOON] = size
-    return event
+    """Take the next event."""
+    state.now[SOON] -= 1
+    return state.soon[index(state.now[SOON])]

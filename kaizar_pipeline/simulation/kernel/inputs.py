@@ -20,9 +20,9 @@ class Tables(NamedTuple):
 
     grid: np.ndarray
     guide: np.ndarray
-    """i8[GUIDE_CELLS, 2]: first and last knot to look at for a probability in each cell."""
-    hours: np.ndarray
-    """f8[tables, knots]"""
+    """u2[GUIDE_CELLS, 2]: first and last knot to look at for a probability in each cell."""
+    lines: np.ndarray
+    """f8[tables, knots, 2]: hours at each knot, and hours per unit of probability from there to the next."""
 
 
 class Streams(NamedTuple):
@@ -112,12 +112,12 @@ def sources_of(plan: Plan) -> Sources:
     return Sources(
         key=np.uint64(plan.key),
         fresh=np.array(plan.fresh, dtype=np.int64),
-        tables=Tables(GRID, GUIDE, np.ascontiguousarray(plan.quantile_hours, dtype=np.float64)),
+        tables=tables_of(plan.quantile_hours),
         streams=Streams(
             number=number,
-            by_number=np.argsort(number).astype(np.int64),
-            patient_type=_of_streams(plan, lambda stream: stream.patient_type, np.int64),
-            ward=_of_streams(plan, lambda stream: stream.ward, np.int64),
+            by_number=np.argsort(number).astype(np.uint32),
+            patient_type=_of_streams(plan, lambda stream: stream.patient_type, np.uint32),
+            ward=_of_streams(plan, lambda stream: stream.ward, np.uint32),
             rounded=_of_streams(plan, lambda stream: stream.rounded, np.bool_),
             n_paths=_of_streams(plan, lambda stream: len(stream.daily_rates), np.int64),
             first_rate=_starts(rates)[:-1],
@@ -141,13 +141,19 @@ def sources_of(plan: Plan) -> Sources:
             delay_elapsed=census.delay_elapsed.astype(np.float64),
             patience_elapsed=census.patience_elapsed.astype(np.float64),
         ),
-        next_wards=np.append(plan.next_wards, plan.home).astype(np.int64),
+        next_wards=np.append(plan.next_wards, plan.home).astype(np.uint32),
         route_cdf=np.ascontiguousarray(plan.route_cdf),
-        los_table=plan.los_table.astype(np.int64),
+        los_table=plan.los_table.astype(np.uint32),
         delay_table=plan.delay_table.astype(np.int64),
         patience_table=plan.patience_table.astype(np.int64),
         queue_rank=plan.queue_rank.astype(np.int32),
     )
+
+
+def tables_of(quantile_hours: np.ndarray) -> Tables:
+    """Quantile tables f8[tables, len(GRID)]. The knots are powers of two apart, so a slope loses no bit."""
+    slopes = np.diff(quantile_hours, append=quantile_hours[:, -1:]) / np.diff(GRID, append=2.0)
+    return Tables(GRID, GUIDE, np.stack([quantile_hours, slopes], axis=2))
 
 
 def rules_of(plan: Plan) -> Rules:
@@ -161,13 +167,13 @@ def rules_of(plan: Plan) -> Rules:
         hours=float(plan.hours),
         beds=plan.beds.astype(np.int64),
         change_hour=np.ascontiguousarray(changes[:, 0]),
-        change_ward=changes[:, 1].astype(np.int64),
+        change_ward=changes[:, 1].astype(np.uint32),
         change_beds=changes[:, 2].astype(np.int64),
         holds_bed=plan.holds_bed.astype(np.bool_),
         overflow_threshold=plan.overflow_threshold.astype(np.float64),
         first_overflow=_starts(plan.overflow_wards),
-        overflow_ward=np.array([ward for wards in plan.overflow_wards for ward in wards], dtype=np.int64),
-        stop_ward=np.array([stop.ward for stop in stops], dtype=np.int64),
+        overflow_ward=np.array([ward for wards in plan.overflow_wards for ward in wards], dtype=np.uint32),
+        stop_ward=np.array([stop.ward for stop in stops], dtype=np.uint32),
         stop_threshold=np.array([stop.threshold for stop in stops], dtype=np.float64),
         stop_types=stop_types,
     )

@@ -7,7 +7,7 @@ additions, multiplications and divisions: no logarithm, whose last bit differs b
 import numpy as np
 
 from kaizar_pipeline.simulation.durations import GUIDE_CELLS
-from kaizar_pipeline.simulation.kernel.compiling import compiled
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -33,29 +33,27 @@ def uniforms(key, replication, stream, number, purpose, stage):
 @compiled
 def last_not_above(values, low, high, x):
     """Index of the last of the ascending values[low .. high] that is <= x; low if none is."""
-    while low < high:
-        middle = (low + high + 1) >> 1
-        if values[middle] <= x:
-            low = middle
-        else:
-            high = middle - 1
+    further = high - low
+    while further > 0:  # whatever is found, as many rounds: the processor foresees them
+        half = (further + 1) >> 1
+        low += half * (values[low + half] <= x)
+        further -= half
     return low
 
 
 @compiled
 def quantile(tables, table, probability):
     """Hours at `probability` in [0, 1) of a quantile table, linear between the knots of the grid."""
-    cell = np.int64(probability * GUIDE_CELLS)
-    grid = tables.grid
-    knot = last_not_above(grid, tables.guide[cell, 0], tables.guide[cell, 1], probability)
-    low, high = tables.hours[table, knot], tables.hours[table, knot + 1]
-    return low + (probability - grid[knot]) / (grid[knot + 1] - grid[knot]) * (high - low)
+    cell = index(probability * GUIDE_CELLS)
+    first, last = np.int64(tables.guide[cell, 0]), np.int64(tables.guide[cell, 1])
+    knot = index(last_not_above(tables.grid, first, last, probability))
+    return tables.lines[table, knot, 0] + (probability - tables.grid[knot]) * tables.lines[table, knot, 1]
 
 
 @compiled
 def share_until(tables, table, hours):
     """Share of the durations of a table up to and including `hours`: the inverse of `quantile`."""
-    knots, grid = tables.hours[table], tables.grid
+    knots, grid = tables.lines[table, :, 0], tables.grid
     last = len(knots) - 1
     if hours < knots[0]:
         return 0.0
