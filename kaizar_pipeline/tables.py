@@ -13,7 +13,7 @@ import pandas as pd
 
 from kaizar_pipeline.errors import DataError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised whenever a column changes, so that a reader can tell files of different shape apart."""
 
 HOSPITAL_TOTAL = "_hospital"
@@ -429,6 +429,18 @@ FORECAST_SCORES = _table(
 CENSUS_PERCENTAGES = (5, 10, 25, 50, 75, 90, 95, 99)
 """Percentages of the census quantiles, inverted CDF: they are bed counts."""
 
+
+def _census_quantiles(error: str) -> list[Column]:
+    return [
+        column
+        for q in CENSUS_PERCENTAGES
+        for column in (
+            Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds"),
+            Column(f"p{q:02d}_se", "DOUBLE", f"{error} of p{q:02d}.", "beds"),
+        )
+    ]
+
+
 OCCUPANCY_DISTRIBUTIONS = _table(
     "occupancy_distributions",
     "How full each ward is at each hour ahead: the distribution of its census over replications.",
@@ -440,14 +452,7 @@ OCCUPANCY_DISTRIBUTIONS = _table(
     Column("mean", "DOUBLE", "Mean census.", "beds"),
     _error("mean", "beds"),
     Column("sd", "DOUBLE", "Standard deviation of the census.", "beds"),
-    *(
-        column
-        for q in CENSUS_PERCENTAGES
-        for column in (
-            Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds"),
-            _error(f"p{q:02d}", "beds"),
-        )
-    ),
+    *_census_quantiles("Monte Carlo standard error"),
     Column("prob_full", "DOUBLE", "Probability of census >= staffed beds; null when unlimited.", nullable=True),
     _error("prob_full", nullable=True),
     Column(
@@ -488,10 +493,7 @@ WEEK_PROFILE = _table(
     Column("weeks", "INTEGER", "How often the hour comes up in the horizon."),
     Column("mean", "DOUBLE", "Mean census.", "beds"),
     _error("mean", "beds"),
-    *(
-        Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds")
-        for q in CENSUS_PERCENTAGES
-    ),
+    *_census_quantiles("At most the Monte Carlo standard error"),
     Column("prob_full", "DOUBLE", "Probability of census >= staffed beds; null when unlimited.", nullable=True),
     _error("prob_full", nullable=True),
 )

@@ -17,7 +17,7 @@ from kaizar_pipeline.config.document import Document, read_document
 from kaizar_pipeline.config.faults import explain, path_of, unknown
 from kaizar_pipeline.config.hospital import Fault, HospitalConfig, HospitalFile, Model
 from kaizar_pipeline.config.legacy import Translation, translate_hospital, translate_scenario
-from kaizar_pipeline.config.scenario import BASELINE, Scenario, ScenarioFile
+from kaizar_pipeline.config.scenario import BASELINE, PARTS, Scenario, ScenarioFile
 from kaizar_pipeline.config.variant import variant_faults
 from kaizar_pipeline.errors import ConfigError
 
@@ -131,6 +131,8 @@ def load_scenario(path: str | Path, hospital: HospitalConfig | None = None) -> S
         for index, name in enumerate(scenario.hospitals)
         if name not in known
     ]
+    if not scenario.changes_something:
+        faults.append(((), f"changes nothing: give one of {', '.join(PARTS)}"))
     if hospital is not None and scenario.is_about(hospital.id):
         faults += [(loc, f"{what} ({hospital.id})") for loc, what in variant_faults(hospital, scenario)]
     _refuse(path, [(document.line(loc), f"{path_of(loc)}: {what}" if loc else what) for loc, what in faults])

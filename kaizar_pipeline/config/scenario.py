@@ -176,6 +176,10 @@ class ScenarioFile(Model):
     """Other beds, at most one number at a time for a ward. Default: none."""
 
 
+PARTS = tuple(name for name in ScenarioFile.model_fields if name not in ("description", "hospitals"))
+"""Keys of what can be different."""
+
+
 class Scenario(ScenarioFile):
     """A checked scenario, together with its id: the stem of its file."""
 
@@ -190,6 +194,11 @@ class Scenario(ScenarioFile):
     def is_about(self, hospital_id: str) -> bool:
         """Whether it can be compared with that hospital."""
         return not self.hospitals or hospital_id in self.hospitals
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether anything is different; without, it is compared with itself."""
+        return any(getattr(self, name) != ScenarioFile.model_fields[name].default for name in PARTS)
 
 
 def _missing_hospitals(scenario: Scenario) -> Iterator[Fault]:

@@ -35,7 +35,11 @@ class Settings(dg.ConfigurableResource):
 
     def applied_to(self, hospital: HospitalConfig) -> HospitalConfig:
         """The hospital with what this run wants otherwise."""
+        return hospital.model_copy(update={"simulation": hospital.simulation.model_copy(update=self.wanted)})
+
+    @property
+    def wanted(self) -> dict[str, int | str]:
+        """What this run wants otherwise of all that may change a result."""
         engine = self.engine and self.engine.value
-        wanted = {"seed": self.seed, "replications": self.replications, "engine": engine}
-        update = {name: value for name, value in wanted.items() if value is not None}
-        return hospital.model_copy(update={"simulation": hospital.simulation.model_copy(update=update)})
+        settings = {"seed": self.seed, "replications": self.replications, "engine": engine}
+        return {name: value for name, value in settings.items() if value is not None}

@@ -59,6 +59,7 @@ class Stage:
         self._context = context
         self._warehouse: Warehouse = context.resources.warehouse
         self._inputs: dict[str, str] = {}
+        self._wanted: dict[str, int | str] = {}
 
     @property
     def home(self) -> Path:
@@ -73,6 +74,7 @@ class Stage:
     @property
     def as_wanted(self) -> HospitalConfig:
         """The same with what this run wants otherwise; for assets that require `SIMULATES`."""
+        self._wanted = self._settings.wanted
         return self._settings.applied_to(self.config)
 
     @property
@@ -119,7 +121,8 @@ class Stage:
     ) -> dg.MaterializeResult:
         """Store a table and report it, with its number of rows and the check that it reads back as declared.
 
-        Its lineage holds the hash of the hospital's config, and of the `scenarios` that it was made with.
+        Its lineage holds the hash of the hospital's config, and of the `scenarios` that it was made with, and what the
+        run wanted otherwise if the asset heeds that.
         Raises DataError when one of `checks` failed that is more than a warning: the stored table then stays as it was.
         """
         for check in checks:
@@ -129,7 +132,8 @@ class Stage:
                     f"{asset} of {self.config.id}: check {check.check_name} failed ({found}); the stored table stays "
                     "as it was. Look for what is wrong with the hospital's data, or report a bug"
                 )
-        lineage = Lineage(self._context.run.run_id, as_of, config_hash(self.config, scenarios), dict(self._inputs))
+        digest = config_hash(self.config, scenarios)
+        lineage = Lineage(self._context.run.run_id, as_of, digest, dict(self._inputs), dict(self._wanted))
         self._warehouse.write(asset, self.config.id, frame, lineage)
         stored = self._warehouse.read(asset, self.config.id)
         schema = dg.AssetCheckResult(

@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +35,7 @@ LARGE_TABLE = 40_000
 
 _LINEAGE_DDL = """CREATE TABLE _lineage (
     run_id VARCHAR NOT NULL, as_of TIMESTAMP NOT NULL, config_hash VARCHAR NOT NULL, inputs JSON NOT NULL,
-    code_version VARCHAR NOT NULL, schema_version INTEGER NOT NULL)"""
+    settings JSON NOT NULL, code_version VARCHAR NOT NULL, schema_version INTEGER NOT NULL)"""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,14 @@ class Lineage:
     """Where a stored table comes from.
 
     `config_hash` is that of the hospital's config, with its scenarios where they matter; `inputs` maps each asset it
-    was made from to the run that wrote it.
+    was made from to the run that wrote it; `settings` holds what the run wanted otherwise than the config.
     """
 
     run_id: str
     as_of: pd.Timestamp
     config_hash: str
     inputs: Mapping[str, str]
+    settings: Mapping[str, int | str] = field(default_factory=dict)
     code_version: str = version("kaizar-pipeline")
     schema_version: int = SCHEMA_VERSION
 
@@ -113,7 +114,8 @@ class Warehouse:
         row = self._stored(asset, hospital_id, "_lineage").iloc[0]
         if row.schema_version != SCHEMA_VERSION:
             raise DataError(_unreadable(self.path(asset, hospital_id), _other_schema(row.schema_version), asset))
-        return Lineage(row.run_id, row.as_of, row.config_hash, json.loads(row.inputs), row.code_version)
+        inputs, settings = json.loads(row.inputs), json.loads(row.settings)
+        return Lineage(row.run_id, row.as_of, row.config_hash, inputs, settings, row.code_version)
 
     def lineages(self, assets: Iterable[str], hospital_id: str) -> dict[str, Lineage]:
         """The lineage of each of `assets`, which are about to be used together.
@@ -297,10 +299,9 @@ def _table_with_lineage(
         connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM rows')
         yield "rows inserted"
         connection.execute(_LINEAGE_DDL)
-        row = asdict(lineage) | {"as_of": lineage.as_of.to_pydatetime(), "inputs": json.dumps(dict(lineage.inputs))}
-        connection.execute(
-            "INSERT INTO _lineage VALUES ($run_id, $as_of, $config_hash, $inputs, $code_version, $schema_version)", row
-        )
+        as_json = {name: json.dumps(dict(getattr(lineage, name))) for name in ("inputs", "settings")}
+        row = asdict(lineage) | as_json | {"as_of": lineage.as_of.to_pydatetime()}
+        connection.execute(f"INSERT INTO _lineage VALUES ({', '.join(f'${name}' for name in row)})", row)
         yield "lineage inserted"
 
     return fill

@@ -63,7 +63,12 @@ def _census_columns(histogram: np.ndarray) -> dict[str, np.ndarray]:
     """Mean, standard deviation and quantiles of the census, from u4[times, beds], each with its standard error."""
     n = int(histogram[0].sum())
     mean, sd = mean_and_sd(histogram)
-    columns = {"mean": mean, "mean_se": sd / np.sqrt(n), "sd": sd}
+    return {"mean": mean, "mean_se": sd / np.sqrt(n), "sd": sd, **_quantile_columns(histogram, n)}
+
+
+def _quantile_columns(histogram: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    """Quantiles of the census, from u4[times, beds], with the standard errors that `n` independent numbers give."""
+    columns: dict[str, np.ndarray] = {}
     cumulative = np.cumsum(histogram, axis=1)
     for q in CENSUS_PERCENTAGES:
         columns[f"p{q:02d}"] = quantile(cumulative, q / 100)
@@ -76,7 +81,7 @@ def _census_columns(histogram: np.ndarray) -> dict[str, np.ndarray]:
 
 def quantile(cumulative: np.ndarray, probability: float) -> np.ndarray:
     """Inverted-CDF quantile of each row of cumulative counts."""
-    return (cumulative >= max(np.ceil(probability * cumulative[0, -1] - 1e-9), 1)).argmax(axis=1)
+    return (cumulative >= np.maximum(np.ceil(probability * cumulative[:, -1:] - 1e-9), 1)).argmax(axis=1)
 
 
 def _share(name: str, events: np.ndarray, n: int) -> dict[str, np.ndarray]:
@@ -113,7 +118,6 @@ def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
     for w, ward_id in enumerate(_wards(plan)):
         histogram = counts.census.of(w)
         together = np.stack([histogram[slot == s].sum(axis=0) for s in slots])
-        cumulative = np.cumsum(together, axis=1)
         columns: dict[str, Any] = {}
         for row, name in enumerate(("mean", "prob_full")):
             total, squares = counts.week[row, w, slots], counts.week[2 + row, w, slots]
@@ -121,9 +125,7 @@ def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
             columns[f"{name}_se"] = standard_error(total, squares, n) / weeks
         if (staffed[w] == UNLIMITED).any():
             columns["prob_full"] = columns["prob_full_se"] = np.full(len(slots), np.nan)
-        quantiles = {
-            f"p{q:02d}": np.array([quantile(row[None], q / 100)[0] for row in cumulative]) for q in CENSUS_PERCENTAGES
-        }
+        quantiles = _quantile_columns(together, n)  # as if the weeks of a replication told the same, which is the worst
         frames.append(
             pd.DataFrame(
                 {"ward_id": ward_id, "weekday": slots // 24, "hour": slots % 24, "weeks": weeks, **columns, **quantiles}

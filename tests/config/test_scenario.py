@@ -117,7 +117,7 @@ capacity_overrides: [{ward: ed, change: -1, from: 2026-12-01T08:00}, {ward: ward
             "3: policies.admission_stop[0].stop_types[0]: unknown patient type 'planed', did you mean 'planned'? (x)",
         ),
         (
-            "description: What if\nhospitals: [y]",
+            "description: What if\nhospitals: [y]\narrival_scale: [{factor: 2}]",
             "2: hospitals[0]: unknown hospital 'y', allowed: x",
         ),
         (
@@ -125,6 +125,11 @@ capacity_overrides: [{ward: ed, change: -1, from: 2026-12-01T08:00}, {ward: ward
             "1: hospitals: is required, since wards name parts of a hospital: list the hospitals meant",
         ),
         ("hospitals: [x]", "1: missing key 'description' (What happens, for people)"),
+        (
+            HEAD,
+            "1: changes nothing: give one of wards, add_wards, arrival_streams, routing, policies, arrival_scale, los",
+        ),
+        (HEAD + "policies: {overflow: []}", "1: changes nothing: give one of wards"),
         (
             HEAD + "simulation: {seed: 3}",
             "3: unknown key 'simulation': a scenario changes wards, streams, routing, policies and lengths of stay, "

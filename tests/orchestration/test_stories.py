@@ -106,6 +106,8 @@ def test_run_config_takes_effect_everywhere(defs: dg.Definitions, home: Path, wa
     assert set(other["occupancy_distributions"]["replications"]) == {8}
     assert other["arrival_rates"]["path"].max() == 7
     assert set(other["scenario_comparison"].query("kpi == 'requests'")["pairs"]) == {8}
+    assert warehouse.lineage("scenario_comparison", "one").settings == {"seed": 1, "replications": 8}
+    assert warehouse.lineage("patients", "one").settings == {}
 
 
 def test_scenarios_are_compared_and_shown(

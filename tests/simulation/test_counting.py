@@ -88,6 +88,8 @@ def test_the_profile_of_the_week_takes_equal_hours_together(four_weeks: tuple[Pl
     assert monday["prob_full_se"] == 0
     # 0 1 1 1 2 2 2 3: the quarter is the second value, the half the fourth, 90 % the eighth
     assert [monday[name] for name in ("p25", "p50", "p75", "p90")] == [1, 1, 2, 3]
+    # 4 replications: the half is known to a quarter, and the quarter and three quarters are 1 and 2
+    assert monday["p50_se"] == 0.5
     assert ward["weeks"].tolist() == [2, 1, 1, 1, 1, 1, 1]
 
 
@@ -191,6 +193,11 @@ def test_the_profile_of_a_week_and_the_peaks_of_its_days(hospital: Plan, counts:
         assert rows["p95"].iloc[:24].tolist() == [
             np.quantile(monday[:, :, hour], 0.95, method="inverted_cdf") for hour in range(24)
         ]
+        error = np.sqrt(0.95 * 0.05 / REPLICATIONS)
+        low, high = (
+            np.quantile(monday, share, axis=(0, 1), method="inverted_cdf") for share in (0.95 - error, 0.95 + error)
+        )
+        assert rows["p95_se"].iloc[:24].tolist() == ((high - low) / 2).tolist()
         mean, error = mean_and_error(np.concatenate([monday.mean(axis=1), census[:, 24:168]], axis=1))
         np.testing.assert_allclose(rows["mean"], mean)
         np.testing.assert_allclose(rows["mean_se"], error, atol=1e-7)
