@@ -70,6 +70,7 @@ typedef struct {
     const Trajectories *drawn;
     const Stays *stays;
     const State *state;
+    double per_hour; /* buckets */
 } Hospital;
 
 /* What an event sets off: a ward with a bed freed, a patient who asks for one, since when. */
@@ -84,7 +85,7 @@ static const Effect NOTHING = {NOWHERE, NOWHERE, 0.0};
 
 static int64_t bucket_of(const Hospital *h, double time)
 {
-    return (int64_t)(time * ((double)h->n->buckets / h->n->hours));
+    return (int64_t)(time * h->per_hour);
 }
 
 static int is_before(const State *s, int64_t place, double time, uint32_t event)
@@ -472,15 +473,14 @@ static int64_t next_event(const Hospital *h, int64_t change, int64_t arrival, do
 
 void simulate(const Sizes *n, const Rules *rules, const Trajectories *drawn, const Stays *stays, const State *s)
 {
-    Hospital hospital = {n, rules, drawn, stays, s}, *h = &hospital;
+    Hospital hospital = {n, rules, drawn, stays, s, (double)n->buckets / n->hours}, *h = &hospital;
     int64_t begun = 0, change = 0, arrival = n->census;
     reset(h);
     for (;;) {
         Effect effect = NOTHING;
-        double now;
-        int64_t kind = next_event(h, change, arrival, &now);
+        double now = 0.0;
+        int64_t kind = begun == n->census ? next_event(h, change, arrival, &now) : NOWHERE;
         if (begun < n->census) {
-            now = 0.0;
             effect = begin(h, begun++);
         } else if (kind == CAPACITY) {
             effect.freed = rules->change_ward[change];

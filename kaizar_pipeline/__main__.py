@@ -155,6 +155,8 @@ def run(
         if bool(hospitals) == all_hospitals:
             raise ConfigError("name one or more hospitals, or say --all")
         chosen = list(hospital_files(home)) if all_hospitals else list(hospitals or [])
+        if not chosen:
+            raise ConfigError(f"no hospital in {home / CONFIG_FOLDER}: add a file ID.yml there")
         for hospital in chosen:
             hospital_file(home, hospital)
         failed = [hospital for hospital in chosen if not _materialize(home, hospital, as_of, verbose)]

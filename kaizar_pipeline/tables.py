@@ -644,6 +644,9 @@ BEDS_EFFECTS = _table(
     Column("kpi", "VARCHAR", "A column of ward_performance, over all patients.", key=True),
     Column("unit", "VARCHAR", "Its unit."),
     *_EFFECT,
+    Column(
+        "overloaded", "BOOLEAN", "Whether more is then asked of some ward than it has beds: figures grow with the days."
+    ),
 )
 
 BED_ALLOCATIONS = _table(
@@ -810,13 +813,13 @@ HEADLINE_CHANGES = _table(
     Column(
         "program",
         "DOUBLE",
-        "What a replay of the last run gives otherwise than it said: 0 unless the version of the program, its "
-        "libraries or the number of replications changed.",
+        "What a replay of the last run gives otherwise than it said: 0 unless the version of the program or of its "
+        "libraries changed.",
         "see unit",
         nullable=True,
     ),
     *_part("seed", "With the seed of this run, all else as before."),
-    *_part("config", "And with its config, as far as simulation and planned arrivals read it."),
+    *_part("config", "And with its config, as far as simulation and planned arrivals read it, and its replications."),
     *_part("data", "And with its patients in the house, its days ahead and the latest arrivals behind the base rate."),
     *_part("model", "And with its arrival_model and length_of_stay: all as in this run."),
     Column("note", "VARCHAR", "Why the change is not split; null where it is.", nullable=True),

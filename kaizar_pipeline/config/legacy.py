@@ -237,7 +237,7 @@ def _route(route: Any, index: int, translation: Translation) -> Any:
 def _translate_wards(values: dict[str, Any], defaults: _Defaults, translation: Translation) -> dict[str, str]:
     """Put the wards into today's words; the service of each ward that no route leads to, by its id."""
     entered = {
-        option.get("to_ward")
+        str(option.get("to_ward"))  # which may be anything as yet, even a list
         for route in _list(values, "routing")
         for option in map(_mapping, _list(_mapping(route), "options"))
     }
@@ -257,7 +257,7 @@ def _translate_wards(values: dict[str, Any], defaults: _Defaults, translation: T
                 f"wards[{index}].los_model.params.service: the stays of {service!r} cannot make the lengths of stay of "
                 f"a ward of {own!r}; give a distribution",
             )
-        is_entry = ward.get("id") not in entered
+        is_entry = str(ward.get("id")) not in entered
         if los.get("type") == "empirical_histogram" and not is_entry:
             translation.refuse(
                 (*loc, "los_model"),

@@ -15,6 +15,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.faults import path_of, unknown
 from kaizar_pipeline.config.hospital import (
+    WEEKDAYS,
     CapacityChange,
     Fault,
     FromData,
@@ -204,14 +205,24 @@ def _impossible_beds(hospital: HospitalConfig, scenario: Scenario) -> Iterator[F
                 f"ward {ward.id!r} has unlimited beds; give it beds in wards, by `capacity`",
             )
             continue
-        fewest = min(
-            ward.capacity, *ward.weekday_capacity.values(), *(c.capacity for c in ward.capacity_changes), 10_000
-        )
+        fewest = _fewest_beds(ward, rule)
         if rule.change is not None and fewest + rule.change < 0:
             yield (
                 ("capacity_overrides", index, "change"),
                 f"ward {ward.id!r} has as few as {fewest} beds, so {-rule.change} fewer cannot be",
             )
+
+
+def _fewest_beds(ward: Ward, rule: CapacityOverride) -> int:
+    """The fewest beds that a ward with limited beds has at any time in the rule's window, whose days may be any."""
+    first, end = rule.start or datetime.min, rule.end or datetime.max
+    dated = [change for change in ward.capacity_changes if change.start < end and (change.end or datetime.max) > first]
+    days = min(((end - timedelta.resolution).date() - first.date()).days + 1, 7)
+    by_weekday = (
+        ward.weekday_capacity.get(WEEKDAYS[(first + timedelta(days=day)).weekday()], ward.capacity)
+        for day in range(days)
+    )
+    return min(beds for beds in (*by_weekday, *(change.capacity for change in dated)) if beds is not None)
 
 
 def _scaled(hospital: HospitalConfig, rule: ArrivalScale) -> list[str]:

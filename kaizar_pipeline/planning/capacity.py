@@ -1,7 +1,8 @@
 """How many beds are enough: for a risk, ward by ward; what a few beds more or fewer do; and where more help most.
 
 Three tables, all from the futures of the simulation itself, so that every comparison is between the same patients
-(common random numbers). Replications are the independent units everywhere; the days of one are not.
+(common random numbers). Replications are the independent units everywhere, as many as there are rate paths at most; the
+days of one are not.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +20,9 @@ from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.counting import staffed_with_total
 from kaizar_pipeline.simulation.kpis import KPIS
+from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
-from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, UNLIMITED, Plan
 from kaizar_pipeline.simulation.precision import CONFIDENCE
 from kaizar_pipeline.tables import BED_ALLOCATIONS, BED_REQUIREMENTS, BEDS_EFFECTS, HOSPITAL_TOTAL
 
@@ -28,9 +30,6 @@ RiskEvent = Literal["day", "horizon_peak"]
 
 SWEEP = (-2, -1, 1, 2, 4)
 """Beds by which each ward is changed in turn."""
-
-MOST_REPLICATIONS = 10_000
-"""Futures at most where each one is kept by itself, in memory."""
 
 SWEEP_REPLICATIONS = 400
 """Futures behind each change of beds at most: differences between the same patients need fewer than levels."""
@@ -53,7 +52,7 @@ EXTRA_BEDS = 2
 """Extra beds to place, unless asked otherwise."""
 
 MOST_ALLOCATIONS = 200
-"""Ways to place extra beds that are tried at most."""
+"""Ways to place extra beds that are tried at most; with more of them only the wards where one bed helps most."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def bed_requirements(
     """
     plan, risk = plan_ahead(config, arrival_rates, length_of_stay, census), config.simulation.risk_target
     monte_carlo = MonteCarlo(plan, engine=config.simulation.engine, workers=workers, keep_replications=True)
-    monte_carlo.extend(min(config.simulation.max_replications, MOST_REPLICATIONS))
+    monte_carlo.extend(kept_replications(config, plan))
     peaks, staffed = monte_carlo.demand.replication_peaks, staffed_with_total(plan).min(axis=1)
     assert peaks is not None
     frames = []
@@ -165,7 +164,7 @@ def requirement_in_words(requirements: pd.DataFrame, ward_id: str, risk_event: R
     enough, low, high = (rows[name].iloc[0] for name in ("enough_beds", "enough_low", "enough_high"))
     if pd.isna(enough):
         return f"no number of beds covers demand with certainty; the highest seen was {rows['beds'].max()}"
-    often = Fraction(1 - float(rows["risk_target"].iloc[0])).limit_denominator(1000)
+    often = Fraction(1 - float(rows["risk_target"].iloc[0])).limit_denominator(1_000_000)
     what = "on {} days in {}" if risk_event == "day" else "throughout {} such horizons in {}"
     interval = f"{low} to {high}" if pd.notna(high) else f"{low} or more: too few replications to say how many"
     return f"{enough} beds ({interval}) cover demand {what.format(often.numerator, often.denominator)}"
@@ -190,12 +189,14 @@ def beds_effects(
         for change in sweep:
             if fewest + change < 0:
                 continue
-            kpis = _kpis(config, with_more_beds(plan, {w: change}), workers)
+            changed = with_more_beds(plan, {w: change})
+            kpis, overloaded = _kpis(config, changed, workers), bool(check_load(changed, allow=True))
             for place, affected in ((w, plan.ward_ids[w]), (-1, HOSPITAL_TOTAL)):
                 for kpi, unit in EFFECTS.items():
                     before, after = (values[:, place, -1, KPIS.index(kpi)] for values in (baseline, kpis))
                     names = {"ward_id": plan.ward_ids[w], "beds_added": change, "affected_ward_id": affected}
-                    rows.append({**names, "kpi": kpi, "unit": unit, **paired(before, after)})
+                    figures = {"kpi": kpi, "unit": unit, **paired(before, after)}
+                    rows.append({**names, **figures, "overloaded": overloaded})
     frame = pd.DataFrame(rows, columns=BEDS_EFFECTS.column_names[3:])
     return BEDS_EFFECTS.frame(frame, hospital_id=config.id, as_of=plan.statistics_start)
 
@@ -215,22 +216,29 @@ def bed_allocations(
     first; other arguments as of `simulate_occupancy`.
 
     `harm` weighs KPIs of the whole house, and waiting_hours, the hours that all patients wait for beds. All ways are
-    simulated, with the same patients. Raises SimulationError when there are too many ways, or a ward is not one that
-    could have more beds.
+    simulated, with the same patients. Where no `wards` are named and there are more ways than MOST_ALLOCATIONS, the
+    wards where one bed helps most are chosen first. Raises SimulationError when the named ones have too many ways, a
+    ward is not one that could have more beds, or there is nothing to place or to prevent.
     """
+    if extra_beds < 1 or not harm:
+        raise SimulationError(f"extra_beds {extra_beds}, harm {dict(harm)}: allowed are 1 and more, of some harm")
     plan = plan_ahead(config, arrival_rates, length_of_stay, census)
     places = _places(plan, wards)
-    ways = comb(extra_beds + len(places) - 1, extra_beds) if places else 0
-    if ways > MOST_ALLOCATIONS:
-        raise SimulationError(
-            f"{extra_beds} extra beds can be placed in {len(places)} wards in {ways:,} ways, at most "
-            f"{MOST_ALLOCATIONS} are tried; ask for fewer beds or name fewer wards"
-        )
-    baseline = _harm(_kpis(config, plan, workers), harm)
-    tried = [
-        (added, _harm(_kpis(config, with_more_beds(plan, added), workers), harm))
-        for added in _placements(places, extra_beds)
-    ]
+
+    def harm_with(added: Mapping[int, int]) -> np.ndarray:
+        return _harm(_kpis(config, with_more_beds(plan, added), workers), harm)
+
+    if _ways(len(places), extra_beds) > MOST_ALLOCATIONS:
+        if wards is not None:
+            raise SimulationError(
+                f"{extra_beds} extra beds can be placed in {len(places)} wards in {_ways(len(places), extra_beds):,} "
+                f"ways, at most {MOST_ALLOCATIONS} are tried; ask for fewer beds or name fewer wards"
+            )
+        enough = max(n for n in range(1, len(places)) if _ways(n, extra_beds) <= MOST_ALLOCATIONS)
+        helped = sorted(places, key=lambda place: float(harm_with({place: 1}).mean()))
+        places = sorted(helped[:enough])
+    baseline = harm_with({})
+    tried = [(added, harm_with(added)) for added in _placements(places, extra_beds)]
     tried.sort(key=lambda way: way[1].mean())
     rows = []
     for rank, (added, harmed) in enumerate(tried, start=1):
@@ -279,6 +287,16 @@ def _places(plan: Plan, wards: Sequence[str] | None) -> list[int]:
     return [place for place in limited if plan.ward_ids[place] in wards]
 
 
+def _ways(wards: int, extra_beds: int) -> int:
+    """To place so many beds in so many wards."""
+    return comb(extra_beds + wards - 1, extra_beds) if wards else 0
+
+
+def kept_replications(config: HospitalConfig, plan: Plan) -> int:
+    """Futures to simulate where each one is kept by itself: as the hospital says, if they are independent."""
+    return min(config.simulation.max_replications, plan.independent_replications, MAX_REPLICATIONS)
+
+
 def _placements(places: Sequence[int], extra_beds: int) -> Iterator[dict[int, int]]:
     for chosen in combinations_with_replacement(places, extra_beds) if places else ():
         yield {place: chosen.count(place) for place in set(chosen)}
@@ -288,7 +306,7 @@ def _kpis(config: HospitalConfig, plan: Plan, workers: int | None) -> np.ndarray
     """f8[R, W + 1, T + 1, KPIS] of each replication."""
     engine = config.simulation.engine
     monte_carlo = MonteCarlo(plan, engine=engine, workers=workers, keep_replications=True, with_demand=False)
-    monte_carlo.extend(min(config.simulation.max_replications, SWEEP_REPLICATIONS))
+    monte_carlo.extend(min(kept_replications(config, plan), SWEEP_REPLICATIONS))
     kpis = monte_carlo.actual.kpis
     assert kpis is not None
     return kpis

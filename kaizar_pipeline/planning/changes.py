@@ -44,7 +44,7 @@ HEADLINES = {"prob_full": "probability", "p95_census": "beds"}
 
 FACTORS = {
     "seed": ("seed",),
-    "config": ("config",),
+    "config": ("config", "replications"),
     "data": ("as_of", "patients", "ward_stays", "known_until", "feature_table"),
     "model": ("arrival_model", "length_of_stay"),
 }
@@ -112,6 +112,7 @@ def compare_headlines(
     `changes` and `kept` are these tables so far, None for none; `replications` are those of the published tables.
     The last run is the last one with other inputs: a run of the same ones replaces its own rows, by the same.
     """
+    inputs = {**inputs, "replications": json.dumps(replications)}
     changes = _empty(HEADLINE_CHANGES) if changes is None else changes
     kept = _empty(HEADLINE_INPUTS) if kept is None else kept
     runs = {int(number): _inputs(kept[kept["run_number"] == number]) for number in kept["run_number"].unique()}
@@ -119,7 +120,7 @@ def compare_headlines(
     number = newest if runs.get(newest) == inputs else newest + 1
     last = runs.get(number - 1)
     constants = {"hospital_id": _config(inputs).id, "as_of": _as_of(inputs)}
-    rows = _compared(last, changes[changes["run_number"] == number - 1], inputs, replications, workers)
+    rows = _compared(last, changes[changes["run_number"] == number - 1], inputs, workers)
     rows = rows.assign(run_number=number, origin=_as_of(inputs), replications=replications, **constants)
     keep = [(run, *item) for run, of in ((number - 1, last), (number, inputs)) if of for item in of.items()]
     return HeadlineChanges(
@@ -202,12 +203,10 @@ class _Headlines:
     """f8[groups, wards, HEADLINES]: the same without each group of replications."""
 
 
-def _compared(
-    last: Inputs | None, said: pd.DataFrame, now: Inputs, replications: int, workers: int | None
-) -> pd.DataFrame:
+def _compared(last: Inputs | None, said: pd.DataFrame, now: Inputs, workers: int | None) -> pd.DataFrame:
     """A row per ward and headline, with the parts of its change where they can be told, and a note where not; `said`
     are the rows of the last run."""
-    found, note = _simulate_steps(last, now, replications, workers)
+    found, note = _simulate_steps(last, now, workers)
     after, keys = found[-1], ["ward_id", "headline"]
     index = pd.MultiIndex.from_product([after.wards, HEADLINES], names=keys)
     rows = pd.DataFrame({"after": after.values.ravel(), "after_se": _error(after.without)}, index)
@@ -238,9 +237,7 @@ def _split(found: Sequence[_Headlines]) -> dict[str, np.ndarray]:
     return columns
 
 
-def _simulate_steps(
-    last: Inputs | None, now: Inputs, replications: int, workers: int | None
-) -> tuple[list[_Headlines], str | None]:
+def _simulate_steps(last: Inputs | None, now: Inputs, workers: int | None) -> tuple[list[_Headlines], str | None]:
     """The headlines of the last run, with each factor put in place, and last of this run; or of this run alone, and why
     in words."""
     note = _obstacle(last, now)
@@ -249,10 +246,10 @@ def _simulate_steps(
         for names in FACTORS.values():
             steps.append({**steps[-1], **{name: now[name] for name in names}})
         try:
-            return _simulate_all(steps, replications, workers), None
+            return _simulate_all(steps, workers), None
         except KaizarError as error:
             note = f"inputs of both runs do not go together: {error}"
-    return _simulate_all([now], replications, workers), note
+    return _simulate_all([now], workers), note
 
 
 def _obstacle(last: Inputs | None, now: Inputs) -> str | None:
@@ -279,15 +276,17 @@ def _shape(config: HospitalConfig) -> dict[str, object]:
     }
 
 
-def _simulate_all(steps: Sequence[Inputs], replications: int, workers: int | None) -> list[_Headlines]:
-    """Each step on a thread of its own, as many at a time as there are workers; equal ones are simulated once."""
+def _simulate_all(steps: Sequence[Inputs], workers: int | None) -> list[_Headlines]:
+    """Each step on a thread of its own, as many at a time as there are workers; equal ones are simulated once. All have
+    as many groups of replications, so that one group can be left out of two of them."""
     distinct = [step for i, step in enumerate(steps) if step not in steps[:i]]
+    groups = min(GROUPS, *(json.loads(step["replications"]) for step in distinct))
     with ThreadPoolExecutor(workers or cpu_count() or 1) as pool:
-        found = list(pool.map(_simulate, distinct, [replications] * len(distinct)))
+        found = list(pool.map(_simulate, distinct, [groups] * len(distinct)))
     return [found[distinct.index(step)] for step in steps]
 
 
-def _simulate(inputs: Inputs, replications: int) -> _Headlines:
+def _simulate(inputs: Inputs, groups: int) -> _Headlines:
     config = _config(inputs)
     simulation = config.simulation.model_copy(update={"horizon_days": _days(config)})
     week = config.model_copy(update={"simulation": simulation})
@@ -300,16 +299,16 @@ def _simulate(inputs: Inputs, replications: int) -> _Headlines:
     monte_carlo = MonteCarlo(plan, workers=1, with_demand=False)
     wards, staffed = [*plan.ward_ids, HOSPITAL_TOTAL], staffed_with_total(plan)
     order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), len(plan.ward_ids)]
-    histograms = _histograms(monte_carlo, replications)
+    histograms = _histograms(monte_carlo, json.loads(inputs["replications"]), groups)
     values = [_headline(histograms[w][-1], staffed[w]) for w in order]
     without = [[_headline(rest, staffed[w]) for rest in _leaving_out(histograms[w])] for w in order]
     return _Headlines([wards[w] for w in order], np.array(values), np.array(without).swapaxes(0, 1))
 
 
-def _histograms(monte_carlo: MonteCarlo, replications: int) -> list[np.ndarray]:
+def _histograms(monte_carlo: MonteCarlo, replications: int, groups: int) -> list[np.ndarray]:
     """By ward and the house u4[groups, hours, beds]: the census after each further group of replications."""
     states = []
-    for end in np.linspace(0, replications, min(GROUPS, replications) + 1).astype(int)[1:]:
+    for end in np.linspace(0, replications, groups + 1).astype(int)[1:]:
         monte_carlo.extend(int(end))
         census = monte_carlo.actual.census
         states.append([census.of(w).copy() for w in range(len(monte_carlo.plan.ward_ids) + 1)])

@@ -14,7 +14,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import BASELINE
-from kaizar_pipeline.planning.capacity import MOST_REPLICATIONS
+from kaizar_pipeline.planning.capacity import kept_replications
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
 from kaizar_pipeline.simulation.plan import CHANCES, Plan
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_DRIVERS
@@ -38,7 +38,7 @@ def occupancy_drivers(
     """The variance of each day's highest census per ward and driver, and each driver's part of the width of the 90 %
     interval; arguments as of `simulate_occupancy`."""
     plan = plan_ahead(config, arrival_rates, length_of_stay, census)
-    replications = min(config.simulation.max_replications, MOST_REPLICATIONS)
+    replications = kept_replications(config, plan)
     own, *held = [
         _peaks(_redrawn(plan, known), config, replications, workers)
         for known in (len(CHANCES), *range(1, len(CHANCES)))

@@ -27,10 +27,13 @@ def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataF
     `log` is the one so far, None for none. Rows of the same origin are replaced, those of other mornings stay. `seen`
     (`midnights_seen`) are the midnights that are known by now: rows that they do not reach keep the scores they have.
     """
-    today = _entries(midnights)
     as_of = midnights["as_of"].iloc[0]
-    kept = [] if log is None else [log[log["origin"] != as_of]]
-    rows = pd.concat([*kept, today], ignore_index=True).assign(as_of=as_of)
+    ahead = midnights[midnights["date"] > as_of]  # none when the horizon is a single day
+    parts = [] if log is None else [log[log["origin"] != as_of]]
+    parts += [] if ahead.empty else [_entries(ahead, as_of)]
+    if not any(len(part) for part in parts):
+        return FORECAST_LOG.frame(pd.DataFrame(columns=FORECAST_LOG.column_names).drop(columns="run_id"))
+    rows = pd.concat(parts, ignore_index=True).assign(as_of=as_of)
     actual = rows[["ward_id", "date"]].merge(seen, how="left")["actual"]
     come = actual.notna()
     scored = _scored(rows[come].assign(actual=actual[come])) if come.any() else rows[come]
@@ -48,10 +51,9 @@ def score_log(log: pd.DataFrame, as_of: pd.Timestamp, mornings: int = MORNINGS) 
     return FORECAST_LOG_SCORES.frame(scores, hospital_id=log["hospital_id"].iloc[0], as_of=as_of)
 
 
-def _entries(midnights: pd.DataFrame) -> pd.DataFrame:
+def _entries(midnights: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """The midnights ahead of one run as rows of the log, not scored yet."""
-    as_of = midnights["as_of"].iloc[0]
-    wide = as_matrix(midnights[midnights["date"] > as_of])
+    wide = as_matrix(midnights)
     rows = wide.index.to_frame(index=False).assign(hospital_id=midnights["hospital_id"].iloc[0], origin=as_of)
     probability = wide.to_numpy()
     possible = probability > 0

@@ -26,6 +26,9 @@ FEWEST_WEEKS = 4
 RUN_IN = 0.99
 """The replay is only complete once this share of stays has had time to begin: the first days are left out."""
 
+MOST_RISK = 0.5
+"""As of simulation.risk_target."""
+
 _HOUR = pd.Timedelta(hours=1)
 
 
@@ -50,8 +53,10 @@ def scan_stays(
 
     Columns: ward_id, beds, covered_share with its 95 % confidence interval covered_low and covered_high, enough, and
     the fewest beds enough_beds with their interval enough_low and enough_high (as in bed_requirements; weeks are the
-    independent units). Raises DataError when there are fewer than four whole weeks to look at.
+    independent units). Raises DataError when there are fewer than four whole weeks to look at, or the risk is no risk.
     """
+    if not 0 <= risk <= MOST_RISK:
+        raise DataError(f"quickscan: risk {risk:g}, allowed: 0 to {MOST_RISK}")
     wanted = _wanted(patients, ward_stays, as_of)
     weeks = _weeks(wanted, as_of)
     peaks = {ward: _peaks(wanted[wanted["ward_id"] == ward], as_of, weeks) for ward in ward_ids}
@@ -81,9 +86,10 @@ def _wanted(patients: pd.DataFrame, ward_stays: pd.DataFrame, as_of: pd.Timestam
     stays = ward_stays[ward_stays["patient_id"].isin(known)]
     start = stays["request"].fillna(stays["admit"])
     goes_home = stays["next_ward_id"].fillna(HOME) == HOME
-    care_ends = stays["depart"].where(goes_home, stays["ready"]).fillna(as_of)
-    needed = care_ends - stays["admit"].fillna(start)
-    wanted = pd.DataFrame({"ward_id": stays["planned_ward_id"], "start": start, "end": start + needed})
+    care_ends = stays["depart"].where(goes_home, stays["ready"])
+    # who is still in care would be so without the wait too, which is short beside a stay
+    end = (start + (care_ends - stays["admit"].fillna(start))).where(care_ends.notna(), as_of)
+    wanted = pd.DataFrame({"ward_id": stays["planned_ward_id"], "start": start, "end": end})
     return wanted[wanted["start"].notna()]
 
 

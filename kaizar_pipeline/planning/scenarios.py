@@ -23,12 +23,13 @@ from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig, Simulation
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
+from kaizar_pipeline.errors import ConfigError
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, rate_paths
 from kaizar_pipeline.simulation.philox import hospital_key
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Plan, make_plan
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, SCENARIO_COMPARISON
 
 GROUPS = 20
@@ -70,18 +71,22 @@ def compare_scenarios(
 ) -> pd.DataFrame:
     """The table scenario_comparison: what each of `scenarios` changes, over the days of `arrival_rates`.
 
-    The other tables are as for `simulate_occupancy`. `replications` is by default the hospital's number; `progress`
-    hears how many versions of the hospital are done. Raises ConfigError for a scenario that cannot be applied. One that
-    asks more of a ward than it has beds is simulated all the same, since that is an answer; its rows say so.
+    The other tables are as for `simulate_occupancy`. `replications` is by default the hospital's number, and no more
+    than there are rate paths; `progress` hears how many versions of the hospital are done. Raises ConfigError for a
+    scenario that cannot be applied, and for two of one id. One that asks more of a ward than it has beds is simulated
+    all the same, since that is an answer; its rows say so.
     """
     as_of, simulation = pd.Timestamp(arrival_rates["as_of"].iloc[0]), config.simulation
     plan_of = _Planner(config, arrival_rates, length_of_stay, census if simulation.start == "census" else None)
+    names = [scenario.id for scenario in scenarios]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"scenarios {', '.join(names)}: each needs an id of its own")
     plans = {scenario.id: plan_of(scenario) for scenario in scenarios}
     overloaded = {name: {load.wards[0] for load in check_load(plan, allow=True)} for name, plan in plans.items()}
     if not plans:
         return SCENARIO_COMPARISON.frame(pd.DataFrame(columns=SCENARIO_COMPARISON.column_names).drop(columns="run_id"))
-    n = replications or _enough(simulation)
     baseline = plan_of(None)
+    n = min(replications or _enough(simulation), baseline.independent_replications, MAX_REPLICATIONS)
     check_load(baseline, allow=simulation.overload == "allow")
     first, *others = _simulate_all([baseline, *plans.values()], n, config, workers, progress)
     frames = []

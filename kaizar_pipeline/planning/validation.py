@@ -80,10 +80,13 @@ def backtest_occupancy(
     then = config.model_copy(update={"simulation": config.simulation.model_copy(update=update)})
     seen = midnights_seen(history.patients, history.ward_stays, config.ward_ids)
     reason = _why_not(config)
+    asked = dates
     if reason is None and isinstance(dates, int):
         first = seen["date"].min() if len(seen) else history.as_of
         dates = past_mornings(first, history.as_of, horizon=horizon, learn_days=MIN_HISTORY_DAYS, at_most=dates)
-        if not dates:
+        if not dates and not asked:
+            reason = "none was asked for"
+        elif not dates:
             days = MIN_HISTORY_DAYS + horizon
             reason = f"fewer than {days} days of history: {MIN_HISTORY_DAYS} to learn from and {horizon} to look ahead"
     if reason is not None or isinstance(dates, int):
@@ -120,6 +123,10 @@ def _backtest_from(
     come = rows["actual"].notna().to_numpy()
     rows, ahead = rows[come], ahead[come]
     known = seen[seen["date"] <= date].pivot(index="date", columns="ward_id", values="actual")
+    if rows.empty:
+        return "none of the midnights ahead has come"
+    if len(known) < 7:
+        return "fewer than 7 midnights were known"
     methods = {
         TWIN: ahead.to_numpy(),
         PERSISTENCE: _shares([known[ward].to_numpy()[-1:] for ward in rows["ward_id"]]),
@@ -152,15 +159,18 @@ def _with_beds_seen(config: HospitalConfig, history: History) -> HospitalConfig:
     """The config with more beds in the wards of an extract that held more patients than it says they have beds."""
     if isinstance(config.patients, SyntheticPatients):
         return config
-    most = midnights_seen(history.patients, history.ward_stays, config.ward_ids).groupby("ward_id")["actual"].max()
-    return config.model_copy(update={"wards": tuple(_with_beds(w, int(most.get(w.id, 0))) for w in config.wards)})
+    seen = dict(list(midnights_seen(history.patients, history.ward_stays, config.ward_ids).groupby("ward_id")))
+    return config.model_copy(update={"wards": tuple(_with_beds(ward, seen.get(ward.id)) for ward in config.wards)})
 
 
-def _with_beds(ward: Ward, beds: int) -> Ward:
-    """The ward with at least so many `beds`: as many more on every day as its capacity is short of them."""
-    if ward.capacity is None or ward.capacity >= beds:
+def _with_beds(ward: Ward, seen: pd.DataFrame | None) -> Ward:
+    """The ward with as many more beds on every day as it was short of at any midnight `seen`."""
+    if ward.capacity is None or seen is None:
         return ward
-    more = beds - ward.capacity
+    midnights = zip(seen["date"].tolist(), seen["actual"].tolist(), strict=True)
+    more = max((int(actual) - (ward.beds_at(at) or 0) for at, actual in midnights), default=0)
+    if more <= 0:
+        return ward
     update = {
         "capacity": ward.capacity + more,
         "capacity_changes": tuple(

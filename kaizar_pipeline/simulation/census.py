@@ -11,6 +11,7 @@ from hashlib import blake2b
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.simulation.philox import stream_number
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
@@ -104,28 +105,36 @@ def plan_census(
     patience_table: np.ndarray,
 ) -> CensusPlan:
     """Compile `census` (see `census_at_as_of`; None: nobody). `patience_table` i4[T] says whose patience can end: -1
-    for none."""
+    for none. Raises DataError for patients in wards or of types that there are not."""
     rows = pd.DataFrame(columns=list(CENSUS_COLUMNS)) if census is None else census
     home = len(ward_ids)
 
-    def ward_index(column: str) -> np.ndarray:
-        return pd.Index(ward_ids).get_indexer(pd.Index(rows[column].astype("object"))).astype(np.int32)  # -1: none
+    def places(column: str, allowed: list[str]) -> np.ndarray:
+        """-1 for none."""
+        found = pd.Index(allowed).get_indexer(pd.Index(rows[column].astype("object"))).astype(np.int32)
+        unknown = rows.loc[(found < 0) & rows[column].notna().to_numpy(), column]
+        if len(unknown):
+            raise DataError(
+                f"census: {column} {unknown.iloc[0]!r} is not in the config, allowed: {', '.join(allowed)}; make the "
+                "tables again with this config"
+            )
+        return found
 
     def hours_before(column: str) -> np.ndarray:
         """Hours from the start back to each time, NaN for none."""
         return (start - pd.to_datetime(rows[column])).dt.total_seconds().to_numpy(dtype=np.float64) / 3600
 
-    seat, waits_for = ward_index("ward_id"), ward_index("waits_for")
+    seat, waits_for = places("ward_id", ward_ids), places("waits_for", ward_ids)
     seated, waits = seat >= 0, waits_for >= 0
     ready_since = hours_before("ready")
     in_care = seated & np.isnan(ready_since) & ~waits
-    patient_type = pd.Index(patient_type_ids).get_indexer(pd.Index(rows["patient_type"])).astype(np.int32)
+    patient_type = places("patient_type", patient_type_ids)
     impatient = rows["first_ward"].to_numpy(dtype=bool) & (patience_table[patient_type] >= 0)
     return CensusPlan(
         stream=np.array([stream_number(stream) for stream in rows["stream_id"]], dtype=np.uint32),
         number=np.array([_number(patient) for patient in rows["patient_id"]], dtype=np.uint32),
         patient_type=patient_type,
-        ward=np.where(seated, ward_index("planned_ward_id"), waits_for).astype(np.int32),
+        ward=np.where(seated, places("planned_ward_id", ward_ids), waits_for).astype(np.int32),
         seat=seat,
         admitted=np.where(seated, -hours_before("admit"), np.inf),
         requested=np.where(waits, -hours_before("waits_since"), 0.0),

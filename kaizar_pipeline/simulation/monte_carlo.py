@@ -13,6 +13,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig, Replications, Simulation
 from kaizar_pipeline.config.scenario import BASELINE
+from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, mean_and_sd, replications_with
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
@@ -230,7 +231,9 @@ class MonteCarlo:
         self.replications = 0
 
     def extend(self, replications: int, progress: Progress | None = None) -> None:
-        """Go on until there are so many replications."""
+        """Go on until there are so many replications. Raises SimulationError once it was interrupted or has failed."""
+        if self._stop[0]:
+            raise SimulationError("the simulation was interrupted, so that its counts are not whole; start another")
         blocks = [(first, min(BLOCK, replications - first)) for first in range(self.replications, replications, BLOCK)]
         with ThreadPoolExecutor(len(self._workers)) as pool:
             try:
@@ -255,7 +258,7 @@ class MonteCarlo:
         self._kpis = kpis if self._kpis is None else self._kpis.join(kpis)
         self._boarded = boarded if self._boarded is None else self._boarded.join(boarded)
         if self._kept is not None:
-            self._kept.append(records)
+            self._kept.append(records._replace(boarded=np.empty(0)))
 
     def _of_each(self, name: str) -> np.ndarray | None:
         return np.concatenate([getattr(records, name) for records in self._kept]) if self._kept else None

@@ -19,7 +19,7 @@ from kaizar_pipeline.config.hospital import (
     Ward,
     route_options,
 )
-from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import CensusPlan, plan_census
 from kaizar_pipeline.simulation.durations import (
     GRID,
@@ -30,6 +30,9 @@ from kaizar_pipeline.simulation.durations import (
 )
 from kaizar_pipeline.simulation.philox import stream_number
 from kaizar_pipeline.tables import ALL, ANY, HOME
+
+MAX_REPLICATIONS = 10_000
+"""Futures at most where each one is kept by itself, in memory."""
 
 UNLIMITED = 2**31 - 1
 """Number of beds that stands for no limit."""
@@ -145,6 +148,11 @@ class Plan:
             staffed[ward, at >= hour] = beds
         return staffed
 
+    @property
+    def independent_replications(self) -> int:
+        """Replications that share nothing by chance: beyond them rate paths come again."""
+        return min((len(s.daily_rates) for s in self.streams if len(s.daily_rates) > 1), default=MAX_REPLICATIONS)
+
     def demand(self) -> "Plan":
         """The same hospital with unlimited beds and no overflow or admission stop, for the same trajectories."""
         return replace(
@@ -175,9 +183,12 @@ def make_plan(
     `rates` holds f8[paths, days] by stream id. `length_of_stay` is needed for wards whose los_model is from_data.
     `census` are the patients in the house at `start` (census.py), none by default. `arrival_factors` holds a scenario's
     f8[days] by stream id, 1 where it says nothing; `los_factors` its factors on lengths of stay by ward and patient
-    type.
+    type. Raises DataError for a stream without rates, and for patients of the census whom the config does not know.
     """
     wards, types = config.ward_ids, config.patient_type_ids
+    without = [stream.id for stream in config.arrival_streams if stream.id not in rates]
+    if without:
+        raise DataError(f"stream {without[0]!r} has no rates; make arrival_rates again with this config")
     tables = _TableBuilder()
     los_table = _los_tables(config, tables, length_of_stay)
     _scale(los_table, config, tables, los_factors or {})

@@ -3,6 +3,8 @@
 A worker keeps its room and its tallies from block to block, and makes both larger when a replication needs it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, cast
 
 import numpy as np
@@ -126,19 +128,31 @@ class Worker:
     def _wider(self, tallies: Tallies, highest: np.ndarray) -> Tallies:
         widths = np.diff(tallies.start)
         needed = np.where(highest >= widths, (highest * HEADROOM).astype(np.int64) + 8, widths)
-        return kernel.widened(tallies, needed, self.window) if (needed > widths).any() else tallies
+        with _memory_for_counts(widths, self.window):
+            return kernel.widened(tallies, needed, self.window) if (needed > widths).any() else tallies
 
 
 def _rows(records: Records, rows: slice) -> Records:
     return Records(*(part[rows] for part in records))
 
 
+@contextmanager
+def _memory_for_counts(widths: np.ndarray, window: Window) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise SimulationError(
+            f"no memory for the counts of {len(widths) - 1} wards over {window.hours // 24} days; simulate fewer days"
+        ) from None
+
+
 def merged(tallies: list[Tallies], window: Window) -> Tallies:
     """The tallies of several workers, added up."""
     widths = np.max([np.diff(part.start) for part in tallies], axis=0)
-    total = kernel.make_tallies(widths, window)
-    for part in tallies:
-        wide = kernel.widened(part, widths, window)
-        for sums, more in zip(total[1:], wide[1:], strict=True):
-            sums += more
+    with _memory_for_counts(widths, window):
+        total = kernel.make_tallies(widths, window)
+        for part in tallies:
+            wide = kernel.widened(part, widths, window)
+            for sums, more in zip(total[1:], wide[1:], strict=True):
+                sums += more
     return total

@@ -208,7 +208,18 @@ def test_too_many_ways_are_refused(hospital, rates_of):
     wards = [{"id": name, "capacity": 4, "los_model": EXPONENTIAL} for name in "abcdef"]
     config = hospital(wards, [1] * 6, simulation={"horizon_days": 2, "start": "empty", "replications": 2})
     with pytest.raises(SimulationError, match="in 252 ways, at most 200 are tried; ask for fewer beds or name fewer"):
-        bed_allocations(config, rates_of(config), None, None, extra_beds=5)
+        bed_allocations(config, rates_of(config), None, None, extra_beds=5, wards="abcdef")
+    with pytest.raises(SimulationError, match="allowed are 1 and more"):
+        bed_allocations(config, rates_of(config), None, None, extra_beds=0)
+
+
+def test_of_many_wards_only_those_where_a_bed_helps_are_tried(hospital, rates_of):
+    # one bed each; nobody comes to the first two wards, which a bed more cannot help
+    wards = [{"id": name, "capacity": 1, "los_model": EXPONENTIAL} for name in "abcdef"]
+    config = hospital(wards, [0, 0, 5, 5, 5, 5], simulation={"overload": "allow", "horizon_days": 2, "start": "empty"})
+    tried = bed_allocations(config, rates_of(config), None, None, extra_beds=5)
+    assert set(tried["ward_id"]) >= set("cdef")
+    assert tried["rank"].max() == 126  # five beds in five wards
 
 
 @pytest.mark.integration

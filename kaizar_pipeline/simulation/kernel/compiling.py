@@ -83,7 +83,7 @@ def _cache_folder() -> Path | None:
     """A folder of its own for these very sources, since numba looks for changes in the file of the entry only."""
     files = [*sorted(_FOLDER.glob("*.py")), *(_FOLDER.parent / f"{name}.py" for name in _CONSTANTS_FROM)]
     sources = b"".join(path.read_bytes() for path in files)
-    name = sha256(sources).hexdigest()[:12]
+    name = sha256(sources).hexdigest()[:12] + ("-checked" if getattr(config, "BOUNDSCHECK", None) else "")
     chosen = getattr(config, "CACHE_DIR", "")
     homes = [Path(chosen)] if chosen else [_FOLDER / "__pycache__", _user_folder()]
     return next((home / name for home in homes if home is not None and _is_writable(home)), None)

@@ -29,8 +29,8 @@ CENSUS_IN_WEEK, FULL_IN_WEEK = range(2)
     BOARDED, BOARDING_CAUSED, THROUGHPUT, ALOS, BED_DAYS, OCCUPANCY, HOURS_FULL, DAYS_FULL, DAYS_ABOVE_95,
 ) = range(len(KPIS))  # fmt: skip
 
-DIGIT_BITS, FIRST_BIT = 11, 30
-"""Waits are sorted by so many bits at a time, three times, from the first on up to the sign."""
+DIGIT_BITS, DIGITS = 11, 6
+"""Waits are sorted by so many bits at a time, so often: an even number of times covers all 64."""
 
 WAITED, WAITED_SOME = len(KPIS), len(KPIS) + 1
 """Two more sums than there are KPIs: patients whose wait counts, and those whose wait was above zero."""
@@ -330,34 +330,26 @@ def _wait_quantiles(counted, waits, kpis):
 @compiled
 def _sort_waits(counted, waits):
     """Put the places of the waits in `wait_order[0]`, the shortest first: doubles above zero are in the order of the
-    whole numbers that their bits spell. Three digits sort the upper half, which leaves few to move."""
+    whole numbers that their bits spell. However alike they are, it takes the same time."""
     place = counted.digit_place
     for i in range(waits):
-        counted.wait_order[1, i] = i
-    for digits in range(3):
-        order, ordered = counted.wait_order[(digits + 1) % 2, :waits], counted.wait_order[digits % 2]
-        shift = FIRST_BIT + digits * DIGIT_BITS
+        counted.wait_order[0, i] = i
+    for digit in range(DIGITS):
+        order, ordered = counted.wait_order[digit % 2, :waits], counted.wait_order[(digit + 1) % 2]
         place[:] = 0
         for i in range(waits):
-            place[_digit(counted, i, shift) + 1] += 1
-        for digit in range(len(place) - 1):
-            place[digit + 1] += place[digit]
+            place[_digit(counted, i, digit) + 1] += 1
+        for value in range(len(place) - 1):
+            place[value + 1] += place[value]
         for i in order:
-            digit = _digit(counted, i, shift)
-            ordered[place[digit]] = i
-            place[digit] += 1
-    order = counted.wait_order[0]
-    for rank in range(1, waits):
-        i, hole = order[rank], rank
-        while hole > 0 and counted.wait[order[hole - 1]] > counted.wait[i]:
-            order[hole] = order[hole - 1]
-            hole -= 1
-        order[hole] = i
+            value = _digit(counted, i, digit)
+            ordered[place[value]] = i
+            place[value] += 1
 
 
 @compiled
-def _digit(counted, i, shift):
-    return index(counted.wait_bits[i] >> np.uint64(shift)) & index((1 << DIGIT_BITS) - 1)
+def _digit(counted, i, digit):
+    return index(counted.wait_bits[i] >> np.uint64(DIGIT_BITS * digit)) & index((1 << DIGIT_BITS) - 1)
 
 
 @compiled

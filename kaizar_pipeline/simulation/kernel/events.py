@@ -91,9 +91,10 @@ def simulate(rules, drawn, stays, state):
     begun, change, arrival = 0, 0, drawn.n_census
     while True:
         freed, asking, asked = NOWHERE, NOWHERE, 0.0
-        now, kind = _next_event(rules, drawn, state, change, arrival)
+        now, kind = 0.0, NOWHERE
+        if begun == drawn.n_census:
+            now, kind = _next_event(rules, drawn, state, change, arrival)
         if begun < drawn.n_census:
-            now = 0.0
             freed, asking, asked = _begin(rules, drawn, stays, state, begun)
             begun += 1
         elif kind == CAPACITY:
