@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -193,6 +194,7 @@ def compare(
                 replications=replications,
                 progress=lambda done, _: bar.update(task, completed=done),
             )
+        typer.echo(f"{hospital} as of {rates['as_of'].iloc[0]:%Y-%m-%d}, {comparison['pairs'].max()} futures of each")
         for chosen in scenarios:
             rows = comparison[comparison["scenario"] == chosen.id]
             wards = [HOSPITAL_TOTAL, *config.ward_ids, *(ward.id for ward in chosen.add_wards)]
@@ -239,8 +241,10 @@ def _change(row: dict[Hashable, Any], unit: str) -> str:
         return f"({_figure(row['value'], unit)})" if row["value"] else ""
     if not row["low"] > 0 and not row["high"] < 0:
         return ""
-    sign = "+" if row["difference"] > 0 else ""
-    return f"{sign}{_figure(row['difference'], unit)} ± {_figure((row['high'] - row['low']) / 2, unit)}"
+    sign, half = "+" if row["difference"] > 0 else "", (row["high"] - row["low"]) / 2
+    if unit == "share":  # a difference of shares is one of percentage points
+        return f"{sign}{100 * row['difference']:.1f} pp ± {100 * half:.1f}"
+    return f"{sign}{_figure(row['difference'], unit)} ± {_figure(half, unit)}"
 
 
 def _figures(rows: pd.DataFrame, scenario: Scenario, wards: list[str]) -> Table:
@@ -299,6 +303,14 @@ def dev(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000)
     """Open Dagster's user interface, on this machine only, with the nightly schedule."""
     with _readable():
         home = find_home()
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise KaizarError(
+                    f"port {port} cannot be used ({error.strerror}); choose another with --port"
+                ) from None
         command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
         os.chdir(home)
         # become Dagster rather than its parent: it ends its own processes when it is asked to stop
@@ -327,7 +339,7 @@ def _materialize(home: Path, hospital: str, as_of: str | None, verbose: bool) ->
             for line in process.stdout:
                 lines.append(line)
                 message = _message(line)
-                if message and console.is_terminal:
+                if message and console.is_terminal and " - WARNING - " not in line:
                     status.update(f"{hospital}: {message}")
                 elif message:
                     console.print(f"{hospital}: {message}", highlight=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """What must hold of each table before others use it: pure functions on tables, reported as Dagster asset checks."""
 
+import inspect
 from collections.abc import Sequence
 
 import dagster as dg
@@ -34,10 +35,18 @@ CHECKS = {
 def specs(*tables: str) -> list[dg.AssetCheckSpec]:
     """The checks of `tables`, as Dagster wants them declared."""
     return [
-        dg.AssetCheckSpec(name, asset=table, blocking=blocking)
+        dg.AssetCheckSpec(name, asset=table, blocking=blocking, description=_DESCRIPTIONS.get(name) or _docstring(name))
         for table in tables
         for name, blocking in {"schema": True, **CHECKS.get(table, {})}.items()
     ]
+
+
+_DESCRIPTIONS = {"schema": "The stored table reads back as it was declared and made."}
+
+
+def _docstring(name: str) -> str:
+    """What a check says of itself: checks are functions of this module, by their names."""
+    return inspect.cleandoc(globals()[name].__doc__)
 
 
 def flow_conservation(history: History) -> dg.AssetCheckResult:

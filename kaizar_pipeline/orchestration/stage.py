@@ -126,12 +126,14 @@ class Stage:
         Raises DataError when one of `checks` failed that is more than a warning: the stored table then stays as it was.
         """
         for check in checks:
+            found = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
             if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
-                found = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
                 raise DataError(
                     f"{asset} of {self.config.id}: check {check.check_name} failed ({found}); the stored table stays "
                     "as it was. Look for what is wrong with the hospital's data, or report a bug"
                 )
+            if not check.passed:
+                self._context.log.warning(f"{asset}: check {check.check_name} warns: {' '.join(found.split())}")
         digest = config_hash(self.config, scenarios)
         lineage = Lineage(self._context.run.run_id, as_of, digest, dict(self._inputs), dict(self._wanted))
         self._warehouse.write(asset, self.config.id, frame, lineage)

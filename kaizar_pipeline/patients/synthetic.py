@@ -18,6 +18,7 @@ from kaizar_pipeline.config.hospital import (
 )
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.simulation.compiled_engine import simulate
+from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
@@ -31,7 +32,10 @@ LEVEL_STAGE, DAY_STAGE = 0, 1
 
 
 def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables `patients` and `ward_stays` of a synthetic hospital up to the local midnight `as_of`."""
+    """The tables `patients` and `ward_stays` of a synthetic hospital up to the local midnight `as_of`.
+
+    Raises SimulationError, unless overload is allowed, when more was asked of a ward than it has beds.
+    """
     patients = config.patients
     assert isinstance(patients, SyntheticPatients)
     start = pd.Timestamp(patients.history_start)
@@ -43,6 +47,7 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
     key = hospital_key(config.id, patients.truth.seed)
     rates = {stream.id: true_rates(config, stream, dates)[None] for stream in config.arrival_streams}
     plan = make_plan(_under_truth(config, patients), rates, start, len(dates), key=key)
+    check_load(plan, allow=config.simulation.overload == "allow")
     trajectories = draw(plan, HISTORY_REPLICATION)
     stays = simulate(plan, trajectories)
     constants = {"hospital_id": config.id, "as_of": as_of}

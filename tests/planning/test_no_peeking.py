@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline import HospitalConfig, load_hospital_config, run_chain
+from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.patients import synthetic
 
 pytestmark = pytest.mark.integration
@@ -119,7 +120,10 @@ def test_the_future_of_a_made_up_hospital(make_home: Callable[..., Path], monkey
     monkeypatch.setattr(synthetic, "true_rates", other_future)
     assert as_bytes(run_chain(tiny, as_of=AS_OF, workers=1)) == before
     later = AS_OF + pd.Timedelta(days=30)
-    patients, _ = simulate_history(tiny, later)
+    with pytest.raises(SimulationError, match="more is asked for than there are beds"):
+        simulate_history(tiny, later)
+    crowded = tiny.model_copy(update={"simulation": tiny.simulation.model_copy(update={"overload": "allow"})})
+    patients, _ = simulate_history(crowded, later)
     assert (patients["arrival"] >= AS_OF).sum() > 3 * 30 * 6
     assert patients.loc[patients["arrival"] < AS_OF, "patient_id"].isin(
         simulate_history(tiny, AS_OF)[0]["patient_id"]

@@ -39,6 +39,9 @@ def history(context: dg.AssetExecutionContext, config: HistoryConfig) -> Iterato
         in_house = int((found.ward_stays["depart"].isna() & found.ward_stays["admit"].notna()).sum())
         metadata = {"days behind": found.days_behind, "in beds": in_house}
         yield stage.save("patients", found.patients, found.as_of, metadata, results)
+        rejects = len(found.patient_rejects)
+        if rejects:
+            context.log.warning(f"{rejects:,} rows of the extract are set aside, and why: see patient_rejects")
         yield stage.save("patient_rejects", found.patient_rejects, found.as_of, {})
         yield stage.save("ward_stays", found.ward_stays, found.as_of, {})
 

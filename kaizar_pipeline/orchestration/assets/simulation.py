@@ -80,8 +80,8 @@ class _Log:
 
 
 def _headline(distributions: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, float | str]:
-    """The highest probability of a full ward in the next week, and where it is."""
-    week = distributions["at"] < as_of + pd.Timedelta(days=7)
+    """The highest probability of a full ward in the next week, and where it is; tonight's census is known."""
+    week = distributions["at"].between(as_of, as_of + pd.Timedelta(days=7), inclusive="neither")
     wards = distributions[week & (distributions["ward_id"] != HOSPITAL_TOTAL) & distributions["prob_full"].notna()]
     if wards.empty:
         return {}
