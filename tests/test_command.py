@@ -1,6 +1,7 @@
 """The `kaizar` command: what it says, and with which exit status."""
 
 import json
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,3 +185,20 @@ def test_outside_a_project_every_command_says_how_to_make_one(tmp_path: Path, mo
 def test_errors_are_shown_whole_with_verbose(home: Path):
     with pytest.raises(Exception, match="unknown hospital"):
         CliRunner().invoke(app, ["run", "--verbose", "nowhere"], catch_exceptions=False)
+
+
+def test_a_project_without_hospitals_has_nothing_to_run(home: Path):
+    (home / "hospital_configs" / "hospital_1.yml").unlink()
+    result = kaizar("run", "--all")
+    assert result.exit_code == 1
+    assert "no hospital in" in result.stderr
+
+
+def test_a_port_in_use_is_named():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = kaizar("dev", "--port", str(port))
+    assert result.exit_code == 1
+    assert f"port {port} cannot be used" in result.stderr

@@ -167,7 +167,13 @@ def test_two_extracts_are_one_too_many(change):
 
 @pytest.mark.unit
 @pytest.mark.parametrize(
-    "garbage", ["wards: 3", "wards: [3, {los_model: 4}]\nroutes: 5", "simulation: 3\nroutes: [{to: [1]}]"]
+    "garbage",
+    [
+        "wards: 3",
+        "wards: [3, {los_model: 4}]\nroutes: 5",
+        "simulation: 3\nroutes: [{to: [1]}]",
+        "wards: [{id: [a], service: x}]\nroutes: [{from: a, to: [{id: [b], p: 1}]}]",
+    ],
 )
 def test_garbage_is_left_for_the_check(home: Path, garbage: str):
     path = home / "hospital_configs" / "x.yml"

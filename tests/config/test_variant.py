@@ -73,6 +73,14 @@ def test_nothing_named_leaves_the_hospital_as_it_is():
     assert (variant.arrival_factors, variant.los_factors) == ({}, {})
 
 
+def test_beds_are_taken_away_where_the_window_has_them():
+    from_monday = {"ward": "ward", "change": -7, "from": "2026-12-07", "to": "2026-12-09"}
+    assert beds(applied(capacity_overrides=[from_monday]))[8:12] == [2, 4, 4, 4]
+    until_sunday = from_monday | {"from": "2026-12-06T12:00"}
+    with pytest.raises(ConfigError, match="ward 'ward' has as few as 6 beds, so 7 fewer cannot be"):
+        applied(capacity_overrides=[until_sunday])
+
+
 def test_fewer_beds_count_from_those_there_would_be():
     assert beds(applied(capacity_overrides=[{"ward": "ward", "change": -2}])) == [n - 2 for n in AS_IT_IS]
 

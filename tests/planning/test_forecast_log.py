@@ -85,3 +85,11 @@ def test_how_good_the_last_mornings_were():
     pit = log.loc[log["origin"].dt.day.between(10, 19), "pit"].dropna()
     assert row["coverage80"] == (np.abs(pit - 0.5) <= 0.4).mean()
     FORECAST_LOG.conform(log, ("run_id",))
+
+
+def test_a_horizon_of_one_day_has_no_midnight_ahead():
+    assert extend_log(None, midnights(1, {3: 1.0}, days=1), seen(5)).empty
+    log = extend_log(None, midnights(1, {3: 1.0}), seen(5))
+    again = extend_log(log, midnights(2, {3: 1.0}, days=1), seen(5, 5))
+    assert again["origin"].tolist() == [day(1), day(1)]
+    assert again["actual"].tolist() == [5, pd.NA]

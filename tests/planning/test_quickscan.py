@@ -93,3 +93,19 @@ def test_from_a_hospital_file(repository):
     assert (table.groupby("ward_id")["covered_share"].max() == 1).all()
     fewest = table.groupby("ward_id")["enough_beds"].first()
     assert fewest["_hospital"] < fewest.drop("_hospital").sum()  # peaks do not coincide
+
+
+@pytest.mark.unit
+def test_who_is_in_bed_tonight_is_counted_until_then(daily):
+    # asked four days ago, waited two, in bed since: needed from the request on, and still
+    asked, admit = (str(AS_OF - pd.Timedelta(days=days)) for days in (4, 2))
+    table = scan_stays(*history_of([*daily, ("x", "v", asked, admit, None, None, None)]), ["v"], AS_OF, 0.1)
+    covered = table[table["ward_id"] == "v"].set_index("beds")["covered_share"]
+    assert covered[0] == pytest.approx(1 - 4 / 63)  # four days of nine weeks
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("risk", [-0.1, 0.6, 1.5])
+def test_a_risk_is_a_share_of_days(daily, risk):
+    with pytest.raises(DataError, match=r"allowed: 0 to 0\.5"):
+        scan_stays(*history_of(daily), ["w"], AS_OF, risk)

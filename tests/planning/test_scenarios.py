@@ -10,7 +10,7 @@ from hand_made import make_config
 from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
-from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.errors import ConfigError, SimulationError
 from kaizar_pipeline.planning import scenarios as module
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.planning.scenarios import compare_scenarios
@@ -225,3 +225,8 @@ def test_pairs_vary_less_than_strangers():
         paired = np.mean([run.loc[kpi, "difference_se"] ** 2 for run in found])
         baseline, value = (np.array([run.loc[kpi, column] for run in found]) for column in ("baseline", "value"))
         assert paired < (baseline.var(ddof=1) + value.var(ddof=1)) / 2
+
+
+def test_two_scenarios_of_one_id_are_refused():
+    with pytest.raises(ConfigError, match="scenarios s, s: each needs an id of its own"):
+        compare(hospital(), scenario(), scenario())

@@ -162,3 +162,14 @@ def test_a_census_that_nobody_knows_is_not_back_tested(tmp_path: Path):
     found = backtest(config, tmp_path)
     assert found.occupancy_backtest.empty
     assert "departures are not always written down" in found.notes[0]
+
+
+@pytest.mark.integration
+def test_dates_that_cannot_be_looked_ahead_from_are_left_out_with_the_reason(tiny: HospitalConfig):
+    start = pd.Timestamp(str(tiny.patients.history_start))  # pyright: ignore[reportAttributeAccessIssue]
+    found = backtest(tiny, dates=[AS_OF, start + pd.Timedelta(days=3)], workers=1)
+    assert found.occupancy_backtest.empty
+    assert [note.split(": ", 2)[2] for note in found.notes] == [
+        "none of the midnights ahead has come", "fewer than 7 midnights were known",
+    ]  # fmt: skip
+    assert backtest(tiny, dates=0).notes == ("tiny: no back-test of the census: none was asked for",)

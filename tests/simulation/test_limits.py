@@ -15,7 +15,7 @@ from hand_made import MONDAY, make_config, make_small_plan
 
 from kaizar_pipeline.config.files import load_hospital_config
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.errors import ConfigError, SimulationError
+from kaizar_pipeline.errors import ConfigError, DataError, SimulationError
 from kaizar_pipeline.simulation import sampling, workers
 from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, FEW_PATIENTS, FEW_STAYS
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Occupancy, simulate_occupancy
@@ -280,3 +280,34 @@ def test_ctrl_c_ends_a_long_run(repository: Path, engine: str, days: str):
             run.kill()
     assert error.rstrip().endswith("KeyboardInterrupt")
     assert run.returncode == -signal.SIGINT
+
+
+def test_an_interrupted_simulation_does_not_go_on(monkeypatch: pytest.MonkeyPatch):
+    monte_carlo = MonteCarlo(make_small_plan(make_config({"a": 4}), 2), workers=1)
+
+    def interrupt(_done: int, _of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        monte_carlo.extend(100, interrupt)
+    with pytest.raises(SimulationError, match="was interrupted, so that its counts are not whole; start another"):
+        monte_carlo.extend(200)
+
+
+# Tables of another config
+
+
+@pytest.mark.parametrize("column", ["ward_id", "planned_ward_id", "patient_type"])
+def test_patients_whom_the_config_does_not_know_are_refused(column: str):
+    census = in_bed("a", 3.0).assign(**{column: "elsewhere"})
+    with pytest.raises(
+        DataError, match=f"census: {column} 'elsewhere' is not in the config, allowed: .*again with this"
+    ):
+        simulated({"a": 4}, per_day=1, census=census)
+
+
+def test_a_stream_without_rates_is_refused():
+    config = make_config({"a": 4})
+    rates = rates_of(config, 1, 1).assign(stream_id="t")
+    with pytest.raises(DataError, match="stream 's' has no rates; make arrival_rates again with this config"):
+        simulate_occupancy(config, rates, None, None, workers=1)
