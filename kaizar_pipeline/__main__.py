@@ -41,6 +41,8 @@ from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.errors import ConfigError, DataError, KaizarError
 from kaizar_pipeline.orchestration.storage import Warehouse
+from kaizar_pipeline.planning.capacity import allocation_in_words, requirement_in_words
+from kaizar_pipeline.planning.changes import changes_in_words
 from kaizar_pipeline.planning.scenarios import COMPARED, compare_scenarios
 from kaizar_pipeline.simulation import validation
 from kaizar_pipeline.simulation.census import census_at_as_of
@@ -345,12 +347,28 @@ def _materialize(home: Path, hospital: str, as_of: str | None, verbose: bool) ->
                     console.print(f"{hospital}: {message}", highlight=False, soft_wrap=True)
         if process.wait() == 0:
             console.print(f"{hospital}: done", highlight=False)
+            for line in _in_short(home, hospital):
+                typer.echo(f"  {line}")
             return True
         readable = faults.read_text(encoding="utf-8").strip() if faults.exists() else ""
         typer.echo(
             readable or f"{hospital}: the run failed unexpectedly; see it whole with --verbose\n{lines[-1]}", err=True
         )
         return False
+
+
+def _in_short(home: Path, hospital: str) -> Iterator[str]:
+    """What the hospital's last run says, in a few lines."""
+    warehouse = Warehouse(home / "data")
+    event = load_hospital_config(hospital_file(home, hospital)).simulation.risk_event
+    requirements, allocations, changes = (
+        warehouse.read(name, hospital) for name in ("bed_requirements", "bed_allocations", "headline_changes")
+    )
+    yield f"as of {requirements['as_of'].iloc[0]:%Y-%m-%d}; all tables: data/kaizar.duckdb"
+    yield f"whole house: {requirement_in_words(requirements, HOSPITAL_TOTAL, event)}"
+    if best := allocation_in_words(allocations):
+        yield f"where they help most: {best}"
+    yield changes_in_words(changes[changes["run_number"] == changes["run_number"].max()])
 
 
 def _message(line: str) -> str:

@@ -77,6 +77,7 @@ def test_a_hospital_runs_and_runs_again_to_the_same_rows(make_home: Callable[...
     make_home("two")
     finished = kaizar(home, "run", "two")
     assert finished.returncode == 0, finished.stderr
+    assert "cover demand on 9 days in 10" in finished.stdout
     with duckdb.connect(str(home / "data" / "kaizar.duckdb"), read_only=True) as connection:
         found = connection.sql("SELECT DISTINCT hospital_id FROM occupancy_distributions ORDER BY 1").fetchall()
     assert found == [("one",), ("two",)]

@@ -9,6 +9,7 @@ import pytest
 
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.patients.history import History
+from kaizar_pipeline.tables import TABLES
 
 pytestmark = pytest.mark.unit
 
@@ -268,3 +269,9 @@ def test_a_coverage_that_chance_does_not_explain_is_warned_about(inside: float, 
         assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
         assert ("icu, week 1" in result.metadata) is not passed
     assert checks.census_covered(scores.iloc[:0]).passed
+
+
+def test_every_check_says_what_it_looks_for():
+    found = {spec.name: spec.description for spec in checks.specs(*TABLES)}
+    assert set(found) == {"schema", *(name for names in checks.CHECKS.values() for name in names)}
+    assert all(description and len(description) > 20 for description in found.values())

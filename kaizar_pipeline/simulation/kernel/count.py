@@ -112,7 +112,7 @@ class Records(NamedTuple):
 
 @step
 def count_census(window, stays, counted):
-    """The hourly census of every ward and of the house, and the highest."""
+    """The hourly census of every ward and of the house, and the highest; nothing else, for the demand run."""
     counted.census[:] = 0
     for s in range(len(stays.admit)):
         if stays.used_ward[s] != NOWHERE:
@@ -149,8 +149,8 @@ def _mark(steps, start, end, hours):
 
 @step
 def count_stays(window, drawn, stays, counted, kpis, boarded):
-    """The census as well, who waits, boards and lies out where at each hour, the KPIs f8[W + 1, T + 1, KPIS], and the
-    hours boarded f8[W, W] by ward and next ward."""
+    """The hourly census and the highest; who waits, boards and lies out where at each hour; the KPIs f8[W + 1, T + 1,
+    KPIS]; and the hours boarded f8[W, W] by ward and next ward."""
     _forget_others(counted)
     counted.census[:] = 0
     counted.sums[:] = 0.0
@@ -174,6 +174,7 @@ def count_stays(window, drawn, stays, counted, kpis, boarded):
 
 @compiled
 def _forget_others(counted):
+    """Take back the last replication's."""
     for kind in range(3):
         for w in range(counted.others.shape[1]):
             if counted.is_any[kind, w]:
@@ -272,10 +273,8 @@ def _count_weeks(window, counted):
     for w in range(len(counted.census)):
         for first in range(-window.hour_of_week, hours, HOURS_PER_WEEK):  # weeks, the first of which may have begun
             begin, end = max(first, 0), min(first + HOURS_PER_WEEK, hours)
-            census, staffed = (
-                counted.census[w][window.warmup + begin : window.warmup + end],
-                window.staffed[w][begin:end],
-            )
+            census = counted.census[w][window.warmup + begin : window.warmup + end]
+            staffed = window.staffed[w][begin:end]
             in_week = counted.week[CENSUS_IN_WEEK, w][begin - first : end - first]
             full_in_week = counted.week[FULL_IN_WEEK, w][begin - first : end - first]
             for i in range(len(census)):

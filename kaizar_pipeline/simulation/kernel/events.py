@@ -92,7 +92,7 @@ def simulate(rules, drawn, stays, state):
     while True:
         freed, asking, asked = NOWHERE, NOWHERE, 0.0
         now, kind = 0.0, NOWHERE
-        if begun == drawn.n_census:
+        if begun == drawn.n_census:  # before that, all is at the start
             now, kind = _next_event(rules, drawn, state, change, arrival)
         if begun < drawn.n_census:
             freed, asking, asked = _begin(rules, drawn, stays, state, begun)
