@@ -37,6 +37,7 @@ from kaizar_pipeline.config.files import (
     shipped,
 )
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.reference import keys_page
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.errors import ConfigError, DataError, KaizarError
@@ -126,7 +127,7 @@ def _checked(file: Path) -> tuple[str, list[str]]:
 @app.command()
 def schema(
     write: Annotated[
-        bool, typer.Option("--write", help="Update the files of both schemas, and docs/tables.md.")
+        bool, typer.Option("--write", help="Update the files of both schemas, docs/tables.md and docs/keys.md.")
     ] = False,
 ):
     """Print the JSON Schema of hospital files."""
@@ -139,6 +140,7 @@ def schema(
         (home / CONFIG_FOLDER / SCENARIO_SCHEMA_FILE).write_text(_as_text(scenario_schema()), encoding="utf-8")
         (home / "docs").mkdir(exist_ok=True)
         (home / "docs" / "tables.md").write_text(data_dictionary(), encoding="utf-8")
+        (home / "docs" / "keys.md").write_text(keys_page(hospital_schema()), encoding="utf-8")
 
 
 def _as_text(schema: dict[str, Any]) -> str:
