@@ -220,8 +220,10 @@ def bed_allocations(
     wards where one bed helps most are chosen first. Raises SimulationError when the named ones have too many ways, a
     ward is not one that could have more beds, or there is nothing to place or to prevent.
     """
-    if extra_beds < 1 or not harm:
-        raise SimulationError(f"extra_beds {extra_beds}, harm {dict(harm)}: allowed are 1 and more, of some harm")
+    if extra_beds < 1:
+        raise SimulationError(f"extra_beds {extra_beds}: allowed are 1 and more")
+    if not harm:
+        raise SimulationError(f"harm is empty: name what beds are to prevent, such as {', '.join(HARM)}")
     plan = plan_ahead(config, arrival_rates, length_of_stay, census)
     places = _places(plan, wards)
 

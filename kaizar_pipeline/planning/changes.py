@@ -109,8 +109,9 @@ def compare_headlines(
 ) -> HeadlineChanges:
     """The tables headline_changes and headline_inputs with the run of `inputs` (`inputs_of_headline`) added.
 
-    `changes` and `kept` are these tables so far, None for none; `replications` are those of the published tables.
-    The last run is the last one with other inputs: a run of the same ones replaces its own rows, by the same.
+    `changes` and `kept` are these tables so far, None for none; `replications` are those of the published tables, and
+    an input like the others. The last run is the last one with other inputs: a run of the same ones replaces its own
+    rows, by the same.
     """
     inputs = {**inputs, "replications": json.dumps(replications)}
     changes = _empty(HEADLINE_CHANGES) if changes is None else changes

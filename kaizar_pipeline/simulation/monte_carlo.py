@@ -258,7 +258,7 @@ class MonteCarlo:
         self._kpis = kpis if self._kpis is None else self._kpis.join(kpis)
         self._boarded = boarded if self._boarded is None else self._boarded.join(boarded)
         if self._kept is not None:
-            self._kept.append(records._replace(boarded=np.empty(0)))
+            self._kept.append(records._replace(boarded=np.empty(0)))  # large, and looked at in the mean only
 
     def _of_each(self, name: str) -> np.ndarray | None:
         return np.concatenate([getattr(records, name) for records in self._kept]) if self._kept else None

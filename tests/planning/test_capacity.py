@@ -209,8 +209,10 @@ def test_too_many_ways_are_refused(hospital, rates_of):
     config = hospital(wards, [1] * 6, simulation={"horizon_days": 2, "start": "empty", "replications": 2})
     with pytest.raises(SimulationError, match="in 252 ways, at most 200 are tried; ask for fewer beds or name fewer"):
         bed_allocations(config, rates_of(config), None, None, extra_beds=5, wards="abcdef")
-    with pytest.raises(SimulationError, match="allowed are 1 and more"):
+    with pytest.raises(SimulationError, match="extra_beds 0: allowed are 1 and more"):
         bed_allocations(config, rates_of(config), None, None, extra_beds=0)
+    with pytest.raises(SimulationError, match="harm is empty: name what beds are to prevent, such as waiting_hours"):
+        bed_allocations(config, rates_of(config), None, None, harm={})
 
 
 def test_of_many_wards_only_those_where_a_bed_helps_are_tried(hospital, rates_of):

@@ -282,7 +282,7 @@ def test_ctrl_c_ends_a_long_run(repository: Path, engine: str, days: str):
     assert run.returncode == -signal.SIGINT
 
 
-def test_an_interrupted_simulation_does_not_go_on(monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupted_simulation_does_not_go_on():
     monte_carlo = MonteCarlo(make_small_plan(make_config({"a": 4}), 2), workers=1)
 
     def interrupt(_done: int, _of: int) -> None:

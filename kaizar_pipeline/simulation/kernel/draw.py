@@ -131,7 +131,7 @@ def _draw_stays(sources, first, last, s, path, scale, buffers, work):
             work = _part(work, 0, end)
             after = _lay_out(sources, first, last, s, scale, buffers, work)
             if of_census:
-                _go_on(sources, first, last, scale, buffers, work)
+                _shorten_stays_in_progress(sources, first, last, scale, buffers, work)
             _draw_delays(sources, of_census, path, buffers, work)
             return OK, after
         begin, end = end, onward
@@ -195,8 +195,8 @@ def _lay_out(sources, first, last, s, scale, buffers, work):
 
 
 @compiled
-def _go_on(sources, first, last, scale, buffers, work):
-    """Shorten the stays in progress by the time already spent."""
+def _shorten_stays_in_progress(sources, first, last, scale, buffers, work):
+    """Leave of the stays in progress what the time already spent leaves."""
     census = sources.census
     for p in range(first, last):
         if census.seat[p] >= 0:
