@@ -24,7 +24,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import lightgbm' || \
 		{ echo "LightGBM does not load; if its OpenMP runtime is missing, install libgomp1 (Debian, Ubuntu), libgomp (Fedora) or libomp (macOS: brew install libomp)" >&2; exit 1; }
-	$(BIN)/python -m kaizar_pipeline.simulation.kernel  # compiles the simulation, so that no run has to wait for it
+	$(BIN)/python -m kaizar_pipeline.verification.compilation  # compiles the simulation, so that no run has to wait for it
 	@touch $@
 
 run: $(READY) ## materialize every table of every hospital in hospital_configs/

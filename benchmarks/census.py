@@ -22,9 +22,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
+from kaizar_pipeline.chain.in_memory import prepare_backtest
 from kaizar_pipeline.config.hospital import FromData, SyntheticPatients
-from kaizar_pipeline.forecasting.scores import covered, effective_number
-from kaizar_pipeline.planning.validation import PERSISTENCE, TWIN, WEEKDAY, backtest_occupancy
+from kaizar_pipeline.planning.census_backtest import PERSISTENCE, TWIN, WEEKDAY, backtest_occupancy
+from kaizar_pipeline.stats.scores import covered, effective_number
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 HOME = Path(__file__).parents[1]
@@ -101,7 +102,9 @@ def backtest(name: str, seed: int, dates: int, replications: int) -> pd.DataFram
     patients = patients.model_copy(update={"history_start": HISTORY_START, "truth": truth})
     config = HOSPITALS[name](hospital_1.model_copy(update={"patients": patients}))
     history = load_history(config, HOME, AS_OF)
-    found = backtest_occupancy(config, history, HOME, dates=dates, replications=replications, workers=1)
+    found = backtest_occupancy(
+        config, history, prepare_backtest, HOME, dates=dates, replications=replications, workers=1
+    )
     return found.occupancy_backtest.assign(hospital=name, seed=seed)
 
 

@@ -21,7 +21,7 @@ from kaizar_pipeline.config.hospital import (
     Ward,
     route_options,
 )
-from kaizar_pipeline.simulation.durations import hours_per_unit
+from kaizar_pipeline.stats.durations import hours_per_unit
 
 
 def network(config: HospitalConfig) -> Any:

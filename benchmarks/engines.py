@@ -35,7 +35,7 @@ from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.plan import Plan, make_plan
-from kaizar_pipeline.simulation.sampling import draw, los_scales, room_needed
+from kaizar_pipeline.simulation.sampling import buffer_sizes, draw, los_scales
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 from kaizar_pipeline.simulation.workers import Worker
 
@@ -155,7 +155,7 @@ def ciw_over_compiled() -> list[Row]:
 
     plan, config = plan_of(DAYS), hospital()
     many, sources, scale = Replications(plan, 5), sources_of(plan), los_scales(plan, 0, 5)
-    patients, stays = room_needed(plan)
+    patients, stays = buffer_sizes(plan)
     drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(sources, patients)
     work = block.make_stay_scratch(len(plan.ward_ids), stays)
 
@@ -315,9 +315,9 @@ def hospital_1_seconds() -> list[Row]:
     from kaizar_pipeline.forecasting.features import make_feature_table
     from kaizar_pipeline.forecasting.model import train_lgbm_poisson
     from kaizar_pipeline.forecasting.rates import forecast_rates
-    from kaizar_pipeline.patients.arrivals import arrivals_per_day
-    from kaizar_pipeline.patients.history import load_history
-    from kaizar_pipeline.simulation.census import census_at_as_of
+    from kaizar_pipeline.history.loading import load_history
+    from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+    from kaizar_pipeline.patients.starting_census import starting_census
     from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
 
     config = load_hospital_config(shipped("hospital_configs/hospital_1.yml"))
@@ -326,7 +326,7 @@ def hospital_1_seconds() -> list[Row]:
     arrivals = arrivals_per_day(history.patients, config)
     features = make_feature_table(arrivals, config)
     rates = forecast_rates(train_lgbm_poisson(features), features, arrivals, config)
-    census = census_at_as_of(history.patients, history.ward_stays)
+    census = starting_census(history.patients, history.ward_stays)
 
     def seconds() -> tuple[float, float]:
         """Until the last replication, and for the tables after it."""

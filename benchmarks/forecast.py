@@ -24,11 +24,11 @@ from families import HOSPITAL, REAL, real_series, synthetic_series
 from validation_page import validation_page
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.forecasting.backtest import MODEL, ORIGINS, backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.features import make_feature_table
+from kaizar_pipeline.forecasting.forecast_backtest import MODEL, ORIGINS, backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import forecast_rates
-from kaizar_pipeline.forecasting.scores import crps
+from kaizar_pipeline.stats.scores import crps
 from kaizar_pipeline.tables import DAILY_ARRIVALS
 
 HERE = Path(__file__).parent

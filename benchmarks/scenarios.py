@@ -21,13 +21,13 @@ from rich.table import Table
 from kaizar_pipeline import (
     HospitalConfig,
     arrivals_per_day,
-    census_at_as_of,
     compare_scenarios,
     forecast_rates,
     lengths_of_stay,
     load_history,
     load_hospital_config,
     make_feature_table,
+    starting_census,
     train_lgbm_poisson,
 )
 from kaizar_pipeline.config.files import load_scenarios
@@ -50,7 +50,7 @@ def comparisons(seeds: int, replications: int) -> pd.DataFrame:
     features = make_feature_table(arrivals, config)
     rates = forecast_rates(train_lgbm_poisson(features), features, arrivals, config)
     stays = lengths_of_stay(history.patients, history.ward_stays, config)
-    census = census_at_as_of(history.patients, history.ward_stays)
+    census = starting_census(history.patients, history.ward_stays)
     scenarios = load_scenarios(PROJECT, config)
     frames = [
         compare_scenarios(_with_seed(config, seed), scenarios, rates, stays, census, replications=replications).assign(

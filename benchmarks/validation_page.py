@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.forecasting.backtest import MODEL
+from kaizar_pipeline.forecasting.forecast_backtest import MODEL
 
 if TYPE_CHECKING:
     from forecast import Results

@@ -3,24 +3,24 @@
 The public names of the library, in the order of the chain. They are functions on tables; `run_chain` does them all.
 """
 
+from kaizar_pipeline.chain.in_memory import run_chain, simulate_hospital
 from kaizar_pipeline.config.files import load_hospital_config, load_scenario
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import apply_scenario
 from kaizar_pipeline.errors import ConfigError, DataError, KaizarError, SimulationError
-from kaizar_pipeline.forecasting.backtest import backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.features import make_feature_table
+from kaizar_pipeline.forecasting.forecast_backtest import backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import forecast_rates
-from kaizar_pipeline.patients.arrivals import arrivals_per_day
-from kaizar_pipeline.patients.history import History, load_history, load_patients
+from kaizar_pipeline.history.loading import History, load_history, load_patients
+from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
-from kaizar_pipeline.planning.capacity import bed_allocations, bed_requirements, beds_effects
-from kaizar_pipeline.planning.chain import run_chain, simulate_hospital
+from kaizar_pipeline.patients.starting_census import starting_census
+from kaizar_pipeline.planning.beds import bed_allocations, bed_requirements, beds_effects
+from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.drivers import occupancy_drivers
 from kaizar_pipeline.planning.quickscan import quickscan
-from kaizar_pipeline.planning.scenarios import compare_scenarios
-from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.simulation.monte_carlo import Occupancy, simulate_occupancy
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "bed_allocations",
     "bed_requirements",
     "beds_effects",
-    "census_at_as_of",
     "compare_scenarios",
     "forecast_rates",
     "lengths_of_stay",
@@ -53,5 +52,6 @@ __all__ = [
     "score_forecasts",
     "simulate_hospital",
     "simulate_occupancy",
+    "starting_census",
     "train_lgbm_poisson",
 ]

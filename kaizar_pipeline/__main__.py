@@ -42,13 +42,13 @@ from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.errors import ConfigError, DataError, KaizarError
 from kaizar_pipeline.orchestration.storage import Warehouse
-from kaizar_pipeline.planning.capacity import allocation_in_words, requirement_in_words
-from kaizar_pipeline.planning.changes import changes_in_words
-from kaizar_pipeline.planning.scenarios import COMPARED, compare_scenarios
-from kaizar_pipeline.simulation import validation
-from kaizar_pipeline.simulation.census import census_at_as_of
-from kaizar_pipeline.simulation.truth import cases
+from kaizar_pipeline.patients.starting_census import starting_census
+from kaizar_pipeline.planning.beds import allocation_in_words, requirement_in_words
+from kaizar_pipeline.planning.comparison import COMPARED, compare_scenarios
+from kaizar_pipeline.planning.headline_changes import changes_in_words
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, data_dictionary
+from kaizar_pipeline.verification import verify
+from kaizar_pipeline.verification.models import cases
 
 SCHEMA_FILE, SCENARIO_SCHEMA_FILE = "hospital.schema.json", "scenario.schema.json"
 SAMPLE_SCENARIOS = ("bed_closure", "discharge_sooner", "escalation_beds", "winter_peak")
@@ -194,7 +194,7 @@ def compare(
                 scenarios,
                 rates,
                 lengths,
-                census_at_as_of(patients, ward_stays),
+                starting_census(patients, ward_stays),
                 replications=replications,
                 progress=lambda done, _: bar.update(task, completed=done),
             )
@@ -274,30 +274,30 @@ def _figure(value: float, unit: str) -> str:
 
 @app.command()
 def validate(
-    runs: Annotated[int, typer.Option(min=10, help="Independent runs of each model.")] = validation.RUNS,
+    runs: Annotated[int, typer.Option(min=10, help="Independent runs of each model.")] = verify.RUNS,
     write: Annotated[bool, typer.Option("--write", help="Update docs/validation.md.")] = False,
 ):
     """Simulate models whose answer is known; fails when the simulation is off by more than chance explains."""
     with _readable():
-        page = find_home() / "docs" / "validation.md" if write else None
+        page = find_home() / "docs" / "verify.md" if write else None
         known = cases()
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("Simulating models whose answer is known", total=len(known))
-            results = validation.validate(known, runs=runs, progress=lambda done, _: bar.update(task, completed=done))
+            results = verify.validate(known, runs=runs, progress=lambda done, _: bar.update(task, completed=done))
         Console().print(_validation_table(results))
-        typer.echo(validation.distribution_of_z(results))
+        typer.echo(verify.distribution_of_z(results))
         if page:
             page.parent.mkdir(exist_ok=True)
-            page.write_text(validation.validation_page(results, runs), encoding="utf-8")
+            page.write_text(verify.validation_page(results, runs), encoding="utf-8")
         if not all(result.agrees for result in results):
             raise typer.Exit(1)
 
 
-def _validation_table(results: list[validation.Result]) -> Table:
+def _validation_table(results: list[verify.Result]) -> Table:
     table = Table(
         "model", "quantity", *(Column(name, justify="right") for name in ("theory", "simulated", "± se", "z"))
     )
-    for row in validation.rows(results):
+    for row in verify.rows(results):
         table.add_row(*row)
     return table
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kaizar_pipeline.__main__ import PROJECT_FILES, app
-from kaizar_pipeline.simulation.truth import cases
+from kaizar_pipeline.verification.models import cases
 
 pytestmark = pytest.mark.unit
 

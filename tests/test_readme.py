@@ -11,8 +11,8 @@ import yaml
 import kaizar_pipeline
 from kaizar_pipeline.config.files import load_hospital_config
 from kaizar_pipeline.orchestration.storage import Warehouse
-from kaizar_pipeline.simulation.truth import cases
 from kaizar_pipeline.tables import data_dictionary
+from kaizar_pipeline.verification.models import cases
 
 pytestmark = pytest.mark.integration
 

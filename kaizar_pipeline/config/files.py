@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from kaizar_pipeline.config.document import Document, read_document
-from kaizar_pipeline.config.faults import explain, path_of, unknown
 from kaizar_pipeline.config.hospital import Fault, HospitalConfig, HospitalFile, Model
 from kaizar_pipeline.config.legacy import Translation, translate_hospital, translate_scenario
+from kaizar_pipeline.config.messages import explain, path_of, unknown
 from kaizar_pipeline.config.scenario import BASELINE, PARTS, Scenario, ScenarioFile
 from kaizar_pipeline.config.variant import variant_faults
 from kaizar_pipeline.errors import ConfigError

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.faults import path_of, unknown
 from kaizar_pipeline.config.hospital import (
     WEEKDAYS,
     CapacityChange,
@@ -25,6 +24,7 @@ from kaizar_pipeline.config.hospital import (
     Ward,
     cross_faults,
 )
+from kaizar_pipeline.config.messages import path_of, unknown
 from kaizar_pipeline.config.scenario import ArrivalScale, CapacityOverride, LosScale, Scenario
 from kaizar_pipeline.errors import ConfigError
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.forecasting.calendar import fit_calendar
+from kaizar_pipeline.forecasting.calendar_effects import fit_calendar
 
 SEASONAL_NAIVE = "seasonal_naive"
 WEEKDAY_MEAN = "weekday_mean"

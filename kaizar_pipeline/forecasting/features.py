@@ -15,7 +15,7 @@ from kaizar_pipeline.config.calendar import read_events
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.forecasting.calendar import day_features, fit_calendar
+from kaizar_pipeline.forecasting.calendar_effects import day_features, fit_calendar
 from kaizar_pipeline.tables import DAILY_ARRIVALS, FEATURE_TABLE
 
 TRAINING_HORIZONS = np.array([1, 2, 3, 5, 7, 9, 12, 14, 17, 20, 22, 25, 28])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.forecasting.calendar import FLAGS, MIN_ARRIVALS, fit_calendar
+from kaizar_pipeline.forecasting.calendar_effects import FLAGS, MIN_ARRIVALS, fit_calendar
 from kaizar_pipeline.forecasting.features import MIN_DAYS_FOR_PATHS
 from kaizar_pipeline.forecasting.uncertainty import (
     Evidence,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.forecasting.calendar import MIN_ARRIVALS, MIN_DAYS
+from kaizar_pipeline.forecasting.calendar_effects import MIN_ARRIVALS, MIN_DAYS
 from kaizar_pipeline.forecasting.features import MIN_DAYS_FOR_PATHS, usable_counts
 
 

@@ -11,7 +11,7 @@ from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig
 from kaizar_pipeline.forecasting.model import predict_rates
 from kaizar_pipeline.forecasting.uncertainty import ErrorCovariance
-from kaizar_pipeline.simulation.philox import Purpose, hospital_key, stream_number, uniforms
+from kaizar_pipeline.stats.philox import Purpose, hospital_key, stream_number, uniforms
 from kaizar_pipeline.tables import ARRIVAL_RATES, HOSPITAL_TOTAL
 
 MAX_PATHS = 1000

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import dagster as dg
 import pandas as pd
 
-from kaizar_pipeline.forecasting.backtest import MODEL
-from kaizar_pipeline.patients.history import History
+from kaizar_pipeline.forecasting.forecast_backtest import MODEL
+from kaizar_pipeline.history.loading import History
 from kaizar_pipeline.patients.length_of_stay import differences
-from kaizar_pipeline.planning.changes import DAYS, HEADLINES, PARTS
+from kaizar_pipeline.planning.headline_changes import DAYS, HEADLINES, PARTS
 from kaizar_pipeline.tables import CENSUS_PERCENTAGES, HOSPITAL_TOTAL, TABLES
 
 _QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]

@@ -16,7 +16,7 @@ from kaizar_pipeline.config.hospital import Empirical, Fixed, FromData, Hospital
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.los_fit import PROBABILITIES, Fit, fit_stays
 from kaizar_pipeline.patients.survival import Stays, destination_shares, known_within
-from kaizar_pipeline.simulation.durations import HOURS_PER_DAY, AnyDuration, distribution, hours_per_unit
+from kaizar_pipeline.stats.durations import HOURS_PER_DAY, AnyDuration, distribution, hours_per_unit
 from kaizar_pipeline.tables import ALL, ANY, HOME, LENGTH_OF_STAY
 
 MIN_STAYS = 5

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kaizar_pipeline.patients.survival import MINUTE, KaplanMeier, Stays, kaplan_meier
-from kaizar_pipeline.simulation.durations import GRID, family, fitted_table
+from kaizar_pipeline.stats.durations import GRID, family, fitted_table
 
 SHAPE_BOUNDS = {"lognormal": (0.01, 2.5), "gamma": (0.15, 1e4), "weibull": (0.3, 100.0)}
 """Families, and what shapes a fit may take: beyond these, a few odd stays would make a mean of years."""

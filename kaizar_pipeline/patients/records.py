@@ -17,7 +17,7 @@ from kaizar_pipeline.patients.moves import read_moves, whole_stays
 from kaizar_pipeline.patients.pseudonyms import pseudonym_key, pseudonyms
 from kaizar_pipeline.patients.rejects import Sieve, without_letters
 from kaizar_pipeline.patients.stamps import Stamps, days_only, read_stamps, time_within_day
-from kaizar_pipeline.simulation.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
+from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
 from kaizar_pipeline.tables import PATIENT_REJECTS, PATIENTS, WARD_STAYS
 
 OUTCOMES = ("admitted", "waiting", "diverted", "left")

@@ -1,6 +1,6 @@
 """Why the census is uncertain: its variance split over what chance decides, by drawing part of it again.
 
-Law of total variance, in the order of `CHANCES`, the order in which things come about: what a driver adds is the
+Law of total variance, in the order of `RANDOM_SOURCES`, the order in which things come about: what a driver adds is the
 variance of the census once it and all drivers before it are known, less that without it. Known means held: a second
 simulation has the replication's own numbers for those drivers and another replication's for the rest, and the
 covariance of the two is the variance that the held drivers explain (Sobol 1993; the pick-freeze estimator). The parts
@@ -14,15 +14,15 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import BASELINE
-from kaizar_pipeline.planning.capacity import kept_replications
+from kaizar_pipeline.planning.beds import kept_replications
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
-from kaizar_pipeline.simulation.plan import CHANCES, Plan
+from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_DRIVERS
 
-DRIVERS = (*CHANCES, "monte_carlo")
+DRIVERS = (*RANDOM_SOURCES, "monte_carlo")
 """What chance decides, and last the error of the mean over finitely many replications."""
 
-ELSEWHERE = 1_000_003
+REDRAW_OFFSET = 1_000_003
 """Distance to the replication whose numbers are drawn instead: beyond all others, and prime, so that the rate path is
 another one too."""
 
@@ -41,7 +41,7 @@ def occupancy_drivers(
     replications = kept_replications(config, plan)
     own, *held = [
         _peaks(_redrawn(plan, known), config, replications, workers)
-        for known in (len(CHANCES), *range(1, len(CHANCES)))
+        for known in (len(RANDOM_SOURCES), *range(1, len(RANDOM_SOURCES)))
     ]
     variance, error = explained_variance(own, held)
     variance = np.concatenate([variance, variance.sum(axis=0, keepdims=True) / replications])
@@ -73,7 +73,7 @@ def explained_variance(own: np.ndarray, held: list[np.ndarray]) -> tuple[np.ndar
 
 def _redrawn(plan: Plan, known: int) -> Plan:
     """The plan with the first `known` drivers as they are and the others drawn anew."""
-    return replace(plan, fresh=tuple(0 if k < known else ELSEWHERE for k in range(len(CHANCES))))
+    return replace(plan, redraw_offsets=tuple(0 if k < known else REDRAW_OFFSET for k in range(len(RANDOM_SOURCES))))
 
 
 def _peaks(plan: Plan, config: HospitalConfig, replications: int, workers: int | None) -> np.ndarray:

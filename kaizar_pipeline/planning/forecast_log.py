@@ -6,7 +6,8 @@ A back-test asks what today's code would have said; the log holds what was said.
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.planning.scores import (
+from kaizar_pipeline.planning.census_backtest import as_matrix
+from kaizar_pipeline.planning.census_scores import (
     crps,
     distribution_columns,
     lead_days,
@@ -14,7 +15,6 @@ from kaizar_pipeline.planning.scores import (
     randomised_pit,
     scores_by_week,
 )
-from kaizar_pipeline.planning.validation import as_matrix
 from kaizar_pipeline.tables import FORECAST_LOG, FORECAST_LOG_SCORES
 
 MORNINGS = 30
@@ -25,7 +25,7 @@ def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataF
     """The forecast_log with the forecast of `midnights` (midnight_census) added, and scored against `seen`.
 
     `log` is the one so far, None for none. Rows of the same origin are replaced, those of other mornings stay. `seen`
-    (`midnights_seen`) are the midnights that are known by now: rows that they do not reach keep the scores they have.
+    (`observed_midnights`) are the midnights known by now: rows that they do not reach keep the scores they have.
     """
     as_of = midnights["as_of"].iloc[0]
     ahead = midnights[midnights["date"] > as_of]  # none when the horizon is a single day

@@ -13,8 +13,8 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.history import load_history
-from kaizar_pipeline.planning.capacity import coverage
+from kaizar_pipeline.history.loading import load_history
+from kaizar_pipeline.planning.beds import coverage
 from kaizar_pipeline.tables import HOME, HOSPITAL_TOTAL
 
 MOST_WEEKS = 52

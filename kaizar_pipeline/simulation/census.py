@@ -4,7 +4,6 @@ Semantics: the seated are seated whatever the capacity; a stay in progress goes 
 already spent; those who wait, with or without a bed, keep their place, in order of their original request.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -12,57 +11,12 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.simulation.philox import stream_number
-from kaizar_pipeline.tables import HOSPITAL_TOTAL
+from kaizar_pipeline.stats.philox import stream_number
 
-CENSUS_COLUMNS = (
-    "patient_id", "stream_id", "patient_type", "request", "ward_id", "planned_ward_id", "admit", "ready",
-    "waits_for", "waits_since", "first_ward",
+_COLUMNS = (
+    "patient_id", "stream_id", "patient_type", "ward_id", "planned_ward_id", "admit", "ready", "waits_for",
+    "waits_since", "first_ward",
 )  # fmt: skip
-
-
-def census_at_as_of(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
-    """The patients in the house at `as_of`, one row each in order of their request, from tables cut at `as_of`.
-
-    Columns: patient_id, stream_id, patient_type, request (to the hospital); ward_id, planned_ward_id, admit and ready
-    (end of care) of the bed held, null when none; waits_for (ward) and waits_since of a request not yet met, null when
-    none; first_ward: whether the patient still waits for a first bed.
-    """
-    present = patients[
-        patients["outcome"].isin(["admitted", "waiting"]) & patients["departure"].isna() & patients["departure_known"]
-    ]
-    open_stays = ward_stays[ward_stays["depart"].isna() & ward_stays["patient_id"].isin(present["patient_id"])]
-    seated = open_stays[open_stays["admit"].notna()].set_index("patient_id")
-    waiting = open_stays[open_stays["admit"].isna() & open_stays["request"].notna()].set_index("patient_id")
-    census = present[["patient_id", "stream_id", "patient_type", "arrival"]].rename(columns={"arrival": "request"})
-    census = census.join(seated[["ward_id", "planned_ward_id", "admit", "ready"]], on="patient_id")
-    census = census.join(
-        waiting[["planned_ward_id", "request", "stay_no"]].set_axis(["waits_for", "waits_since", "stay_no"], axis=1),
-        on="patient_id",
-    )
-    census = census[census["ward_id"].notna() | census["waits_for"].notna()]
-    census["first_ward"] = census.pop("stay_no") == 0
-    return census.sort_values(["request", "patient_id"], ignore_index=True)[list(CENSUS_COLUMNS)]
-
-
-def midnights_seen(patients: pd.DataFrame, ward_stays: pd.DataFrame, ward_ids: Sequence[str]) -> pd.DataFrame:
-    """How many patients lay in each of the wards, and in all of them, at every midnight from the first of `ward_stays`
-    to as_of.
-
-    Columns: ward_id, date (the day that the midnight begins), actual. Counted is admit <= midnight < depart. Patients
-    whose departure nobody wrote down are left out.
-    """
-    lost_track_of = patients.loc[~patients["departure_known"], "patient_id"]
-    beds = ward_stays[ward_stays["admit"].notna() & ~ward_stays["patient_id"].isin(lost_track_of)]
-    as_of = pd.Timestamp(patients["as_of"].iloc[0])
-    dates = pd.date_range(beds["admit"].min().ceil("D"), as_of, unit="us") if len(beds) else pd.DatetimeIndex([])
-    census = pd.DataFrame(index=pd.Index(dates, name="date"))
-    for ward_id in ward_ids:
-        stays = beds[beds["ward_id"] == ward_id]
-        came, went = (np.sort(stays[column].dropna().to_numpy()) for column in ("admit", "depart"))
-        census[ward_id] = np.searchsorted(came, dates, side="right") - np.searchsorted(went, dates, side="right")
-    census[HOSPITAL_TOTAL] = census.sum(axis=1)
-    return census.melt(ignore_index=False, var_name="ward_id", value_name="actual").reset_index()
 
 
 @dataclass(frozen=True)
@@ -104,9 +58,9 @@ def plan_census(
     patient_type_ids: list[str],
     patience_table: np.ndarray,
 ) -> CensusPlan:
-    """Compile `census` (see `census_at_as_of`; None: nobody). `patience_table` i4[T] says whose patience can end: -1
+    """Compile `census` (see `starting_census`; None: nobody). `patience_table` i4[T] says whose patience can end: -1
     for none. Raises DataError for patients in wards or of types that there are not."""
-    rows = pd.DataFrame(columns=list(CENSUS_COLUMNS)) if census is None else census
+    rows = pd.DataFrame(columns=list(_COLUMNS)) if census is None else census
     home = len(ward_ids)
 
     def places(column: str, allowed: list[str]) -> np.ndarray:

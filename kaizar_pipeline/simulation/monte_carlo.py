@@ -17,7 +17,6 @@ from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, mean_and_sd, replications_with
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
-from kaizar_pipeline.simulation.philox import hospital_key
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan, make_plan
 from kaizar_pipeline.simulation.precision import (
     Achieved,
@@ -37,6 +36,7 @@ from kaizar_pipeline.simulation.summary import (
     week_profile,
 )
 from kaizar_pipeline.simulation.warmup import ShortWarmup, diagnose
+from kaizar_pipeline.stats.philox import hospital_key
 
 if TYPE_CHECKING:
     from kaizar_pipeline.simulation.kernel.count import Records, Tallies
@@ -84,7 +84,7 @@ def simulate_occupancy(
     """Simulate `config` over the days of `arrival_rates`, from their `as_of` on.
 
     `length_of_stay` is needed for wards whose los_model is from_data. `census` are the patients in the house
-    (`census_at_as_of`), used with `start: census`. `workers` are threads, by default one per core; their number does
+    (`starting_census`), used with `start: census`. `workers` are threads, by default one per core; their number does
     not change the result. Raises SimulationError where more beds are asked for than there are, unless the config
     allows it.
     """

@@ -21,14 +21,14 @@ from kaizar_pipeline.config.hospital import (
 )
 from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import CensusPlan, plan_census
-from kaizar_pipeline.simulation.durations import (
+from kaizar_pipeline.stats.durations import (
     GRID,
     HOURS_PER_DAY,
     AnyDuration,
     fitted_table,
     quantile_table,
 )
-from kaizar_pipeline.simulation.philox import stream_number
+from kaizar_pipeline.stats.philox import stream_number
 from kaizar_pipeline.tables import ALL, ANY, HOME
 
 MAX_REPLICATIONS = 10_000
@@ -40,7 +40,7 @@ UNLIMITED = 2**31 - 1
 NO_TABLE = -1
 """Index of a quantile table that stands for none: no delay, endless patience."""
 
-CHANCES = ("arrivals_level", "arrivals_noise", "routing", "length_of_stay", "starting_census")
+RANDOM_SOURCES = ("arrivals_level", "arrivals_noise", "routing", "length_of_stay", "starting_census")
 """What chance decides, in the order in which it comes about: the rate path; who comes when on it, and with how much
 patience; their ways through the wards; their lengths of stay and discharge delays, with the replication's own scale of
 both; the rest of the stays of those in the house at the start, and their ways on."""
@@ -121,8 +121,8 @@ class Plan:
     los_scale_stream: np.ndarray
     """u4[tables]: whose number the factor comes from: crc32 of the ward's id."""
     census: CensusPlan
-    fresh: tuple[int, ...] = (0,) * len(CHANCES)
-    """Added to the replication's number for each of CHANCES: 0 the replication's own numbers, else another's."""
+    redraw_offsets: tuple[int, ...] = (0,) * len(RANDOM_SOURCES)
+    """Added to the replication's number for each of RANDOM_SOURCES: 0 the replication's own numbers, else another's."""
 
     @property
     def home(self) -> int:

@@ -7,11 +7,11 @@ beds, so two scenarios of a hospital see the same patients, and both engines see
 import numpy as np
 
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.durations import HOURS_PER_DAY
 from kaizar_pipeline.simulation.load import routes
-from kaizar_pipeline.simulation.philox import Purpose, uniforms
-from kaizar_pipeline.simulation.plan import CHANCES, Plan
+from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan
 from kaizar_pipeline.simulation.trajectories import Trajectories
+from kaizar_pipeline.stats.durations import HOURS_PER_DAY
+from kaizar_pipeline.stats.philox import Purpose, uniforms
 
 MAX_PATIENTS = 10_000_000
 """Patients of one replication, beyond any hospital: a rate that brings more is taken for a slip."""
@@ -25,7 +25,7 @@ def draw(plan: Plan, replication: int) -> Trajectories:
     from kaizar_pipeline.simulation.kernel.inputs import sources_of
 
     sources, scale = sources_of(plan), los_scales(plan, replication, 1)[0]
-    patients, stays = room_needed(plan)
+    patients, stays = buffer_sizes(plan)
     while True:
         drawn, arrivals = make_drawn(sources, patients, stays), make_arrivals(sources, patients)
         work = make_stay_scratch(len(plan.ward_ids), stays)
@@ -48,14 +48,14 @@ def los_scales(plan: Plan, first: int, replications: int) -> np.ndarray:
         return np.ones((replications, len(plan.los_scale_sd)))
     from scipy.special import ndtri
 
-    first += plan.fresh[CHANCES.index("length_of_stay")]
+    first += plan.redraw_offsets[RANDOM_SOURCES.index("length_of_stay")]
     numbers = np.arange(first, first + replications)[:, None]
     chance, _ = uniforms(plan.key, numbers, plan.los_scale_stream, 0, Purpose.LOS_SCALE)
     normal = ndtri(np.maximum(chance, 2.0**-54))
     return np.exp(plan.los_scale_sd * normal - plan.los_scale_sd**2 / 2)
 
 
-def room_needed(plan: Plan) -> tuple[int, int]:
+def buffer_sizes(plan: Plan) -> tuple[int, int]:
     """Patients and stays that a replication will hardly exceed; where one does, more room is made. Raises
     SimulationError beyond MAX_PATIENTS."""
     by_stream = [s.daily_rates.sum(axis=1).max() * max(s.factor.max(), 1.0) for s in plan.streams]

@@ -13,9 +13,9 @@ from kaizar_pipeline.simulation.counting import (
     staffed_with_total,
     standard_error,
 )
-from kaizar_pipeline.simulation.durations import HOURS_PER_DAY
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+from kaizar_pipeline.stats.durations import HOURS_PER_DAY
 from kaizar_pipeline.tables import (
     ALL,
     BOARDING_CAUSES,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kaizar_pipeline.simulation.durations import HOURS_PER_DAY
+from kaizar_pipeline.stats.durations import HOURS_PER_DAY
 
 BATCH = 5
 """Observations that are averaged first: the 5 in MSER-5."""

@@ -17,7 +17,7 @@ from kaizar_pipeline.simulation.kernel.count import Records, Tallies, Window
 from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, FEW_BEDS, FEW_PATIENTS, FEW_STAYS, OK
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
-from kaizar_pipeline.simulation.sampling import draw, endless_route, los_scales, room_needed
+from kaizar_pipeline.simulation.sampling import buffer_sizes, draw, endless_route, los_scales
 from kaizar_pipeline.simulation.simpy_engine import simulate
 
 Engine = Literal["compiled", "simpy"]
@@ -41,7 +41,7 @@ class Worker:
             staffed.astype(np.int32),
             np.where((staffed == UNLIMITED).any(axis=1), -1, staffed.sum(axis=1)),
         )
-        self._patients, self._stays = room_needed(plan)
+        self._patients, self._stays = buffer_sizes(plan)
         self._make_room()
         widths = np.full(len(plan.ward_ids) + 1, 8)
         self.actual, self.demand = (kernel.make_tallies(widths, self.window) for _ in range(2))

@@ -6,7 +6,7 @@ import pytest
 
 from kaizar_pipeline.config.hospital import HospitalInfo
 from kaizar_pipeline.forecasting.baselines import BASELINES, CALENDAR_GLM, calendar_glm, seasonal_naive, weekday_mean
-from kaizar_pipeline.forecasting.calendar import day_features
+from kaizar_pipeline.forecasting.calendar_effects import day_features
 
 pytestmark = pytest.mark.unit
 

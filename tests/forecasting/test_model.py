@@ -9,7 +9,7 @@ import pytest
 from kaizar_pipeline.config.hospital import HospitalInfo
 from kaizar_pipeline.forecasting import features as features_module
 from kaizar_pipeline.forecasting import model as model_module
-from kaizar_pipeline.forecasting.calendar import day_features
+from kaizar_pipeline.forecasting.calendar_effects import day_features
 from kaizar_pipeline.forecasting.model import FEATURES, predict_rates, train_lgbm_poisson
 from kaizar_pipeline.tables import FEATURE_TABLE
 

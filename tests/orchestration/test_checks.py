@@ -7,8 +7,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from kaizar_pipeline.history.loading import History
 from kaizar_pipeline.orchestration import checks
-from kaizar_pipeline.patients.history import History
 from kaizar_pipeline.tables import TABLES
 
 pytestmark = pytest.mark.unit

@@ -9,7 +9,7 @@ import pytest
 from kaizar_pipeline import occupancy_drivers
 from kaizar_pipeline.planning.drivers import DRIVERS, explained_variance
 from kaizar_pipeline.simulation.monte_carlo import plan_ahead, simulate_occupancy
-from kaizar_pipeline.simulation.plan import CHANCES
+from kaizar_pipeline.simulation.plan import RANDOM_SOURCES
 from kaizar_pipeline.simulation.sampling import draw
 
 from .conftest import AS_OF, FIRST_HOUR, HALF_A_DAY
@@ -105,7 +105,7 @@ def test_drawing_one_chance_anew_leaves_the_others(hospital, rates_of):
     plan = plan_ahead(config, rates_of(config), None, None)
 
     def anew(chance: str):
-        return draw(replace(plan, fresh=tuple(5 * (name == chance) for name in CHANCES)), 0)
+        return draw(replace(plan, redraw_offsets=tuple(5 * (name == chance) for name in RANDOM_SOURCES)), 0)
 
     own, other = draw(plan, 0), draw(plan, 5)
     assert (anew("routing").los == own.los).all()

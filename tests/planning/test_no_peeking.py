@@ -9,7 +9,7 @@ import pytest
 
 from kaizar_pipeline import HospitalConfig, load_hospital_config, run_chain
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.patients import synthetic
+from kaizar_pipeline.history import synthetic
 
 pytestmark = pytest.mark.integration
 

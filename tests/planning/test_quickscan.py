@@ -6,7 +6,7 @@ import pytest
 
 from kaizar_pipeline import DataError, load_hospital_config, quickscan
 from kaizar_pipeline.planning.quickscan import scan_stays
-from kaizar_pipeline.simulation.queueing import poisson_quantile
+from kaizar_pipeline.verification.queueing import poisson_quantile
 
 AS_OF = pd.Timestamp("2026-03-02")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from kaizar_pipeline.chain.in_memory import run_chain
 from kaizar_pipeline.config.files import load_hospital_config, load_scenarios
-from kaizar_pipeline.planning.chain import run_chain
 
 pytestmark = pytest.mark.integration
 

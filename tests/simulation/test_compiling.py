@@ -61,12 +61,15 @@ def test_the_cache_is_where_it_is_asked_to_be(tmp_path: Path):
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A kernel of one file, and a home of its own."""
-    folder = tmp_path / "package" / "kernel"
+    folder = tmp_path / "package" / "simulation" / "kernel"
     folder.mkdir(parents=True)
     (folder / "events.py").write_text("one")
     for name in compiling._CONSTANTS_FROM:
-        (folder.parent / f"{name}.py").write_text(f"constants of {name}")
+        source = tmp_path / "package" / name
+        source.parent.mkdir(exist_ok=True)
+        source.write_text(f"constants of {name}")
     monkeypatch.setattr(compiling, "_FOLDER", folder)
+    monkeypatch.setattr(compiling, "_PACKAGE", tmp_path / "package")
     monkeypatch.setattr(compiling.config, "CACHE_DIR", "")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return folder
@@ -101,7 +104,7 @@ FIRST_DRAW = """
 import logging
 logging.basicConfig(format="%(message)s")
 from kaizar_pipeline.simulation.sampling import draw
-from kaizar_pipeline.simulation.truth import cases
+from kaizar_pipeline.verification.models import cases
 print(len(draw(cases()[-1].plan(), 0).arrival))
 """
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.philox import stream_number
 from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.stats.philox import stream_number
 
 pytestmark = pytest.mark.unit
 

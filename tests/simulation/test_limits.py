@@ -212,7 +212,7 @@ def test_results_do_not_depend_on_the_room_at_first(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(workers.Worker, "_make_way", noted)
     for module in (workers, sampling):
-        monkeypatch.setattr(module, "room_needed", lambda _: (1, 1))
+        monkeypatch.setattr(module, "buffer_sizes", lambda _: (1, 1))
     cramped = simulated({"a": 2, "b": 12}, **arguments)
     assert {FEW_STAYS, FEW_BEDS} <= set(short)
     assert FEW_PATIENTS in short or engine == "simpy"  # which brings its own
@@ -256,7 +256,7 @@ def test_a_fault_in_the_progress_comes_out_and_leaves_no_thread():
 
 LONG_RUN = """
 import sys
-sys.path.insert(0, "tests/simulation")
+sys.path.insert(0, "tests/support")
 import numpy as np
 from hand_made import MONDAY, make_config
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from kaizar_pipeline.simulation.census import midnights_seen
+from kaizar_pipeline.patients.observed_census import observed_midnights
 
 pytestmark = pytest.mark.unit
 
@@ -24,7 +24,7 @@ def test_who_is_in_bed_at_midnight():
         ward_stays[column] = pd.to_datetime(ward_stays[column]).astype("datetime64[us]")
     patients = pd.DataFrame({"patient_id": ["moves", "short", "open", "waits", "lost"]})
     patients = patients.assign(departure_known=patients["patient_id"] != "lost", as_of=pd.Timestamp("2026-03-05"))
-    census = midnights_seen(patients, ward_stays, ["ed", "icu", "empty"]).pivot(
+    census = observed_midnights(patients, ward_stays, ["ed", "icu", "empty"]).pivot(
         index="date", columns="ward_id", values="actual"
     )
     assert [f"{date:%d}" for date in census.index] == ["02", "03", "04", "05"]
@@ -37,4 +37,4 @@ def test_who_is_in_bed_at_midnight():
 def test_a_hospital_that_nobody_was_ever_admitted_to():
     patients = pd.DataFrame({"patient_id": ["w"], "departure_known": True, "as_of": pd.Timestamp("2026-03-05")})
     stays = pd.DataFrame({"patient_id": ["w"], "ward_id": [None], "admit": [pd.NaT], "depart": [pd.NaT]})
-    assert midnights_seen(patients, stays, ["ed"]).empty
+    assert observed_midnights(patients, stays, ["ed"]).empty

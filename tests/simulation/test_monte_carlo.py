@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.monte_carlo import run, simulate_occupancy
@@ -179,7 +179,7 @@ def test_the_census_is_read_from_the_tables():
     )
     for column in ("request", "admit", "ready", "depart"):
         stays[column] = pd.to_datetime(stays[column])
-    census = census_at_as_of(patients, stays).set_index("patient_id")
+    census = starting_census(patients, stays).set_index("patient_id")
     assert census.index.tolist() == ["in_care", "boards", "waits"]
     assert census["ward_id"].fillna("").tolist() == ["a", "ed", ""]
     assert census["waits_for"].fillna("").tolist() == ["", "a", "ed"]

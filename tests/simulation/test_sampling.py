@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.durations import GRID
-from kaizar_pipeline.simulation.philox import Purpose, stream_number, uniforms
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw, los_scales
 from kaizar_pipeline.simulation.trajectories import Trajectories
+from kaizar_pipeline.stats.durations import GRID
+from kaizar_pipeline.stats.philox import Purpose, stream_number, uniforms
 
 pytestmark = pytest.mark.unit
 

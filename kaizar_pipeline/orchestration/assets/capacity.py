@@ -7,9 +7,9 @@ from pydantic import Field
 
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
-from kaizar_pipeline.planning import capacity as planning
+from kaizar_pipeline.patients.starting_census import starting_census
+from kaizar_pipeline.planning import beds as planning
 from kaizar_pipeline.planning import drivers
-from kaizar_pipeline.simulation.census import census_at_as_of
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 _INPUTS = ("patients", "ward_stays", "length_of_stay", "arrival_rates")
@@ -33,7 +33,7 @@ def capacity(context: dg.AssetExecutionContext, config: CapacityConfig) -> Itera
         stage = Stage(context)
         patients, ward_stays, lengths, rates = stage.load(*_INPUTS)
         hospital, as_of = stage.as_wanted, rates["as_of"].iloc[0]
-        ahead = hospital, rates, lengths, census_at_as_of(patients, ward_stays)
+        ahead = hospital, rates, lengths, starting_census(patients, ward_stays)
         requirements = planning.bed_requirements(*ahead, workers=stage.workers)
         event = hospital.simulation.risk_event
         words = {
@@ -57,7 +57,7 @@ def occupancy_drivers(context: dg.AssetExecutionContext) -> dg.MaterializeResult
     with readable_faults():
         stage = Stage(context)
         patients, ward_stays, lengths, rates = stage.load(*_INPUTS)
-        census = census_at_as_of(patients, ward_stays)
+        census = starting_census(patients, ward_stays)
         table = drivers.occupancy_drivers(stage.as_wanted, rates, lengths, census, workers=stage.workers)
         house = table[table["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)["variance"].sum()
         shares = {f"share of {driver}": float(part) for driver, part in (house / house.sum()).items()}

@@ -7,7 +7,13 @@ import pandas as pd
 
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
-from kaizar_pipeline.planning.changes import PARTS, changes_in_words, compare_headlines, inputs_of_headline, points
+from kaizar_pipeline.planning.headline_changes import (
+    PARTS,
+    changes_in_words,
+    compare_headlines,
+    inputs_of_headline,
+    points,
+)
 
 _FROM = (
     "patients", "ward_stays", "length_of_stay", "feature_table", "arrival_model", "occupancy_distributions",

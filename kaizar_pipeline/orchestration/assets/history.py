@@ -6,10 +6,10 @@ import dagster as dg
 from pydantic import Field
 
 from kaizar_pipeline.config.hospital import SyntheticPatients
+from kaizar_pipeline.history.loading import load_history
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
-from kaizar_pipeline.patients.arrivals import arrivals_per_day
-from kaizar_pipeline.patients.history import load_history
+from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 
 

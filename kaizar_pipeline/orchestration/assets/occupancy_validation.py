@@ -6,12 +6,13 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from kaizar_pipeline.chain.in_memory import prepare_backtest
+from kaizar_pipeline.history.loading import History
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
-from kaizar_pipeline.patients.history import History
+from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.planning.census_backtest import DATES, REPLICATIONS, TWIN, backtest_occupancy
 from kaizar_pipeline.planning.forecast_log import MORNINGS, extend_log, score_log
-from kaizar_pipeline.planning.validation import DATES, REPLICATIONS, TWIN, backtest_occupancy
-from kaizar_pipeline.simulation.census import midnights_seen
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 _BACKTEST = ("occupancy_backtest", "occupancy_scores")
@@ -41,6 +42,7 @@ def occupancy_validation(
         result = backtest_occupancy(
             stage.as_wanted,
             History(as_of, patients, pd.DataFrame(), ward_stays, days_behind=0),
+            prepare_backtest,
             stage.home,
             dates=config.dates,
             replications=config.replications,
@@ -70,7 +72,7 @@ def forecast_log(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
         patients, ward_stays, midnights = stage.load("patients", "ward_stays", "midnight_census")
         as_of = patients["as_of"].iloc[0]
         log = extend_log(
-            stage.previous("forecast_log"), midnights, midnights_seen(patients, ward_stays, stage.config.ward_ids)
+            stage.previous("forecast_log"), midnights, observed_midnights(patients, ward_stays, stage.config.ward_ids)
         )
         scored = log[log["pit"].notna()]
         metadata = {"mornings": int(log["origin"].nunique()), "mornings scored": int(scored["origin"].nunique())}

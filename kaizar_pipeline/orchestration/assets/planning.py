@@ -7,8 +7,8 @@ from kaizar_pipeline.config.files import load_scenarios
 from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
-from kaizar_pipeline.planning.scenarios import compare_scenarios
-from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.patients.starting_census import starting_census
+from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 _HEADLINE = ("p95_census", "hours_full_share", "wait_mean_hours")
@@ -37,7 +37,7 @@ def scenario_comparison(context: dg.AssetExecutionContext) -> dg.MaterializeResu
             scenarios,
             rates,
             lengths,
-            census_at_as_of(patients, ward_stays),
+            starting_census(patients, ward_stays),
             workers=stage.workers,
         )
         results = [checks.differences_add_up(comparison), checks.beds_can_cope(comparison)]

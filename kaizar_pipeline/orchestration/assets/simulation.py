@@ -7,7 +7,7 @@ import pandas as pd
 
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
-from kaizar_pipeline.simulation.census import census_at_as_of
+from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
@@ -34,7 +34,7 @@ def simulation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
             stage.as_wanted,
             rates,
             lengths,
-            census_at_as_of(patients, ward_stays),
+            starting_census(patients, ward_stays),
             workers=stage.workers,
             progress=_Log(context),
         )

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from kaizar_pipeline.forecasting.backtest import MODEL, ORIGINS, backtest_forecast, score_forecasts
+from kaizar_pipeline.forecasting.forecast_backtest import MODEL, ORIGINS, backtest_forecast, score_forecasts
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 

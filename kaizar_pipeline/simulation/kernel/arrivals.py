@@ -9,10 +9,10 @@ import numpy as np
 
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.kernel.random import quantile, uniforms
-from kaizar_pipeline.simulation.philox import Purpose
-from kaizar_pipeline.simulation.plan import CHANCES, UNIT_EXPONENTIAL
+from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, UNIT_EXPONENTIAL
+from kaizar_pipeline.stats.philox import Purpose
 
-LEVEL, NOISE = CHANCES.index("arrivals_level"), CHANCES.index("arrivals_noise")
+LEVEL, NOISE = RANDOM_SOURCES.index("arrivals_level"), RANDOM_SOURCES.index("arrivals_noise")
 
 EXCESS = np.uint64(2**31)
 """First number of the patients whom a scenario adds to a stream, out of reach of the baseline's."""
@@ -54,11 +54,11 @@ class ArrivalScratch(NamedTuple):
 def draw_arrivals(sources, path, scratch, arrival):
     """Every stream's arrivals in replication `path`, the baseline's before what a scenario adds, and their times in
     order into `arrival`; how many, or -1 when there is no room."""
-    streams, replication = sources.streams, np.uint64(path + sources.fresh[NOISE])
+    streams, replication = sources.streams, np.uint64(path + sources.redraw_offsets[NOISE])
     days = streams.hour_weights.shape[1]
     n = 0
     for k in streams.by_number:
-        first = streams.first_rate[k] + ((path + sources.fresh[LEVEL]) % streams.n_paths[k]) * days
+        first = streams.first_rate[k] + ((path + sources.redraw_offsets[LEVEL]) % streams.n_paths[k]) * days
         rates = streams.rates[first : first + days]
         for excess in (False, True):
             if excess and not streams.has_excess[k]:

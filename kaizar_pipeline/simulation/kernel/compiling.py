@@ -18,8 +18,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
-_CONSTANTS_FROM = ("durations", "kpis", "philox", "plan", "trajectories")
-"""Modules beside the kernel whose constants are compiled into it."""
+_PACKAGE = _FOLDER.parents[1]
+_CONSTANTS_FROM = (
+    "stats/durations.py", "stats/philox.py", "simulation/kpis.py", "simulation/plan.py", "simulation/trajectories.py",
+)  # fmt: skip
+"""Modules outside the kernel whose constants are compiled into it."""
 
 
 index = np.uint32
@@ -81,7 +84,7 @@ def _announce() -> None:
 
 def _cache_folder() -> Path | None:
     """A folder of its own for these very sources, since numba looks for changes in the file of the entry only."""
-    files = [*sorted(_FOLDER.glob("*.py")), *(_FOLDER.parent / f"{name}.py" for name in _CONSTANTS_FROM)]
+    files = [*sorted(_FOLDER.glob("*.py")), *(_PACKAGE / name for name in _CONSTANTS_FROM)]
     sources = b"".join(path.read_bytes() for path in files)
     name = sha256(sources).hexdigest()[:12] + ("-checked" if getattr(config, "BOUNDSCHECK", None) else "")
     chosen = getattr(config, "CACHE_DIR", "")

@@ -11,8 +11,8 @@ import numpy as np
 from kaizar_pipeline.simulation.kernel.arrivals import BATCH, draw_arrivals
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.kernel.random import last_not_above, quantile, rest, share_until, uniforms
-from kaizar_pipeline.simulation.philox import Purpose
-from kaizar_pipeline.simulation.plan import CHANCES
+from kaizar_pipeline.simulation.plan import RANDOM_SOURCES
+from kaizar_pipeline.stats.philox import Purpose
 
 MAX_STAYS = 1000
 """Stays of one patient beyond which the routing is taken for a loop."""
@@ -20,7 +20,7 @@ MAX_STAYS = 1000
 OK, FEW_PATIENTS, FEW_STAYS, FEW_BEDS, ENDLESS_ROUTE = range(5)
 """How it went; FEW_: the buffer of patients, stays or beds is too small."""
 
-ROUTING, STAY, STARTING = (CHANCES.index(name) for name in ("routing", "length_of_stay", "starting_census"))
+ROUTING, STAY, STARTING = (RANDOM_SOURCES.index(name) for name in ("routing", "length_of_stay", "starting_census"))
 
 _CENSUS, _ROUTE, _0 = np.uint64(Purpose.CENSUS), np.uint64(Purpose.ROUTE), np.uint64(0)
 _PATIENCE_STAGE = np.uint64(0xFFFE)
@@ -65,7 +65,7 @@ def draw(sources, path, scale, buffers, arrivals, stays):
     patients = n_census + n_arrivals
     if n_arrivals < 0:
         return FEW_PATIENTS, 0, 0
-    _enter_census(sources, np.uint64(path + sources.fresh[STARTING]), buffers)
+    _enter_census(sources, np.uint64(path + sources.redraw_offsets[STARTING]), buffers)
     _enter_arrivals(sources, n_census, patients, buffers, arrivals)
     first, s = 0, 0
     buffers.offset[0] = 0
@@ -151,9 +151,9 @@ def _part(work, begin, end):
 @compiled
 def _draw_stage(sources, stage, of_census, path, scale, buffers, work):
     """Next ward of the stays in `work`, each the one after `stage` others, and the uniform of its length."""
-    ways, durations = path + sources.fresh[ROUTING], path + sources.fresh[STAY]
+    ways, durations = path + sources.redraw_offsets[ROUTING], path + sources.redraw_offsets[STAY]
     if of_census:
-        ways = durations = path + sources.fresh[STARTING]
+        ways = durations = path + sources.redraw_offsets[STARTING]
     for i in range(len(work.patient)):
         _address(sources, of_census, i, work.patient[i], buffers, work)
     _draw_uniforms(sources.key, ways, of_census, stage, work, work.to_route, work.to_stay)
@@ -217,7 +217,7 @@ def _draw_delays(sources, of_census, path, buffers, work):
         n += is_delayed
     for j in range(n):
         _address(sources, of_census, j, work.patient[delayed[j]], buffers, work)
-    replication = path + sources.fresh[STARTING if of_census else STAY]
+    replication = path + sources.redraw_offsets[STARTING if of_census else STAY]
     to_delay = _part(work, 0, n)
     _draw_uniforms(sources.key, replication, of_census, _DELAY_STAGE, to_delay, to_delay.to_stay, to_delay.unused)
     for j in range(n):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.durations import GRID, GUIDE
 from kaizar_pipeline.simulation.plan import Plan, StreamPlan
+from kaizar_pipeline.stats.durations import GRID, GUIDE
 
 _EPOCH = np.datetime64("1970-01-01", "D")
 
@@ -71,8 +71,8 @@ class Sources(NamedTuple):
     """What drawing needs."""
 
     key: np.uint64
-    fresh: np.ndarray
-    """i8[CHANCES]: added to the replication's number."""
+    redraw_offsets: np.ndarray
+    """i8[RANDOM_SOURCES]: added to the replication's number."""
     tables: Tables
     streams: Streams
     census: Census
@@ -111,7 +111,7 @@ def sources_of(plan: Plan) -> Sources:
     rates = [np.ascontiguousarray(stream.daily_rates, dtype=np.float64).ravel() for stream in plan.streams]
     return Sources(
         key=np.uint64(plan.key),
-        fresh=np.array(plan.fresh, dtype=np.int64),
+        redraw_offsets=np.array(plan.redraw_offsets, dtype=np.int64),
         tables=tables_of(plan.quantile_hours),
         streams=Streams(
             number=number,

@@ -6,8 +6,8 @@ additions, multiplications and divisions: no logarithm, whose last bit differs b
 
 import numpy as np
 
-from kaizar_pipeline.simulation.durations import GUIDE_CELLS
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index
+from kaizar_pipeline.stats.durations import GUIDE_CELLS
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)

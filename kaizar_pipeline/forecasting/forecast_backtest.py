@@ -1,0 +1,213 @@
+"""What the forecast would have been worth: the model and its baselines, run again as of earlier days.
+
+Nothing at or after the day after an origin is seen by its forecast. All methods are scored on the same days, from draws
+of counts, by the same rules.
+"""
+
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.forecasting.baselines import BASELINES, SEASONAL_NAIVE
+from kaizar_pipeline.forecasting.calendar_effects import day_features
+from kaizar_pipeline.forecasting.features import make_feature_table, usable_counts
+from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
+from kaizar_pipeline.forecasting.rates import MAX_PATHS, forecast_rates
+from kaizar_pipeline.stats.philox import hospital_key, stream_number
+from kaizar_pipeline.stats.scores import (
+    binomial_band,
+    covered,
+    crps,
+    effective_number,
+    pinball,
+    randomised_pit,
+    seasonal_scale,
+)
+from kaizar_pipeline.tables import FORECAST_BACKTEST, FORECAST_PERCENTAGES, FORECAST_SCORES
+
+MODEL = "model"
+"""The method that is this project's own; the others are `BASELINES`."""
+
+ORIGINS = 12
+MAX_HORIZON = 28
+MIN_KNOWN_DAYS = 70
+"""Days of history before the first origin: so many that the baselines have seen some of their errors."""
+
+_WEEK = 7
+_PROBABILITIES = np.array([float(f"0.{percentage}") for percentage in FORECAST_PERCENTAGES])
+
+
+def backtest_forecast(
+    arrivals: pd.DataFrame,
+    config: HospitalConfig,
+    home: Path | None = None,
+    *,
+    origins: int = ORIGINS,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """The table forecast_backtest of every forecast stream, from daily_arrivals; `home` as in `make_feature_table`.
+
+    `origins` earlier days are forecast from, evenly up to the last whose horizon (that of the config, at most 28 days)
+    has passed; fewer where the history is short, none (an empty table) below `MIN_KNOWN_DAYS` and a horizon of days.
+    `workers` are processes, by default one per core; their number does not change the result.
+    """
+    horizon = min(config.simulation.horizon_days, MAX_HORIZON)
+    simulation = config.simulation.model_copy(update={"horizon_days": horizon, "replications": MAX_PATHS})
+    then = config.model_copy(update={"simulation": simulation})
+    as_of = arrivals["as_of"].iloc[0]
+    days = backtest_origins(arrivals["date"].min(), as_of, horizon, origins) if config.forecast_streams else []
+    frames = list(parallel_map(_backtest_from, days, arrivals, then, home, workers=workers))
+    empty = pd.DataFrame(columns=FORECAST_BACKTEST.column_names).drop(columns="run_id")
+    return FORECAST_BACKTEST.frame(pd.concat(frames) if frames else empty, hospital_id=config.id, as_of=as_of)
+
+
+def backtest_origins(first: pd.Timestamp, as_of: pd.Timestamp, horizon: int, origins: int) -> list[pd.Timestamp]:
+    """The days to forecast from, the earliest first, for a history from `first` on: those before `past_origins`."""
+    mornings = past_origins(first, as_of, horizon=horizon, learn_days=MIN_KNOWN_DAYS, at_most=origins)
+    return [morning - pd.Timedelta(days=1) for morning in mornings]
+
+
+def _backtest_from(
+    origin: pd.Timestamp, arrivals: pd.DataFrame, config: HospitalConfig, home: Path | None
+) -> pd.DataFrame:
+    """Forecasts of all streams by all methods from one origin, scored."""
+    as_of = origin + pd.Timedelta(days=1)
+    past = arrivals[arrivals["date"] < as_of].assign(as_of=as_of)
+    features = make_feature_table(past, config, home)
+    rates = forecast_rates(train_lgbm_poisson(features), features, past, config)
+    horizon = config.simulation.horizon_days
+    calendar = day_features(
+        pd.date_range(past["date"].min(), periods=len(pd.date_range(past["date"].min(), origin)) + horizon),
+        config.hospital,
+    )
+    frames = []
+    for stream in config.forecast_streams:
+        counts = usable_counts(arrivals, stream.id)
+        actual = counts.reindex(calendar.index[-horizon:]).to_numpy()
+        days = calendar.assign(arrivals=counts[counts.index <= origin].reindex(calendar.index))
+        paths = rates[rates["stream_id"] == stream.id].pivot(index="path", columns="date", values="rate").to_numpy()
+        draws = {MODEL: _random(config, stream.id, origin, MODEL).poisson(paths)}
+        for method, forecast in BASELINES.items():
+            draws[method] = forecast(days, horizon, _random(config, stream.id, origin, method))
+        uniform = _random(config, stream.id, origin, "pit").random((2, horizon))
+        scale = seasonal_scale(days["arrivals"].to_numpy()[:-horizon])
+        frames += [
+            _scored(drawn, actual, uniform).assign(stream_id=stream.id, method=method, scale=scale)
+            for method, drawn in draws.items()
+        ]
+    rows = pd.concat(frames)
+    rows = rows.assign(origin=origin, target_date=origin + pd.to_timedelta(rows["h"], unit="D"))
+    return rows[rows["actual"].notna()]
+
+
+def _random(config: HospitalConfig, stream_id: str, origin: pd.Timestamp, purpose: str) -> np.random.Generator:
+    """Random numbers of one stream, origin and purpose alone, whatever else is back-tested."""
+    key = hospital_key(config.id, config.simulation.seed)
+    return np.random.default_rng([key, stream_number(stream_id), origin.toordinal(), crc32(purpose.encode())])
+
+
+def _scored(draws: np.ndarray, actual: np.ndarray, uniform: np.ndarray) -> pd.DataFrame:
+    """One row per day ahead: the forecast and its scores; on every seventh also those of the sum of the last seven."""
+    quantiles = np.quantile(draws, _PROBABILITIES, axis=0, method="inverted_cdf")
+    horizon = len(actual)
+    whole = horizon - horizon % _WEEK
+    sums = draws[:, :whole].reshape(len(draws), -1, _WEEK).sum(axis=2)
+    sum_actual = actual[:whole].reshape(-1, _WEEK).sum(axis=1)
+    days = pd.DataFrame(
+        {
+            "h": np.arange(1, horizon + 1),
+            "actual": actual,
+            "mean": draws.mean(axis=0),
+            **{f"p{q}": quantiles[i] for i, q in enumerate(FORECAST_PERCENTAGES)},
+            "crps": crps(draws, actual),
+            "pit": randomised_pit(draws, actual, uniform[0]),
+        }
+    )
+    weeks = pd.DataFrame(
+        {
+            "h": np.arange(_WEEK, whole + 1, _WEEK),
+            "sum7_actual": sum_actual,
+            "sum7_mean": sums.mean(axis=0),
+            "sum7_crps": crps(sums, sum_actual),
+            "sum7_pit": randomised_pit(sums, sum_actual, uniform[1, : len(sum_actual)]),
+        }
+    )
+    weeks = weeks[weeks["sum7_actual"].notna()]
+    return days.merge(weeks, on="h", how="left")
+
+
+def score_forecasts(backtest: pd.DataFrame) -> pd.DataFrame:
+    """The table forecast_scores from forecast_backtest; empty for an empty one."""
+    days, weeks = _days(backtest), _weeks(backtest)
+    rows = pd.concat([days, weeks, days.assign(horizon_week=0), weeks.assign(horizon_week=0)])
+    keys = ["hospital_id", "as_of", "stream_id", "span", "horizon_week"]
+    boards = [_scoreboard(group).merge(group[keys].iloc[:1], how="cross") for _, group in rows.groupby(keys)]
+    empty = pd.DataFrame(columns=FORECAST_SCORES.column_names).drop(columns="run_id")
+    return FORECAST_SCORES.frame(pd.concat(boards) if boards else empty)
+
+
+def _days(backtest: pd.DataFrame) -> pd.DataFrame:
+    losses = [
+        pinball(backtest[f"p{q}"].to_numpy(), backtest["actual"].to_numpy(), probability)
+        for q, probability in zip(FORECAST_PERCENTAGES, _PROBABILITIES, strict=True)
+    ]
+    error = (backtest["p50"] - backtest["actual"]).abs()
+    return backtest.assign(
+        span="day",
+        horizon_week=(backtest["h"] - 1) // _WEEK + 1,
+        error=backtest["mean"] - backtest["actual"],
+        pinball=sum(losses) / len(losses),
+        mase=error / backtest["scale"],
+    )
+
+
+def _weeks(backtest: pd.DataFrame) -> pd.DataFrame:
+    rows = backtest[backtest["sum7_actual"].notna()]
+    return rows.assign(
+        span="week",
+        horizon_week=rows["h"] // _WEEK,
+        error=rows["sum7_mean"] - rows["sum7_actual"].astype("float64"),
+        crps=rows["sum7_crps"],
+        pit=rows["sum7_pit"],
+        pinball=np.nan,
+        mase=np.nan,
+    )
+
+
+def _scoreboard(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per method for one stream, span and horizon, with its place among the others."""
+    board = pd.DataFrame([{"method": method, **_summary(group)} for method, group in rows.groupby("method")])
+    loss = board.set_index("method")["crps"]
+    naive = loss.get(SEASONAL_NAIVE, np.nan)
+    return board.assign(
+        skill=1 - board["crps"] / naive if naive > 0 else np.nan,
+        rank=board["crps"].rank(method="min"),
+        loses_to=pd.Series([_better(loss, method) for method in board["method"]], dtype="str"),
+    )
+
+
+def _better(loss: pd.Series, method: str) -> str | None:
+    """The methods with a smaller CRPS than `method`, and by how much."""
+    better = loss[loss < loss[method]].sort_values()
+    return ", ".join(f"{name} by {1 - value / loss[method]:.1%}" for name, value in better.items()) or None
+
+
+def _summary(rows: pd.DataFrame) -> dict[str, float]:
+    pit = rows["pit"].to_numpy()
+    n_effective = effective_number(covered(pit, 0.8), rows["origin"].to_numpy().astype("int64"))
+    low, high = binomial_band(0.8, n_effective)
+    return {
+        "n": len(rows),
+        "n_effective": n_effective,
+        "crps": rows["crps"].mean(),
+        "pinball": rows["pinball"].mean(),
+        "mase": rows["mase"].mean(),
+        "bias": rows["error"].mean(),
+        **{f"coverage{level}": covered(pit, level / 100).mean() for level in (50, 80, 95)},
+        "coverage80_low": low,
+        "coverage80_high": high,
+    }

@@ -1,0 +1,163 @@
+"""A made-up history: the hospital itself, simulated under `patients.truth` from a fixed start up to as_of.
+
+Every draw has an address counted from that start and the engine looks at nothing ahead, so tomorrow's history is
+today's plus a day. The forecaster and the twin never read the truth.
+"""
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.config.calendar import configured_rates, public_holidays
+from kaizar_pipeline.config.hospital import (
+    WEEKDAYS,
+    ArrivalStream,
+    HospitalConfig,
+    HospitalInfo,
+    StreamTruth,
+    SyntheticPatients,
+)
+from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.simulation.compiled_engine import simulate
+from kaizar_pipeline.simulation.load import check_load
+from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, LEFT, NOT_ARRIVED, Stays, Trajectories
+from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
+from kaizar_pipeline.tables import HOME, PATIENTS, WARD_STAYS
+
+DAYS_PER_YEAR = 365.25
+
+LEVEL_STAGE, DAY_STAGE = 0, 1
+"""Stages of Purpose.HISTORY: the steps of a drifting level, and each day's own factor."""
+
+
+def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables `patients` and `ward_stays` of a synthetic hospital up to the local midnight `as_of`.
+
+    Raises SimulationError, unless overload is allowed, when more was asked of a ward than it has beds.
+    """
+    patients = config.patients
+    assert isinstance(patients, SyntheticPatients)
+    start = pd.Timestamp(patients.history_start)
+    if as_of <= start:
+        raise DataError(
+            f"hospital {config.id}: as_of {as_of.date()} is not after patients.history_start {start.date()}"
+        )
+    dates = pd.date_range(start, as_of, inclusive="left")
+    key = hospital_key(config.id, patients.truth.seed)
+    rates = {stream.id: true_rates(config, stream, dates)[None] for stream in config.arrival_streams}
+    plan = make_plan(_under_truth(config, patients), rates, start, len(dates), key=key)
+    check_load(plan, allow=config.simulation.overload == "allow")
+    trajectories = draw(plan, HISTORY_REPLICATION)
+    stays = simulate(plan, trajectories)
+    constants = {"hospital_id": config.id, "as_of": as_of}
+    return (
+        PATIENTS.frame(_patients(plan, trajectories, stays), **constants),
+        WARD_STAYS.frame(_ward_stays(plan, trajectories, stays), **constants),
+    )
+
+
+def true_rates(config: HospitalConfig, stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
+    """f8 per date from history_start on: the rate that a synthetic stream's arrivals really come at."""
+    patients = config.patients
+    assert isinstance(patients, SyntheticPatients)
+    if not stream.is_forecast:
+        return configured_rates(stream, config.hospital, dates)
+    truth = patients.truth.streams[stream.id]
+    assert truth.mean_per_day is not None
+    key = hospital_key(config.id, patients.truth.seed)
+    return (
+        truth.mean_per_day * _calendar_factor(truth, config.hospital, dates) * _random_factor(truth, key, stream, dates)
+    )
+
+
+def _calendar_factor(truth: StreamTruth, hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarray:
+    weekday = np.array([truth.weekday.get(day, 1.0) for day in WEEKDAYS])
+    year = 2 * np.pi * (dates.day_of_year.to_numpy() - truth.yearly_peak_day) / DAYS_PER_YEAR
+    return (
+        (weekday / weekday.mean())[dates.day_of_week]
+        * (1 + truth.yearly_amplitude * np.cos(year))
+        * np.where(public_holidays(hospital, dates), truth.holiday_factor, 1.0)
+    )
+
+
+def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
+    """The wandering level times each day's own factor, by numbers addressed by the day since history_start."""
+    from scipy.special import gammaincinv, ndtri
+
+    day = np.arange(len(dates))
+    growth = np.log1p(truth.trend_per_year) * day / DAYS_PER_YEAR
+    step, _ = uniforms(key, HISTORY_REPLICATION, stream_number(stream.id), day, Purpose.HISTORY, LEVEL_STAGE)
+    level = np.exp(growth + np.cumsum(ndtri(np.maximum(step, 2.0**-54))) * truth.drift_sd / np.sqrt(DAYS_PER_YEAR))
+    if truth.overdispersion == 0:
+        return level
+    chance, _ = uniforms(key, HISTORY_REPLICATION, stream_number(stream.id), day, Purpose.HISTORY, DAY_STAGE)
+    return level * gammaincinv(1 / truth.overdispersion, chance) * truth.overdispersion
+
+
+def _under_truth(config: HospitalConfig, patients: SyntheticPatients) -> HospitalConfig:
+    """The config with the true lengths of stay."""
+    los = patients.truth.los
+    wards = tuple(
+        ward.model_copy(update={"los_model": los[ward.id], "los_by": ()}) if ward.id in los else ward
+        for ward in config.wards
+    )
+    return config.model_copy(update={"wards": wards})
+
+
+def _patient_ids(plan: Plan, trajectories: Trajectories) -> np.ndarray:
+    return np.array(
+        [f"{plan.stream_ids[s]}-{n:07d}" for s, n in zip(trajectories.stream, trajectories.number, strict=True)]
+    )
+
+
+def _times(plan: Plan, hours: np.ndarray) -> pd.Series:
+    """Hours since the plan's start as local times in whole seconds, NaT for never."""
+    seconds = pd.Series(np.where(np.isfinite(hours), np.floor(hours * 3600), np.nan))
+    return plan.start + pd.to_timedelta(seconds, unit="s")
+
+
+def _patients(plan: Plan, trajectories: Trajectories, stays: Stays) -> pd.DataFrame:
+    first, last = trajectories.offset[:-1], trajectories.offset[1:] - 1
+    outcome = np.where(np.isfinite(stays.admit[first]), "admitted", "waiting")
+    outcome = np.select([stays.status == DIVERTED, stays.status == LEFT], ["diverted", "left"], outcome)
+    departure = np.where(stays.status == DISCHARGED, stays.depart[last], np.inf)
+    frame = pd.DataFrame(
+        {
+            "patient_id": _patient_ids(plan, trajectories),
+            "stream_id": np.array(plan.stream_ids)[trajectories.stream],
+            "patient_type": np.array(plan.patient_type_ids)[trajectories.patient_type],
+            "arrival": _times(plan, trajectories.arrival),
+            "departure": _times(plan, departure),
+            "departure_known": True,
+            "outcome": outcome,
+            "resolution": "second",
+        }
+    )
+    return frame[stays.status != NOT_ARRIVED]
+
+
+def _ward_stays(plan: Plan, trajectories: Trajectories, stays: Stays) -> pd.DataFrame:
+    per_patient = np.diff(trajectories.offset)
+    patient = np.repeat(np.arange(len(per_patient)), per_patient)
+    is_last = np.append(patient[1:] != patient[:-1], True)[: len(patient)]
+    wards = np.array([*plan.ward_ids, None], dtype=object)  # index -1: none
+    goes_on = ~is_last & np.isfinite(np.append(stays.request[1:], np.inf))[: len(patient)]
+    next_ward = np.full(len(patient), None, dtype=object)
+    next_ward[goes_on] = np.roll(wards[trajectories.planned_ward], -1)[goes_on]
+    next_ward[is_last & np.isfinite(stays.ready)] = HOME
+    frame = pd.DataFrame(
+        {
+            "patient_id": _patient_ids(plan, trajectories)[patient],
+            "stay_no": np.arange(len(patient)) - trajectories.offset[patient],
+            "ward_id": wards[stays.used_ward],
+            "planned_ward_id": wards[trajectories.planned_ward],
+            "request": _times(plan, stays.request),
+            "admit": _times(plan, stays.admit),
+            "ready": _times(plan, stays.ready),
+            "depart": _times(plan, stays.depart),
+            "next_ward_id": next_ward,
+            "whole_stay": False,
+        }
+    )
+    return frame[np.isfinite(stays.request) & (stays.status[patient] != DIVERTED)]

@@ -1,0 +1,337 @@
+"""What changed since the last run: the headline of both, and how much of the difference is due to what.
+
+The headline of a ward is its P(full) and its p95 census, each a mean over the hours of the next seven days: every hour
+of the week comes up once, whatever the morning, and a ward that is full tonight does not hide the days to come.
+
+A run keeps all that its headline depends on. The next one simulates that again, then puts its own seed, config, data
+and model in place, one after the other, until it simulates itself. The difference between two neighbours is the part of
+the factor between them; so the parts add up by construction, and what factors do only together counts with the later
+one. All simulations draw the same addressed numbers (common random numbers). Percentiles are no means over
+replications, so standard errors are jackknifed: both neighbours are measured again without each of GROUPS groups of
+consecutive replications (Shao and Wu 1989: for percentiles the groups must not be small).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from os import cpu_count
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.forecasting.rates import forecast_rates
+from kaizar_pipeline.patients.starting_census import starting_census
+from kaizar_pipeline.simulation.counting import replications_with, staffed_with_total
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
+from kaizar_pipeline.simulation.plan import UNLIMITED
+from kaizar_pipeline.simulation.summary import quantile
+from kaizar_pipeline.tables import HEADLINE_CHANGES, HEADLINE_INPUTS, HOSPITAL_TOTAL, TABLES, Table
+
+DAYS = 7
+"""Days ahead that the headline looks at."""
+
+GROUPS = 20
+"""Groups of replications for standard errors; fewer when there are fewer replications."""
+
+HEADLINES = {"prob_full": "probability", "p95_census": "beds"}
+"""What the headline of a ward consists of, with its unit."""
+
+FACTORS = {
+    "seed": ("seed",),
+    "config": ("config", "replications"),
+    "data": ("as_of", "patients", "ward_stays", "known_until", "feature_table"),
+    "model": ("arrival_model", "length_of_stay"),
+}
+"""What a headline depends on, in the order in which it is put in place, with the inputs that belong to it."""
+
+PARTS = ("program", *FACTORS)
+"""What a change is split into; program: what a replay of the last run does not reproduce of what it said."""
+
+_OTHER_VERSION = "another version of the program kept the inputs of the last run"
+
+Inputs = Mapping[str, str]
+"""All that a headline depends on, by name, each as JSON text: equal texts are equal inputs."""
+
+
+@dataclass(frozen=True)
+class HeadlineChanges:
+    """The two tables that go on from run to run."""
+
+    headline_changes: pd.DataFrame
+    headline_inputs: pd.DataFrame
+
+    @property
+    def latest(self) -> pd.DataFrame:
+        """The rows of headline_changes about the run at hand."""
+        return self.headline_changes[self.headline_changes["run_number"] == self.headline_inputs["run_number"].max()]
+
+
+def inputs_of_headline(
+    config: HospitalConfig,
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    length_of_stay: pd.DataFrame,
+    features: pd.DataFrame,
+    model: pd.DataFrame,
+) -> Inputs:
+    """All that the headline of a run depends on, and of its tables only the rows that are needed."""
+    settings = config.model_dump(mode="json")
+    seed = settings["simulation"].pop("seed")
+    present = starting_census(patients, ward_stays)["patient_id"]
+    open_stays = ward_stays["depart"].isna() & ward_stays["patient_id"].isin(present)
+    ahead = (features["use"] == "forecast") & (features["h"] <= _days(config))
+    return {
+        "as_of": json.dumps(patients["as_of"].iloc[0], default=_plain),
+        "seed": json.dumps(seed),
+        "config": json.dumps(settings),
+        "patients": _as_text(patients[patients["patient_id"].isin(present)]),
+        "ward_stays": _as_text(ward_stays[open_stays]),
+        "feature_table": _as_text(features[ahead]),
+        "known_until": json.dumps(dict(zip(model["stream_id"], model["train_to"], strict=True)), default=_plain),
+        "arrival_model": _as_text(model.drop(columns="train_to")),
+        "length_of_stay": _as_text(length_of_stay),
+    }
+
+
+def compare_headlines(
+    changes: pd.DataFrame | None,
+    kept: pd.DataFrame | None,
+    inputs: Inputs,
+    replications: int,
+    *,
+    workers: int | None = None,
+) -> HeadlineChanges:
+    """The tables headline_changes and headline_inputs with the run of `inputs` (`inputs_of_headline`) added.
+
+    `changes` and `kept` are these tables so far, None for none; `replications` are those of the published tables, and
+    an input like the others. The last run is the last one with other inputs: a run of the same ones replaces its own
+    rows, by the same.
+    """
+    inputs = {**inputs, "replications": json.dumps(replications)}
+    changes = _empty(HEADLINE_CHANGES) if changes is None else changes
+    kept = _empty(HEADLINE_INPUTS) if kept is None else kept
+    runs = {int(number): _inputs(kept[kept["run_number"] == number]) for number in kept["run_number"].unique()}
+    newest = max([*runs, *changes["run_number"]], default=0)
+    number = newest if runs.get(newest) == inputs else newest + 1
+    last = runs.get(number - 1)
+    constants = {"hospital_id": _config(inputs).id, "as_of": _as_of(inputs)}
+    rows = _compared(last, changes[changes["run_number"] == number - 1], inputs, workers)
+    rows = rows.assign(run_number=number, origin=_as_of(inputs), replications=replications, **constants)
+    keep = [(run, *item) for run, of in ((number - 1, last), (number, inputs)) if of for item in of.items()]
+    return HeadlineChanges(
+        HEADLINE_CHANGES.frame(
+            pd.concat([changes[changes["run_number"] != number], HEADLINE_CHANGES.frame(rows)]), **constants
+        ),
+        HEADLINE_INPUTS.frame(pd.DataFrame(keep, columns=["run_number", "input", "content"]), **constants),
+    )
+
+
+def changes_in_words(latest: pd.DataFrame) -> str:
+    """'icu: P(full) 34 % over the next 7 days, +4.0 points since the last run (as of 2026-04-01), of which program 0,
+    seed 0, config 0, data +3.0, model +1.0', for the ward whose P(full) changed most, of the latest rows."""
+    rows = latest[(latest["headline"] == "prob_full") & (latest["ward_id"] != HOSPITAL_TOTAL)]
+    if rows.empty:
+        return "no ward with limited beds"
+    row = rows.loc[(rows["change"].abs().fillna(0) + 1e-9 * rows["after"]).idxmax()]
+    words = f"{row['ward_id']}: P(full) {row['after']:.0%} over the next {DAYS} days"
+    if pd.notna(row["change"]):
+        words += f", {points(row['change'])} points since the last run (as of {row['since']:%Y-%m-%d})"
+    if pd.notna(row["note"]):
+        return f"{words}; not split: {row['note']}"
+    return f"{words}, of which " + ", ".join(f"{part} {points(row[part])}" for part in PARTS)
+
+
+def points(share: float) -> str:
+    """A difference of probabilities in percentage points, '+4.0', or '0' below a twentieth of one."""
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}" if rounded else "0"
+
+
+def _days(config: HospitalConfig) -> int:
+    return min(DAYS, config.simulation.horizon_days)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for: a time, or a number or an array of numpy's."""
+    return value.isoformat(timespec="microseconds") if isinstance(value, pd.Timestamp) else value.tolist()
+
+
+def _as_text(table: pd.DataFrame) -> str:
+    cells = table.drop(columns=["hospital_id", "as_of"]).astype("object")
+    return json.dumps(cells.where(cells.notna(), None).to_dict("list"), default=_plain)
+
+
+def _empty(table: Table) -> pd.DataFrame:
+    return table.frame(pd.DataFrame(columns=table.column_names).drop(columns="run_id"))
+
+
+def _as_of(inputs: Inputs) -> pd.Timestamp:
+    return pd.Timestamp(json.loads(inputs["as_of"]))
+
+
+def _inputs(kept: pd.DataFrame) -> Inputs:
+    return dict(zip(kept["input"], kept["content"], strict=True))
+
+
+def _config(inputs: Inputs) -> HospitalConfig:
+    settings = json.loads(inputs["config"])
+    settings["simulation"]["seed"] = json.loads(inputs["seed"])
+    return HospitalConfig.model_validate(settings)
+
+
+def _table(inputs: Inputs, name: str, config: HospitalConfig) -> pd.DataFrame:
+    rows = pd.DataFrame(json.loads(inputs[name]))
+    if name == "arrival_model":  # up to when arrivals are known belongs to the data
+        rows["train_to"] = rows["stream_id"].map(json.loads(inputs["known_until"]))
+    return TABLES[name].frame(rows, hospital_id=config.id, as_of=_as_of(inputs))
+
+
+@dataclass(frozen=True)
+class _Headlines:
+    """The headlines of one simulation."""
+
+    wards: list[str]
+    """In the order of their names, the house last."""
+    values: np.ndarray
+    """f8[wards, HEADLINES], NaN for P(full) of unlimited beds."""
+    without: np.ndarray
+    """f8[groups, wards, HEADLINES]: the same without each group of replications."""
+
+
+def _compared(last: Inputs | None, said: pd.DataFrame, now: Inputs, workers: int | None) -> pd.DataFrame:
+    """A row per ward and headline, with the parts of its change where they can be told, and a note where not; `said`
+    are the rows of the last run."""
+    found, note = _simulate_steps(last, now, workers)
+    after, keys = found[-1], ["ward_id", "headline"]
+    index = pd.MultiIndex.from_product([after.wards, HEADLINES], names=keys)
+    rows = pd.DataFrame({"after": after.values.ravel(), "after_se": _error(after.without)}, index)
+    rows = rows.reindex(columns=[name for name in HEADLINE_CHANGES.column_names if name not in ("run_id", *keys)])
+    rows["unit"] = index.get_level_values("headline").map(HEADLINES)
+    if last is not None:
+        rows["since"] = _as_of(last)
+        rows["before"] = said.set_index(keys)["after"].reindex(index)
+    if note is None:
+        replayed = pd.Series(found[0].values.ravel(), index)
+        rows["before"] = rows["before"].fillna(replayed)  # a run that was killed before it could say anything
+        told = rows["before"].notna()
+        split = {"program": replayed - rows["before"], **_split(found)}
+        rows[list(split)] = pd.DataFrame(split, index).where(told)
+        rows["note"] = told.map({True: None, False: "no limit of beds in the last run"})
+    else:
+        rows["note"] = note
+    rows["change"] = rows["after"] - rows["before"]
+    return rows[rows["after"].notna()].reset_index()
+
+
+def _split(found: Sequence[_Headlines]) -> dict[str, np.ndarray]:
+    """What each factor changed, with standard errors, and that of all of them together."""
+    columns = {"change_se": _error(found[-1].without - found[0].without)}
+    for factor, (one, other) in zip(FACTORS, pairwise(found), strict=True):
+        columns[factor] = (other.values - one.values).ravel()
+        columns[f"{factor}_se"] = _error(other.without - one.without)
+    return columns
+
+
+def _simulate_steps(last: Inputs | None, now: Inputs, workers: int | None) -> tuple[list[_Headlines], str | None]:
+    """The headlines of the last run, with each factor put in place, and last of this run; or of this run alone, and why
+    in words."""
+    note = _obstacle(last, now)
+    if last is not None and note is None:
+        steps = [last]
+        for names in FACTORS.values():
+            steps.append({**steps[-1], **{name: now[name] for name in names}})
+        try:
+            return _simulate_all(steps, workers), None
+        except KaizarError as error:
+            note = f"inputs of both runs do not go together: {error}"
+    return _simulate_all([now], workers), note
+
+
+def _obstacle(last: Inputs | None, now: Inputs) -> str | None:
+    """Why the way from the last run to this one cannot be gone step by step, None if it can."""
+    if last is None:
+        return "first run"
+    if last.keys() != now.keys():
+        return _OTHER_VERSION
+    try:
+        before, after = _shape(_config(last)), _shape(_config(now))
+    except ValidationError:
+        return _OTHER_VERSION
+    other = [what for what in after if before[what] != after[what]]
+    return f"other {', '.join(other)} than in the last run" if other else None
+
+
+def _shape(config: HospitalConfig) -> dict[str, object]:
+    """What two runs must have in common so that the data of one make sense in the config of the other."""
+    return {
+        "wards": set(config.ward_ids),
+        "patient types": set(config.patient_type_ids),
+        "streams": {(stream.id, stream.is_forecast) for stream in config.arrival_streams},
+        "days ahead": _days(config),
+    }
+
+
+def _simulate_all(steps: Sequence[Inputs], workers: int | None) -> list[_Headlines]:
+    """Each step on a thread of its own, as many at a time as there are workers; equal ones are simulated once. All have
+    as many groups of replications, so that one group can be left out of two of them."""
+    distinct = [step for i, step in enumerate(steps) if step not in steps[:i]]
+    groups = min(GROUPS, *(json.loads(step["replications"]) for step in distinct))
+    with ThreadPoolExecutor(workers or cpu_count() or 1) as pool:
+        found = list(pool.map(_simulate, distinct, [groups] * len(distinct)))
+    return [found[distinct.index(step)] for step in steps]
+
+
+def _simulate(inputs: Inputs, groups: int) -> _Headlines:
+    config = _config(inputs)
+    simulation = config.simulation.model_copy(update={"horizon_days": _days(config)})
+    week = config.model_copy(update={"simulation": simulation})
+    patients, ward_stays, lengths, features, model = (
+        _table(inputs, name, week)
+        for name in ("patients", "ward_stays", "length_of_stay", "feature_table", "arrival_model")
+    )
+    rates = forecast_rates(model, features, pd.DataFrame({"as_of": [_as_of(inputs)]}), week)
+    plan = plan_ahead(week, rates, lengths, starting_census(patients, ward_stays))
+    monte_carlo = MonteCarlo(plan, workers=1, with_demand=False)
+    wards, staffed = [*plan.ward_ids, HOSPITAL_TOTAL], staffed_with_total(plan)
+    order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), len(plan.ward_ids)]
+    histograms = _histograms(monte_carlo, json.loads(inputs["replications"]), groups)
+    values = [_headline(histograms[w][-1], staffed[w]) for w in order]
+    without = [[_headline(rest, staffed[w]) for rest in _leaving_out(histograms[w])] for w in order]
+    return _Headlines([wards[w] for w in order], np.array(values), np.array(without).swapaxes(0, 1))
+
+
+def _histograms(monte_carlo: MonteCarlo, replications: int, groups: int) -> list[np.ndarray]:
+    """By ward and the house u4[groups, hours, beds]: the census after each further group of replications."""
+    states = []
+    for end in np.linspace(0, replications, groups + 1).astype(int)[1:]:
+        monte_carlo.extend(int(end))
+        census = monte_carlo.actual.census
+        states.append([census.of(w).copy() for w in range(len(monte_carlo.plan.ward_ids) + 1)])
+    return [
+        np.stack([np.pad(state, ((0, 0), (0, ward[-1].shape[1] - state.shape[1]))) for state in ward])
+        for ward in zip(*states, strict=True)
+    ]
+
+
+def _leaving_out(states: np.ndarray) -> np.ndarray:
+    """The last of the states without what came with each."""
+    return states[-1] - np.diff(states, axis=0, prepend=np.zeros_like(states[:1]))
+
+
+def _headline(histogram: np.ndarray, staffed: np.ndarray) -> tuple[float, float]:
+    """Means over the hours of P(full), NaN without an hour of limited beds, and of p95, from u4[hours, beds]."""
+    limited = staffed < UNLIMITED
+    full = replications_with(histogram, staffed)[limited] / histogram[0].sum()
+    return full.mean() if limited.any() else np.nan, quantile(np.cumsum(histogram, axis=1), 0.95).mean()
+
+
+def _error(without: np.ndarray) -> np.ndarray:
+    """Jackknife standard error of what was taken without each group, flat."""
+    groups = len(without)
+    return np.sqrt((groups - 1) / groups * ((without - without.mean(axis=0)) ** 2).sum(axis=0)).ravel()

@@ -1,0 +1,18 @@
+"""Compile the kernel now rather than at the first run: python -m kaizar_pipeline.verification.compilation"""
+
+from kaizar_pipeline.simulation import compiled_engine
+from kaizar_pipeline.simulation.monte_carlo import run
+from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.verification.models import cases
+
+
+def main() -> None:
+    """Call every entry of the kernel once, on a hospital of four patients."""
+    plan = cases()[-1].plan()
+    run(plan, 1, engine="compiled", workers=1)
+    run(plan, 1, engine="simpy")
+    compiled_engine.simulate(plan, draw(plan, 0))
+
+
+if __name__ == "__main__":
+    main()

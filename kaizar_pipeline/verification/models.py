@@ -1,0 +1,489 @@
+"""Models whose answer is known: small hospitals, their theory, and where in the counts each quantity is read.
+
+Time is scaled so that a day holds many stays: durations are in hours unless days are said, so a load of 18 is 18
+arrivals an hour with stays of one hour. Every model with a steady state begins empty and leaves out a warm-up: 8 days,
+at least 4 relaxation times, or a year and more where stays are lognormal days. Arrivals see what time averages show
+(PASTA), so the probability of a full ward is that of a wait.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.config.files import load_hospital_config, shipped
+from kaizar_pipeline.config.hospital import WEEKDAYS, Constant, HospitalConfig, Lognormal, MeanSd
+from kaizar_pipeline.simulation.counting import Counts
+from kaizar_pipeline.simulation.kpis import KPIS
+from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.stats.durations import HOURS_PER_DAY, distribution
+from kaizar_pipeline.verification.queueing import (
+    admission_stop_chain,
+    boarding_chain,
+    erlang_a_leaving,
+    erlang_b,
+    erlang_c,
+    mean,
+    outlier_chain,
+    poisson_tail,
+    pollaczek_khinchine,
+    priority_waits,
+    still_in_bed,
+    weekly_census,
+)
+from kaizar_pipeline.verification.verify import Case, Quantity
+
+MONDAY = pd.Timestamp("2026-01-05")
+
+Measure = Callable[[Counts], float]
+
+
+def cases() -> list[Case]:
+    """All models whose answer is known."""
+    sizes = ((5, 4), (10, 8), (20, 18), (50, 45))
+    fewest_for_1_percent = ((18, 10), (30, 20), (53, 40))
+    return [
+        *(_loss(beds, load) for beds, load in sizes),
+        *(_loss(beds, load, replications=10) for beds, load in fewest_for_1_percent),
+        _loss(10, 8, sd=1.16),
+        *(_queue(beds, load) for beds, load in sizes),
+        _one_bed("always the same", sd=0),
+        _one_bed("lognormal", sd=1.16),
+        _priorities(),
+        _impatient(),
+        _unlimited(),
+        _weekly_wave(),
+        _warm_start(),
+        _boarding(),
+        _admission_stop(),
+        _outliers(),
+        _stroke_services(),
+        _boarding_by_hand(),
+        _priority_by_hand(),
+        _closed_bed_by_hand(),
+    ]
+
+
+# What is read off a run
+
+
+def _histogram(counts: Counts, ward: int = 0) -> np.ndarray:
+    """u4[H, beds]: replications in which so many beds of the ward were used at each hour."""
+    return counts.census.of(ward)
+
+
+def _kpi(counts: Counts, name: str, ward: int, patient_type: int) -> np.ndarray:
+    """f8[R]; the last type, -1, is all together."""
+    assert counts.kpis is not None
+    return counts.kpis[:, ward, patient_type, KPIS.index(name)]
+
+
+def _average(name: str, ward: int = 0, patient_type: int = -1) -> Measure:
+    return lambda counts: float(_kpi(counts, name, ward, patient_type).mean())
+
+
+def _share(part: str, patient_type: int = -1) -> Measure:
+    """Of the requests for ward 0, the share that met with `part`."""
+    return lambda counts: float(
+        _kpi(counts, part, 0, patient_type).sum() / _kpi(counts, "requests", 0, patient_type).sum()
+    )
+
+
+def _per_hour(name: str, ward: int = 0, factor: float = 1.0) -> Measure:
+    return lambda counts: factor * _average(name, ward)(counts) / len(_histogram(counts, ward))
+
+
+def _mean_census(ward: int = 0) -> Measure:
+    """Over all time, not only at whole hours."""
+    return _per_hour("bed_days", ward, HOURS_PER_DAY)
+
+
+def _mean_census_at(hours: slice) -> Measure:
+    """Of ward 0."""
+
+    def measure(counts: Counts) -> float:
+        histogram = _histogram(counts)[hours].sum(axis=0, dtype=np.int64)
+        return float(histogram @ np.arange(len(histogram)) / histogram.sum())
+
+    return measure
+
+
+def _more_than(beds: int) -> Measure:
+    """P(N > beds) of the census of ward 0."""
+
+    def measure(counts: Counts) -> float:
+        histogram = _histogram(counts).sum(axis=0, dtype=np.int64)
+        return float(histogram[beds + 1 :].sum() / histogram.sum())
+
+    return measure
+
+
+def _delay(beds: int) -> Measure:
+    """P(N = beds) / P(N <= beds) of the census of ward 0."""
+
+    def measure(counts: Counts) -> float:
+        histogram = _histogram(counts).sum(axis=0, dtype=np.int64)
+        return float(histogram[beds] / histogram[: beds + 1].sum())
+
+    return measure
+
+
+# Small hospitals
+
+PATIENT = {"id": "patient"}
+
+
+def _ward(beds: int | None, los: dict[str, Any], name: str = "ward") -> dict[str, Any]:
+    return {"id": name, "capacity": beds, "los_model": los}
+
+
+def _stay(mean: float, sd: float | None = None) -> dict[str, Any]:
+    """Hours: exponential, but lognormal with an `sd`, and always the same where that is 0."""
+    if sd is None:
+        return {"type": "exponential", "params": {"mean": mean}}
+    if sd == 0:
+        return {"type": "fixed", "params": {"value": mean}}
+    return {"type": "lognormal", "params": {"mean": mean, "sd": sd}}
+
+
+def _stop(threshold: float, patient_type: str = "patient") -> dict[str, Any]:
+    return {"ward": "ward", "threshold": threshold, "stop_types": [patient_type]}
+
+
+def _hospital(
+    wards: Sequence[dict[str, Any]], types: Sequence[dict[str, Any]] = (PATIENT,), **parts: Any
+) -> HospitalConfig:
+    """A hospital with one stream for each patient type, named like it, to its first ward."""
+    streams = [
+        {"id": kind["id"], "target_ward": wards[0]["id"], "patient_type": kind["id"]}
+        | {"model": {"type": "constant", "mean_per_day": 0}}  # the plan gets the rates
+        for kind in types
+    ]
+    return HospitalConfig.model_validate(
+        {
+            "id": "truth",
+            "hospital": {"name": "Truth", "timezone": "Europe/Amsterdam", "country": "NL"},
+            "patients": {"source": "synthetic", "history_start": "2025-01-01"},
+            "wards": list(wards),
+            "patient_types": list(types),
+            "arrival_streams": streams,
+        }
+        | parts
+    )
+
+
+def _steady(config: HospitalConfig, *hourly: float) -> Callable[[], Plan]:
+    """The plan for these hourly rates, one for each stream: 12,000 arrivals and at least 15 days, after 8 of
+    warm-up."""
+    days = max(15, round(500 / sum(hourly)))
+    return _daily(config, [[HOURS_PER_DAY * rate] * days for rate in hourly], warmup_days=8)
+
+
+def _daily(config: HospitalConfig, rates: Sequence[Sequence[float]], warmup_days: int) -> Callable[[], Plan]:
+    """The plan for these daily rates of each stream."""
+    by_stream = {stream.id: np.array([path]) for stream, path in zip(config.arrival_streams, rates, strict=True)}
+    return lambda: make_plan(config, by_stream, MONDAY, len(rates[0]), key=0, warmup_days=warmup_days)
+
+
+# Queues
+
+
+def _loss(beds: int, load: float, sd: float | None = None, replications: int = 5) -> Case:
+    stays = "exponential" if sd is None else "lognormal"
+    blocked = erlang_b(beds, load)
+    hospital = _hospital([_ward(beds, _stay(1, sd))], policies={"admission_stop": [_stop(1.0)]})
+    return Case(
+        f"Erlang B, {beds} beds, load {load}, {stays} stays",
+        "Erlang 1917 (the loss depends on the mean stay only)",
+        _steady(hospital, load),
+        (
+            Quantity("share lost", blocked, _share("turned_away")),
+            Quantity("mean census", load * (1 - blocked), _mean_census()),
+        ),
+        replications,
+    )
+
+
+def _queue(beds: int, load: float) -> Case:
+    waits = erlang_c(beds, load)
+    return Case(
+        f"Erlang C, {beds} beds, load {load}",
+        "Erlang 1917",
+        _steady(_hospital([_ward(beds, _stay(1))]), load),
+        (
+            Quantity("share that waits", waits, _more_than(beds - 1)),
+            Quantity("mean wait", waits / (beds - load), _average("wait_mean_hours")),
+        ),
+        replications=10,
+    )
+
+
+def _one_bed(stays: str, sd: float, load: float = 0.7) -> Case:
+    hospital = _hospital([_ward(1, _stay(1, sd))])
+    wait = Quantity("mean wait", pollaczek_khinchine(load, 1, sd), _average("wait_mean_hours"))
+    return Case(
+        f"One bed, load {load}, stays {stays}",
+        "Pollaczek 1930, Khinchine 1932",
+        _steady(hospital, load),
+        (wait,),
+        replications=10,
+    )
+
+
+def _priorities() -> Case:
+    types = [{"id": "urgent", "priority": 2}, {"id": "other", "priority": 1}]
+    high, low = priority_waits(3, [1, 1.4], 1)
+    return Case(
+        "Priorities, 3 beds, load 2.4",
+        "Cobham 1954",
+        _steady(_hospital([_ward(3, _stay(1))], types), 1.0, 1.4),
+        (
+            Quantity("mean wait, urgent", high, _average("wait_mean_hours", patient_type=0)),
+            Quantity("mean wait, others", low, _average("wait_mean_hours", patient_type=1)),
+        ),
+        replications=10,
+    )
+
+
+def _impatient() -> Case:
+    hospital = _hospital([_ward(10, _stay(8))], [PATIENT | {"patience": _stay(2)}])
+    left = Quantity("share that leaves", erlang_a_leaving(10, 1.2, 1 / 8, 1 / 2), _share("left"))
+    return Case("Erlang A, 10 beds, load 9.6, patience 2", "Palm 1957", _steady(hospital, 1.2), (left,))
+
+
+# Beds without limit
+
+WEEK = (14, 13, 12, 12, 11, 7, 6)
+"""Arrivals per day, Monday to Sunday."""
+
+LONG_STAY = Lognormal(type="lognormal", unit="days", params=MeanSd(mean=7.4, sd=8.61))
+
+_PALM = "Palm 1943 (the census is Poisson, its mean the arrivals weighted by who would still be there)"
+
+
+def _survival(days: np.ndarray) -> np.ndarray:
+    return distribution(LONG_STAY).sf(HOURS_PER_DAY * days)
+
+
+def _long_stays() -> HospitalConfig:
+    return _hospital([_ward(None, LONG_STAY.model_dump())])
+
+
+def _unlimited() -> Case:
+    # 24 and 28 beds as planners ask; 27 and 30 because the 95 % quantile is 28 and the 99 % quantile 31
+    tails = (Quantity(f"P(more than {n} beds)", poisson_tail(n, 20), _more_than(n)) for n in (24, 27, 28, 30))
+    hospital = _hospital([_ward(None, _stay(1, sd=1.16))])
+    census = Quantity("mean census", 20, _mean_census())
+    return Case("Unlimited beds, load 20, lognormal stays", _PALM, _steady(hospital, 20), (census, *tails), 15)
+
+
+def _weekly_wave(weeks: int = 104, warmup_weeks: int = 52) -> Case:
+    census = zip(WEEKDAYS, weekly_census(WEEK, _survival), strict=True)
+    return Case(
+        "Unlimited beds, arrivals that vary over the week, lognormal stays",
+        _PALM,
+        _daily(_long_stays(), [WEEK * weeks], 7 * warmup_weeks),
+        tuple(
+            Quantity(f"midnight census, {name}", expected, _mean_census_at(slice(HOURS_PER_DAY * day, None, 7 * 24)))
+            for day, (name, expected) in enumerate(census)
+        ),
+    )
+
+
+def _warm_start() -> Case:
+    elapsed = (0, 0.5, 1, 1, 2, 3, 5, 8, 13, 30)
+    census = _in_the_house("ward", ["patient"] * len(elapsed), [HOURS_PER_DAY * days for days in elapsed])
+    return Case(
+        "Ten patients in bed at the start, nobody comes",
+        "conditional survival, S(elapsed + t) / S(elapsed) for each",
+        lambda: make_plan(_long_stays(), {"patient": np.zeros((1, 15))}, MONDAY, 15, key=0, census=census),
+        tuple(
+            Quantity(
+                f"in bed after {days} days",
+                still_in_bed(elapsed, days, _survival),
+                _mean_census_at(slice(HOURS_PER_DAY * days, HOURS_PER_DAY * days + 1)),
+            )
+            for days in (1, 2, 3, 7, 14)
+        ),
+        replications=500,
+    )
+
+
+def _in_the_house(ward: str, types: Sequence[str], elapsed: Sequence[float]) -> pd.DataFrame:
+    """Patients in the beds of a ward for `elapsed` hours, as starting_census would have them."""
+    admit = [MONDAY - pd.Timedelta(hours=hours) for hours in elapsed]
+    return pd.DataFrame(
+        {
+            "patient_id": [f"patient {number}" for number in range(len(types))],
+            "stream_id": types,
+            "patient_type": types,
+            "request": admit,
+            "ward_id": ward,
+            "planned_ward_id": ward,
+            "admit": admit,
+            "ready": pd.NaT,
+            "waits_for": None,
+            "waits_since": pd.NaT,
+            "first_ward": False,
+        }
+    )
+
+
+# Policies
+
+
+def _boarding() -> Case:
+    chain = boarding_chain(ed_beds=4, ward_beds=5, rate=1, ed_los=2, admitted=0.6, ward_los=5)
+    wards = [_ward(4, _stay(2), "ed"), _ward(5, _stay(5))]
+    routing = [{"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 0.6}]}]
+    stop = _stop(1.0) | {"ward": "ed"}
+    return Case(
+        "Emergency department of 4 beds whose patients board for a ward of 5",
+        "exact Markov chain",
+        _steady(_hospital(wards, routing=routing, policies={"admission_stop": [stop]}), 1.0),
+        (
+            Quantity("share lost", mean(chain, lambda state: state[0] + state[1] == 4), _share("turned_away")),
+            Quantity("mean census, ED", mean(chain, lambda state: state[0] + state[1]), _mean_census()),
+            Quantity("mean boarders", mean(chain, lambda state: state[1]), _per_hour("boarding_hours")),
+            Quantity("mean census, ward", mean(chain, lambda state: state[2]), _mean_census(1)),
+        ),
+    )
+
+
+def _admission_stop() -> Case:
+    chain = admission_stop_chain(20, emergency_rate=1, elective_rate=1.2, los=8, stopped_from=18)
+    stops = [_stop(1.0, "emergency"), _stop(18 / 20, "elective")]
+    hospital = _hospital(
+        [_ward(20, _stay(8))], [{"id": "emergency"}, {"id": "elective"}], policies={"admission_stop": stops}
+    )
+    stopped = mean(chain, lambda state: state[0] >= 18)
+    return Case(
+        "Ward of 20 beds that keeps the last 2 for emergencies",
+        "exact Markov chain",
+        _steady(hospital, 1.0, 1.2),
+        (
+            Quantity("share diverted, emergency", chain[20,], _share("turned_away", patient_type=0)),
+            Quantity("share diverted, elective", stopped, _share("turned_away", patient_type=1)),
+            Quantity("mean census", mean(chain, lambda state: state[0]), _mean_census()),
+        ),
+    )
+
+
+def _outliers() -> Case:
+    chain = outlier_chain(beds=18, outlier_beds=6, load=20)
+    hospital = _hospital(
+        [_ward(18, _stay(1)), _ward(6, _stay(1), "elsewhere")],
+        [PATIENT | {"patience": _stay(0, sd=0)}],  # who finds no bed at all does not wait
+        policies={"overflow": [{"ward": "ward", "threshold": 1.0, "redirect_to": ["elsewhere"]}]},
+    )
+    outlied = mean(chain, lambda state: state[0] == 18 and state[1] < 6)
+    return Case(
+        "Ward of 18 beds with 6 outlier beds elsewhere, load 20",
+        "exact Markov chain",
+        _steady(hospital, 20),
+        (
+            Quantity("share outlied", outlied, _share("outliers")),
+            Quantity("share turned away", chain[18, 6], _share("left")),
+        ),
+    )
+
+
+# A published model
+
+
+def _stroke_services(days: int = 800, warmup_days: int = 800) -> Case:
+    # the paper's numbers once more, so that the shipped file is checked too
+    acute = (0.24 * 7.4 + 0.13 * 4.6 + 0.63 * 7.0) / 1.2 + 1.8 / 9.3 + 4.0 / 3.6 + 3.8 / 3.2
+    stroke = (1 / 21.8 + 0.24 / 1.2) * (0.4 * 30.3 + 0.6 * 28.4)
+    neuro, other = (1 / 31.7 + 0.11 / 3.6) * 27.6, (1 / 28.6 + 0.05 / 3.2) * 16.1
+    rehab = stroke + 0.01 / 9.3 * 18.7 + neuro + other
+    config = load_hospital_config(shipped("hospital_configs/stroke_2016.yml"))
+    per_day = [stream.model.mean_per_day for stream in config.arrival_streams if isinstance(stream.model, Constant)]
+    delays = (Quantity(f"P(delay) with {n} acute beds", erlang_b(n, acute), _delay(n)) for n in range(10, 15))
+    return Case(
+        "Stroke services, hospital_configs/stroke_2016.yml",
+        "Monks et al. 2016, BMC Health Serv Res 16:530 (every census is Poisson)",
+        _daily(config, [[rate] * days for rate in per_day], warmup_days),
+        (
+            Quantity("mean census, acute unit", acute, _mean_census()),
+            Quantity("mean census, rehabilitation", rehab, _mean_census(1)),
+            *delays,
+        ),
+        replications=10,
+    )
+
+
+# Nothing random, worked out by hand
+
+
+def _by_hand(
+    model: str,
+    wards: Sequence[dict[str, Any]],
+    arrivals: dict[str, float],
+    quantities: Sequence[Quantity],
+    **parts: Any,
+) -> Case:
+    """Patients, each of a type of its own, who ask for the first of `wards` at these hours and then for the next."""
+    # they come out of a stay without chance in a place without limit, which began before the start
+    outside = _ward(None, _stay(HOURS_PER_DAY, sd=0), "outside")
+    names = [outside["id"], *(ward["id"] for ward in wards)]
+    routing = [
+        {"from_ward": here, "options": [{"to_ward": there, "probability": 1}]} for here, there in pairwise(names)
+    ]
+    types = [{"id": name, "priority": int(name.startswith("high"))} for name in arrivals]
+    hospital = _hospital([outside, *wards], types, routing=routing)
+    census = _in_the_house("outside", list(arrivals), [HOURS_PER_DAY - hour for hour in arrivals.values()])
+    rates = {name: np.zeros((1, 1)) for name in arrivals}
+    return Case(
+        model,
+        "worked out by hand",
+        lambda: make_plan(hospital, rates, MONDAY, 1, key=0, census=census),
+        tuple(quantities),
+        replications=0,
+    )
+
+
+def _start(request: float, ward: int, patient: int) -> Measure:
+    """When a patient who asked for a bed at `request` got it."""
+    return lambda counts: request + _average("wait_mean_hours", ward, patient)(counts)
+
+
+def _end(request: float, ward: int, patient: int) -> Measure:
+    """When that patient left it."""
+    return lambda counts: _start(request, ward, patient)(counts) + _average("alos_hours", ward, patient)(counts)
+
+
+def _boarding_by_hand() -> Case:
+    def quantities() -> Iterator[Quantity]:
+        in_ed, boarded, in_ward = (1, 2, 5, 8), (0, 2, 2, 2), (2, 5, 8, 11)
+        for patient in range(4):
+            name = f"patient {patient + 1}"
+            yield Quantity(f"{name} in the ED from", in_ed[patient], _start(patient + 1, 1, patient))
+            yield Quantity(f"{name} boarded", boarded[patient], _average("boarding_hours", 1, patient))
+            yield Quantity(f"{name} in the ward from", in_ward[patient], _start(in_ed[patient] + 1, 2, patient))
+        yield Quantity("last exit", 14, _end(9, 2, 3))
+
+    wards = [_ward(1, _stay(1, sd=0), "ed"), _ward(1, _stay(3, sd=0))]
+    arrivals = {f"patient_{n}": float(n) for n in (1, 2, 3, 4)}
+    return _by_hand("An ED of one bed before a ward of one bed", wards, arrivals, list(quantities()))
+
+
+def _priority_by_hand() -> Case:
+    arrivals = {"low_1": 1, "low_2": 1.5, "low_3": 2, "high_1": 2.5, "high_2": 4.5}
+    starts = (1, 7, 9, 3, 5)
+    quantities = [
+        Quantity(f"{name.replace('_', ' ')} in bed from", start, _start(asked, 1, patient))
+        for patient, ((name, asked), start) in enumerate(zip(arrivals.items(), starts, strict=True))
+    ]
+    return _by_hand("One bed, two urgent patients", [_ward(1, _stay(2, sd=0))], arrivals, quantities)
+
+
+def _closed_bed_by_hand() -> Case:
+    closed = {"from": "2026-01-05T04:12", "to": "2026-01-05T06:06", "capacity": 0}
+    ward = _ward(1, _stay(0.4, sd=0)) | {"capacity_changes": [closed]}
+    arrivals = {f"patient_{n}": float(n) for n in range(1, 8)}
+    exits = (1.4, 2.4, 3.4, 4.4, 6.5, 6.9, 7.4)
+    quantities = [Quantity(f"patient {n + 1} leaves", end, _end(n + 1, 1, n)) for n, end in enumerate(exits)]
+    return _by_hand("One bed, closed from 4.2 to 6.1", [ward], arrivals, quantities)

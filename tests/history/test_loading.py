@@ -1,0 +1,135 @@
+"""When "now" is, and the library chain patients -> arrivals -> lengths of stay on a real log."""
+
+import logging
+import os
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.errors import ConfigError, DataError
+from kaizar_pipeline.history.loading import load_history, load_patients
+from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+
+TEXT = "id,came,went,unit\n1,2024-06-01 08:00,2024-06-02 09:00,acute\n2,2024-06-03 08:00,,acute\n"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.delenv("KAIZAR_AS_OF", raising=False)
+    (tmp_path / "extract.csv").write_text(TEXT, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("as_of", [date(2024, 6, 2), "2024-06-02", "2024-06-02T00:00:00", pd.Timestamp("2024-06-02")])
+def test_as_of_is_a_date_or_its_text(hospital, home, as_of):
+    history = load_history(hospital(), home, as_of)
+    assert history.as_of == pd.Timestamp("2024-06-02")
+    assert len(history.patients) == 1
+    assert (history.patients["as_of"] == history.as_of).all()
+
+
+@pytest.mark.unit
+def test_the_argument_comes_before_the_environment(hospital, home, monkeypatch):
+    monkeypatch.setenv("KAIZAR_AS_OF", "2024-06-02")
+    assert load_history(hospital(), home).as_of == pd.Timestamp("2024-06-02")
+    assert load_history(hospital(), home, "2024-06-05").as_of == pd.Timestamp("2024-06-05")
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("as_of", ["yesterday", "2024-02-30", "2024-06-02 10:00", "2024-06-02T00:00:00Z"])
+def test_what_is_no_midnight_is_refused(hospital, home, monkeypatch, as_of):
+    with pytest.raises(ConfigError, match=r"as_of: .*give"):
+        load_history(hospital(), home, as_of)
+    monkeypatch.setenv("KAIZAR_AS_OF", as_of)
+    with pytest.raises(ConfigError, match="KAIZAR_AS_OF: "):
+        load_history(hospital(), home)
+
+
+@pytest.mark.unit
+def test_an_old_extract_is_run_and_warned_about(hospital, home, caplog):
+    with caplog.at_level(logging.WARNING):
+        history = load_history(hospital(max_age_days=3), home)
+    assert history.as_of == pd.Timestamp("2024-06-03")
+    assert history.days_behind > 3
+    assert "more than max_age_days (3): the forecast is stale" in caplog.text
+    caplog.clear()
+    load_history(hospital(max_age_days=100_000), home)
+    assert not caplog.records
+
+
+@pytest.mark.unit
+def test_as_of_before_all_data_says_their_span(hospital, home):
+    with pytest.raises(DataError, match="arrivals run from 2024-06-01 to 2024-06-03"):
+        load_patients(hospital(), home, "2020-01-01")
+
+
+@pytest.mark.unit
+def test_as_of_after_all_data_says_their_span(hospital, home):
+    with pytest.raises(
+        DataError, match=r"as_of 2024-06-12 lies beyond the data: .* of 2024-06-03; .* up to 2024-06-11"
+    ):
+        load_patients(hospital(), home, "2024-06-12")
+    assert len(load_patients(hospital(), home, "2024-06-11")) == 2
+    with pytest.raises(DataError, match="up to 2024-06-05"):
+        load_patients(hospital(complete_through="2024-06-04"), home, "2024-06-06")
+
+
+def data_folder() -> Path:
+    return Path(os.environ.get("KAIZAR_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+
+
+@pytest.fixture
+def sepsis() -> HospitalConfig:
+    """The sepsis log: arrivals of one emergency department, a quarter of the releases never written down."""
+    log = data_folder() / "sepsis_log.csv"
+    if not log.exists():
+        pytest.skip(f"{log} is not there; set KAIZAR_TEST_DATA to the folder that holds sepsis_log.csv")
+    return HospitalConfig.model_validate(
+        {
+            "id": "sepsis",
+            "hospital": {"name": "Sepsis log", "timezone": "Europe/Amsterdam", "country": "NL"},
+            "patients": {
+                "source": "csv",
+                "path": str(log.resolve()),
+                "columns": {"patient_id": "case_id", "arrival": "arrival", "departure": "release"},
+                "missing_departure": "unknown",
+                "max_age_days": None,
+                "pseudonym_key": "test",
+            },
+            "wards": ({"id": "ward", "capacity": 30, "los_model": {"type": "from_data"}},),
+            "patient_types": ({"id": "sepsis"},),
+            "arrival_streams": (
+                {"id": "sepsis", "target_ward": "ward", "patient_type": "sepsis", "model": {"type": "ml_poisson"}},
+            ),
+            "simulation": {"start": "empty"},
+        }
+    )
+
+
+@pytest.mark.integration
+def test_a_real_log_becomes_patients_arrivals_and_lengths_of_stay(sepsis, tmp_path):
+    history = load_history(sepsis, tmp_path, "2015-02-27")
+    assert len(history.patients) == 1049
+    assert history.patient_rejects.empty
+    assert set(history.patients["resolution"]) == {"second"}
+    assert history.patients["departure_known"].sum() == history.patients["departure"].notna().sum() <= 781
+
+    daily = arrivals_per_day(history.patients, sepsis)
+    assert daily["arrivals"].sum() == 1049
+    assert (daily["date"].min(), daily["date"].max()) == (pd.Timestamp("2013-11-07"), pd.Timestamp("2015-02-26"))
+    assert len(daily) == 477
+    assert not daily["demand_observed"].any()
+
+    lengths = lengths_of_stay(history.patients, history.ward_stays, sepsis)
+    fitted = lengths[lengths["patient_type"] == "_all"].iloc[0].to_dict()
+    known = history.patients.dropna(subset="departure")
+    assert (fitted["n"], fitted["n_censored"]) == (len(known), 0)  # of the others nothing is known
+    assert fitted["mean_hours"] == pytest.approx(
+        (known["departure"] - known["arrival"]).dt.total_seconds().mean() / 3600, rel=0.02
+    )
+    assert lengths.set_index("patient_type")["in_use"].to_dict() == {"_all": False, "sepsis": True}

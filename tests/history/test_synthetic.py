@@ -1,0 +1,97 @@
+"""A made-up history moves forward: tomorrow's is today's plus a day."""
+
+import pandas as pd
+import pytest
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.history.synthetic import simulate_history, true_rates
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def hospital() -> HospitalConfig:
+    los = {"type": "lognormal", "unit": "days", "params": {"mean": 2, "sd": 2}}
+    truth = {
+        "mean_per_day": 8,
+        "weekday": {"Sat": 0.5, "Sun": 0.5},
+        "yearly_amplitude": 0.1,
+        "holiday_factor": 0.5,
+        "drift_sd": 0.2,
+        "overdispersion": 0.05,
+    }
+    return HospitalConfig.model_validate(
+        {
+            "id": "made_up",
+            "hospital": {"name": "Made up", "timezone": "Europe/Amsterdam", "country": "NL"},
+            "patients": {"source": "synthetic", "history_start": "2025-01-01", "truth": {"streams": {"s": truth}}},
+            "wards": [
+                {"id": "ed", "capacity": 4, "los_model": {"type": "exponential", "params": {"mean": 3}}},
+                {"id": "a", "capacity": 8, "los_model": los},
+            ],
+            "patient_types": [{"id": "p", "patience": {"type": "exponential", "params": {"mean": 4}}}],
+            "arrival_streams": [{"id": "s", "target_ward": "ed", "patient_type": "p", "model": {"type": "ml_poisson"}}],
+            "routing": [{"from_ward": "ed", "options": [{"to_ward": "a", "probability": 0.5}]}],
+        }
+    )
+
+
+def cut(patients: pd.DataFrame, stays: pd.DataFrame, as_of: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What could be seen at `as_of`."""
+    patients = patients[patients["arrival"] < as_of].assign(as_of=as_of)
+    patients["departure"] = patients["departure"].where(patients["departure"] < as_of)
+    stays = stays[stays["request"] < as_of].assign(as_of=as_of)
+    for column in ("admit", "ready", "depart"):
+        stays[column] = stays[column].where(stays[column] < as_of)
+    return patients.reset_index(drop=True), stays.reset_index(drop=True)
+
+
+def test_history_up_to_today_is_history_up_to_tomorrow_cut_today(hospital):
+    for day in ("2025-02-14", "2025-06-01"):
+        today, tomorrow = pd.Timestamp(day), pd.Timestamp(day) + pd.Timedelta(days=1)
+        patients, stays = simulate_history(hospital, today)
+        cut_patients, cut_stays = cut(*simulate_history(hospital, tomorrow), today)
+        columns = ["patient_id", "stream_id", "patient_type", "arrival", "departure"]
+        pd.testing.assert_frame_equal(patients[columns], cut_patients[columns])
+        columns = ["patient_id", "stay_no", "planned_ward_id", "request", "admit", "ready", "depart"]
+        pd.testing.assert_frame_equal(stays[columns], cut_stays[columns])
+
+
+def test_nothing_at_or_after_as_of_is_there(hospital):
+    as_of = pd.Timestamp("2025-03-01")
+    patients, stays = simulate_history(hospital, as_of)
+    times = [
+        *(patients[c] for c in ("arrival", "departure")),
+        *(stays[c] for c in ("request", "admit", "ready", "depart")),
+    ]
+    assert all(column.max() < as_of for column in times)
+
+
+def test_every_patient_is_somewhere(hospital):
+    patients, stays = simulate_history(hospital, pd.Timestamp("2025-06-01"))
+    departed = patients["departure"].notna()
+    in_house = patients["outcome"].isin(["admitted", "waiting"]) & ~departed
+    gone = patients["outcome"].isin(["diverted", "left"])
+    assert len(patients) == departed.sum() + in_house.sum() + gone.sum()
+    last = stays.groupby("patient_id").last()
+    assert set(last.index[last["next_ward_id"] == "_home"]) == set(patients.loc[departed, "patient_id"])
+
+
+def test_the_simulation_seed_leaves_the_past_as_it_is(hospital):
+    other = hospital.model_copy(update={"simulation": hospital.simulation.model_copy(update={"seed": 7})})
+    as_of = pd.Timestamp("2025-02-01")
+    pd.testing.assert_frame_equal(simulate_history(hospital, as_of)[0], simulate_history(other, as_of)[0])
+
+
+def test_the_truth_shows_in_the_rates(hospital):
+    dates = pd.date_range("2025-01-01", "2025-12-31")
+    rates = pd.Series(true_rates(hospital, hospital.arrival_streams[0], dates), dates)
+    by_weekday = rates.groupby(dates.day_of_week).mean()
+    assert by_weekday[5:].mean() / by_weekday[:5].mean() == pytest.approx(0.5, abs=0.06)
+    assert rates["2025-12-25"] < rates["2025-12-18"]
+
+
+def test_no_history_yet(hospital):
+    with pytest.raises(DataError, match=r"not after patients\.history_start 2025-01-01"):
+        simulate_history(hospital, pd.Timestamp("2025-01-01"))

@@ -1,0 +1,68 @@
+"""Daily arrivals: complete days, zeros, outages, and what the source does not know."""
+
+import pandas as pd
+import pytest
+
+from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+
+pytestmark = pytest.mark.unit
+
+
+def requests(counts: dict[str, int], as_of: str, stream: str = "emergency", outcome: str = "admitted") -> pd.DataFrame:
+    """As many patients at noon as `counts` says per day."""
+    arrivals = [pd.Timestamp(day) + pd.Timedelta(hours=12) for day, n in counts.items() for _ in range(n)]
+    frame = pd.DataFrame({"arrival": pd.Series(arrivals, dtype="datetime64[us]")})
+    return frame.assign(stream_id=stream, outcome=outcome, as_of=pd.Timestamp(as_of).as_unit("us"))
+
+
+def test_every_stream_has_every_complete_day(hospital):
+    patients = requests({"2024-06-01": 2, "2024-06-04": 1}, "2024-06-06")
+    daily = arrivals_per_day(patients, hospital())
+    assert daily["date"].nunique() == 5
+    assert len(daily) == 10
+    emergency = daily[daily["stream_id"] == "emergency"]
+    assert emergency["arrivals"].tolist() == [2, 0, 0, 1, 0]
+    assert daily.loc[daily["stream_id"] == "elective", "arrivals"].sum() == 0
+    assert daily["observed"].all()
+
+
+def test_without_an_outcome_nobody_knows_who_was_turned_away(hospital):
+    daily = arrivals_per_day(requests({"2024-06-01": 2}, "2024-06-03"), hospital())
+    assert daily["admitted"].isna().all()
+    assert daily["turned_away"].isna().all()
+    assert not daily["demand_observed"].any()
+
+
+def test_with_an_outcome_requests_add_up(hospital):
+    columns = {"patient_id": "id", "arrival": "came", "departure": "went", "service": "unit", "outcome": "fate"}
+    outcomes = ["admitted", "admitted", "diverted", "left", "waiting"]
+    patients = pd.concat([requests({"2024-06-01": 1}, "2024-06-03", outcome=outcome) for outcome in outcomes])
+    day = arrivals_per_day(patients, hospital(columns=columns)).query("stream_id == 'emergency'").iloc[0]
+    assert (day["arrivals"], day["admitted"], day["turned_away"]) == (5, 2, 2)
+    assert day["demand_observed"]
+
+
+def test_an_empty_day_is_an_outage_where_five_are_usual_on_that_weekday(hospital):
+    mondays = pd.date_range("2024-01-01", periods=12, freq="7D")
+    usual = [100, 100, 0, 5, 5, 5, 5, 5, 5, 5, 5]  # the last eight before the twelfth: exactly 5 on average
+    counts = {f"{day:%Y-%m-%d}": n for day, n in zip(mondays, usual, strict=False)}
+    daily = arrivals_per_day(requests(counts, "2024-03-19"), hospital())
+    outages = daily.loc[~daily["observed"], "date"].unique()
+    assert list(outages) == [pd.Timestamp("2024-01-15"), pd.Timestamp("2024-03-18")]  # two streams, one outage each
+    one_fewer = counts | {f"{mondays[10]:%Y-%m-%d}": 4}
+    quiet = arrivals_per_day(requests(one_fewer, "2024-03-19"), hospital())
+    assert list(quiet.loc[~quiet["observed"], "date"].unique()) == [pd.Timestamp("2024-01-15")]
+
+
+def test_a_request_in_any_stream_means_that_the_records_work(hospital):
+    days = {f"{day:%Y-%m-%d}": 9 for day in pd.date_range("2024-01-01", periods=60)}
+    busy = requests(days | {"2024-02-20": 0}, "2024-03-01")
+    one = requests({"2024-02-20": 1}, "2024-03-01", stream="elective")
+    assert arrivals_per_day(pd.concat([busy, one]), hospital())["observed"].all()
+    assert (~arrivals_per_day(busy, hospital())["observed"]).sum() == 2
+
+
+def test_no_patients_is_an_error(hospital):
+    with pytest.raises(DataError, match="not one patient before as_of"):
+        arrivals_per_day(requests({}, "2024-06-01"), hospital())
