@@ -279,7 +279,7 @@ def validate(
 ):
     """Simulate models whose answer is known; fails when the simulation is off by more than chance explains."""
     with _readable():
-        page = find_home() / "docs" / "verify.md" if write else None
+        page = find_home() / "docs" / "validation.md" if write else None
         known = cases()
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("Simulating models whose answer is known", total=len(known))

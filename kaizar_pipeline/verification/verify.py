@@ -116,7 +116,7 @@ _PAGE = """\
 # Simulated, and known
 
 Made by `kaizar validate --write`; do not edit. Small hospitals of which theory knows the answer, as the twin simulates
-them. The theory is in `kaizar_pipeline/verification/queueing.py`, the hospitals with warm-ups are in `models.py`. Each is
+them. The theory is in `verification/queueing.py`, the hospitals with warm-ups in `verification/models.py`. Each is
 run {runs} times with fixed seeds; the standard error is that of the mean over the runs, z the distance from theory
 in standard errors. Tests fail beyond {tolerance}.
 

@@ -1,6 +1,6 @@
 """Broken rules, each of which the random hospitals must tell from the reference: proof that their silence means much.
 
-    python tests/simulation/mutants.py [part of a name ...]
+    python tests/support/mutants.py [part of a name ...]
 
 A mutant is a change in the text of the kernel's event loop, run as ordinary Python on one random hospital after the
 other until its stays differ. Prints a table; the exit status is 1 when a mutant survives. A mutant whose text no longer
