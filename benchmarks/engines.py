@@ -32,12 +32,12 @@ from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation import simpy_engine
 from kaizar_pipeline.simulation.kernel import block
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import buffer_sizes, draw, los_scales
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 from kaizar_pipeline.simulation.workers import Worker
+from kaizar_pipeline.tables.kpis import KPIS
 
 FOLDER = Path(__file__).parent
 START = pd.Timestamp("2026-01-01")

@@ -64,7 +64,7 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
         known = days.assign(arrivals=usable_counts(arrivals, stream.id).reindex(dates))
         _check_length(known, stream.id, horizon)
         blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon)]
-    rows = pd.concat(blocks) if blocks else pd.DataFrame(columns=FEATURE_TABLE.column_names).drop(columns="run_id")
+    rows = pd.concat(blocks) if blocks else FEATURE_TABLE.empty()
     return FEATURE_TABLE.frame(rows, hospital_id=config.id, as_of=as_of)
 
 

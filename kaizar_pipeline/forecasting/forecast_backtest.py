@@ -61,7 +61,7 @@ def backtest_forecast(
     as_of = arrivals["as_of"].iloc[0]
     days = backtest_origins(arrivals["date"].min(), as_of, horizon, origins) if config.forecast_streams else []
     frames = list(parallel_map(_backtest_from, days, arrivals, then, home, workers=workers))
-    empty = pd.DataFrame(columns=FORECAST_BACKTEST.column_names).drop(columns="run_id")
+    empty = FORECAST_BACKTEST.empty()
     return FORECAST_BACKTEST.frame(pd.concat(frames) if frames else empty, hospital_id=config.id, as_of=as_of)
 
 
@@ -146,7 +146,7 @@ def score_forecasts(backtest: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat([days, weeks, days.assign(horizon_week=0), weeks.assign(horizon_week=0)])
     keys = ["hospital_id", "as_of", "stream_id", "span", "horizon_week"]
     boards = [_scoreboard(group).merge(group[keys].iloc[:1], how="cross") for _, group in rows.groupby(keys)]
-    empty = pd.DataFrame(columns=FORECAST_SCORES.column_names).drop(columns="run_id")
+    empty = FORECAST_SCORES.empty()
     return FORECAST_SCORES.frame(pd.concat(boards) if boards else empty)
 
 

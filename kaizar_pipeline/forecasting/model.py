@@ -57,7 +57,7 @@ def train_lgbm_poisson(features: pd.DataFrame, workers: int | None = None) -> pd
     """
     streams = [(str(stream_id), rows) for stream_id, rows in features.groupby("stream_id")]
     if not streams:
-        return ARRIVAL_MODEL.frame(pd.DataFrame(columns=ARRIVAL_MODEL.column_names).drop(columns="run_id"))
+        return ARRIVAL_MODEL.empty()
     with ThreadPoolExecutor(workers) as pool:
         fits = list(pool.map(lambda stream: _fit_stream(*stream), streams))
     evidence = [fit.evidence for fit in fits]

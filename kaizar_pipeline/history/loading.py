@@ -50,7 +50,7 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
     if isinstance(source, SyntheticPatients):
         end = asked or today
         patients, ward_stays = simulate_history(config, end)
-        return History(end, patients, _no_rejects(), ward_stays, (today - end).days)
+        return History(end, patients, PATIENT_REJECTS.empty(), ward_stays, (today - end).days)
     records = read_records(config, home or find_home(), today, asked)
     behind = (today - records.as_of).days
     if asked is None:
@@ -93,11 +93,6 @@ def _refuse_beyond_the_data(config: HospitalConfig, source: Extract, records: Re
             f"hospital {config.id}: as_of {records.as_of:%Y-%m-%d} lies beyond the data: the last arrival is of "
             f"{last:%Y-%m-%d}; choose an as_of up to {end:%Y-%m-%d}, or bring a newer extract"
         )
-
-
-def _no_rejects() -> pd.DataFrame:
-    columns = [name for name in PATIENT_REJECTS.column_names if name != "run_id"]
-    return PATIENT_REJECTS.frame(pd.DataFrame(columns=columns, dtype="object"))
 
 
 def _warn_when_stale(config: HospitalConfig, source: Extract, as_of: pd.Timestamp, behind: int) -> None:

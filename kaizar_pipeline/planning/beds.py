@@ -19,12 +19,12 @@ from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.counting import staffed_with_total
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
 from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, UNLIMITED, Plan
 from kaizar_pipeline.simulation.precision import CONFIDENCE
 from kaizar_pipeline.tables import BED_ALLOCATIONS, BED_REQUIREMENTS, BEDS_EFFECTS, HOSPITAL_TOTAL
+from kaizar_pipeline.tables.kpis import KPI_INDEX, KPIS
 
 RiskEvent = Literal["day", "horizon_peak"]
 
@@ -34,14 +34,7 @@ SWEEP = (-2, -1, 1, 2, 4)
 SWEEP_REPLICATIONS = 400
 """Futures behind each change of beds at most: differences between the same patients need fewer than levels."""
 
-EFFECTS = {
-    "wait_mean_hours": "hours",
-    "wait_p95_hours": "hours",
-    "boarding_hours": "hours",
-    "turned_away": "patients",
-    "left": "patients",
-    "outliers": "patients",
-}
+EFFECTS = {kpi.name: kpi.unit for kpi in KPIS if kpi.in_beds_effects}
 """What beds are for, with units: KPIs of ward_performance."""
 
 HARM = {"waiting_hours": 1.0, "turned_away": 24.0, "left": 24.0}
@@ -193,7 +186,7 @@ def beds_effects(
             kpis, overloaded = _kpis(config, changed, workers), bool(check_load(changed, allow=True))
             for place, affected in ((w, plan.ward_ids[w]), (-1, HOSPITAL_TOTAL)):
                 for kpi, unit in EFFECTS.items():
-                    before, after = (values[:, place, -1, KPIS.index(kpi)] for values in (baseline, kpis))
+                    before, after = (values[:, place, -1, KPI_INDEX[kpi]] for values in (baseline, kpis))
                     names = {"ward_id": plan.ward_ids[w], "beds_added": change, "affected_ward_id": affected}
                     figures = {"kpi": kpi, "unit": unit, **paired(before, after)}
                     rows.append({**names, **figures, "overloaded": overloaded})
@@ -318,11 +311,11 @@ def _harm(kpis: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
     """f8[R]: what was to be prevented in each replication."""
 
     def house(kpi: str) -> np.ndarray:
-        return np.nan_to_num(kpis[:, -1, -1, KPIS.index(kpi)])
+        return np.nan_to_num(kpis[:, -1, -1, KPI_INDEX[kpi]])
 
     known = {"waiting_hours": lambda: house("wait_mean_hours") * (house("requests") - house("turned_away"))}
-    wrong = [name for name in weights if name not in known and name not in KPIS]
+    wrong = [name for name in weights if name not in known and name not in KPI_INDEX]
     if wrong:
-        raise SimulationError(f"harm: unknown {wrong[0]!r}, allowed: waiting_hours, {', '.join(KPIS)}")
+        raise SimulationError(f"harm: unknown {wrong[0]!r}, allowed: waiting_hours, {', '.join(KPI_INDEX)}")
     parts = [weight * known.get(name, lambda name=name: house(name))() for name, weight in weights.items()]
     return np.sum(parts, axis=0)

@@ -219,12 +219,7 @@ def _result(
 ) -> OccupancyBacktest:
     constants = {"hospital_id": config.id, "as_of": history.as_of}
     if not frames:
-        empty = (
-            pd.DataFrame(columns=table.column_names).drop(columns="run_id")
-            for table in (OCCUPANCY_BACKTEST, OCCUPANCY_SCORES)
-        )
-        backtest, scores = empty
-        return OccupancyBacktest(OCCUPANCY_BACKTEST.frame(backtest), OCCUPANCY_SCORES.frame(scores), tuple(notes))
+        return OccupancyBacktest(OCCUPANCY_BACKTEST.empty(), OCCUPANCY_SCORES.empty(), tuple(notes))
     rows = pd.concat(frames, ignore_index=True)
     rows["capacity_known"] = rows["ward_id"].map(_capacity_known(config))
     scores = scores_by_week(rows, by=["method", "ward_id"])

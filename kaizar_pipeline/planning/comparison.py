@@ -25,32 +25,17 @@ from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
 from kaizar_pipeline.errors import ConfigError
 from kaizar_pipeline.planning.paired import paired
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, rate_paths
 from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Plan, make_plan
 from kaizar_pipeline.stats.philox import hospital_key
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, SCENARIO_COMPARISON
+from kaizar_pipeline.tables.kpis import KPI_INDEX, KPIS
 
 GROUPS = 20
 """Groups of replications for what is no mean over replications; fewer when there are fewer replications."""
 
-COMPARED = {
-    "requests": "patients",
-    "admitted": "patients",
-    "turned_away": "patients",
-    "left": "patients",
-    "outliers": "patients",
-    "wait_mean_hours": "hours",
-    "wait_p95_hours": "hours",
-    "boarding_hours": "hours",
-    "boarding_caused_hours": "hours",
-    "bed_days": "bed-days",
-    "mean_occupancy": "share",
-    "hours_full_share": "share",
-    "days_any_hour_full": "days",
-    "p95_census": "beds",
-}
+COMPARED = {kpi.name: kpi.unit for kpi in KPIS if kpi.in_scenarios} | {"p95_census": "beds"}
 """What is compared, with its unit: KPIs as in ward_performance, over all patient types; and the census not exceeded in
 95 % of all hours and replications together."""
 
@@ -84,7 +69,7 @@ def compare_scenarios(
     plans = {scenario.id: plan_of(scenario) for scenario in scenarios}
     overloaded = {name: {load.wards[0] for load in check_load(plan, allow=True)} for name, plan in plans.items()}
     if not plans:
-        return SCENARIO_COMPARISON.frame(pd.DataFrame(columns=SCENARIO_COMPARISON.column_names).drop(columns="run_id"))
+        return SCENARIO_COMPARISON.empty()
     baseline = plan_of(None)
     n = min(replications or _enough(simulation), baseline.independent_replications, MAX_REPLICATIONS)
     check_load(baseline, allow=simulation.overload == "allow")
@@ -158,7 +143,7 @@ class _Run:
 
     def values(self, name: str) -> np.ndarray:
         """f8[pairs, W + 1] of what is compared."""
-        return self.p95_census if name == "p95_census" else self.kpis[:, :, KPIS.index(name)]
+        return self.p95_census if name == "p95_census" else self.kpis[:, :, KPI_INDEX[name]]
 
 
 def _simulate_all(

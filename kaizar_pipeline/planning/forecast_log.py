@@ -32,7 +32,7 @@ def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataF
     parts = [] if log is None else [log[log["origin"] != as_of]]
     parts += [] if ahead.empty else [_entries(ahead, as_of)]
     if not any(len(part) for part in parts):
-        return FORECAST_LOG.frame(pd.DataFrame(columns=FORECAST_LOG.column_names).drop(columns="run_id"))
+        return FORECAST_LOG.empty()
     rows = pd.concat(parts, ignore_index=True).assign(as_of=as_of)
     actual = rows[["ward_id", "date"]].merge(seen, how="left")["actual"]
     come = actual.notna()
@@ -46,7 +46,7 @@ def score_log(log: pd.DataFrame, as_of: pd.Timestamp, mornings: int = MORNINGS) 
     recent = log["origin"].between(as_of - pd.Timedelta(days=mornings), as_of, inclusive="left")
     rows = log[recent & log["pit"].notna()]
     if rows.empty:
-        return FORECAST_LOG_SCORES.frame(pd.DataFrame(columns=FORECAST_LOG_SCORES.column_names).drop(columns="run_id"))
+        return FORECAST_LOG_SCORES.empty()
     scores = scores_by_week(rows.astype({"actual": "float64"}), by=["ward_id"])
     return FORECAST_LOG_SCORES.frame(scores, hospital_id=log["hospital_id"].iloc[0], as_of=as_of)
 

@@ -31,7 +31,7 @@ from kaizar_pipeline.simulation.counting import replications_with, staffed_with_
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
 from kaizar_pipeline.simulation.plan import UNLIMITED
 from kaizar_pipeline.simulation.summary import quantile
-from kaizar_pipeline.tables import HEADLINE_CHANGES, HEADLINE_INPUTS, HOSPITAL_TOTAL, TABLES, Table
+from kaizar_pipeline.tables import HEADLINE_CHANGES, HEADLINE_INPUTS, HOSPITAL_TOTAL, TABLES
 
 DAYS = 7
 """Days ahead that the headline looks at."""
@@ -114,8 +114,8 @@ def compare_headlines(
     rows, by the same.
     """
     inputs = {**inputs, "replications": json.dumps(replications)}
-    changes = _empty(HEADLINE_CHANGES) if changes is None else changes
-    kept = _empty(HEADLINE_INPUTS) if kept is None else kept
+    changes = HEADLINE_CHANGES.empty() if changes is None else changes
+    kept = HEADLINE_INPUTS.empty() if kept is None else kept
     runs = {int(number): _inputs(kept[kept["run_number"] == number]) for number in kept["run_number"].unique()}
     newest = max([*runs, *changes["run_number"]], default=0)
     number = newest if runs.get(newest) == inputs else newest + 1
@@ -165,10 +165,6 @@ def _plain(value: Any) -> Any:
 def _as_text(table: pd.DataFrame) -> str:
     cells = table.drop(columns=["hospital_id", "as_of"]).astype("object")
     return json.dumps(cells.where(cells.notna(), None).to_dict("list"), default=_plain)
-
-
-def _empty(table: Table) -> pd.DataFrame:
-    return table.frame(pd.DataFrame(columns=table.column_names).drop(columns="run_id"))
 
 
 def _as_of(inputs: Inputs) -> pd.Timestamp:

@@ -15,7 +15,6 @@ from kaizar_pipeline.config.hospital import HospitalConfig, Replications, Simula
 from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, mean_and_sd, replications_with
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan, make_plan
 from kaizar_pipeline.simulation.precision import (
@@ -37,6 +36,7 @@ from kaizar_pipeline.simulation.summary import (
 )
 from kaizar_pipeline.simulation.warmup import ShortWarmup, diagnose
 from kaizar_pipeline.stats.philox import hospital_key
+from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 if TYPE_CHECKING:
     from kaizar_pipeline.simulation.kernel.count import Records, Tallies
@@ -161,7 +161,7 @@ def achieved_precision(plan: Plan, counts: Counts, planned_looks: int, targets: 
     histograms = [counts.census.of(w) for w in range(len(plan.ward_ids))]
     census_error = np.array([mean_and_sd(histogram)[1] for histogram in histograms]) / np.sqrt(n)
     full = np.array([replications_with(h, staffed) for h, staffed in zip(histograms, plan.staffed, strict=True)])
-    wait = KPIS.index("wait_mean_hours")
+    wait = KPI_INDEX["wait_mean_hours"]
     half_widths = {
         "mean_census": mean_half_width(census_error, n, planned_looks),
         "prob_full": share_half_width(np.where(plan.staffed < UNLIMITED, full, np.nan), n, planned_looks),

@@ -13,7 +13,6 @@ from kaizar_pipeline.simulation.counting import (
     staffed_with_total,
     standard_error,
 )
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.stats.durations import HOURS_PER_DAY
 from kaizar_pipeline.tables import (
@@ -27,6 +26,7 @@ from kaizar_pipeline.tables import (
     WARD_PERFORMANCE,
     WEEK_PROFILE,
 )
+from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 
@@ -170,6 +170,6 @@ def ward_performance(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFra
     mean, error = counts.kpi.measured_mean, counts.kpi.standard_error
     wards, types = _wards(plan), [*plan.patient_type_ids, ALL]
     frame = pd.DataFrame({"ward_id": np.repeat(wards, len(types)), "patient_type": np.tile(types, len(wards))})
-    for k, name in enumerate(KPIS):
+    for name, k in KPI_INDEX.items():
         frame[name], frame[f"{name}_se"] = mean[:, :, k].ravel(), error[:, :, k].ravel()
     return WARD_PERFORMANCE.frame(frame, **constants)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.tables.kpis import KPIS
 
 SCHEMA_VERSION = 4
 """Raised whenever a column changes, so that a reader can tell files of different shape apart."""
@@ -66,6 +67,10 @@ class Table:
     def frame(self, frame: pd.DataFrame, **constants: Any) -> pd.DataFrame:
         """A conforming library frame (without `run_id`) from `frame`, with `constants` filled in as whole columns."""
         return self.conform(frame.assign(**constants), ("run_id",))
+
+    def empty(self) -> pd.DataFrame:
+        """A conforming library frame without rows."""
+        return self.frame(pd.DataFrame(columns=[name for name in self.column_names if name != "run_id"]))
 
     def conform(self, frame: pd.DataFrame, without: tuple[str, ...] = ()) -> pd.DataFrame:
         """`frame` with this table's columns, order and types, sorted by key; `without` names columns that are left out.
@@ -234,6 +239,22 @@ WARD_STAYS = _table(
         nullable=True,
     ),
     Column("whole_stay", "BOOLEAN", "True: the source knows no ward moves, the row is the whole time in the hospital."),
+)
+
+STARTING_CENSUS = _table(
+    "starting_census",
+    "One row per patient in the hospital at as_of: who holds which bed, and who waits for one.",
+    Column("patient_id", "VARCHAR", "As in patients.", key=True),
+    Column("stream_id", "VARCHAR", "Arrival stream."),
+    Column("patient_type", "VARCHAR", "Patient type, as the config lists it."),
+    Column("request", "TIMESTAMP", "When care was asked for; the rows are in this order."),
+    Column("ward_id", "VARCHAR", "Ward of the bed held; null for none.", nullable=True),
+    Column("planned_ward_id", "VARCHAR", "Ward that was asked for when that bed was given.", nullable=True),
+    Column("admit", "TIMESTAMP", "When that bed was given.", nullable=True),
+    Column("ready", "TIMESTAMP", "When care in it ended; null while in care.", nullable=True),
+    Column("waits_for", "VARCHAR", "Ward of the request not met yet; null for none.", nullable=True),
+    Column("waits_since", "TIMESTAMP", "Time of that request.", nullable=True),
+    Column("first_ward", "BOOLEAN", "True: the patient still waits for a first bed."),
 )
 
 DAILY_ARRIVALS = _table(
@@ -515,31 +536,7 @@ WARD_PERFORMANCE = _table(
     Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True),
     _ward(),
     Column("patient_type", "VARCHAR", f"Patient type, or {ALL}.", key=True),
-    *_with_error("requests", "Requests for the ward inside the horizon, diverted ones included.", "patients"),
-    *_with_error("admitted", "Of these, given a bed, here or elsewhere.", "patients"),
-    *_with_error("turned_away", "Of these, diverted by an admission stop.", "patients"),
-    *_with_error("left", "Of these, left without being seen.", "patients"),
-    *_with_error("outliers", "Of these, placed in a bed of another ward.", "patients"),
-    *_with_error("wait_mean_hours", "Mean wait from request to bed; the wait so far where none was given.", "hours"),
-    *_with_error("wait_p50_hours", "Median wait.", "hours"),
-    *_with_error("wait_p95_hours", "95th percentile of waits.", "hours"),
-    *_with_error("wait_max_hours", "Longest wait.", "hours"),
-    *_with_error("still_waiting_share", "Share of requests still waiting when the horizon ends.", "share"),
-    *_with_error("boarding_hours", "Hours that beds of this ward were held by patients waiting for the next.", "hours"),
-    *_with_error(
-        "boarding_caused_hours", "Hours that beds of other wards were held by patients waiting for this one.", "hours"
-    ),
-    *_with_error("throughput", "Patients who left a bed of this ward.", "patients"),
-    *_with_error("alos_hours", "Mean length of those stays, bed to bed.", "hours"),
-    *_with_error("bed_days", "Bed-days used in this ward.", "bed-days"),
-    *_with_error(
-        "mean_occupancy", "Bed-days used over bed-days staffed; null when unlimited or by patient type.", "share"
-    ),
-    *_with_error(
-        "hours_full_share", "Share of hours with a census at or above the staffed beds; null when unlimited.", "share"
-    ),
-    *_with_error("days_any_hour_full", "Days with a census at or above the staffed beds at any hour.", "days"),
-    *_with_error("days_above_95", "Days with a census above 95 % of the staffed beds at any hour.", "days"),
+    *(column for kpi in KPIS for column in _with_error(kpi.name, kpi.description, kpi.unit)),
 )
 
 SIMULATION_PRECISION = _table(
@@ -837,8 +834,8 @@ HEADLINE_INPUTS = _table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        PATIENTS, PATIENT_REJECTS, WARD_STAYS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE, ARRIVAL_MODEL,
-        ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE,
+        PATIENTS, PATIENT_REJECTS, WARD_STAYS, STARTING_CENSUS, DAILY_ARRIVALS, LENGTH_OF_STAY, FEATURE_TABLE,
+        ARRIVAL_MODEL, ARRIVAL_RATES, FORECAST_BACKTEST, FORECAST_SCORES, OCCUPANCY_DISTRIBUTIONS, MIDNIGHT_CENSUS, WEEK_PROFILE,
         DAILY_PEAKS, WARD_PERFORMANCE, SIMULATION_PRECISION, BOARDING_CAUSES, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES,
         FORECAST_LOG, FORECAST_LOG_SCORES, BED_REQUIREMENTS, BEDS_EFFECTS, BED_ALLOCATIONS, OCCUPANCY_DRIVERS,
         SCENARIO_COMPARISON, HEADLINE_CHANGES, HEADLINE_INPUTS,

@@ -16,9 +16,9 @@ import pandas as pd
 from kaizar_pipeline.config.files import load_hospital_config, shipped
 from kaizar_pipeline.config.hospital import WEEKDAYS, Constant, HospitalConfig, Lognormal, MeanSd
 from kaizar_pipeline.simulation.counting import Counts
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.stats.durations import HOURS_PER_DAY, distribution
+from kaizar_pipeline.tables.kpis import KPI_INDEX
 from kaizar_pipeline.verification.queueing import (
     admission_stop_chain,
     boarding_chain,
@@ -77,7 +77,7 @@ def _histogram(counts: Counts, ward: int = 0) -> np.ndarray:
 def _kpi(counts: Counts, name: str, ward: int, patient_type: int) -> np.ndarray:
     """f8[R]; the last type, -1, is all together."""
     assert counts.kpis is not None
-    return counts.kpis[:, ward, patient_type, KPIS.index(name)]
+    return counts.kpis[:, ward, patient_type, KPI_INDEX[name]]
 
 
 def _average(name: str, ward: int = 0, patient_type: int = -1) -> Measure:

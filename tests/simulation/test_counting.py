@@ -8,7 +8,6 @@ import pytest
 from hand_made import MONDAY, make_config
 
 from kaizar_pipeline.simulation.counting import Counts, Histograms
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
@@ -21,6 +20,7 @@ from kaizar_pipeline.simulation.summary import (
     week_profile,
 )
 from kaizar_pipeline.tables import ALL, CENSUS_PERCENTAGES, HOSPITAL_TOTAL
+from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 pytestmark = pytest.mark.integration
 
@@ -212,7 +212,7 @@ def test_what_patients_meet_and_its_standard_error(hospital: Plan, counts: Count
     table = ward_performance(hospital, counts, **CONSTANTS)
     together = table[table["patient_type"] == ALL].set_index("ward_id")
     for place, ward in enumerate([*hospital.ward_ids, HOSPITAL_TOTAL]):
-        for k, name in enumerate(KPIS):
+        for name, k in KPI_INDEX.items():
             values = counts.kpis[:, place, -1, k]
             mean, error = mean_and_error(values[np.isfinite(values)])
             assert together[name].to_dict()[ward] == pytest.approx(mean, abs=1e-12)
@@ -221,7 +221,7 @@ def test_what_patients_meet_and_its_standard_error(hospital: Plan, counts: Count
 
 def test_boarding_is_caused_somewhere(counts: Counts):
     assert counts.kpis is not None
-    boarded, caused = (counts.kpis[:, :, -1, KPIS.index(name)] for name in ("boarding_hours", "boarding_caused_hours"))
+    boarded, caused = (counts.kpis[:, :, -1, KPI_INDEX[name]] for name in ("boarding_hours", "boarding_caused_hours"))
     # all of it in the emergency department, for want of beds in the wards
     assert boarded[:, 0].sum() > 0
     assert (boarded[:, 1:3] == 0).all()

@@ -6,12 +6,12 @@ import pytest
 
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation.compiled_engine import simulate
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.monte_carlo import run, simulate_occupancy
 from kaizar_pipeline.simulation.plan import make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.trajectories import DIVERTED
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
+from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 pytestmark = pytest.mark.integration
 
@@ -75,7 +75,7 @@ def test_what_comes_in_goes_out_or_is_still_there(hospital, rates):
     kpis = counts.kpis
 
     def total(name):
-        return kpis[:, -1, -1, KPIS.index(name)]
+        return kpis[:, -1, -1, KPI_INDEX[name]]
 
     assert (total("admitted") <= total("requests")).all()
     assert (total("admitted") + total("turned_away") + total("left") <= total("requests")).all()
@@ -198,7 +198,7 @@ def test_quantiles_of_waits_are_those_of_the_sorted_waits(hospital):
     waits = (until - stays.request)[asked]
     assert (waits > 0).sum() > 20
     expected = np.quantile(waits, [0.5, 0.95], method="inverted_cdf")
-    columns = [KPIS.index("wait_p50_hours"), KPIS.index("wait_p95_hours")]
+    columns = [KPI_INDEX["wait_p50_hours"], KPI_INDEX["wait_p95_hours"]]
     assert counts.kpis is not None
     assert counts.kpis[0, -1, -1, columns].tolist() == expected.tolist()
 

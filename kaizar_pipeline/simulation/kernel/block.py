@@ -28,8 +28,8 @@ from kaizar_pipeline.simulation.kernel.count import (
 from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, StayScratch, draw
 from kaizar_pipeline.simulation.kernel.events import EventScratch, simulate
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
+from kaizar_pipeline.tables.kpis import KPIS
 
 
 class Room(NamedTuple):

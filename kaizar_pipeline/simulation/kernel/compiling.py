@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 _PACKAGE = _FOLDER.parents[1]
 _CONSTANTS_FROM = (
-    "stats/durations.py", "stats/philox.py", "simulation/kpis.py", "simulation/plan.py", "simulation/trajectories.py",
+    "stats/durations.py", "stats/philox.py", "tables/kpis.py", "simulation/plan.py", "simulation/trajectories.py",
 )  # fmt: skip
 """Modules outside the kernel whose constants are compiled into it."""
 

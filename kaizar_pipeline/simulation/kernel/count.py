@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
-from kaizar_pipeline.simulation.kpis import KPIS
 from kaizar_pipeline.simulation.trajectories import DIVERTED, LEFT, NOWHERE
+from kaizar_pipeline.tables.kpis import KPIS
 
 HOURS_PER_WEEK = 168
 
