@@ -1,11 +1,12 @@
 # The developer's whole interface: `make help` lists it. Works with GNU make 3.81 and later.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint dev lock clean
+.PHONY: help setup run test oracles lint dev lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ORACLES := .venv-oracles
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' Makefile
@@ -38,6 +39,14 @@ run: $(READY) ## materialize every table of every hospital in hospital_configs/
 test: lint ## lint, check types and layers, run all tests
 	$(BIN)/python -m pytest -n auto
 
+oracles: $(ORACLES)/.ready ## compare with well-kept libraries, in an environment of their own
+	$(ORACLES)/bin/python -m pytest tests/oracles
+
+$(ORACLES)/.ready: $(READY) requirements.lock tests/oracles/requirements.txt
+	test -x $(ORACLES)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(ORACLES)
+	$(BIN)/uv pip sync --quiet --python $(ORACLES)/bin/python --require-hashes requirements.lock tests/oracles/requirements.txt
+	@touch $@
+
 lint: $(READY) ## style, types and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,10 +56,13 @@ lint: $(READY) ## style, types and who may import whom
 dev: $(READY) ## Dagster's user interface on this machine
 	$(BIN)/kaizar dev
 
-lock: $(READY) ## remake requirements.lock from pyproject.toml
+lock: $(READY) ## remake requirements.lock and tests/oracles/requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --group dev \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --group oracles \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --constraints requirements.lock \
+		--output-file tests/oracles/requirements.txt
 
 clean: ## remove the environment and caches; data and Dagster's history stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ORACLES) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find kaizar_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +
