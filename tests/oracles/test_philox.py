@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaizar_pipeline.simulation.kernel import random as kernel
-from kaizar_pipeline.simulation.philox import Purpose, philox4x32, uniforms
+from kaizar_pipeline.stats.philox import Purpose, philox4x32, uniforms
 
 pytestmark = pytest.mark.unit
 
