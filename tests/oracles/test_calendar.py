@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaizar_pipeline.config.hospital import HospitalInfo
-from kaizar_pipeline.forecasting import calendar
+from kaizar_pipeline.forecasting import calendar_effects as calendar
 
 pytestmark = pytest.mark.unit
 

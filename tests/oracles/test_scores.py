@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom, nbinom, poisson, rv_histogram
 
-from kaizar_pipeline.forecasting import scores as of_draws
-from kaizar_pipeline.planning import scores as of_probabilities
+from kaizar_pipeline.planning import census_scores as of_probabilities
+from kaizar_pipeline.stats import scores as of_draws
 
 pytestmark = pytest.mark.unit
 
