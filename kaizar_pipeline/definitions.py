@@ -1,32 +1,34 @@
-"""Where Dagster comes in: the graph, its job and its schedule."""
+"""Where Dagster comes in: the graph, its job, its schedule and its sensor."""
+
+import warnings
 
 import dagster as dg
 
-from kaizar_pipeline.orchestration.assets import (
-    capacity,
-    changes,
-    forecast,
-    history,
-    occupancy_validation,
-    planning,
-    simulation,
-    validation,
-)
-from kaizar_pipeline.orchestration.automation import every_night, occupancy_forecast
-from kaizar_pipeline.orchestration.partitions import HOME
-from kaizar_pipeline.orchestration.settings import Settings
-from kaizar_pipeline.orchestration.stage import warehouse
-from kaizar_pipeline.orchestration.storage import Warehouse
+from kaizar_pipeline.chain.steps import STEPS
 
-Warehouse(HOME / "data").rebuild_catalog()
+# per hospital checks and selections of sources are marked as previews in Dagster 1.13: no news to the user of a hospital
+for _category in (dg.PreviewWarning, dg.BetaWarning):
+    warnings.filterwarnings("ignore", category=_category)
+
+from kaizar_pipeline.orchestration.assets import (  # noqa: E402  after the filter of warnings
+    OverridesResource,
+    make_assets,
+    make_inputs_check,
+    observe_files,
+    rebuild_catalog,
+    session,
+)
+from kaizar_pipeline.orchestration.automation import changed_files, every_night, occupancy_forecast  # noqa: E402
+
+rebuild_catalog()
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules(
-        [history, forecast, validation, simulation, occupancy_validation, capacity, planning, changes]
-    ),
+    assets=[observe_files, *(make_assets(step) for step in STEPS)],
+    asset_checks=[make_inputs_check(STEPS)],
     jobs=[occupancy_forecast],
     schedules=[every_night],
-    resources={"warehouse": warehouse, "settings": Settings.configure_at_launch()},
+    sensors=[changed_files],
+    resources={"session": session, "overrides": OverridesResource.configure_at_launch()},
     # the chain is linear: a process per step would cost 20 to 30 s for nothing; hospitals run side by side
     executor=dg.in_process_executor,
 )

@@ -1,11 +1,14 @@
-"""What runs by itself: the job over all tables of a hospital, and the night on which it runs for each."""
+"""What runs by itself: the job over all tables of a hospital, the night on which it runs, and the look at its files."""
 
+import json
 import os
 from collections.abc import Iterator
 
 import dagster as dg
 
-from kaizar_pipeline.orchestration.partitions import HOSPITALS
+from kaizar_pipeline.orchestration.assets import observations
+from kaizar_pipeline.orchestration.files import file_states
+from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
 
 occupancy_forecast = dg.define_asset_job(
     "occupancy_forecast",
@@ -25,3 +28,22 @@ def every_night(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest
     for hospital_id in HOSPITALS.get_partition_keys():
         date = f"{context.scheduled_execution_time:%Y-%m-%d}"
         yield dg.RunRequest(run_key=f"{date}|{hospital_id}", partition_key=hospital_id)
+
+
+@dg.sensor(default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=60)
+def changed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Observe the files of hospitals, scenarios and extracts whose size or time has changed."""
+    before = json.loads(context.cursor or "{}")
+    now = {
+        hospital_id: {name: [state.size, state.modified] for name, state in file_states(HOME, hospital_id).items()}
+        for hospital_id in HOSPITALS.get_partition_keys()
+    }
+    events = [
+        observation
+        for hospital_id, states in now.items()
+        if states != before.get(hospital_id)
+        for observation in observations(hospital_id)
+        if states[observation.asset_key.to_user_string()]
+        != before.get(hospital_id, {}).get(observation.asset_key.to_user_string())
+    ]
+    return dg.SensorResult(asset_events=events, cursor=json.dumps(now))

@@ -147,6 +147,27 @@ def changes_in_words(latest: pd.DataFrame) -> str:
     return f"{words}, of which " + ", ".join(f"{part} {points(row[part])}" for part in PARTS)
 
 
+def markdown_table(latest: pd.DataFrame) -> str:
+    """The latest rows as a Markdown table, probabilities in per cent and percentage points."""
+    columns = ("ward_id", "headline", "before", "after", "change", *PARTS, "note")
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for _, row in latest.sort_values(["headline", "ward_id"], ascending=[False, True]).iterrows():
+        share = row["headline"] == "prob_full"
+        levels = [_level(row[name], share) for name in ("before", "after")]
+        differences = [_difference(row[name], share) for name in ("change", *PARTS)]
+        note = "" if pd.isna(row["note"]) else str(row["note"])
+        lines.append("| " + " | ".join([row["ward_id"], row["headline"], *levels, *differences, note]) + " |")
+    return "\n".join(lines)
+
+
+def _level(value: float, share: bool) -> str:
+    return "" if pd.isna(value) else f"{value:.1%}" if share else f"{value:.1f}"
+
+
+def _difference(value: float, share: bool) -> str:
+    return "" if pd.isna(value) else points(value if share else value / 100)
+
+
 def points(share: float) -> str:
     """A difference of probabilities in percentage points, '+4.0', or '0' below a twentieth of one."""
     rounded = round(100 * share, 1)

@@ -10,7 +10,8 @@ import dagster as dg
 import duckdb
 import pytest
 
-from kaizar_pipeline.tables import TABLES
+from kaizar_pipeline.chain.steps import all_tables
+from kaizar_pipeline.orchestration.files import FILE_ASSETS
 
 pytestmark = pytest.mark.integration
 
@@ -25,11 +26,14 @@ def load(expression: str) -> str:
 
 def test_every_table_is_an_asset_that_says_what_it_is(defs: dg.Definitions):
     specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
-    assert set(specs) == set(TABLES)
-    for name, spec in specs.items():
-        assert spec.description == TABLES[name].description
+    assert set(specs) == set(all_tables()) | set(FILE_ASSETS)
+    for name, table in all_tables().items():
+        spec = specs[name]
+        assert spec.description == table.description
         assert spec.owners
+        assert spec.code_version
         assert "duckdb" in spec.kinds
+        assert [column.name for column in spec.metadata["dagster/column_schema"].columns] == table.column_names
         assert spec.group_name not in (None, "default")
         assert spec.partitions_def is not None
         assert spec.partitions_def.get_partition_keys() == ["one"]
@@ -44,7 +48,7 @@ def test_the_chain_is_the_one_that_people_know(defs: dg.Definitions):
 def test_every_table_has_a_blocking_check_of_its_schema(defs: dg.Definitions):
     graph = defs.resolve_asset_graph()
     schema = {key for key in graph.asset_check_keys if key.name == "schema" and graph.get_check_spec(key).blocking}
-    assert {key.asset_key.to_user_string() for key in schema} == set(TABLES)
+    assert {key.asset_key.to_user_string() for key in schema} == set(all_tables())
 
 
 def test_the_night_runs_every_hospital_once(defs: dg.Definitions):
@@ -75,7 +79,7 @@ def test_loading_builds_the_catalog(home: Path):
     with duckdb.connect(home / "data" / "kaizar.duckdb", read_only=True) as catalog:
         assert {
             name for (name,) in catalog.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-        } == set(TABLES)
+        } == set(all_tables())
 
 
 def test_outside_a_project_there_is_one_readable_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

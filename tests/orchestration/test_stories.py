@@ -1,6 +1,6 @@
 """One tiny hospital through the asset graph, in this process: what a run makes, reports, refuses and leaves behind."""
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from kaizar_pipeline.__main__ import app
+from kaizar_pipeline.chain import checks, steps
+from kaizar_pipeline.chain.checks import checks_of
+from kaizar_pipeline.chain.step import Found
+from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.history.loading import History
 from kaizar_pipeline.orchestration.storage import Warehouse
-from kaizar_pipeline.tables import TABLES
 
 pytestmark = pytest.mark.integration
 
@@ -25,13 +29,13 @@ NOT_YET = {"occupancy_backtest", "occupancy_scores", "forecast_log_scores"}
 
 
 def materialize(
-    defs: dg.Definitions, *assets: str, run_config: dict[str, Any] | None = None, raise_on_error: bool = True
+    defs: dg.Definitions, *assets: str, overrides: dict[str, Any] | None = None, raise_on_error: bool = True
 ) -> dg.ExecuteInProcessResult:
     job = defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
         partition_key="one",
         asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
-        run_config=run_config,
+        run_config={"resources": {"overrides": {"config": overrides or {}}}},
         raise_on_error=raise_on_error,
     )
 
@@ -44,7 +48,7 @@ def warehouse(home: Path) -> Warehouse:
 def test_the_whole_chain(defs: dg.Definitions, warehouse: Warehouse):
     run = materialize(defs)
 
-    tables = {name: warehouse.read(name, "one") for name in TABLES}
+    tables = {name: warehouse.read(name, "one") for name in all_tables()}
     # 90 days are too few to back-test, and of a first morning nothing has come yet
     empty = {"patient_rejects", "scenario_comparison", *NOT_YET}
     assert {name for name, frame in tables.items() if frame.empty} == empty
@@ -53,19 +57,19 @@ def test_the_whole_chain(defs: dg.Definitions, warehouse: Warehouse):
         for event in run.get_asset_materialization_events()
         if event.asset_key
     }
-    for name in TABLES:
+    for name in all_tables():
         lineage = warehouse.lineage(name, "one")
         assert (lineage.run_id, lineage.as_of) == (run.run_id, AS_OF)
-        assert set(lineage.inputs.values()) <= {run.run_id}
+        assert {made_from for given, made_from in lineage.inputs.items() if given in made} <= {run.run_id}
         assert made[name].partition == "one"
-    assert warehouse.lineage("patients", "one").inputs == {}
+    assert set(warehouse.lineage("patients", "one").inputs) == {"hospital_file", "extract"}
     assert "arrival_rates" in warehouse.lineage("occupancy_distributions", "one").inputs
 
     rows = {name: event.metadata["dagster/row_count"].value for name, event in made.items()}
     assert rows == {name: len(frame) for name, frame in tables.items()}
 
     evaluations = run.get_asset_check_evaluations()
-    assert {evaluation.asset_key.to_user_string() for evaluation in evaluations} == set(TABLES)
+    assert {evaluation.asset_key.to_user_string() for evaluation in evaluations} == set(all_tables())
     assert all(evaluation.passed for evaluation in evaluations)
 
 
@@ -75,7 +79,7 @@ def test_the_whole_chain_of_a_hospital_without_forecast_streams(defs: dg.Definit
     path.write_text(text.replace("  truth: {streams: {acute: {mean_per_day: 6, overdispersion: 0.02}}}\n", ""))
     run = materialize(defs)
     assert all(evaluation.passed for evaluation in run.get_asset_check_evaluations())
-    tables = {name: warehouse.read(name, "one") for name in TABLES}
+    tables = {name: warehouse.read(name, "one") for name in all_tables()}
     empty = {
         "patient_rejects", "feature_table", "arrival_model", "forecast_backtest", "forecast_scores",
         "scenario_comparison", *NOT_YET,
@@ -94,9 +98,9 @@ def test_run_config_takes_effect_everywhere(defs: dg.Definitions, home: Path, wa
                  "occupancy_drivers", "scenario_comparison")  # fmt: skip
 
     def run(*assets: str, as_of: str = "2026-03-20", **settings: int) -> dict[str, pd.DataFrame]:
-        ops = {} if assets else {"history": {"config": {"as_of": as_of}}}
-        materialize(defs, *assets, run_config={"ops": ops, "resources": {"settings": {"config": settings}}})
-        return {name: warehouse.read(name, "one") for name in TABLES}
+        asked = settings if assets else {"as_of": as_of, **settings}
+        materialize(defs, *assets, overrides=asked)
+        return {name: warehouse.read(name, "one") for name in all_tables()}
 
     first = run()
     assert {frame["as_of"].max() for frame in first.values() if len(frame)} == {pd.Timestamp("2026-03-20")}
@@ -153,8 +157,9 @@ def test_scenarios_are_compared_and_shown(
 
 def test_a_stale_input_is_named(defs: dg.Definitions, warehouse: Warehouse):
     materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", "feature_table")
-    later = {"ops": {"history": {"config": {"as_of": "2026-04-02"}}}}
-    materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", run_config=later)
+    materialize(
+        defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", overrides={"as_of": "2026-04-02"}
+    )
     with pytest.raises(dg.Failure, match="feature_table is as of 2026-04-01, but daily_arrivals as of 2026-04-02"):
         materialize(defs, "arrival_model")
 
@@ -164,8 +169,8 @@ def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: 
         run = materialize(
             defs,
             *("patients", "patient_rejects", "ward_stays", "daily_arrivals", "length_of_stay", "feature_table"),
-            *("arrival_model", "arrival_rates", *SIMULATED, "forecast_log", "forecast_log_scores"),
-            run_config={"ops": {"history": {"config": {"as_of": as_of}}}},
+            *("arrival_model", "arrival_rates", "starting_census", *SIMULATED, "forecast_log", "forecast_log_scores"),
+            overrides={"as_of": as_of},
         )
     log = warehouse.read("forecast_log", "one")
     assert log.groupby("origin").size().to_dict() == {pd.Timestamp(f"2026-03-{day}"): 3 * 6 for day in (20, 23)}
@@ -174,18 +179,17 @@ def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: 
     assert set(scored["lead"]) == {1, 2, 3}
     assert (log["as_of"] == pd.Timestamp("2026-03-23")).all()
     (event,) = [e for e in run.asset_materializations_for_node("forecast_log") if e.asset_key.path == ["forecast_log"]]
-    assert (event.metadata["mornings"].value, event.metadata["mornings scored"].value) == (2, 1)
+    assert (event.metadata["origins"].value, event.metadata["origins scored"].value) == (2, 1)
     assert set(warehouse.read("forecast_log_scores", "one")["ward_id"]) == {"ed", "ward", "_hospital"}
 
 
 def test_a_run_says_what_changed_since_the_last_one(defs: dg.Definitions, home: Path, warehouse: Warehouse):
-    learned = ("daily_arrivals", "length_of_stay", "feature_table", "arrival_model", "arrival_rates")
+    learned = ("starting_census", "daily_arrivals", "length_of_stay", "feature_table", "arrival_model", "arrival_rates")
     told = (*SIMULATED, "headline_changes", "headline_inputs")
 
     def run(*assets: str, as_of: str | None = None, **settings: int) -> tuple[str, pd.DataFrame, list[bool]]:
         """What the metadata say, the rows of this run, and how its checks of them went."""
-        ops = {"history": {"config": {"as_of": as_of}}} if as_of else {}
-        run = materialize(defs, *assets, run_config={"ops": ops, "resources": {"settings": {"config": settings}}})
+        run = materialize(defs, *assets, overrides=({"as_of": as_of} if as_of else {}) | settings)
         (event,) = [
             found
             for found in run.asset_materializations_for_node("headline_changes")
@@ -267,17 +271,86 @@ def test_a_broken_config_fails_the_run_with_file_and_line(defs: dg.Definitions, 
     assert not (home / "data" / "warehouse" / "patients" / "hospital_id=one").exists()
 
 
-def test_a_table_that_fails_its_check_is_not_stored(
+def test_a_table_that_fails_its_check_is_not_stored_and_the_check_is_seen_to_fail(
     defs: dg.Definitions, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
     materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals")
     first = warehouse.lineage("daily_arrivals", "one")
-    history = sys.modules["kaizar_pipeline.orchestration.assets.history"]
-    complete = history.arrivals_per_day
-    monkeypatch.setattr(history, "arrivals_per_day", lambda *given: complete(*given).iloc[1:])
-    run = materialize(defs, "daily_arrivals", raise_on_error=False)
+    complete = steps.arrivals_per_day
+    monkeypatch.setattr(steps, "arrivals_per_day", lambda *given: complete(*given).iloc[1:])
+    run = materialize(defs, "daily_arrivals", "feature_table", raise_on_error=False)
     assert not run.success
-    (failure,) = [event.step_failure_data for event in run.all_events if event.is_step_failure]
-    assert failure.user_failure_data is not None
-    assert "check complete_days failed" in str(failure.user_failure_data.description)
+    assert "check complete_days of daily_arrivals failed" in failure(run)
+    found = {result.check_name: result.passed for result in run.get_asset_check_evaluations()}
+    assert found == {"schema": True, "complete_days": False, "every_request_counted": False}
     assert warehouse.lineage("daily_arrivals", "one") == first
+
+
+def test_no_table_of_a_step_is_stored_when_a_check_of_another_fails(
+    defs: dg.Definitions, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    read = steps.load_history
+
+    def half(*given: Any) -> History:
+        found = read(*given)
+        return replace(found, ward_stays=found.ward_stays.iloc[:0])
+
+    monkeypatch.setattr(steps, "load_history", half)
+    run = materialize(defs, raise_on_error=False)
+    assert "check flow_conservation of patients failed" in failure(run)
+    assert not warehouse.path("patient_rejects", "one").exists()
+
+
+def test_a_check_that_raises_is_named_and_keeps_the_table(
+    defs: dg.Definitions, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    materialize(defs, "patients", "patient_rejects", "ward_stays")
+    (check,) = [check for check in checks_of("daily_arrivals") if check.name == "complete_days"]
+
+    def broken() -> Found:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(checks, "CHECKS", [replace(check, function=broken)])
+    run = materialize(defs, "daily_arrivals", raise_on_error=False)
+    assert "check broken of daily_arrivals raised ZeroDivisionError: by zero" in failure(run)
+    assert not warehouse.path("daily_arrivals", "one").exists()
+
+
+def test_one_table_of_a_step_and_everything_after_an_asset_can_be_selected(defs: dg.Definitions, warehouse: Warehouse):
+    materialize(defs)
+    before = {name: warehouse.lineage(name, "one").run_id for name in all_tables()}
+    materialize(defs, "week_profile")
+    after = {name: warehouse.lineage(name, "one").run_id for name in all_tables()}
+    assert [name for name in before if before[name] != after[name]] == ["week_profile"]
+    job = defs.resolve_implicit_global_asset_job_def()
+    keys = dg.AssetSelection.from_string('key:"arrival_rates"+').resolve(defs.resolve_asset_graph())
+    assert job.execute_in_process(partition_key="one", asset_selection=sorted(keys)).success
+
+
+def test_the_end_tables_tell_that_a_file_or_a_table_before_them_changed(
+    defs: dg.Definitions, home: Path, warehouse: Warehouse
+):
+    def changed(run: dg.ExecuteInProcessResult, table: str = "week_profile") -> str | None:
+        (found,) = [
+            result
+            for result in run.get_asset_check_evaluations()
+            if result.check_name == "inputs_current" and result.asset_key == dg.AssetKey(table)
+        ]
+        assert found.passed is (found.description is None)
+        return found.description
+
+    assert changed(materialize(defs)) is None
+    materialize(defs, "daily_arrivals")
+    path = home / "hospital_configs" / "one.yml"
+    path.write_text(path.read_text().replace("capacity: 4", "capacity: 5"))
+    text = changed(materialize(defs, "week_profile"))
+    assert text is not None
+    assert "hospital_file changed since patients was made" in text
+    assert "daily_arrivals was made again since feature_table was made" in text
+
+
+def failure(run: dg.ExecuteInProcessResult) -> str:
+    """The message of the one step that failed by itself."""
+    (found,) = [event.step_failure_data for event in run.all_events if event.is_step_failure]
+    assert found.user_failure_data is not None
+    return str(found.user_failure_data.description)

@@ -1,15 +1,16 @@
-"""Each check passes on a table as it should be and fails on one fault in it."""
+"""Each check passes on a correct table and fails on one error in it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 
-import dagster as dg
 import pandas as pd
 import pytest
+from small_extracts import make_hospital
 
-from kaizar_pipeline.history.loading import History
-from kaizar_pipeline.orchestration import checks
-from kaizar_pipeline.tables import TABLES
+from kaizar_pipeline.chain import checks
+from kaizar_pipeline.chain.step import Check, Found, Run
+from kaizar_pipeline.chain.steps import all_tables
+from kaizar_pipeline.errors import DataError
 
 pytestmark = pytest.mark.unit
 
@@ -18,8 +19,8 @@ QUANTILES = ("p05", "p10", "p25", "p50", "p75", "p90", "p95", "p99")
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def history() -> History:
-    """Five requests: one departed, one in the house, one diverted, one left, one departed nobody knows when."""
+def history() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Five requests: one departed, one in the hospital, one diverted, one left, one departed at an unknown time."""
     patients = pd.DataFrame(
         {
             "patient_id": ["gone", "here", "diverted", "left", "lost"],
@@ -34,7 +35,7 @@ def history() -> History:
             "depart": [AS_OF - pd.Timedelta(hours=h) for h in (3, 2)] + [pd.NaT, AS_OF - pd.Timedelta(hours=5), pd.NaT],
         }
     )
-    return History(AS_OF, patients, pd.DataFrame(), ward_stays, days_behind=4)
+    return patients, ward_stays
 
 
 def arrivals() -> pd.DataFrame:
@@ -61,34 +62,37 @@ def peaks() -> pd.DataFrame:
 
 
 class TestFlowConservation:
-    """Requests = departed + in the house + turned away + departure not known."""
+    """Requests = departed + in the hospital + turned away + departure not known."""
 
     def test_all_accounted_for(self):
-        result = checks.flow_conservation(history())
+        result = checks.flow_conservation(*history())
         assert result.passed
-        assert {name: value.value for name, value in result.metadata.items()} == {
+        assert result.figures == {
             "requests": 5,
             "departed": 1,
-            "in the house": 1,
+            "in the hospital": 1,
             "turned away": 2,
             "departure not known": 1,
         }
 
     def test_a_patient_without_an_open_stay_has_vanished(self):
-        whole = history()
-        vanished = replace(whole, ward_stays=whole.ward_stays[whole.ward_stays["patient_id"] != "here"])
-        assert not checks.flow_conservation(vanished).passed
+        patients, stays = history()
+        assert not checks.flow_conservation(patients, stays[stays["patient_id"] != "here"]).passed
 
     def test_a_departed_patient_with_an_open_stay_is_counted_twice(self):
-        whole = history()
-        twice = replace(whole, ward_stays=whole.ward_stays.assign(depart=pd.Series([pd.NaT] * 5)))
-        assert not checks.flow_conservation(twice).passed
+        patients, stays = history()
+        assert not checks.flow_conservation(patients, stays.assign(depart=pd.Series([pd.NaT] * 5))).passed
 
 
-@pytest.mark.parametrize(("limit", "passed"), [(None, True), (4, True), (3, False)])
-def test_a_stale_extract_is_warned_about(limit: int | None, passed: bool):
-    result = checks.up_to_date(history(), limit)
-    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+@pytest.mark.parametrize(("limit", "passed"), [(4, True), (3, False)])
+def test_a_stale_extract_is_warned_about(limit: int, passed: bool):
+    assert checks.up_to_date(Run(make_hospital(max_age_days=limit), Path()), days_behind=4).passed is passed
+
+
+def test_an_extract_without_a_limit_of_age_is_not_checked_for_it():
+    hospital = make_hospital()
+    unlimited = hospital.model_copy(update={"patients": hospital.patients.model_copy(update={"max_age_days": None})})
+    assert checks.up_to_date(Run(unlimited, Path()), days_behind=4).nothing_to_check
 
 
 @pytest.mark.parametrize(
@@ -119,23 +123,24 @@ def test_every_request_is_counted():
     ],
 )
 def test_probabilities_and_quantiles_are_possible(change: Change, passed: bool):
-    assert checks.probabilities(change(occupancy())).passed is passed
+    assert checks.possible_probabilities(change(occupancy())).passed is passed
 
 
 def test_the_peaks_of_a_day_are_those_of_all_replications():
-    assert checks.sums_to_one(peaks(), replications=10).passed
-    assert not checks.sums_to_one(peaks().iloc[1:], replications=10).passed
+    simulated = pd.DataFrame({"replications": [10]})
+    assert checks.every_replication_has_a_peak(peaks(), simulated).passed
+    assert not checks.every_replication_has_a_peak(peaks().iloc[1:], simulated).passed
 
 
 def test_a_moved_level_is_warned_about_with_its_numbers():
     rows = [("ed", 900, 700.4, 640, 770, True), ("icu", 10, 11.0, 4, 20, False)]
     drift = pd.DataFrame(rows, columns=["stream_id", "actual", "expected", "low", "high", "moved"])
-    result = checks.level_steady(drift)
-    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert result.metadata["streams moved"].value == 1
-    assert result.metadata["ed"].value == "900 came, 700 were expected (640 to 770)"
-    assert checks.level_steady(drift.iloc[1:]).passed
-    assert checks.level_steady(drift.iloc[:0]).passed
+    result = checks.level_found(drift)
+    assert result.passed is False
+    assert result.figures["streams moved"] == 1
+    assert result.figures["ed"] == "900 observed, 700 expected (640 to 770)"
+    assert checks.level_found(drift.iloc[1:]).passed
+    assert checks.level_found(drift.iloc[:0]).passed
 
 
 def scores(**change: float) -> pd.DataFrame:
@@ -154,23 +159,23 @@ def scores(**change: float) -> pd.DataFrame:
 @pytest.mark.parametrize(("skill", "passed"), [(0.2, True), (0.0, True), (-0.05, False), (float("nan"), True)])
 def test_a_forecast_worse_than_the_last_week_is_warned_about(skill: float, passed: bool):
     result = checks.skilful(scores(skill=skill))
-    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert result.passed is passed
     if not passed:
-        assert result.metadata["acute"].value == "CRPS 5.0% above seasonal naive"
+        assert result.figures["acute"] == "CRPS 5.0% above seasonal naive"
 
 
 @pytest.mark.parametrize(("coverage", "passed"), [(0.8, True), (0.6, True), (0.55, False), (0.95, False)])
 def test_intervals_that_do_not_hold_what_they_promise_are_warned_about(coverage: float, passed: bool):
     result = checks.calibrated(scores(coverage80=coverage))
-    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
-    assert result.metadata["intervals"].value == 2
-    assert ("acute, day" in result.metadata) != passed
+    assert result.passed is passed
+    assert result.figures["intervals"] == 2
+    assert ("acute, day" in result.figures) != passed
 
 
 def test_a_hospital_without_a_back_test_is_not_warned_about():
     none = scores().iloc[:0]
-    assert checks.skilful(none).passed
-    assert checks.calibrated(none).passed
+    assert checks.skilful(none).nothing_to_check
+    assert checks.calibrated(none).nothing_to_check
 
 
 @pytest.mark.parametrize(("observed", "passed"), [(50.0, True), (70.0, False), (39.0, False)])
@@ -187,8 +192,8 @@ def test_lengths_of_stay_unlike_those_configured_are_warned_about(observed: floa
         }
     )
     result = checks.as_configured(lengths)
-    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
-    assert ("icu" in str(result.metadata["differences"].value)) != passed
+    assert result.passed is passed
+    assert ("icu" in str(result.figures.get("differences"))) != passed
 
 
 def comparison() -> pd.DataFrame:
@@ -224,7 +229,7 @@ def headlines() -> pd.DataFrame:
     """A change that is split, and one that is not."""
     parts = {"program": 0.0, "seed": [0.125, None], "config": 0.0, "data": [0.125, None], "model": 0.0}
     levels = {"headline": ["prob_full", "p95_census"], "after": [0.5, 8.0], "change": [0.25, None]}
-    return pd.DataFrame({"ward_id": "icu", **levels, **parts, "note": [None, "first run"]})
+    return pd.DataFrame({"ward_id": "icu", "run_number": 1, **levels, **parts, "note": [None, "first run"]})
 
 
 def test_parts_of_a_change_add_up():
@@ -240,15 +245,15 @@ def test_a_headline_that_is_not_the_published_one_is_warned_about():
     )
     assert checks.as_published(headlines(), published).passed
     result = checks.as_published(headlines(), published.assign(p95=[7, 8, 9]))
-    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert result.metadata["p95_census of icu"].value == "+0.5"
+    assert result.passed is False
+    assert result.figures["p95_census of icu"] == "+0.5"
 
 
 def test_an_overloaded_ward_is_warned_about():
     assert checks.beds_can_cope(comparison()).passed
     result = checks.beds_can_cope(comparison().assign(overloaded=[True, False]))
-    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert result.metadata["overloaded wards"].value == "- more: icu"
+    assert result.passed is False
+    assert result.figures["overloaded wards"] == "- more: icu"
 
 
 @pytest.mark.parametrize(("inside", "passed"), [(0.8, True), (0.5, True), (0.45, False), (1.0, True)])
@@ -256,6 +261,7 @@ def test_a_coverage_that_chance_does_not_explain_is_warned_about(inside: float, 
     # 12 independent dates at 80 %: from 6 of them inside on, chance explains it
     scores = pd.DataFrame(
         {
+            "method": "twin",
             "ward_id": ["icu", "ed"],
             "lead_week": [1, 1],
             "coverage80": [inside, 0.8],
@@ -264,14 +270,24 @@ def test_a_coverage_that_chance_does_not_explain_is_warned_about(inside: float, 
             "independent_dates": 12,
         }
     )
-    for check in (checks.census_covered, checks.mornings_covered):
+    for check in (checks.census_covered, checks.issued_forecasts_covered):
         result = check(scores)
-        assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
-        assert ("icu, week 1" in result.metadata) is not passed
-    assert checks.census_covered(scores.iloc[:0]).passed
+        assert result.passed is passed
+        assert ("icu, week 1" in result.figures) is not passed
+    assert checks.census_covered(scores.iloc[:0]).nothing_to_check
 
 
-def test_every_check_says_what_it_looks_for():
-    found = {spec.name: spec.description for spec in checks.specs(*TABLES)}
-    assert set(found) == {"schema", *(name for names in checks.CHECKS.values() for name in names)}
-    assert all(description and len(description) > 20 for description in found.values())
+def test_every_check_is_about_a_table_and_says_what_it_looks_for():
+    for check in checks.CHECKS:
+        assert check.table in all_tables()
+        assert len(check.description) > 20
+
+
+def test_a_check_that_raises_is_named():
+    def broken(patients: pd.DataFrame) -> Found:
+        """Always raises."""
+        raise ZeroDivisionError("by zero")
+
+    check = Check(broken, "patients", blocking=True)
+    with pytest.raises(DataError, match="check broken of patients raised ZeroDivisionError: by zero"):
+        check(Run(make_hospital(), Path()), {"patients": history()[0]}, {})

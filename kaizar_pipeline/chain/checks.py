@@ -1,0 +1,245 @@
+"""What must hold of each table: pure functions on tables, by one decorator that says table and severity.
+
+A blocking check keeps what fails it from being stored; any other one warns.
+"""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from kaizar_pipeline.chain.step import NOTHING, Check, Figures, Found, Run
+from kaizar_pipeline.config.hospital import SyntheticPatients
+from kaizar_pipeline.forecasting.drift import level_drift
+from kaizar_pipeline.forecasting.forecast_backtest import MODEL
+from kaizar_pipeline.patients.length_of_stay import differences
+from kaizar_pipeline.planning.census_backtest import TWIN
+from kaizar_pipeline.planning.headline_changes import DAYS, HEADLINES, PARTS
+from kaizar_pipeline.tables import CENSUS_PERCENTAGES, HOSPITAL_TOTAL
+
+CHECKS: list[Check] = []
+"""All of them, in the order of the chain."""
+
+_QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
+_ROUNDING = 1e-9
+
+
+def check(table: str, *, blocking: bool) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
+    """Makes a function the check of a table; its docstring is the description."""
+
+    def register(function: Callable[..., Found]) -> Callable[..., Found]:
+        CHECKS.append(Check(function, table, blocking))
+        return function
+
+    return register
+
+
+def checks_of(table: str) -> list[Check]:
+    """The checks of a table."""
+    return [check for check in CHECKS if check.table == table]
+
+
+@check("patients", blocking=True)
+def flow_conservation(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Found:
+    """Every request left, was turned away, or is in the hospital: patients and their open ward stays agree."""
+    turned_away = patients["outcome"].isin(["diverted", "left"])
+    departed = patients["departure"].notna() & ~turned_away
+    not_known = ~patients["departure_known"] & ~turned_away & ~departed
+    open_stays = ward_stays[ward_stays["depart"].isna()]
+    present = open_stays[~open_stays["patient_id"].isin(patients.loc[not_known, "patient_id"])]
+    parts = {
+        "departed": int(departed.sum()),
+        "in the hospital": present["patient_id"].nunique(),
+        "turned away": int(turned_away.sum()),
+        "departure not known": int(not_known.sum()),
+    }
+    return Found(sum(parts.values()) == len(patients), {"requests": len(patients), **parts})
+
+
+@check("patients", blocking=False)
+def up_to_date(run: Run, days_behind: int) -> Found:
+    """The extract reaches to within `max_age_days` of today."""
+    source = run.config.patients
+    limit = None if isinstance(source, SyntheticPatients) else source.max_age_days
+    return NOTHING if limit is None else Found(days_behind <= limit, {"days behind": days_behind})
+
+
+@check("daily_arrivals", blocking=True)
+def complete_days(daily_arrivals: pd.DataFrame) -> Found:
+    """Every stream has a row for every day from the first to the last complete one."""
+    first, last = daily_arrivals["date"].min(), daily_arrivals["as_of"].iloc[0] - pd.Timedelta(days=1)
+    expected = len(pd.date_range(first, last)) * daily_arrivals["stream_id"].nunique()
+    passed = len(daily_arrivals) == expected and daily_arrivals["date"].max() == last
+    return Found(passed, {"rows": len(daily_arrivals), "expected": expected})
+
+
+@check("daily_arrivals", blocking=True)
+def every_request_counted(daily_arrivals: pd.DataFrame, patients: pd.DataFrame) -> Found:
+    """Arrivals over all days are all requests."""
+    counted = int(daily_arrivals["arrivals"].sum())
+    return Found(counted == len(patients), {"counted": counted, "requests": len(patients)})
+
+
+@check("length_of_stay", blocking=False)
+def as_configured(length_of_stay: pd.DataFrame) -> Found:
+    """Observed lengths of stay are those configured, to within 20 %, where there are enough stays to tell."""
+    return _listed("differences", differences(length_of_stay))
+
+
+@check("arrival_model", blocking=False)
+def level_steady(run: Run, daily_arrivals: pd.DataFrame) -> Found:
+    """Arrivals of the last four weeks lie in the interval that was forecast for them (`level_drift`)."""
+    return level_found(level_drift(daily_arrivals, run.config, run.home))
+
+
+def level_found(drift: pd.DataFrame) -> Found:
+    """The result of `level_steady` for a table of `level_drift`."""
+    moved = drift["moved"].astype(bool)
+    streams = {
+        row["stream_id"]: f"{row['actual']} observed, {row['expected']:.0f} expected ({row['low']} to {row['high']})"
+        for _, row in drift.iterrows()
+    }
+    return NOTHING if drift.empty else Found(not moved.any(), {"streams moved": int(moved.sum()), **streams})
+
+
+@check("forecast_scores", blocking=False)
+def skilful(forecast_scores: pd.DataFrame) -> Found:
+    """No stream's days are forecast worse by the model than by a repetition of the last week."""
+    days = _overall(forecast_scores[forecast_scores["span"] == "day"])
+    worse = days[days["skill"] < 0]
+    found = {row["stream_id"]: f"CRPS {-row['skill']:.1%} above seasonal naive" for _, row in worse.iterrows()}
+    return NOTHING if days.empty else Found(worse.empty, {"streams": len(days), **found})
+
+
+@check("forecast_scores", blocking=False)
+def calibrated(forecast_scores: pd.DataFrame) -> Found:
+    """The coverage of 80 % intervals of days and of 7-day sums lies in the binomial 99 % band of each stream.
+
+    The band is that of `n_effective` forecasts: days forecast from one origin share its error and are fewer trials than
+    they are days. A calibrated stream leaves one of its two bands about once in 50 back-tests.
+    """
+    rows = _overall(forecast_scores)
+    return _covered(
+        rows,
+        lambda row: f"{row['stream_id']}, {row['span']}",
+        lambda row: f"{row['n_effective']:.0f} independent forecasts",
+    )
+
+
+def _overall(scores: pd.DataFrame) -> pd.DataFrame:
+    """The model's rows over all days ahead."""
+    return scores[(scores["method"] == MODEL) & (scores["horizon_week"] == 0)]
+
+
+@check("occupancy_distributions", blocking=True)
+def possible_probabilities(occupancy_distributions: pd.DataFrame) -> Found:
+    """Probabilities lie in 0 to 1, and quantiles do not fall."""
+    rows = occupancy_distributions
+    outside = sum(int((~rows[name].dropna().between(0, 1)).sum()) for name in ("prob_full", "prob_queue"))
+    falling = int((rows[_QUANTILES].diff(axis=1).iloc[:, 1:] < 0).to_numpy().sum())
+    return Found(outside + falling == 0, {"outside": outside, "falling": falling})
+
+
+@check("midnight_census", blocking=True)
+def probabilities_sum_to_one(midnight_census: pd.DataFrame) -> Found:
+    """The probabilities of the numbers of patients of each ward and midnight sum to 1."""
+    sums = midnight_census.groupby(["ward_id", "date"])["probability"].sum()
+    return _all_right("distributions", (sums - 1).abs() > _ROUNDING)
+
+
+@check("daily_peaks", blocking=True)
+def every_replication_has_a_peak(daily_peaks: pd.DataFrame, occupancy_distributions: pd.DataFrame) -> Found:
+    """The peaks of each ward and day count every replication once."""
+    counts = daily_peaks.groupby(["run_kind", "ward_id", "date"])["replications"].sum()
+    return _all_right("distributions", counts != occupancy_distributions["replications"].iloc[0])
+
+
+@check("ward_performance", blocking=False)
+def trustworthy(simulation_warnings: Sequence[str]) -> Found:
+    """The simulation has nothing to warn of: an overload that was allowed, a warm-up that is too short."""
+    return _listed("warnings", simulation_warnings)
+
+
+@check("scenario_comparison", blocking=True)
+def differences_add_up(scenario_comparison: pd.DataFrame) -> Found:
+    """Every difference is that of the two figures, and lies inside its interval."""
+    rows = scenario_comparison[scenario_comparison["difference"].notna()]
+    gap = (rows["value"] - rows["baseline"] - rows["difference"]).abs()
+    inside = rows["low"].isna() | rows["difference"].between(rows["low"], rows["high"])
+    return _all_right(
+        "differences", ~inside | (gap > _ROUNDING * (1 + rows["value"].abs() + rows["baseline"].abs()))
+    )
+
+
+@check("scenario_comparison", blocking=False)
+def beds_can_cope(scenario_comparison: pd.DataFrame) -> Found:
+    """No scenario asks more of a ward than it has beds."""
+    rows = scenario_comparison[scenario_comparison["ward_id"] != HOSPITAL_TOTAL]
+    found = rows[rows["overloaded"]].groupby("scenario")["ward_id"].unique()
+    lines = [f"{scenario}: {', '.join(wards)}" for scenario, wards in found.items()]
+    return NOTHING if rows.empty else _listed("overloaded wards", lines)
+
+
+@check("occupancy_scores", blocking=False)
+def census_covered(occupancy_scores: pd.DataFrame) -> Found:
+    """The coverage of 80 % intervals in the back-test lies in the binomial 99 % band, by ward and week ahead."""
+    return _weeks_covered(occupancy_scores[occupancy_scores["method"] == TWIN])
+
+
+@check("forecast_log_scores", blocking=False)
+def issued_forecasts_covered(forecast_log_scores: pd.DataFrame) -> Found:
+    """The same for the forecasts that were issued on the last days."""
+    return _weeks_covered(forecast_log_scores)
+
+
+@check("headline_changes", blocking=True)
+def parts_add_up(headline_changes: pd.DataFrame) -> Found:
+    """Every change that is split is the sum of its parts."""
+    rows = headline_changes[_latest(headline_changes) & headline_changes["note"].isna()]
+    if rows.empty:
+        return NOTHING
+    return _all_right("changes", (rows[list(PARTS)].sum(axis=1) - rows["change"]).abs() > _ROUNDING)
+
+
+@check("headline_changes", blocking=False)
+def as_published(headline_changes: pd.DataFrame, occupancy_distributions: pd.DataFrame) -> Found:
+    """The headlines are those of occupancy_distributions; not so when those are of a run with other settings."""
+    hours = occupancy_distributions
+    week = hours[hours["at"] < hours["as_of"] + pd.Timedelta(days=DAYS)]
+    means = week.rename(columns={"p95": "p95_census"}).groupby("ward_id")[list(HEADLINES)].mean()
+    rows = headline_changes[_latest(headline_changes)].set_index(["ward_id", "headline"])["after"]
+    gap = rows - means.rename_axis(columns="headline").stack().reindex(rows.index)
+    found = {f"{headline} of {ward}": f"{by:+.3g}" for (ward, headline), by in gap[gap.abs() > _ROUNDING].items()}
+    return Found(not found, {"headlines": len(gap), **found})
+
+
+def _latest(changes: pd.DataFrame) -> pd.Series:
+    return changes["run_number"] == changes["run_number"].max()
+
+
+def _weeks_covered(scores: pd.DataFrame) -> Found:
+    return _covered(
+        scores,
+        lambda row: f"{row['ward_id']}, week {row['lead_week']}",
+        lambda row: f"{row['independent_dates']} independent dates",
+    )
+
+
+def _covered(scores: pd.DataFrame, name: Callable[[pd.Series], str], trials: Callable[[pd.Series], str]) -> Found:
+    """Whether coverage80 of each row lies in its band, with the rows where it does not."""
+    outside = scores[~scores["coverage80"].between(scores["coverage80_low"], scores["coverage80_high"])]
+    found = {
+        name(row): f"{row['coverage80']:.0%} inside, expected {row['coverage80_low']:.0%} to "
+        f"{row['coverage80_high']:.0%} ({trials(row)})"
+        for _, row in outside.iterrows()
+    }
+    return NOTHING if scores.empty else Found(outside.empty, {"intervals": len(scores), **found})
+
+
+def _all_right(what: str, wrong: pd.Series) -> Found:
+    return Found(not wrong.any(), {what: len(wrong), "wrong": int(wrong.sum())}) if len(wrong) else NOTHING
+
+
+def _listed(what: str, lines: Sequence[str]) -> Found:
+    """A check that passes when there are no `lines`."""
+    figures: Figures = {what: "\n".join(f"- {line}" for line in lines)} if lines else {}
+    return Found(not lines, figures)

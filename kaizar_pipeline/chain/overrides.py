@@ -1,0 +1,44 @@
+"""What one run overrides of the settings in the hospital's file."""
+
+from enum import Enum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+
+
+class Engine(Enum):
+    """Which engine simulates; the result is the same."""
+
+    compiled = "compiled"
+    simpy = "simpy"
+
+
+class Overrides(BaseModel):
+    """Settings of one run; None: as the hospital's file says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    as_of: str | None = Field(
+        None, description="Local midnight to forecast from, such as 2026-11-01. Default: KAIZAR_AS_OF, else the latest."
+    )
+    seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of rate paths and simulations.")
+    replications: int | None = Field(None, ge=2, description="Replications to simulate, and rate paths.")
+    engine: Engine | None = Field(None, description="compiled or simpy, the slow reference; the result is the same.")
+    workers: int | None = Field(
+        None, ge=1, description="Threads, or processes of a back-test; the result is the same. Default: one per core."
+    )
+    extra_beds: int = Field(2, ge=1, le=20, description="Extra beds to place where they help most.")
+    backtest_origins: int = Field(12, ge=0, le=200, description="Past origins of the back-tests; 0: none.")
+    backtest_replications: int = Field(200, ge=2, description="Replications of the census back-test, per origin.")
+
+    @property
+    def simulation(self) -> dict[str, int | str]:
+        """The overridden keys of the section `simulation`."""
+        engine = self.engine and self.engine.value
+        settings = {"seed": self.seed, "replications": self.replications, "engine": engine}
+        return {name: value for name, value in settings.items() if value is not None}
+
+    def applied_to(self, config: HospitalConfig) -> HospitalConfig:
+        """The config with the overridden keys of its section `simulation`."""
+        return config.model_copy(update={"simulation": config.simulation.model_copy(update=self.simulation)})

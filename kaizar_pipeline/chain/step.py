@@ -1,0 +1,188 @@
+"""The parts that the chain is described with: a step, what it is given, what it makes, and the check of a table.
+
+Everything is plain data and plain functions. `in_memory.py` folds the steps of `steps.py` in memory, orchestration
+makes Dagster assets of them.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from kaizar_pipeline.chain.overrides import Overrides
+from kaizar_pipeline.config.files import find_home
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.scenario import Scenario
+from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.tables import Table
+
+Frames = Mapping[str, pd.DataFrame]
+Figures = Mapping[str, float | int | str]
+"""Figures and sentences by name, in the order in which people should read them."""
+
+PREVIOUS = "previous_"
+"""Begins the name of a parameter that takes a table as the last run left it, None at the first run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run is about, for one hospital; every step is given it."""
+
+    file_config: HospitalConfig
+    """The hospital as its file says."""
+    home: Path = field(default_factory=find_home)
+    """The folder that paths of extracts are relative to."""
+    overrides: Overrides = Overrides()
+    scenarios: Callable[[], Sequence[Scenario]] = tuple
+    """Those to compare with the hospital as it is; called by the step that needs them."""
+    fit_all: bool = True
+    """False: of the lengths of stay only those are fitted that the twin draws from."""
+    inform: Callable[[str], None] = lambda message: None
+    """Hears how far long work has got."""
+    warn: Callable[[str], None] = lambda message: None
+    """Hears what a reader of the results should know."""
+    _experiments: list[tuple[tuple[pd.DataFrame, ...], Experiment]] = field(default_factory=list)
+
+    @cached_property
+    def config(self) -> HospitalConfig:
+        """The hospital with the settings of this run."""
+        return self.overrides.applied_to(self.file_config)
+
+    def experiment(
+        self, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+    ) -> Experiment:
+        """The simulations from these tables: one experiment for all steps of the run, so that none is repeated."""
+        tables = (arrival_rates, length_of_stay, starting_census)
+        for known, experiment in self._experiments:
+            if all(one is other for one, other in zip(known, tables, strict=True)):
+                return experiment
+        experiment = Experiment(StartingPoint(self.config, *tables), self.overrides.workers)
+        self._experiments[:] = [(tables, experiment)]
+        return experiment
+
+    def report(self, what: str) -> Callable[[int, int], None]:
+        """Informs of each further tenth that is done of `what`."""
+        reported = 0
+
+        def progress(done: int, of: int) -> None:
+            nonlocal reported
+            if 10 * done // of > reported:
+                reported = 10 * done // of
+                self.inform(f"{done} of {of} {what} done")
+
+        return progress
+
+
+class Made(NamedTuple):
+    """What a step made."""
+
+    tables: Frames
+    figures: Mapping[str, Figures] = {}
+    """By table: what to show of it at a glance."""
+    facts: Mapping[str, Any] = {}
+    """What checks need to know beside the tables."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the chain: the tables that it needs and makes, and the function between them.
+
+    The parameters of `function` are the needs: `run`, then names of tables; `previous_TABLE` is a table of the step's
+    own as the last run left it.
+    """
+
+    function: Callable[..., Made]
+    makes: tuple[Table, ...]
+    group: str
+    kind: str = "python"
+    """What it is made with, as Dagster shows it."""
+    reads: tuple[str, ...] = ()
+    """Files that it reads: hospital_file, scenario_files, extract."""
+    overridable: bool = False
+    """Whether the overridden seed, replications or engine change its tables."""
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.function.__name__
+
+    @cached_property
+    def _parameters(self) -> list[str]:
+        return list(inspect.signature(self.function).parameters)[1:]
+
+    @property
+    def needs(self) -> list[str]:
+        """The tables of earlier steps that it needs."""
+        return [name for name in self._parameters if not name.startswith(PREVIOUS)]
+
+    @property
+    def continues(self) -> list[str]:
+        """The tables of its own that it needs as the last run left them."""
+        return [name.removeprefix(PREVIOUS) for name in self._parameters if name.startswith(PREVIOUS)]
+
+    @property
+    def table_names(self) -> list[str]:
+        """The tables that it makes."""
+        return [table.name for table in self.makes]
+
+    def __call__(self, run: Run, tables: Frames, previous: Mapping[str, pd.DataFrame | None] | None = None) -> Made:
+        """Carry it out. Raises DataError when it makes other tables than it declares, or one breaks its schema."""
+        kept = {PREVIOUS + name: (previous or {}).get(name) for name in self.continues}
+        made = self.function(run, **{name: tables[name] for name in self.needs}, **kept)
+        if set(made.tables) != set(self.table_names):
+            raise DataError(f"step {self.name} made {', '.join(made.tables)}, declared: {', '.join(self.table_names)}")
+        return made
+
+
+class Found(NamedTuple):
+    """What a check found."""
+
+    passed: bool
+    figures: Figures = {}
+    nothing_to_check: bool = False
+    """The check had nothing to look at: it is no evidence."""
+
+
+    def __str__(self) -> str:
+        """The figures in one line."""
+        return ", ".join(f"{name} {' '.join(str(value).split())}" for name, value in self.figures.items())
+
+
+NOTHING = Found(True, nothing_to_check=True)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What must hold of a table. The parameters of `function` are tables that its step needs or makes, `run`, or names of
+    `Made.facts`."""
+
+    function: Callable[..., Found]
+    table: str
+    blocking: bool
+    """True: a failure keeps the step's tables from being stored; False: it is a warning."""
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.function.__name__
+
+    @property
+    def description(self) -> str:
+        """What it looks for: the function's docstring."""
+        return inspect.cleandoc(self.function.__doc__ or "")
+
+    def __call__(self, run: Run, tables: Frames, facts: Mapping[str, Any]) -> Found:
+        """Look at the tables. Raises DataError, naming the check, when it raises anything."""
+        known = {"run": run, **facts, **tables}
+        try:
+            return self.function(**{name: known[name] for name in inspect.signature(self.function).parameters})
+        except Exception as error:
+            raise DataError(
+                f"check {self.name} of {self.table} raised {type(error).__name__}: {error}; report a bug"
+            ) from error

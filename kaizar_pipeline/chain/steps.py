@@ -1,0 +1,365 @@
+"""The chain, said once: every step with what it needs and makes, from a hospital's records to what planners look at.
+
+A step is a function whose parameters are its needs (`step.Step`), and one line in `STEPS`. `in_memory.run_chain`, the
+asset graph, docs/tables.md and `kaizar run` all come from that list.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from kaizar_pipeline import tables as t
+from kaizar_pipeline.chain.step import Figures, Frames, Made, Run, Step
+from kaizar_pipeline.config.files import find_home
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.variant import idle_rules
+from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.forecasting.features import make_feature_table
+from kaizar_pipeline.forecasting.forecast_backtest import MODEL, backtest_forecast, score_forecasts
+from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+from kaizar_pipeline.forecasting.notes import forecast_notes
+from kaizar_pipeline.forecasting.rates import forecast_rates
+from kaizar_pipeline.history.loading import History, load_history
+from kaizar_pipeline.patients import starting_census as census
+from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.planning import beds, drivers
+from kaizar_pipeline.planning.census_backtest import TWIN, backtest_occupancy
+from kaizar_pipeline.planning.comparison import compare_scenarios
+from kaizar_pipeline.planning.forecast_log import extend_log, score_log
+from kaizar_pipeline.planning.headline_changes import (
+    changes_in_words,
+    compare_headlines,
+    inputs_of_headline,
+    markdown_table,
+)
+from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
+from kaizar_pipeline.tables import HOSPITAL_TOTAL, Table
+
+_HEADLINE_KPIS = ("p95_census", "hours_full_share", "wait_mean_hours")
+
+
+def history(run: Run) -> Made:
+    """The hospital's history: simulated, or read from its extract."""
+    found = load_history(run.config, run.home, run.overrides.as_of)
+    in_beds = int((found.ward_stays["depart"].isna() & found.ward_stays["admit"].notna()).sum())
+    rejects = len(found.patient_rejects)
+    if rejects:
+        run.warn(f"{rejects:,} rows of the extract are set aside, with the reason: see patient_rejects")
+    tables = {name: getattr(found, name) for name in ("patients", "patient_rejects", "ward_stays")}
+    figures = {"patients": {"days behind": found.days_behind, "in beds": in_beds}}
+    return Made(tables, figures, {"as_of": found.as_of, "days_behind": found.days_behind})
+
+
+def starting_census(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
+    """The patients in the hospital at as_of, from whom the twin starts."""
+    present = census.starting_census(patients, ward_stays)
+    figures = {"in beds": int(present["ward_id"].notna().sum()), "waiting": int(present["waits_for"].notna().sum())}
+    return Made({"starting_census": present}, {"starting_census": figures})
+
+
+def daily_arrivals(run: Run, patients: pd.DataFrame) -> Made:
+    """Requests per stream and complete day."""
+    arrivals = arrivals_per_day(patients, run.config)
+    observed = arrivals[arrivals["observed"]]
+    figures = {
+        "mean per day": float(observed.groupby("date")["arrivals"].sum().mean()),
+        "days not observed": int((~arrivals["observed"]).sum() / arrivals["stream_id"].nunique()),
+    }
+    return Made({"daily_arrivals": arrivals}, {"daily_arrivals": figures})
+
+
+def length_of_stay(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
+    """Lengths of stay, as configured and as the history shows them."""
+    lengths = lengths_of_stay(patients, ward_stays, run.config, fit_all=run.fit_all)
+    return Made({"length_of_stay": lengths}, {"length_of_stay": {"in use": int(lengths["in_use"].sum())}})
+
+
+def feature_table(run: Run, daily_arrivals: pd.DataFrame) -> Made:
+    """What the model is trained on and predicts from."""
+    features = make_feature_table(daily_arrivals, run.config, run.home)
+    figures = {f"{use} rows": int(n) for use, n in features["use"].value_counts().items()}
+    return Made({"feature_table": features}, {"feature_table": figures})
+
+
+def arrival_model(run: Run, daily_arrivals: pd.DataFrame, feature_table: pd.DataFrame) -> Made:
+    """The trained model of every forecast stream."""
+    model = train_lgbm_poisson(feature_table, run.overrides.workers)
+    trees = {f"trees of {stream}": int(n) for stream, n in zip(model["stream_id"], model["trees"], strict=True)}
+    notes = {f"forecast of {stream}": note for stream, note in forecast_notes(model, daily_arrivals).items()}
+    return Made({"arrival_model": model}, {"arrival_model": {**trees, **notes}})
+
+
+def arrival_rates(
+    run: Run, daily_arrivals: pd.DataFrame, feature_table: pd.DataFrame, arrival_model: pd.DataFrame
+) -> Made:
+    """Rate paths of every stream for the days ahead."""
+    rates = forecast_rates(arrival_model, feature_table, daily_arrivals, run.config)
+    mean = rates[rates["path"] == 0].groupby("date")["mean_rate"].sum()
+    figures = {"mean per day": float(mean.mean()), "days": len(mean)}
+    return Made({"arrival_rates": rates}, {"arrival_rates": figures})
+
+
+def occupancy(
+    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+) -> Made:
+    """The distributions of occupancy, daily peaks, and what patients meet in each ward."""
+    found = simulate_occupancy(
+        run.experiment(arrival_rates, length_of_stay, starting_census), progress=run.report("replications")
+    )
+    precision = found.simulation_precision.dropna(subset="half_width")
+    widths = zip(precision["quantity"], precision["half_width"], strict=True)
+    figures: dict[str, Figures] = {
+        "occupancy_distributions": _fullest(found.occupancy_distributions),
+        "simulation_precision": {f"half-width of {quantity}, at most": float(width) for quantity, width in widths},
+    }
+    return Made(found.tables, figures, {"simulation_warnings": found.warnings})
+
+
+def _fullest(distributions: pd.DataFrame) -> Figures:
+    """The highest probability of a full ward in the next week, and where it is; the census at as_of is known."""
+    as_of = distributions["as_of"].iloc[0]
+    week = distributions["at"].between(as_of, as_of + pd.Timedelta(days=7), inclusive="neither")
+    wards = distributions[week & (distributions["ward_id"] != HOSPITAL_TOTAL) & distributions["prob_full"].notna()]
+    if wards.empty:
+        return {}
+    worst = wards.sort_values("prob_full", kind="stable").iloc[-1]
+    return {
+        "highest probability full, 7 days": float(worst["prob_full"]),
+        "fullest ward, 7 days": str(worst["ward_id"]),
+        "at": f"{worst['at']:%Y-%m-%d %H:%M}",
+    }
+
+
+def bed_requirements(
+    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+) -> Made:
+    """The fewest beds for a risk."""
+    found = beds.bed_requirements(run.experiment(arrival_rates, length_of_stay, starting_census))
+    event = run.config.simulation.risk_event
+    words = {
+        "whole hospital" if ward == HOSPITAL_TOTAL else ward: beds.requirement_in_words(found, ward, event)
+        for ward in (*run.config.ward_ids, HOSPITAL_TOTAL)
+    }
+    return Made({"bed_requirements": found}, {"bed_requirements": words})
+
+
+def beds_effects(
+    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+) -> Made:
+    """What a few beds more or fewer do."""
+    return Made({"beds_effects": beds.beds_effects(run.experiment(arrival_rates, length_of_stay, starting_census))})
+
+
+def bed_allocations(
+    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+) -> Made:
+    """Where extra beds help most."""
+    experiment = run.experiment(arrival_rates, length_of_stay, starting_census)
+    found = beds.bed_allocations(experiment, extra_beds=run.overrides.extra_beds)
+    best = beds.allocation_in_words(found)
+    return Made({"bed_allocations": found}, {"bed_allocations": {"best": best} if best else {}})
+
+
+def occupancy_drivers(
+    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+) -> Made:
+    """The variance of each day's highest census, split over what chance decides."""
+    found = drivers.occupancy_drivers(run.experiment(arrival_rates, length_of_stay, starting_census))
+    total = found[found["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)["variance"].sum()
+    shares = {f"share of {driver}": float(part) for driver, part in (total / total.sum()).items()}
+    return Made({"occupancy_drivers": found}, {"occupancy_drivers": shares if total.sum() > 0 else {}})
+
+
+def scenario_comparison(
+    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+) -> Made:
+    """What every scenario that is about the hospital changes."""
+    scenarios = run.scenarios()
+    if not scenarios:
+        run.inform(f"no scenario is about {run.config.id}: the comparison is empty")
+    as_of, days = arrival_rates["as_of"].iloc[0], arrival_rates["date"].nunique()
+    for scenario in scenarios:
+        for idle in idle_rules(scenario, as_of, days):
+            run.warn(idle)
+    found = compare_scenarios(run.experiment(arrival_rates, length_of_stay, starting_census), scenarios)
+    shown = found[(found["ward_id"] == HOSPITAL_TOTAL) & found["kpi"].isin(_HEADLINE_KPIS)]
+    changes = {
+        f"{scenario}: change of {kpi}": float(difference)
+        for scenario, kpi, difference in zip(shown["scenario"], shown["kpi"], shown["difference"], strict=True)
+    }
+    figures = {"scenarios": len(scenarios), **changes}
+    return Made({"scenario_comparison": found}, {"scenario_comparison": figures})
+
+
+def forecast_backtest(run: Run, daily_arrivals: pd.DataFrame) -> Made:
+    """The forecast of every stream, made again from past origins."""
+    found = backtest_forecast(
+        daily_arrivals, run.config, run.home, origins=run.overrides.backtest_origins, workers=run.overrides.workers
+    )
+    origins = int(found["origin"].nunique())
+    if run.config.forecast_streams and not origins:
+        run.inform(f"{run.config.id}: too few days of history to back-test the forecast")
+    return Made({"forecast_backtest": found}, {"forecast_backtest": {"origins": origins}})
+
+
+def forecast_scores(run: Run, forecast_backtest: pd.DataFrame) -> Made:
+    """How good the forecast was, beside its baselines."""
+    found = score_forecasts(forecast_backtest)
+    board = found[(found["method"] == MODEL) & (found["horizon_week"] == 0)]
+    days, weeks = (board[board["span"] == span].set_index("stream_id") for span in ("day", "week"))
+    figures: dict[str, float | int | str] = {"streams": len(days)}
+    if days["skill"].notna().any():
+        figures["skill over seasonal naive, days"] = float(days["skill"].mean())
+    for name, rows in (("days", days), ("7-day sums", weeks)):
+        if len(rows):
+            figures[f"coverage of 80 % interval, {name}"] = float(rows["coverage80"].mean())
+    figures |= {f"{stream} loses to": str(methods) for stream, methods in days["loses_to"].dropna().items()}
+    return Made({"forecast_scores": found}, {"forecast_scores": figures})
+
+
+def occupancy_backtest(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
+    """The whole chain run again from past origins, against the census that was observed."""
+    known = History(patients["as_of"].iloc[0], patients, pd.DataFrame(), ward_stays, days_behind=0)
+    found = backtest_occupancy(
+        run.config,
+        known,
+        prepare_backtest,
+        run.home,
+        dates=run.overrides.backtest_origins,
+        replications=run.overrides.backtest_replications,
+        workers=run.overrides.workers,
+        progress=run.report("past origins"),
+    )
+    for note in found.notes:
+        run.warn(note)
+    figures: dict[str, float | int | str] = {"origins": int(found.occupancy_backtest["origin"].nunique())}
+    if found.notes:
+        figures["notes"] = "; ".join(found.notes)
+    return Made(
+        {"occupancy_backtest": found.occupancy_backtest, "occupancy_scores": found.occupancy_scores},
+        {"occupancy_backtest": figures, "occupancy_scores": _coverage(found.occupancy_scores.query("method == @TWIN"))},
+    )
+
+
+def prepare_backtest(history: History, config: HospitalConfig, home: Path | None = None) -> Mapping[str, pd.DataFrame]:
+    """The tables that the twin starts from, from a history."""
+    given = {"patients": history.patients, "ward_stays": history.ward_stays}
+    run = Run(config, home or find_home(), fit_all=False)
+    return make_tables(run, ("arrival_rates", "length_of_stay", "starting_census"), given)
+
+
+def forecast_log(
+    run: Run,
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    midnight_census: pd.DataFrame,
+    previous_forecast_log: pd.DataFrame | None,
+) -> Made:
+    """The archive of issued forecasts, scored once observed."""
+    observed = observed_midnights(patients, ward_stays, run.config.ward_ids)
+    log = extend_log(previous_forecast_log, midnight_census, observed)
+    scored = log[log["pit"].notna()]
+    figures = {"origins": int(log["origin"].nunique()), "origins scored": int(scored["origin"].nunique())}
+    return Made({"forecast_log": log}, {"forecast_log": figures})
+
+
+def forecast_log_scores(run: Run, forecast_log: pd.DataFrame, midnight_census: pd.DataFrame) -> Made:
+    """How good the forecasts issued on the last days were."""
+    scores = score_log(forecast_log, midnight_census["as_of"].iloc[0])
+    return Made({"forecast_log_scores": scores}, {"forecast_log_scores": _coverage(scores)})
+
+
+def _coverage(scores: pd.DataFrame) -> Figures:
+    """Coverage of the 80 % intervals by week ahead, mean over the wards."""
+    wards = scores[scores["ward_id"] != HOSPITAL_TOTAL]
+    return {
+        f"coverage of 80 % intervals, week {week}": float(share)
+        for week, share in wards.groupby("lead_week")["coverage80"].mean().items()
+    }
+
+
+def headline_changes(
+    run: Run,
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    length_of_stay: pd.DataFrame,
+    feature_table: pd.DataFrame,
+    arrival_model: pd.DataFrame,
+    occupancy_distributions: pd.DataFrame,
+    previous_headline_changes: pd.DataFrame | None,
+    previous_headline_inputs: pd.DataFrame | None,
+) -> Made:
+    """The headline of each ward, and why it differs from the last run's."""
+    found = compare_headlines(
+        previous_headline_changes,
+        previous_headline_inputs,
+        inputs_of_headline(run.config, patients, ward_stays, length_of_stay, feature_table, arrival_model),
+        int(occupancy_distributions["replications"].iloc[0]),
+        workers=run.overrides.workers,
+    )
+    figures = {"in words": changes_in_words(found.latest), "changes": markdown_table(found.latest)}
+    return Made(
+        {"headline_inputs": found.headline_inputs, "headline_changes": found.headline_changes},
+        {"headline_changes": figures},
+    )
+
+
+_SIMULATED = (
+    t.OCCUPANCY_DISTRIBUTIONS, t.MIDNIGHT_CENSUS, t.WEEK_PROFILE, t.DAILY_PEAKS, t.WARD_PERFORMANCE,
+    t.SIMULATION_PRECISION, t.BOARDING_CAUSES,
+)  # fmt: skip
+
+STEPS = [
+    Step(history, (t.PATIENTS, t.PATIENT_REJECTS, t.WARD_STAYS), "patients", reads=("hospital_file", "extract")),
+    Step(starting_census, (t.STARTING_CENSUS,), "patients"),
+    Step(daily_arrivals, (t.DAILY_ARRIVALS,), "patients", kind="sql"),
+    Step(length_of_stay, (t.LENGTH_OF_STAY,), "patients"),
+    Step(feature_table, (t.FEATURE_TABLE,), "forecast"),
+    Step(arrival_model, (t.ARRIVAL_MODEL,), "forecast", kind="lightgbm"),
+    Step(arrival_rates, (t.ARRIVAL_RATES,), "forecast", overridable=True),
+    Step(occupancy, _SIMULATED, "simulation", overridable=True),
+    Step(bed_requirements, (t.BED_REQUIREMENTS,), "planning", overridable=True),
+    Step(beds_effects, (t.BEDS_EFFECTS,), "planning", overridable=True),
+    Step(bed_allocations, (t.BED_ALLOCATIONS,), "planning", overridable=True),
+    Step(occupancy_drivers, (t.OCCUPANCY_DRIVERS,), "planning", overridable=True),
+    Step(scenario_comparison, (t.SCENARIO_COMPARISON,), "planning", reads=("scenario_files",), overridable=True),
+    Step(forecast_backtest, (t.FORECAST_BACKTEST,), "validation", kind="lightgbm", overridable=True),
+    Step(forecast_scores, (t.FORECAST_SCORES,), "validation"),
+    Step(occupancy_backtest, (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES), "validation", overridable=True),
+    Step(forecast_log, (t.FORECAST_LOG,), "validation"),
+    Step(forecast_log_scores, (t.FORECAST_LOG_SCORES,), "validation"),
+    # inputs first: a run that is killed between the two is found again by them
+    Step(headline_changes, (t.HEADLINE_INPUTS, t.HEADLINE_CHANGES), "planning", overridable=True),
+]
+"""All steps; a step comes after those that make what it needs."""
+
+
+def all_tables() -> dict[str, Table]:
+    """Every table by name, in the order of the chain."""
+    return {table.name: table for step in STEPS for table in step.makes}
+
+
+def make_tables(run: Run, tables: Collection[str] | None = None, given: Frames | None = None) -> dict[str, pd.DataFrame]:
+    """The `tables` (default: all) and those they are made from, but for what is `given`."""
+    made = dict(given or {})
+    for step in steps_to(tables, made):
+        made |= step(run, made).tables
+    return made
+
+
+def steps_to(tables: Collection[str] | None, given: Collection[str] = ()) -> list[Step]:
+    """The steps that make `tables` (None: all tables) from what is `given`, in order. Raises KaizarError for a table
+    that no step makes."""
+    makers = {table: step for step in STEPS for table in step.table_names}
+    wanted = set(makers if tables is None else tables) - set(given)
+    if unknown := wanted - set(makers):
+        raise KaizarError(f"unknown table {min(unknown)!r}, allowed: {', '.join(makers)}")
+    steps = []
+    for step in reversed(STEPS):
+        if wanted & set(step.table_names):
+            steps.append(step)
+            wanted |= set(step.needs) - set(given)
+    return steps[::-1]

@@ -1,0 +1,230 @@
+"""The chain as Dagster sees it: an asset for each table of each step, its checks, and the files upstream of them."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+
+import dagster as dg
+import pandas as pd
+
+from kaizar_pipeline.chain.checks import checks_of
+from kaizar_pipeline.chain.overrides import Overrides
+from kaizar_pipeline.chain.source_digest import code_version
+from kaizar_pipeline.chain.step import Figures, Step
+from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.orchestration.files import FILE_ASSETS, FileState, file_states
+from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
+from kaizar_pipeline.orchestration.session import Checked, Session
+from kaizar_pipeline.orchestration.storage import Warehouse
+from kaizar_pipeline.tables import Table
+
+OWNERS = ["team:kaizar"]
+VERBOSE_VARIABLE = "KAIZAR_VERBOSE"
+"""Set to 1: failed assets keep the traceback of errors of ours."""
+
+
+class OverridesResource(Overrides, dg.ConfigurableResource):
+    """What this run overrides of the hospital's settings, for all of its assets alike."""
+
+
+@dg.resource(
+    description="The run of one hospital: its stored tables, and the lock that keeps other runs of it out.",
+    required_resource_keys={"overrides"},
+)
+def session(context: dg.InitResourceContext) -> Iterator[Session]:
+    """The session of the run's hospital, which is locked until the run ends or dies."""
+    assert context.run is not None, "assets of a hospital are materialized by runs"
+    assert context.log is not None
+    hospital_id = context.run.tags["dagster/partition"]
+    warehouse = Warehouse(HOME / "data", context.log)
+    overrides = context.resources.overrides
+    with warehouse.lock(hospital_id):
+        made = Session(hospital_id, overrides, context.run.run_id, home=HOME, warehouse=warehouse, log=context.log)
+        if context.instance is not None:
+            for observation in observations(hospital_id):
+                context.instance.report_runless_asset_event(observation)
+        yield made
+
+
+def observations(hospital_id: str) -> Iterator[dg.AssetObservation]:
+    """An observation of each file of the hospital that there is, with its size, time and version."""
+    for name, state in file_states(HOME, hospital_id).items():
+        if state.paths:
+            tags = {"dagster/data_version": state.version}
+            yield dg.AssetObservation(name, partition=hospital_id, tags=tags, metadata=_file_metadata(state))
+
+
+def _file_metadata(state: FileState) -> dict[str, dg.MetadataValue]:
+    return {
+        "paths": dg.MetadataValue.md("\n".join(f"- {path}" for path in state.paths)),
+        "bytes": dg.MetadataValue.int(state.size),
+        "modified": dg.MetadataValue.timestamp(state.modified),
+    }
+
+
+@dg.multi_observable_source_asset(
+    name="files",
+    specs=[
+        dg.AssetSpec(name, description=text, group_name="files", owners=OWNERS, partitions_def=HOSPITALS)
+        for name, text in FILE_ASSETS.items()
+    ],
+    can_subset=True,
+    partitions_def=HOSPITALS,
+)
+def observe_files(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
+    """Look at the files of a hospital: is there another version of one?"""
+    chosen = {key.to_user_string() for key in context.op_execution_context.selected_asset_keys}
+    for name, state in file_states(HOME, context.partition_key).items():
+        if name in chosen:
+            yield dg.ObserveResult(name, data_version=dg.DataVersion(state.version), metadata=_file_metadata(state))
+
+
+def make_assets(step: Step) -> dg.AssetsDefinition:
+    """The assets of a step. Blocking checks of all its chosen tables run before the first of them is stored."""
+
+    @dg.multi_asset(
+        name=step.name,
+        description=step.function.__doc__,
+        specs=[_spec(step, table) for table in step.makes],
+        check_specs=[spec for table in step.table_names for spec in _check_specs(table)],
+        can_subset=True,
+        required_resource_keys={"session"},
+    )
+    def assets(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        selected = context.op_execution_context.selected_asset_keys
+        chosen = [name for name in step.table_names if dg.AssetKey(name) in selected]
+        session: Session = context.resources.session
+        with _as_failures():
+            outcome = session.carry_out(step, chosen)
+        checks = context.op_execution_context.selected_asset_check_keys
+        for checked in outcome.checked:
+            if not checked.found.nothing_to_check and dg.AssetCheckKey(dg.AssetKey(checked.table), checked.name) in checks:
+                yield _check_result(checked)
+        if outcome.error:
+            raise dg.Failure(
+                f"{session.hospital_id}: {outcome.error}; the stored tables stay as they were. Look for what is wrong "
+                "with the hospital's data, or report a bug",
+                allow_retries=False,
+            )
+        for table in chosen:
+            with _as_failures():
+                frame = session.store(outcome, table)
+            yield dg.MaterializeResult(
+                table,
+                metadata={"dagster/row_count": len(frame), **_metadata(outcome.made.figures.get(table, {}))},
+                data_version=dg.DataVersion(_content_version(frame)),
+            )
+
+    return assets
+
+
+def _spec(step: Step, table: Table) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table.name,
+        deps=[*step.needs, *step.reads],
+        description=table.description,
+        group_name=step.group,
+        owners=OWNERS,
+        kinds={"duckdb", step.kind},
+        tags={"kaizar/step": step.name},
+        code_version=code_version(step),
+        partitions_def=HOSPITALS,
+        metadata={"dagster/table_name": f"kaizar.main.{table.name}", "dagster/column_schema": _column_schema(table)},
+    )
+
+
+def _column_schema(table: Table) -> dg.TableSchema:
+    columns = [
+        dg.TableColumn(
+            column.name,
+            column.type,
+            f"{column.description} [{column.unit}]" if column.unit else column.description,
+            dg.TableColumnConstraints(nullable=column.nullable, other=["key"] if column.key else None),
+        )
+        for column in table.columns
+    ]
+    return dg.TableSchema(columns, dg.TableConstraints([f"one row per {', '.join(table.key)}"]))
+
+
+def _check_specs(table: str) -> Iterator[dg.AssetCheckSpec]:
+    schema = "schema", True, "The table has the columns, types and keys that are declared."
+    own = [(check.name, check.blocking, check.description) for check in checks_of(table)]
+    for name, blocking, description in (schema, *own):
+        yield dg.AssetCheckSpec(
+            name, asset=table, blocking=blocking, description=description, partitions_def=HOSPITALS
+        )
+
+
+def _check_result(checked: Checked) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=checked.table,
+        check_name=checked.name,
+        passed=checked.found.passed,
+        severity=dg.AssetCheckSeverity.ERROR if checked.blocking else dg.AssetCheckSeverity.WARN,
+        description=None if checked.found.passed else str(checked.found),
+        metadata=_metadata(checked.found.figures),
+    )
+
+
+def _metadata(figures: Figures) -> dict[str, dg.MetadataValue | float | int | str]:
+    """Figures as Dagster shows them: text of several lines as Markdown."""
+    return {
+        name: dg.MetadataValue.md(value) if isinstance(value, str) and "\n" in value else value
+        for name, value in figures.items()
+    }
+
+
+def _content_version(frame: pd.DataFrame) -> str:
+    """A digest of the rows: equal tables are no news to whatever is made from them."""
+    plain = {name: values.map(repr) if values.dtype == object else values for name, values in frame.items()}
+    return sha256(pd.util.hash_pandas_object(pd.DataFrame(plain), index=False).to_numpy().tobytes()).hexdigest()[:16]
+
+
+@contextmanager
+def _as_failures() -> Iterator[None]:
+    """Turn errors of ours into Dagster failures that consist of the message."""
+    try:
+        yield
+    except KaizarError as error:
+        if os.environ.get(VERBOSE_VARIABLE) == "1":
+            raise
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+
+
+def make_inputs_check(steps: Sequence[Step]) -> dg.AssetChecksDefinition:
+    """The check `inputs_current` of the tables that nothing else is made from; it can be run by itself."""
+    needed = {name for step in steps for name in step.needs}
+    ends = [name for step in steps for name in step.table_names if name not in needed]
+    description = "No table or file that it was made from, directly or not, has changed since."
+
+    @dg.multi_asset_check(
+        name="inputs_current",
+        specs=[
+            dg.AssetCheckSpec("inputs_current", asset=name, description=description, partitions_def=HOSPITALS)
+            for name in ends
+        ],
+        can_subset=True,
+        required_resource_keys={"session"},
+    )
+    def inputs_current(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        session: Session = context.resources.session
+        for key in sorted(context.selected_asset_check_keys):
+            table = key.asset_key.to_user_string()
+            with _as_failures():
+                outdated = session.outdated(table)
+            yield dg.AssetCheckResult(
+                asset_key=table,
+                check_name=key.name,
+                passed=not outdated,
+                severity=dg.AssetCheckSeverity.WARN,
+                description="; ".join(outdated) or None,
+                metadata=_metadata({"changed": "\n".join(f"- {line}" for line in outdated)}) if outdated else {},
+            )
+
+    return inputs_current
+
+
+def rebuild_catalog() -> None:
+    """Make the catalog of all tables anew, so that SQL sees new hospitals and tables."""
+    Warehouse(HOME / "data").rebuild_catalog()

@@ -1,0 +1,73 @@
+"""The files that a hospital's tables are made from: what they are, and which version of them there is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from kaizar_pipeline.config.files import hospital_file, load_hospital_config, scenario_files
+from kaizar_pipeline.config.hospital import HospitalConfig, SqlPatients, SyntheticPatients
+from kaizar_pipeline.errors import KaizarError
+
+FILE_ASSETS = {
+    "hospital_file": "The hospital's YAML file.",
+    "scenario_files": "The scenarios' YAML files.",
+    "extract": "The files that the hospital's file names: the extract of patients, that of ward stays, and events.",
+}
+
+
+@dataclass(frozen=True)
+class FileState:
+    """One or more files that belong together, as they are now; those that do not exist are left out."""
+
+    paths: tuple[Path, ...]
+    size: int
+    """Bytes of all of them."""
+    modified: float
+    """Seconds since 1970 of the last change of any."""
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> "FileState":
+        """The state of `paths`, whose contents are not read."""
+        there = [(path, path.stat()) for path in paths if path.is_file()]
+        modified = max((stat.st_mtime for _, stat in there), default=0.0)
+        return cls(tuple(path for path, _ in there), sum(stat.st_size for _, stat in there), modified)
+
+    @property
+    def version(self) -> str:
+        """12 hex digits that change with the contents."""
+        digests = [_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in self.paths]
+        return sha256("".join(digests).encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, size: int, modified_ns: int) -> str:
+    """The digest of a file, read again only when its size or time changes."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def file_states(home: Path, hospital_id: str) -> dict[str, FileState]:
+    """The files of a hospital by asset. A hospital whose file has errors has no extract that could be known."""
+    own = hospital_file(home, hospital_id)
+    try:
+        read = [home / path for path in _paths_named(load_hospital_config(own))]
+    except KaizarError:
+        read = []
+    paths = {"hospital_file": [own], "scenario_files": list(scenario_files(home).values()), "extract": read}
+    return {name: FileState.of(paths[name]) for name in FILE_ASSETS}
+
+
+def file_versions(home: Path, hospital_id: str) -> Mapping[str, str]:
+    """The version of each file asset of a hospital."""
+    return {name: state.version for name, state in file_states(home, hospital_id).items()}
+
+
+def _paths_named(config: HospitalConfig) -> list[str]:
+    """The paths in the hospital's file, relative to the project's folder."""
+    source = config.patients
+    paths = [config.hospital.events]
+    if not isinstance(source, SyntheticPatients | SqlPatients):
+        paths += [source.path, source.stays and source.stays.path]
+    return [str(path) for path in paths if path]

@@ -1,0 +1,154 @@
+"""One run of one hospital over the stored tables: what it loads, makes and stores. Knows no Dagster.
+
+Tables are read once per run, and steps share the run's experiment, so that nothing is read or simulated twice.
+"""
+
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from kaizar_pipeline.chain.checks import checks_of
+from kaizar_pipeline.chain.overrides import Overrides
+from kaizar_pipeline.chain.step import Check, Found, Made, Run, Step
+from kaizar_pipeline.config.files import config_hash, hospital_file, load_scenarios, load_with_notices
+from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.orchestration.files import file_versions
+from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
+
+
+class Checked(NamedTuple):
+    """What a check of a table found."""
+
+    table: str
+    name: str
+    blocking: bool
+    found: Found
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step made in a run, and what its checks found, before any of it is stored."""
+
+    step: Step
+    made: Made
+    checked: Sequence[Checked]
+
+    @property
+    def error(self) -> str:
+        """Why nothing may be stored; empty when all blocking checks passed."""
+        failed = [one for one in self.checked if one.blocking and not one.found.passed]
+        return "; ".join(f"check {one.name} of {one.table} failed ({one.found})" for one in failed)
+
+
+class Session:
+    """The run `run_id` of a hospital, with its stored tables in `warehouse`; `log` gets progress and warnings."""
+
+    def __init__(
+        self, hospital_id: str, overrides: Overrides, run_id: str, *, home: Path, warehouse: Warehouse, log: logging.Logger
+    ):
+        self.home, self.hospital_id, self.run_id = home, hospital_id, run_id
+        self._overrides, self._warehouse, self._log = overrides, warehouse, log
+        self._loaded: dict[str, tuple[Lineage, pd.DataFrame]] = {}
+
+    @cached_property
+    def run(self) -> Run:
+        """The run; the hospital's file is read here, so that a bad one stops its own hospital only."""
+        config, notices = load_with_notices(hospital_file(self.home, self.hospital_id))
+        for notice in notices:
+            self._log.info(notice)
+        return Run(
+            config, self.home, self._overrides,
+            scenarios=lambda: load_scenarios(self.home, config), inform=self._log.info, warn=self._log.warning,
+        )  # fmt: skip
+
+    @cached_property
+    def file_versions(self) -> Mapping[str, str]:
+        """The version of each file that the hospital is made from, as the run found it."""
+        return file_versions(self.home, self.hospital_id)
+
+    def carry_out(self, step: Step, chosen: Collection[str]) -> Outcome:
+        """Load what the step needs, make its tables, and run the checks of the `chosen` ones."""
+        tables = self._load(step.needs)
+        made = step(self.run, tables, {name: self._warehouse.previous(name, self.hospital_id) for name in step.continues})
+        checked = list(self._check(step, made, {**tables, **made.tables}, chosen))
+        for one in checked:
+            if one.found.nothing_to_check:
+                self._log.info(f"{one.table}: check {one.name} had nothing to look at")
+            elif not one.found.passed and not one.blocking:
+                self._log.warning(f"{one.table}: check {one.name} warns: {one.found}")
+        return Outcome(step, made, checked)
+
+    def _check(
+        self, step: Step, made: Made, tables: Mapping[str, pd.DataFrame], chosen: Collection[str]
+    ) -> Iterator[Checked]:
+        for table in step.makes:
+            if table.name not in chosen:
+                continue
+            try:
+                rows = len(table.conform(made.tables[table.name], ("run_id",)))
+                yield Checked(table.name, "schema", True, Found(True, {"rows": rows}))
+            except DataError as error:
+                yield Checked(table.name, "schema", True, Found(False, {"error": str(error)}))
+            for check in checks_of(table.name):
+                yield Checked(table.name, check.name, check.blocking, self._result(check, tables, made))
+
+    def _result(self, check: Check, tables: Mapping[str, pd.DataFrame], made: Made) -> Found:
+        """What the check found; one that raises has failed, and is named."""
+        try:
+            return check(self.run, tables, made.facts)
+        except DataError as error:
+            return Found(False, {"error": str(error)})
+
+    def store(self, outcome: Outcome, table: str) -> pd.DataFrame:
+        """Replace the stored table by that of the outcome, and return it.
+
+        Its lineage names the run of each table that it was made from, the version of each file that the step reads, and
+        what the run overrides if that changes the table.
+        """
+        if outcome.error:
+            raise DataError(outcome.error)
+        step, frame = outcome.step, outcome.made.tables[table]
+        inputs = {name: self._loaded[name][0].run_id for name in step.needs}
+        inputs |= {name: self.file_versions[name] for name in step.reads}
+        scenarios = self.run.scenarios() if "scenario_files" in step.reads else ()
+        lineage = Lineage(
+            self.run_id,
+            outcome.made.facts["as_of"] if not step.needs else self._loaded[step.needs[0]][0].as_of,
+            config_hash(self.run.file_config, scenarios),
+            inputs,
+            self._overrides.simulation if step.overridable else {},
+        )
+        self._warehouse.write(table, self.hospital_id, frame, lineage)
+        return frame
+
+    def _load(self, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+        """The stored tables, which must all be of one as_of; another config than the file's is warned about."""
+        digest = config_hash(self.run.file_config)
+        for name, lineage in self._warehouse.lineages(names, self.hospital_id).items():
+            if name in self._loaded and self._loaded[name][0].run_id == lineage.run_id == self.run_id:
+                continue
+            if lineage.config_hash != digest and "scenario_files" not in lineage.inputs:
+                self._log.warning(f"{name} of {self.hospital_id} was made with another config; materialize it again")
+            self._loaded[name] = lineage, self._warehouse.read(name, self.hospital_id)
+        return {name: self._loaded[name][1] for name in names}
+
+    def outdated(self, table: str) -> list[str]:
+        """In words: what the stored table was made from, and has changed since, back to the files."""
+        return list(dict.fromkeys(self._outdated(table, set())))
+
+    def _outdated(self, table: str, seen: set[str]) -> Iterator[str]:
+        seen.add(table)
+        for name, made_from in self._warehouse.lineage(table, self.hospital_id).inputs.items():
+            if name in self.file_versions:
+                if self.file_versions[name] != made_from:
+                    yield f"{name} changed since {table} was made"
+                continue
+            if self._warehouse.lineage(name, self.hospital_id).run_id != made_from:
+                yield f"{name} was made again since {table} was made"
+            if name not in seen:
+                yield from self._outdated(name, seen)
