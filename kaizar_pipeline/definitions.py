@@ -6,7 +6,7 @@ import dagster as dg
 
 from kaizar_pipeline.chain.steps import STEPS
 
-# per hospital checks and selections of sources are marked as previews in Dagster 1.13: no news to the user of a hospital
+# checks per partition are a preview in Dagster 1.13, selecting all assets a beta: no news to who runs a hospital
 for _category in (dg.PreviewWarning, dg.BetaWarning):
     warnings.filterwarnings("ignore", category=_category)
 

@@ -165,9 +165,7 @@ def differences_add_up(scenario_comparison: pd.DataFrame) -> Found:
     rows = scenario_comparison[scenario_comparison["difference"].notna()]
     gap = (rows["value"] - rows["baseline"] - rows["difference"]).abs()
     inside = rows["low"].isna() | rows["difference"].between(rows["low"], rows["high"])
-    return _all_right(
-        "differences", ~inside | (gap > _ROUNDING * (1 + rows["value"].abs() + rows["baseline"].abs()))
-    )
+    return _all_right("differences", ~inside | (gap > _ROUNDING * (1 + rows["value"].abs() + rows["baseline"].abs())))
 
 
 @check("scenario_comparison", blocking=False)

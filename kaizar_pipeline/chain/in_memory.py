@@ -31,7 +31,15 @@ def run_chain(
     return make_tables(Run(config, home or find_home(), overrides or Overrides(), lambda: scenarios), tables)
 
 
-def simulate_hospital(config: HospitalConfig, seed: int | None = None, *, home: Path | None = None) -> pd.DataFrame:
+def simulate_hospital(
+    config: HospitalConfig,
+    seed: int | None = None,
+    *,
+    home: Path | None = None,
+    as_of: str | None = None,
+    workers: int | None = None,
+) -> pd.DataFrame:
     """The table `occupancy_distributions` of the whole chain; `seed` replaces that of the config."""
     name = OCCUPANCY_DISTRIBUTIONS.name
-    return run_chain(config, home=home, overrides=Overrides(seed=seed), tables=[name])[name]
+    overrides = Overrides(seed=seed, as_of=as_of, workers=workers)
+    return run_chain(config, home=home, overrides=overrides, tables=[name])[name]

@@ -20,17 +20,24 @@ class Overrides(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     as_of: str | None = Field(
-        None, description="Local midnight to forecast from, such as 2026-11-01. Default: KAIZAR_AS_OF, else the latest."
+        default=None,
+        description="Local midnight to forecast from, such as 2026-11-01. Default: KAIZAR_AS_OF, else the latest.",
     )
-    seed: int | None = Field(None, ge=0, lt=2**63, description="Seed of rate paths and simulations.")
-    replications: int | None = Field(None, ge=2, description="Replications to simulate, and rate paths.")
-    engine: Engine | None = Field(None, description="compiled or simpy, the slow reference; the result is the same.")
+    seed: int | None = Field(default=None, ge=0, lt=2**63, description="Seed of rate paths and simulations.")
+    replications: int | None = Field(default=None, ge=2, description="Replications to simulate, and rate paths.")
+    engine: Engine | None = Field(
+        default=None, description="compiled or simpy, the slow reference; the result is the same."
+    )
     workers: int | None = Field(
-        None, ge=1, description="Threads, or processes of a back-test; the result is the same. Default: one per core."
+        default=None,
+        ge=1,
+        description="Threads, or processes of a back-test; the result is the same. Default: one per core.",
     )
-    extra_beds: int = Field(2, ge=1, le=20, description="Extra beds to place where they help most.")
-    backtest_origins: int = Field(12, ge=0, le=200, description="Past origins of the back-tests; 0: none.")
-    backtest_replications: int = Field(200, ge=2, description="Replications of the census back-test, per origin.")
+    extra_beds: int = Field(default=2, ge=1, le=20, description="Extra beds to place where they help most.")
+    backtest_origins: int = Field(default=12, ge=0, le=200, description="Past origins of the back-tests; 0: none.")
+    backtest_replications: int = Field(
+        default=200, ge=2, description="Replications of the census back-test, per origin."
+    )
 
     @property
     def simulation(self) -> dict[str, int | str]:

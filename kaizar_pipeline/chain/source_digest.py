@@ -15,7 +15,7 @@ _IMPORT = re.compile(rf"^\s*from ({_PACKAGE}[\w.]*) import (\([^)]*\)|.*)$", re.
 
 
 def code_version(step: Step) -> str:
-    """Changes with the source of the step, of whatever it calls in this package, and of all modules that these import."""
+    """Changes with the source of the step, of what it calls in this package, and of all modules that these import."""
     names = sorted(set().union(*(_closure(module) for module in _modules_used(step.function))))
     columns = [(column.name, column.type, column.key) for table in step.makes for column in table.columns]
     parts = [inspect.getsource(step.function), repr(columns), *(_source(name) for name in names)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -38,7 +39,7 @@ class Run:
     """The hospital as its file says."""
     home: Path = field(default_factory=find_home)
     """The folder that paths of extracts are relative to."""
-    overrides: Overrides = Overrides()
+    overrides: Overrides = field(default_factory=Overrides)
     scenarios: Callable[[], Sequence[Scenario]] = tuple
     """Those to compare with the hospital as it is; called by the step that needs them."""
     fit_all: bool = True
@@ -83,9 +84,9 @@ class Made(NamedTuple):
     """What a step made."""
 
     tables: Frames
-    figures: Mapping[str, Figures] = {}
+    figures: Mapping[str, Figures] = MappingProxyType({})
     """By table: what to show of it at a glance."""
-    facts: Mapping[str, Any] = {}
+    facts: Mapping[str, Any] = MappingProxyType({})
     """What checks need to know beside the tables."""
 
 
@@ -144,10 +145,9 @@ class Found(NamedTuple):
     """What a check found."""
 
     passed: bool
-    figures: Figures = {}
+    figures: Figures = MappingProxyType({})
     nothing_to_check: bool = False
     """The check had nothing to look at: it is no evidence."""
-
 
     def __str__(self) -> str:
         """The figures in one line."""
@@ -159,8 +159,8 @@ NOTHING = Found(True, nothing_to_check=True)
 
 @dataclass(frozen=True)
 class Check:
-    """What must hold of a table. The parameters of `function` are tables that its step needs or makes, `run`, or names of
-    `Made.facts`."""
+    """What must hold of a table. The parameters of `function` are tables that its step needs or makes, `run`, or names
+    of `Made.facts`."""
 
     function: Callable[..., Found]
     table: str

@@ -99,7 +99,8 @@ def make_assets(step: Step) -> dg.AssetsDefinition:
             outcome = session.carry_out(step, chosen)
         checks = context.op_execution_context.selected_asset_check_keys
         for checked in outcome.checked:
-            if not checked.found.nothing_to_check and dg.AssetCheckKey(dg.AssetKey(checked.table), checked.name) in checks:
+            key = dg.AssetCheckKey(dg.AssetKey(checked.table), checked.name)
+            if key in expected and not checked.found.nothing_to_check:
                 yield _check_result(checked)
         if outcome.error:
             raise dg.Failure(
@@ -151,9 +152,7 @@ def _check_specs(table: str) -> Iterator[dg.AssetCheckSpec]:
     schema = "schema", True, "The table has the columns, types and keys that are declared."
     own = [(check.name, check.blocking, check.description) for check in checks_of(table)]
     for name, blocking, description in (schema, *own):
-        yield dg.AssetCheckSpec(
-            name, asset=table, blocking=blocking, description=description, partitions_def=HOSPITALS
-        )
+        yield dg.AssetCheckSpec(name, asset=table, blocking=blocking, description=description, partitions_def=HOSPITALS)
 
 
 def _check_result(checked: Checked) -> dg.AssetCheckResult:

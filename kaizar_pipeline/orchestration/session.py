@@ -49,7 +49,14 @@ class Session:
     """The run `run_id` of a hospital, with its stored tables in `warehouse`; `log` gets progress and warnings."""
 
     def __init__(
-        self, hospital_id: str, overrides: Overrides, run_id: str, *, home: Path, warehouse: Warehouse, log: logging.Logger
+        self,
+        hospital_id: str,
+        overrides: Overrides,
+        run_id: str,
+        *,
+        home: Path,
+        warehouse: Warehouse,
+        log: logging.Logger,
     ):
         self.home, self.hospital_id, self.run_id = home, hospital_id, run_id
         self._overrides, self._warehouse, self._log = overrides, warehouse, log
@@ -74,7 +81,8 @@ class Session:
     def carry_out(self, step: Step, chosen: Collection[str]) -> Outcome:
         """Load what the step needs, make its tables, and run the checks of the `chosen` ones."""
         tables = self._load(step.needs)
-        made = step(self.run, tables, {name: self._warehouse.previous(name, self.hospital_id) for name in step.continues})
+        previous = {name: self._warehouse.previous(name, self.hospital_id) for name in step.continues}
+        made = step(self.run, tables, previous)
         checked = list(self._check(step, made, {**tables, **made.tables}, chosen))
         for one in checked:
             if one.found.nothing_to_check:

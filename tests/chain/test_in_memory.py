@@ -1,4 +1,4 @@
-"""The whole chain in memory: on a made-up hospital, and on a real log of an emergency department."""
+"""The whole chain in memory: on a synthetic hospital, and on a real log of an emergency department."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline import HospitalConfig, load_hospital_config, run_chain, simulate_hospital
-from kaizar_pipeline.tables import TABLES
+from kaizar_pipeline.chain.overrides import Overrides
+from kaizar_pipeline.chain.steps import all_tables
 
 pytestmark = pytest.mark.integration
 
@@ -17,20 +18,16 @@ def tiny(make_home: Callable[..., Path]) -> HospitalConfig:
     return load_hospital_config(make_home("tiny") / "hospital_configs" / "tiny.yml")
 
 
-def test_every_table_comes_out_and_any_number_of_workers_gives_the_same(tiny: HospitalConfig):
+def test_every_table_is_made_and_any_number_of_workers_gives_the_same(tiny: HospitalConfig):
     config = tiny.model_copy(update={"simulation": tiny.simulation.model_copy(update={"replications": 30})})
-    one, two = (run_chain(config, as_of="2026-05-04", workers=workers) for workers in (1, 2))
-    looking_back = {
-        "forecast_backtest", "forecast_scores", "occupancy_backtest", "occupancy_scores", "forecast_log",
-        "forecast_log_scores", "headline_changes", "headline_inputs",
-    }  # fmt: skip
-    assert list(one) == [name for name in TABLES if name not in looking_back]
+    one, two = (run_chain(config, overrides=Overrides(as_of="2026-05-04", workers=workers)) for workers in (1, 2))
+    assert set(one) == set(all_tables())
     for name, table in one.items():
         pd.testing.assert_frame_equal(table, two[name], check_exact=True)
-        pd.testing.assert_frame_equal(table, TABLES[name].conform(table, without=("run_id",)), check_exact=True)
+        pd.testing.assert_frame_equal(table, all_tables()[name].conform(table, without=("run_id",)), check_exact=True)
 
 
-def test_another_seed_gives_another_future_of_the_same_past(tiny: HospitalConfig):
+def test_another_seed_gives_other_replications_of_the_same_history(tiny: HospitalConfig):
     one, other = (simulate_hospital(tiny, seed=seed, as_of="2026-05-04", workers=1) for seed in (1, 2))
     assert not one["mean"].equals(other["mean"])
     tonight = one["at"] == pd.Timestamp("2026-05-04")
@@ -40,13 +37,13 @@ def test_another_seed_gives_another_future_of_the_same_past(tiny: HospitalConfig
 def test_a_hospital_without_forecast_streams(repository: Path):
     stroke = load_hospital_config(repository / "hospital_configs" / "stroke_2016.yml")
     config = stroke.model_copy(update={"simulation": stroke.simulation.model_copy(update={"replications": 20})})
-    tables = run_chain(config, as_of="2026-01-01", workers=1)
+    tables = run_chain(config, overrides=Overrides(as_of="2026-01-01", workers=1))
     assert {name for name, table in tables.items() if table.empty} == {
         "patient_rejects", "feature_table", "arrival_model", "boarding_causes", "beds_effects", "bed_allocations",
-        "scenario_comparison",
+        "scenario_comparison", "forecast_backtest", "forecast_scores", "forecast_log_scores",
     }  # fmt: skip
     for name, table in tables.items():
-        pd.testing.assert_frame_equal(table, TABLES[name].conform(table, without=("run_id",)), check_exact=True)
+        pd.testing.assert_frame_equal(table, all_tables()[name].conform(table, without=("run_id",)), check_exact=True)
     rates = tables["arrival_rates"].set_index(["stream_id", "date"])["rate"]
     assert rates["acute_stroke"].unique() == [pytest.approx(1 / 1.2)]
     assert len(rates) == 7 * 28
@@ -73,7 +70,7 @@ def test_a_real_log_with_departures_that_nobody_wrote_down(real_data: Path):
             "simulation": {"start": "empty", "warmup_days": 28, "replications": 30},
         }
     )
-    tables = run_chain(config, home=real_data, as_of="2015-01-01", workers=1)
+    tables = run_chain(config, home=real_data, overrides=Overrides(as_of="2015-01-01", workers=1))
     patients = tables["patients"]
     assert 0.2 < (~patients["departure_known"]).mean() < 0.4
     assert len(tables["daily_arrivals"]) == (pd.Timestamp("2015-01-01") - patients["arrival"].min().normalize()).days

@@ -157,9 +157,7 @@ def test_scenarios_are_compared_and_shown(
 
 def test_a_stale_input_is_named(defs: dg.Definitions, warehouse: Warehouse):
     materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", "feature_table")
-    materialize(
-        defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", overrides={"as_of": "2026-04-02"}
-    )
+    materialize(defs, "patients", "patient_rejects", "ward_stays", "daily_arrivals", overrides={"as_of": "2026-04-02"})
     with pytest.raises(dg.Failure, match="feature_table is as of 2026-04-01, but daily_arrivals as of 2026-04-02"):
         materialize(defs, "arrival_model")
 
