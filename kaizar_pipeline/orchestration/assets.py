@@ -97,7 +97,7 @@ def make_assets(step: Step) -> dg.AssetsDefinition:
         session: Session = context.resources.session
         with _as_failures():
             outcome = session.carry_out(step, chosen)
-        checks = context.op_execution_context.selected_asset_check_keys
+        expected = context.op_execution_context.selected_asset_check_keys
         for checked in outcome.checked:
             key = dg.AssetCheckKey(dg.AssetKey(checked.table), checked.name)
             if key in expected and not checked.found.nothing_to_check:
