@@ -19,7 +19,10 @@ from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning.beds import bed_allocations, bed_requirements, beds_effects
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.drivers import occupancy_drivers
-from kaizar_pipeline.simulation.monte_carlo import Progress, simulate_occupancy
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.monte_carlo import Progress
+from kaizar_pipeline.simulation.occupancy import simulate_occupancy
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 
 
 def run_chain(
@@ -38,36 +41,34 @@ def run_chain(
     as the config and the data say), `scenarios` those to compare with the hospital as it is, `workers` the number of
     threads, which does not change the result.
     """
-    tables, ahead = _until_simulation(config, home, as_of)
+    tables, start = _until_simulation(config, home, as_of)
+    experiment = Experiment(start, workers)
     return {
         **tables,
-        **simulate_occupancy(*ahead, workers=workers, progress=progress).tables,
-        "bed_requirements": bed_requirements(*ahead, workers=workers),
-        "beds_effects": beds_effects(*ahead, workers=workers),
-        "bed_allocations": bed_allocations(*ahead, workers=workers),
-        "occupancy_drivers": occupancy_drivers(*ahead, workers=workers),
-        "scenario_comparison": compare_scenarios(config, scenarios, *ahead[1:], workers=workers),
+        **simulate_occupancy(experiment, progress).tables,
+        "bed_requirements": bed_requirements(experiment),
+        "beds_effects": beds_effects(experiment),
+        "bed_allocations": bed_allocations(experiment),
+        "occupancy_drivers": occupancy_drivers(experiment),
+        "scenario_comparison": compare_scenarios(experiment, scenarios),
     }
-
-
-_Ahead = tuple[HospitalConfig, pd.DataFrame, pd.DataFrame, pd.DataFrame]
-"""What simulations start from: config, arrival rates, lengths of stay, census."""
 
 
 def _until_simulation(
     config: HospitalConfig, home: Path | None, as_of: date | str | None
-) -> tuple[dict[str, pd.DataFrame], _Ahead]:
-    """The tables that need no simulation of the days ahead, and what that one needs."""
+) -> tuple[dict[str, pd.DataFrame], StartingPoint]:
+    """The tables that need no simulation of the days ahead, and what that one starts from."""
     history = load_history(config, home, as_of)
-    tables = tables_before_simulation(history, config, home)
+    ahead = tables_before_simulation(history, config, home)
     census = starting_census(history.patients, history.ward_stays)
     tables = {
         "patients": history.patients,
         "patient_rejects": history.patient_rejects,
         "ward_stays": history.ward_stays,
-        **tables,
+        "starting_census": census,
+        **ahead,
     }
-    return tables, (config, tables["arrival_rates"], tables["length_of_stay"], census)
+    return tables, StartingPoint(config, ahead["arrival_rates"], ahead["length_of_stay"], census)
 
 
 def tables_before_simulation(
@@ -106,5 +107,5 @@ def simulate_hospital(
     if seed is not None:
         simulation = config.simulation.model_copy(update={"seed": seed})
         config = config.model_copy(update={"simulation": simulation})
-    _, ahead = _until_simulation(config, home, as_of)
-    return simulate_occupancy(*ahead, workers=workers, progress=progress).occupancy_distributions
+    _, start = _until_simulation(config, home, as_of)
+    return simulate_occupancy(Experiment(start, workers), progress).occupancy_distributions

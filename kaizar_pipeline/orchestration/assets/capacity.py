@@ -10,6 +10,8 @@ from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_fault
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning import beds as planning
 from kaizar_pipeline.planning import drivers
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 _INPUTS = ("patients", "ward_stays", "length_of_stay", "arrival_rates")
@@ -33,16 +35,17 @@ def capacity(context: dg.AssetExecutionContext, config: CapacityConfig) -> Itera
         stage = Stage(context)
         patients, ward_stays, lengths, rates = stage.load(*_INPUTS)
         hospital, as_of = stage.as_wanted, rates["as_of"].iloc[0]
-        ahead = hospital, rates, lengths, starting_census(patients, ward_stays)
-        requirements = planning.bed_requirements(*ahead, workers=stage.workers)
+        start = StartingPoint(hospital, rates, lengths, starting_census(patients, ward_stays))
+        experiment = Experiment(start, stage.workers)
+        requirements = planning.bed_requirements(experiment)
         event = hospital.simulation.risk_event
         words = {
             "whole house" if ward == HOSPITAL_TOTAL else ward: planning.requirement_in_words(requirements, ward, event)
             for ward in (*hospital.ward_ids, HOSPITAL_TOTAL)
         }
         yield stage.save("bed_requirements", requirements, as_of, words)
-        yield stage.save("beds_effects", planning.beds_effects(*ahead, workers=stage.workers), as_of, {})
-        allocations = planning.bed_allocations(*ahead, extra_beds=config.extra_beds, workers=stage.workers)
+        yield stage.save("beds_effects", planning.beds_effects(experiment), as_of, {})
+        allocations = planning.bed_allocations(experiment, extra_beds=config.extra_beds)
         best = planning.allocation_in_words(allocations)
         yield stage.save("bed_allocations", allocations, as_of, {"best": best} if best else {})
 
@@ -57,8 +60,8 @@ def occupancy_drivers(context: dg.AssetExecutionContext) -> dg.MaterializeResult
     with readable_faults():
         stage = Stage(context)
         patients, ward_stays, lengths, rates = stage.load(*_INPUTS)
-        census = starting_census(patients, ward_stays)
-        table = drivers.occupancy_drivers(stage.as_wanted, rates, lengths, census, workers=stage.workers)
+        start = StartingPoint(stage.as_wanted, rates, lengths, starting_census(patients, ward_stays))
+        table = drivers.occupancy_drivers(Experiment(start, stage.workers))
         house = table[table["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)["variance"].sum()
         shares = {f"share of {driver}": float(part) for driver, part in (house / house.sum()).items()}
         return stage.save("occupancy_drivers", table, rates["as_of"].iloc[0], shares if house.sum() > 0 else {})

@@ -9,6 +9,8 @@ from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning.comparison import compare_scenarios
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 _HEADLINE = ("p95_census", "hours_full_share", "wait_mean_hours")
@@ -32,14 +34,8 @@ def scenario_comparison(context: dg.AssetExecutionContext) -> dg.MaterializeResu
         for scenario in scenarios:
             for idle in idle_rules(scenario, as_of, rates["date"].nunique()):
                 context.log.warning(idle)
-        comparison = compare_scenarios(
-            stage.as_wanted,
-            scenarios,
-            rates,
-            lengths,
-            starting_census(patients, ward_stays),
-            workers=stage.workers,
-        )
+        start = StartingPoint(stage.as_wanted, rates, lengths, starting_census(patients, ward_stays))
+        comparison = compare_scenarios(Experiment(start, stage.workers), scenarios)
         results = [checks.differences_add_up(comparison), checks.beds_can_cope(comparison)]
         metadata = {"scenarios": len(scenarios), **_headline(comparison)}
         return stage.save("scenario_comparison", comparison, as_of, metadata, results, scenarios)

@@ -8,7 +8,9 @@ import pandas as pd
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.patients.starting_census import starting_census
-from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.occupancy import simulate_occupancy
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 _TABLES = (
@@ -30,14 +32,8 @@ def simulation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
     with readable_faults():
         stage = Stage(context)
         patients, ward_stays, lengths, rates = stage.load("patients", "ward_stays", "length_of_stay", "arrival_rates")
-        occupancy = simulate_occupancy(
-            stage.as_wanted,
-            rates,
-            lengths,
-            starting_census(patients, ward_stays),
-            workers=stage.workers,
-            progress=_Log(context),
-        )
+        start = StartingPoint(stage.as_wanted, rates, lengths, starting_census(patients, ward_stays))
+        occupancy = simulate_occupancy(Experiment(start, stage.workers), _Log(context))
         as_of = rates["as_of"].iloc[0]
         distributions, peaks = occupancy.occupancy_distributions, occupancy.daily_peaks
         yield stage.save(
