@@ -85,7 +85,6 @@ def occupancy() -> dict[str, float]:
     monte_carlo = MonteCarlo(plan_of(DAYS), workers=1, with_demand=False)
     monte_carlo.extend(20)
     kpi = monte_carlo.actual.kpi
-    assert kpi is not None
     means = kpi.measured_mean[:, -1, KPIS.index("mean_occupancy")]
     return dict(zip([*plan_of(DAYS).ward_ids, "the house"], means.tolist(), strict=True))
 
@@ -318,7 +317,9 @@ def hospital_1_seconds() -> list[Row]:
     from kaizar_pipeline.history.loading import load_history
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
     from kaizar_pipeline.patients.starting_census import starting_census
-    from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
+    from kaizar_pipeline.simulation.experiment import Experiment
+    from kaizar_pipeline.simulation.occupancy import simulate_occupancy
+    from kaizar_pipeline.simulation.starting_point import StartingPoint
 
     config = load_hospital_config(shipped("hospital_configs/hospital_1.yml"))
     config = config.model_copy(update={"simulation": config.simulation.model_copy(update={"replications": 1000})})
@@ -332,7 +333,8 @@ def hospital_1_seconds() -> list[Row]:
         """Until the last replication, and for the tables after it."""
         done: list[float] = []
         begin = perf_counter()
-        simulate_occupancy(config, rates, None, census, workers=2, progress=lambda *_: done.append(perf_counter()))
+        experiment = Experiment(StartingPoint(config, rates, census=census), workers=2)
+        simulate_occupancy(experiment, lambda *_: done.append(perf_counter()))
         return done[-1] - begin, perf_counter() - done[-1]
 
     seconds()

@@ -19,7 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from kaizar_pipeline import (
+    Experiment,
     HospitalConfig,
+    StartingPoint,
     arrivals_per_day,
     compare_scenarios,
     forecast_rates,
@@ -52,12 +54,10 @@ def comparisons(seeds: int, replications: int) -> pd.DataFrame:
     stays = lengths_of_stay(history.patients, history.ward_stays, config)
     census = starting_census(history.patients, history.ward_stays)
     scenarios = load_scenarios(PROJECT, config)
-    frames = [
-        compare_scenarios(_with_seed(config, seed), scenarios, rates, stays, census, replications=replications).assign(
-            seed=seed
-        )
-        for seed in range(seeds)
-    ]
+    frames = []
+    for seed in range(seeds):
+        experiment = Experiment(StartingPoint(_with_seed(config, seed), rates, stays, census))
+        frames.append(compare_scenarios(experiment, scenarios, replications=replications).assign(seed=seed))
     found = pd.concat(frames, ignore_index=True)
     return found[found["kpi"].isin(SHOWN)]
 

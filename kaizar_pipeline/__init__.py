@@ -21,17 +21,21 @@ from kaizar_pipeline.planning.beds import bed_allocations, bed_requirements, bed
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.drivers import occupancy_drivers
 from kaizar_pipeline.planning.quickscan import quickscan
-from kaizar_pipeline.simulation.monte_carlo import Occupancy, simulate_occupancy
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 
 __all__ = [
     "ConfigError",
     "DataError",
+    "Experiment",
     "History",
     "HospitalConfig",
     "KaizarError",
     "Occupancy",
     "Scenario",
     "SimulationError",
+    "StartingPoint",
     "apply_scenario",
     "arrivals_per_day",
     "backtest_forecast",

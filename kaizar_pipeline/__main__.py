@@ -46,6 +46,8 @@ from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning.beds import allocation_in_words, requirement_in_words
 from kaizar_pipeline.planning.comparison import COMPARED, compare_scenarios
 from kaizar_pipeline.planning.headline_changes import changes_in_words
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, data_dictionary
 from kaizar_pipeline.verification import verify
 from kaizar_pipeline.verification.models import cases
@@ -189,12 +191,10 @@ def compare(
         patients, ward_stays, lengths, rates = _last_run(home, config)
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("Simulating", total=len(scenarios) + 1)
+            start = StartingPoint(config, rates, lengths, starting_census(patients, ward_stays))
             comparison = compare_scenarios(
-                config,
+                Experiment(start),
                 scenarios,
-                rates,
-                lengths,
-                starting_census(patients, ward_stays),
                 replications=replications,
                 progress=lambda done, _: bar.update(task, completed=done),
             )

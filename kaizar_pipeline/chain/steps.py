@@ -35,7 +35,7 @@ from kaizar_pipeline.planning.headline_changes import (
     inputs_of_headline,
     markdown_table,
 )
-from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
+from kaizar_pipeline.simulation.occupancy import simulate_occupancy
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, Table
 
 _HEADLINE_KPIS = ("p95_census", "hours_full_share", "wait_mean_hours")

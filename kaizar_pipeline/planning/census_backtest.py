@@ -32,7 +32,9 @@ from kaizar_pipeline.planning.census_scores import (
     randomised_pit,
     scores_by_week,
 )
-from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, plan_ahead
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.monte_carlo import Progress
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.simulation.summary import midnight_census
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
 
@@ -147,11 +149,10 @@ def predicted_midnights(
     tables = prepare(history, config, home)
     census = starting_census(history.patients, history.ward_stays)
     rates = _with_the_day_after(tables["arrival_rates"])
-    plan = plan_ahead(config, rates, tables["length_of_stay"], census)
-    monte_carlo = MonteCarlo(plan, engine=config.simulation.engine, workers=1, with_demand=False)
-    monte_carlo.extend(config.simulation.max_replications)
+    start = StartingPoint(config, rates, tables["length_of_stay"], census)
+    counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
     constants = {"hospital_id": config.id, "as_of": history.as_of, "scenario": BASELINE}
-    distributions = as_matrix(midnight_census(plan, monte_carlo.actual, **constants))
+    distributions = as_matrix(midnight_census(start.plan, counts, **constants))
     return distributions[distributions.index.get_level_values("date") > history.as_of]
 
 

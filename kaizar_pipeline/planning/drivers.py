@@ -1,10 +1,10 @@
-"""Why the census is uncertain: its variance split over what chance decides, by drawing part of it again.
+"""Why the census is uncertain: its variance split over the sources of randomness, by redrawing part of them.
 
-Law of total variance, in the order of `RANDOM_SOURCES`, the order in which things come about: what a driver adds is the
-variance of the census once it and all drivers before it are known, less that without it. Known means held: a second
-simulation has the replication's own numbers for those drivers and another replication's for the rest, and the
-covariance of the two is the variance that the held drivers explain (Sobol 1993; the pick-freeze estimator). The parts
-add up by construction; what drivers do only together counts with the later one.
+Law of total variance, in the order of `RANDOM_SOURCES`, which is the order of cause: what a driver adds is the variance
+of the census once it and all drivers before it are known, less that without it. Known means held: a second simulation
+has the replication's own numbers for those drivers and another replication's for the rest, and the covariance of the
+two is the variance that the held drivers explain (Sobol 1993; the pick-freeze estimator). The parts add up by
+construction; what drivers do only together counts with the later one.
 """
 
 from dataclasses import replace
@@ -12,37 +12,26 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import BASELINE
-from kaizar_pipeline.planning.beds import kept_replications
-from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
+from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_DRIVERS
 
 DRIVERS = (*RANDOM_SOURCES, "monte_carlo")
-"""What chance decides, and last the error of the mean over finitely many replications."""
+"""The sources of randomness, and last the error of the mean over finitely many replications."""
 
 REDRAW_OFFSET = 1_000_003
-"""Distance to the replication whose numbers are drawn instead: beyond all others, and prime, so that the rate path is
+"""Distance to the replication whose numbers are used instead: beyond all others, and prime, so that the rate path is
 another one too."""
 
 
-def occupancy_drivers(
-    config: HospitalConfig,
-    arrival_rates: pd.DataFrame,
-    length_of_stay: pd.DataFrame | None,
-    census: pd.DataFrame | None,
-    *,
-    workers: int | None = None,
-) -> pd.DataFrame:
+def occupancy_drivers(experiment: Experiment) -> pd.DataFrame:
     """The variance of each day's highest census per ward and driver, and each driver's part of the width of the 90 %
-    interval; arguments as of `simulate_occupancy`."""
-    plan = plan_ahead(config, arrival_rates, length_of_stay, census)
-    replications = kept_replications(config, plan)
-    own, *held = [
-        _peaks(_redrawn(plan, known), config, replications, workers)
-        for known in (len(RANDOM_SOURCES), *range(1, len(RANDOM_SOURCES)))
-    ]
+    interval."""
+    start = experiment.start
+    plan, replications = start.plan, start.paired_replications
+    plans = [plan, *(_redrawn(plan, known) for known in range(1, len(RANDOM_SOURCES)))]
+    own, *held = [run.peaks.astype(np.float64) for run in experiment.run_all(plans, replications)]
     variance, error = explained_variance(own, held)
     variance = np.concatenate([variance, variance.sum(axis=0, keepdims=True) / replications])
     error = np.concatenate([error, np.zeros_like(error[:1])])
@@ -55,7 +44,7 @@ def occupancy_drivers(
     )
     columns = {"variance": variance, "variance_se": error, "share": share, "width": share * (high - low)}
     frame = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index).reset_index()
-    return OCCUPANCY_DRIVERS.frame(frame, hospital_id=config.id, as_of=plan.statistics_start, scenario=BASELINE)
+    return OCCUPANCY_DRIVERS.frame(frame, hospital_id=start.config.id, as_of=start.as_of, scenario=BASELINE)
 
 
 def explained_variance(own: np.ndarray, held: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -72,15 +61,5 @@ def explained_variance(own: np.ndarray, held: list[np.ndarray]) -> tuple[np.ndar
 
 
 def _redrawn(plan: Plan, known: int) -> Plan:
-    """The plan with the first `known` drivers as they are and the others drawn anew."""
+    """The plan with the first `known` drivers as they are and the others redrawn."""
     return replace(plan, redraw_offsets=tuple(0 if k < known else REDRAW_OFFSET for k in range(len(RANDOM_SOURCES))))
-
-
-def _peaks(plan: Plan, config: HospitalConfig, replications: int, workers: int | None) -> np.ndarray:
-    """f8[R, W + 1, D]: highest census of each day."""
-    engine = config.simulation.engine
-    monte_carlo = MonteCarlo(plan, engine=engine, workers=workers, keep_replications=True, with_demand=False)
-    monte_carlo.extend(replications)
-    peaks = monte_carlo.actual.replication_peaks
-    assert peaks is not None
-    return peaks.astype(np.float64)

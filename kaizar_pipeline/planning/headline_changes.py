@@ -1,22 +1,21 @@
-"""What changed since the last run: the headline of both, and how much of the difference is due to what.
+"""What changed since the last run: the headline of both, and how much of the difference each factor explains.
 
 The headline of a ward is its P(full) and its p95 census, each a mean over the hours of the next seven days: every hour
-of the week comes up once, whatever the morning, and a ward that is full tonight does not hide the days to come.
+of the week occurs once, whatever the origin, and a ward that is full tonight does not hide the days after.
 
-A run keeps all that its headline depends on. The next one simulates that again, then puts its own seed, config, data
-and model in place, one after the other, until it simulates itself. The difference between two neighbours is the part of
-the factor between them; so the parts add up by construction, and what factors do only together counts with the later
-one. All simulations draw the same addressed numbers (common random numbers). Percentiles are no means over
-replications, so standard errors are jackknifed: both neighbours are measured again without each of GROUPS groups of
-consecutive replications (Shao and Wu 1989: for percentiles the groups must not be small).
+A run stores all inputs of its headline. The next run simulates these again, then replaces the seed, the config, the
+data and the model by its own, one after the other, until it simulates its own inputs. The difference between two
+neighbours is the part of the factor between them; so the parts add up by construction, and what factors do only
+together counts with the later one. All simulations use the same addressed random numbers (common random numbers).
+Percentiles are not means over replications, so standard errors are jackknifed: both neighbours are measured again
+without each of GROUPS groups of consecutive replications (Shao and Wu 1989: for percentiles the groups must not be
+small).
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from os import cpu_count
 from typing import Any
 
 import numpy as np
@@ -27,17 +26,16 @@ from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.starting_census import starting_census
-from kaizar_pipeline.simulation.counting import replications_with, staffed_with_total
-from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, plan_ahead
-from kaizar_pipeline.simulation.plan import UNLIMITED
-from kaizar_pipeline.simulation.summary import quantile
+from kaizar_pipeline.simulation.counting import Histograms, replications_with, staffed_with_total
+from kaizar_pipeline.simulation.experiment import fingerprint
+from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo, extend_all, group_ends, threads
+from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.stats.quantiles import inverted_cdf
 from kaizar_pipeline.tables import HEADLINE_CHANGES, HEADLINE_INPUTS, HOSPITAL_TOTAL, TABLES
 
 DAYS = 7
 """Days ahead that the headline looks at."""
-
-GROUPS = 20
-"""Groups of replications for standard errors; fewer when there are fewer replications."""
 
 HEADLINES = {"prob_full": "probability", "p95_census": "beds"}
 """What the headline of a ward consists of, with its unit."""
@@ -48,10 +46,10 @@ FACTORS = {
     "data": ("as_of", "patients", "ward_stays", "known_until", "feature_table"),
     "model": ("arrival_model", "length_of_stay"),
 }
-"""What a headline depends on, in the order in which it is put in place, with the inputs that belong to it."""
+"""What a headline depends on, in the order of replacement, with the inputs that belong to it."""
 
 PARTS = ("program", *FACTORS)
-"""What a change is split into; program: what a replay of the last run does not reproduce of what it said."""
+"""What a change is split into; program: the difference between the last run's headline and its replay."""
 
 _OTHER_VERSION = "another version of the program kept the inputs of the last run"
 
@@ -61,14 +59,14 @@ Inputs = Mapping[str, str]
 
 @dataclass(frozen=True)
 class HeadlineChanges:
-    """The two tables that go on from run to run."""
+    """The two tables that each run adds to."""
 
     headline_changes: pd.DataFrame
     headline_inputs: pd.DataFrame
 
     @property
     def latest(self) -> pd.DataFrame:
-        """The rows of headline_changes about the run at hand."""
+        """The rows of headline_changes about the newest run."""
         return self.headline_changes[self.headline_changes["run_number"] == self.headline_inputs["run_number"].max()]
 
 
@@ -179,7 +177,7 @@ def _days(config: HospitalConfig) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no form for: a time, or a number or an array of numpy's."""
+    """What JSON does not know: a time, or a number or array of numpy."""
     return value.isoformat(timespec="microseconds") if isinstance(value, pd.Timestamp) else value.tolist()
 
 
@@ -204,7 +202,7 @@ def _config(inputs: Inputs) -> HospitalConfig:
 
 def _table(inputs: Inputs, name: str, config: HospitalConfig) -> pd.DataFrame:
     rows = pd.DataFrame(json.loads(inputs[name]))
-    if name == "arrival_model":  # up to when arrivals are known belongs to the data
+    if name == "arrival_model":  # the day up to which arrivals are known belongs to the data
         rows["train_to"] = rows["stream_id"].map(json.loads(inputs["known_until"]))
     return TABLES[name].frame(rows, hospital_id=config.id, as_of=_as_of(inputs))
 
@@ -214,15 +212,15 @@ class _Headlines:
     """The headlines of one simulation."""
 
     wards: list[str]
-    """In the order of their names, the house last."""
+    """In the order of their names, the whole hospital last."""
     values: np.ndarray
     """f8[wards, HEADLINES], NaN for P(full) of unlimited beds."""
     without: np.ndarray
     """f8[groups, wards, HEADLINES]: the same without each group of replications."""
 
 
-def _compared(last: Inputs | None, said: pd.DataFrame, now: Inputs, workers: int | None) -> pd.DataFrame:
-    """A row per ward and headline, with the parts of its change where they can be told, and a note where not; `said`
+def _compared(last: Inputs | None, reported: pd.DataFrame, now: Inputs, workers: int | None) -> pd.DataFrame:
+    """A row per ward and headline, with the parts of its change where they are known, and a note where not; `reported`
     are the rows of the last run."""
     found, note = _simulate_steps(last, now, workers)
     after, keys = found[-1], ["ward_id", "headline"]
@@ -232,14 +230,14 @@ def _compared(last: Inputs | None, said: pd.DataFrame, now: Inputs, workers: int
     rows["unit"] = index.get_level_values("headline").map(HEADLINES)
     if last is not None:
         rows["since"] = _as_of(last)
-        rows["before"] = said.set_index(keys)["after"].reindex(index)
+        rows["before"] = reported.set_index(keys)["after"].reindex(index)
     if note is None:
         replayed = pd.Series(found[0].values.ravel(), index)
-        rows["before"] = rows["before"].fillna(replayed)  # a run that was killed before it could say anything
-        told = rows["before"].notna()
+        rows["before"] = rows["before"].fillna(replayed)  # a run that was killed before its headline was stored
+        known = rows["before"].notna()
         split = {"program": replayed - rows["before"], **_split(found)}
-        rows[list(split)] = pd.DataFrame(split, index).where(told)
-        rows["note"] = told.map({True: None, False: "no limit of beds in the last run"})
+        rows[list(split)] = pd.DataFrame(split, index).where(known)
+        rows["note"] = known.map({True: None, False: "no limit of beds in the last run"})
     else:
         rows["note"] = note
     rows["change"] = rows["after"] - rows["before"]
@@ -256,8 +254,8 @@ def _split(found: Sequence[_Headlines]) -> dict[str, np.ndarray]:
 
 
 def _simulate_steps(last: Inputs | None, now: Inputs, workers: int | None) -> tuple[list[_Headlines], str | None]:
-    """The headlines of the last run, with each factor put in place, and last of this run; or of this run alone, and why
-    in words."""
+    """The headlines of the last run, after the replacement of each factor, and last of this run; or of this run alone,
+    and the reason."""
     note = _obstacle(last, now)
     if last is not None and note is None:
         steps = [last]
@@ -271,7 +269,7 @@ def _simulate_steps(last: Inputs | None, now: Inputs, workers: int | None) -> tu
 
 
 def _obstacle(last: Inputs | None, now: Inputs) -> str | None:
-    """Why the way from the last run to this one cannot be gone step by step, None if it can."""
+    """Why the steps from the last run to this one cannot be simulated, None if they can."""
     if last is None:
         return "first run"
     if last.keys() != now.keys():
@@ -295,16 +293,24 @@ def _shape(config: HospitalConfig) -> dict[str, object]:
 
 
 def _simulate_all(steps: Sequence[Inputs], workers: int | None) -> list[_Headlines]:
-    """Each step on a thread of its own, as many at a time as there are workers; equal ones are simulated once. All have
-    as many groups of replications, so that one group can be left out of two of them."""
-    distinct = [step for i, step in enumerate(steps) if step not in steps[:i]]
-    groups = min(GROUPS, *(json.loads(step["replications"]) for step in distinct))
-    with ThreadPoolExecutor(workers or cpu_count() or 1) as pool:
-        found = list(pool.map(_simulate, distinct, [groups] * len(distinct)))
-    return [found[distinct.index(step)] for step in steps]
+    """The headlines of each step. Equal plans are simulated once; all have as many groups of replications, so that one
+    group can be left out of two of them."""
+    groups = min(GROUPS, *(json.loads(step["replications"]) for step in steps))
+    asked = [(_plan(step), json.loads(step["replications"])) for step in steps]
+    keys = [(fingerprint(plan), replications) for plan, replications in asked]
+    distinct = {key: MonteCarlo(plan, with_demand=False) for key, (plan, _) in zip(keys, asked, strict=True)}
+    states: dict[tuple[bytes, int], list[Histograms]] = {key: [] for key in distinct}
+    for group in range(groups):
+        ends = [(run, group_ends(replications, groups)[group]) for (_, replications), run in distinct.items()]
+        for key, run in zip(distinct, extend_all(ends, threads("compiled", workers)), strict=True):
+            states[key].append(run.actual.census)
+    found = {key: _headlines(distinct[key].plan, of) for key, of in states.items()}
+    return [found[key] for key in keys]
 
 
-def _simulate(inputs: Inputs, groups: int) -> _Headlines:
+def _plan(inputs: Inputs) -> Plan:
+    """The plan of the days of the headline, from stored inputs. It is not the plan of the published tables, which has
+    more days; its replications are theirs all the same, since each number has its own address."""
     config = _config(inputs)
     simulation = config.simulation.model_copy(update={"horizon_days": _days(config)})
     week = config.model_copy(update={"simulation": simulation})
@@ -313,31 +319,27 @@ def _simulate(inputs: Inputs, groups: int) -> _Headlines:
         for name in ("patients", "ward_stays", "length_of_stay", "feature_table", "arrival_model")
     )
     rates = forecast_rates(model, features, pd.DataFrame({"as_of": [_as_of(inputs)]}), week)
-    plan = plan_ahead(week, rates, lengths, starting_census(patients, ward_stays))
-    monte_carlo = MonteCarlo(plan, workers=1, with_demand=False)
+    return StartingPoint(week, rates, lengths, starting_census(patients, ward_stays)).plan
+
+
+def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:
+    """From the histograms of the census after each further group of replications."""
     wards, staffed = [*plan.ward_ids, HOSPITAL_TOTAL], staffed_with_total(plan)
     order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), len(plan.ward_ids)]
-    histograms = _histograms(monte_carlo, json.loads(inputs["replications"]), groups)
-    values = [_headline(histograms[w][-1], staffed[w]) for w in order]
-    without = [[_headline(rest, staffed[w]) for rest in _leaving_out(histograms[w])] for w in order]
+    states = [_padded([state.of(w) for state in census]) for w in order]
+    values = [_headline(of[-1], staffed[w]) for w, of in zip(order, states, strict=True)]
+    without = [[_headline(rest, staffed[w]) for rest in _leaving_out(of)] for w, of in zip(order, states, strict=True)]
     return _Headlines([wards[w] for w in order], np.array(values), np.array(without).swapaxes(0, 1))
 
 
-def _histograms(monte_carlo: MonteCarlo, replications: int, groups: int) -> list[np.ndarray]:
-    """By ward and the house u4[groups, hours, beds]: the census after each further group of replications."""
-    states = []
-    for end in np.linspace(0, replications, groups + 1).astype(int)[1:]:
-        monte_carlo.extend(int(end))
-        census = monte_carlo.actual.census
-        states.append([census.of(w).copy() for w in range(len(monte_carlo.plan.ward_ids) + 1)])
-    return [
-        np.stack([np.pad(state, ((0, 0), (0, ward[-1].shape[1] - state.shape[1]))) for state in ward])
-        for ward in zip(*states, strict=True)
-    ]
+def _padded(states: Sequence[np.ndarray]) -> np.ndarray:
+    """u4[groups, hours, patients] from histograms of growing width."""
+    width = states[-1].shape[1]
+    return np.stack([np.pad(state, ((0, 0), (0, width - state.shape[1]))) for state in states])
 
 
 def _leaving_out(states: np.ndarray) -> np.ndarray:
-    """The last of the states without what came with each."""
+    """The last of the states without what each adds."""
     return states[-1] - np.diff(states, axis=0, prepend=np.zeros_like(states[:1]))
 
 
@@ -345,10 +347,10 @@ def _headline(histogram: np.ndarray, staffed: np.ndarray) -> tuple[float, float]
     """Means over the hours of P(full), NaN without an hour of limited beds, and of p95, from u4[hours, beds]."""
     limited = staffed < UNLIMITED
     full = replications_with(histogram, staffed)[limited] / histogram[0].sum()
-    return full.mean() if limited.any() else np.nan, quantile(np.cumsum(histogram, axis=1), 0.95).mean()
+    return full.mean() if limited.any() else np.nan, inverted_cdf(np.cumsum(histogram, axis=1), 0.95).mean()
 
 
 def _error(without: np.ndarray) -> np.ndarray:
-    """Jackknife standard error of what was taken without each group, flat."""
+    """Jackknife standard error from the values without each group, flat."""
     groups = len(without)
     return np.sqrt((groups - 1) / groups * ((without - without.mean(axis=0)) ** 2).sum(axis=0)).ravel()

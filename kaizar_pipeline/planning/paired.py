@@ -1,4 +1,4 @@
-"""The difference between two versions of a hospital that the same patients met, pair by pair."""
+"""The difference between two plans with the same patients, pair by pair."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ def paired(baseline: np.ndarray, value: np.ndarray) -> dict[str, float]:
     """Means of `baseline` and `value`, their mean difference, its standard error and 95 % interval (Student's t) over
     the pairs in which both were measured, and how many these are.
 
-    Of a single pair there is no error to be known, of none the number alone.
+    A single pair has no error; without a pair there is only the number 0.
     """
     both = np.isfinite(baseline) & np.isfinite(value)
     pairs = int(both.sum())

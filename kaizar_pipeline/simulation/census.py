@@ -60,7 +60,8 @@ def plan_census(
 ) -> CensusPlan:
     """Compile `census` (see `starting_census`; None: nobody). `patience_table` i4[T] says whose patience can end: -1
     for none. Raises DataError for patients in wards or of types that there are not."""
-    rows = pd.DataFrame(columns=list(_COLUMNS)) if census is None else census
+    nobody = pd.DataFrame(columns=["request", *_COLUMNS])
+    rows = (nobody if census is None else census).sort_values(["request", "patient_id"], ignore_index=True)
     home = len(ward_ids)
 
     def places(column: str, allowed: list[str]) -> np.ndarray:

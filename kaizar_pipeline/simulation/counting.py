@@ -1,11 +1,12 @@
 """What many replications add up to: exact distributions of the census, and the moments of everything else.
 
-The kernel counts (kernel/count.py); here its tallies get names, and KPIs their mean and standard error. Whole numbers
-add up in any order, and KPIs are joined in the order of the replications, so the number of workers changes nothing.
-Index W of a ward axis is the whole house, index T of a type axis all patients together.
+The kernel counts (kernel/count.py); here its tallies get names, and KPIs their mean and standard error. Integers add up
+in any order, and KPIs are joined in the order of the replications, so the number of workers changes no bit.
+Index W of a ward axis is the whole hospital, index T of a type axis all patients together.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Self
 
 import numpy as np
@@ -15,23 +16,48 @@ from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 
 @dataclass(frozen=True)
 class Histograms:
-    """For each ward and the house, how many replications had so many patients at each of several times."""
+    """For each ward and the hospital, how many replications had so many patients at each of several times."""
 
     start: np.ndarray
-    """i8[W + 2]: ward w has room for start[w + 1] - start[w] different numbers."""
+    """i8[W + 2]: ward w has start[w + 1] - start[w] different numbers of patients."""
     counts: np.ndarray
     """u4[start[-1] * times]: ward by ward, number by number."""
 
     def of(self, ward: int) -> np.ndarray:
-        """u4[times, beds] of a ward, W for the house."""
+        """u4[times, patients] of a ward, W for the hospital."""
         times = len(self.counts) // int(self.start[-1])
         first, last = int(self.start[ward]), int(self.start[ward + 1])
         return self.counts[first * times : last * times].reshape(last - first, times).T
 
 
 @dataclass(frozen=True)
+class Sums:
+    """Integers summed over replications, and their squares."""
+
+    total: np.ndarray
+    squares: np.ndarray
+    replications: int
+
+    def of(self, ward: int) -> "Sums":
+        """The sums of one ward, W for the hospital."""
+        return Sums(self.total[ward], self.squares[ward], self.replications)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean over replications."""
+        return self.total / self.replications
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """Its standard error."""
+        n = self.replications
+        spread = self.squares.astype(np.float64) - self.total.astype(np.float64) ** 2 / n
+        return np.sqrt(np.maximum(spread, 0.0) / (n * max(n - 1, 1)))
+
+
+@dataclass(frozen=True)
 class Moments:
-    """Number, mean and sum of squared deviations of values that come block by block; NaN counts as not measured."""
+    """Number, mean and sum of squared deviations of values; NaN counts as not measured."""
 
     n: np.ndarray
     mean: np.ndarray
@@ -64,56 +90,76 @@ class Moments:
         return np.where(some, np.sqrt(self.squares / np.where(some, self.n * (self.n - 1.0), 1.0)), np.nan)
 
 
-def standard_error(total: np.ndarray, total_of_squares: np.ndarray, replications: int) -> np.ndarray:
-    """Standard error of the mean over replications, from sums of whole numbers and of their squares."""
-    spread = total_of_squares.astype(np.float64) - total.astype(np.float64) ** 2 / replications
-    return np.sqrt(np.maximum(spread, 0.0) / (replications * max(replications - 1, 1)))
+class BlockMoments:
+    """Moments of values that arrive in order, joined block by block: how they arrive changes no bit."""
+
+    def __init__(self, block: int):
+        self._block = block
+        self._whole: list[Moments] = []  # one at most: all complete blocks
+        self._open: list[np.ndarray] = []
+
+    def add(self, values: np.ndarray) -> None:
+        """Add values [n, ...] that lie in one block."""
+        self._open.append(values)
+        if sum(map(len, self._open)) == self._block:
+            self._whole, self._open = [self.moments()], []
+
+    def moments(self) -> Moments:
+        """Of all values so far."""
+        return reduce(Moments.join, [*self._whole, *([Moments.of(np.concatenate(self._open))] if self._open else [])])
 
 
 def mean_and_sd(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation at each time, from counts [times, beds]."""
+    """Mean and standard deviation at each time, from counts [times, patients]."""
     n, beds = int(histogram[0].sum()), np.arange(histogram.shape[1])
     mean = histogram @ beds / n
     return mean, np.sqrt(np.maximum(histogram @ beds**2 / n - mean**2, 0) * n / (n - 1))
 
 
 def replications_with(histogram: np.ndarray, beds: np.ndarray) -> np.ndarray:
-    """Replications with so many patients or more at each time, from counts [times, beds]."""
+    """Replications with so many patients or more at each time, from counts [times, patients]."""
     return (histogram * (np.arange(histogram.shape[1]) >= beds[:, None])).sum(axis=1)
 
 
 def replications_above(histogram: np.ndarray, beds: np.ndarray, share: float) -> np.ndarray:
-    """Replications with more patients than that share of the beds at each time, from counts [times, beds]."""
+    """Replications with more patients than that share of the beds at each time, from counts [times, patients]."""
     return (histogram * (np.arange(histogram.shape[1]) > share * beds[:, None] + 1e-9)).sum(axis=1)
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What R replications of one plan add up to, for W wards, T types, H hours and D days that count."""
+class CensusCounts:
+    """How many patients were in beds in R replications of one plan, over H hours and D days that count."""
 
     replications: int
     census: Histograms
-    """By hour: the exact distribution of the beds used."""
+    """By hour."""
     peaks: Histograms
     """By day: the highest of its 24 hourly censuses."""
-    others: np.ndarray
-    """i8[7, W + 1, H]: patients waiting for, boarding in and lying as outliers in the ward, summed over replications;
-    their squares, summed; replications in which somebody waited."""
-    week: np.ndarray
-    """i8[4, W + 1, 168]: by hour of the week from Monday 0:00, the census and the hours full of each replication,
-    summed; their squares, summed."""
-    kpi: Moments | None
-    """Moments of [W + 1, T + 1, len(KPIS)]; none for a demand run."""
-    kpis: np.ndarray | None = None
-    """f8[R, W + 1, T + 1, len(KPIS)] by replication, if they were to be kept."""
-    boarded: Moments | None = None
-    """Moments of [W, W]: hours that beds of the first ward were held by patients waiting for the second; none for a
-    demand run."""
-    replication_peaks: np.ndarray | None = None
-    """i4[R, W + 1, D] by replication: highest hourly census of each day, if it was to be kept."""
+
+
+@dataclass(frozen=True)
+class Counts(CensusCounts):
+    """All that R replications of one plan add up to, for W wards and T patient types."""
+
+    waiting: Sums
+    """[W + 1, H]: patients waiting for the ward."""
+    boarding: Sums
+    """[W + 1, H]: patients in the ward whose next bed is not free."""
+    outliers: Sums
+    """[W + 1, H]: patients in the ward who asked for another one."""
+    queued: np.ndarray
+    """i8[W + 1, H]: replications in which somebody waited."""
+    week_census: Sums
+    """[W + 1, 168]: census by hour of the week from Monday 0:00, each replication's weeks added up."""
+    week_full: Sums
+    """[W + 1, 168]: likewise, the weeks in which the ward was full."""
+    kpi: Moments
+    """Of [W + 1, T + 1, len(KPIS)]."""
+    boarded: Moments
+    """Of [W, W]: hours that beds of the first ward were held by patients waiting for the second."""
 
 
 def staffed_with_total(plan: Plan) -> np.ndarray:
-    """i8[W + 1, H]: beds staffed at each hour by ward and in the whole house, UNLIMITED where any ward is."""
+    """i8[W + 1, H]: beds staffed at each hour by ward and in the whole hospital, UNLIMITED where any ward is."""
     total = np.where((plan.staffed == UNLIMITED).any(axis=0), UNLIMITED, plan.staffed.sum(axis=0))
     return np.concatenate([plan.staffed, total[None]])

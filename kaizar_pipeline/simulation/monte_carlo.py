@@ -1,209 +1,89 @@
-"""Many replications, on any number of workers, to distributions of occupancy."""
+"""Many replications of plans, on any number of threads: counts of all of them, and what is kept of each."""
 
-import logging
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice, pairwise
 from os import cpu_count
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig, Replications, Simulation
-from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, mean_and_sd, replications_with
-from kaizar_pipeline.simulation.load import check_load
-from kaizar_pipeline.simulation.plan import UNLIMITED, Plan, make_plan
-from kaizar_pipeline.simulation.precision import (
-    Achieved,
-    is_reached,
-    looks,
-    mean_half_width,
-    share_half_width,
-    simulation_precision,
-    widest,
-)
-from kaizar_pipeline.simulation.summary import (
-    boarding_causes,
-    daily_peaks,
-    midnight_census,
-    occupancy_distributions,
-    ward_performance,
-    week_profile,
-)
-from kaizar_pipeline.simulation.warmup import ShortWarmup, diagnose
-from kaizar_pipeline.stats.philox import hospital_key
+from kaizar_pipeline.simulation.counting import BlockMoments, CensusCounts, Counts, Histograms, Sums
+from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Plan
+from kaizar_pipeline.stats.quantiles import inverted_cdf
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 if TYPE_CHECKING:
     from kaizar_pipeline.simulation.kernel.count import Records, Tallies
-    from kaizar_pipeline.simulation.workers import Engine
+    from kaizar_pipeline.simulation.workers import Engine, Worker
 
-_LOG = logging.getLogger(__name__)
+    Block = list[tuple[Records, list[np.ndarray]]]
 
 BLOCK = 20
-"""Replications a worker does in one go, whatever the number of workers: long enough to be worth handing out, short
+"""Replications that a worker simulates in one call, whatever the number of workers: enough to be worth a task, few
 enough to show progress. KPIs are joined block by block, so their last bits depend on it."""
 
+GROUPS = 20
+"""Groups of replications for statistics that are not means over replications; fewer when there are fewer."""
+
 Progress = Callable[[int, int], None]
-"""Called with the replications done and all there are."""
+"""Called with the number done and the number in all."""
+
+
+def group_ends(replications: int, groups: int = GROUPS) -> list[int]:
+    """Where each group of consecutive replications ends."""
+    return np.linspace(0, replications, min(groups, replications) + 1).astype(int)[1:].tolist()
 
 
 @dataclass(frozen=True)
-class Occupancy:
-    """The tables of a simulation, and what the user should know before trusting them."""
+class Run:
+    """What is kept of each of R replications of a plan."""
 
-    occupancy_distributions: pd.DataFrame
-    midnight_census: pd.DataFrame
-    week_profile: pd.DataFrame
-    daily_peaks: pd.DataFrame
-    ward_performance: pd.DataFrame
-    simulation_precision: pd.DataFrame
-    boarding_causes: pd.DataFrame
-    warnings: tuple[str, ...]
-    """In words: wards asked for more beds than they have, a warm-up that is too short."""
+    plan: Plan
+    kpis: np.ndarray
+    """f8[R, W + 1, len(KPIS)], over all patient types."""
+    peaks: np.ndarray
+    """i4[R, W + 1, D]: highest hourly census of each day."""
+    census_hours: list[tuple[int, list[np.ndarray]]]
+    """By number of the last replication + 1: of these replications, by ward and number of patients, the hours with so
+    many, i8."""
 
     @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """The tables by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "warnings"}
+    def wards(self) -> tuple[str, ...]:
+        """The names on the ward axes."""
+        return (*self.plan.ward_ids, HOSPITAL_TOTAL)
+
+    def kpi(self, name: str, ward: int = -1) -> np.ndarray:
+        """f8[R]: a KPI of a ward, by default of the whole hospital."""
+        return self.kpis[:, ward, KPI_INDEX[name]]
+
+    def p95_census(self) -> np.ndarray:
+        """f8[groups, W + 1]: the census not exceeded in 95 % of the hours and replications of each group."""
+        found = []
+        for first, last in pairwise([0, *group_ends(len(self.kpis))]):
+            parts = [hours for end, hours in self.census_hours if first < end <= last]
+            found.append([inverted_cdf(np.cumsum(_added(*ward)), 0.95) for ward in zip(*parts, strict=True)])
+        return np.array(found, dtype=np.float64)
 
 
-def simulate_occupancy(
-    config: HospitalConfig,
-    arrival_rates: pd.DataFrame,
-    length_of_stay: pd.DataFrame | None,
-    census: pd.DataFrame | None,
-    *,
-    workers: int | None = None,
-    progress: Progress | None = None,
-) -> Occupancy:
-    """Simulate `config` over the days of `arrival_rates`, from their `as_of` on.
-
-    `length_of_stay` is needed for wards whose los_model is from_data. `census` are the patients in the house
-    (`starting_census`), used with `start: census`. `workers` are threads, by default one per core; their number does
-    not change the result. Raises SimulationError where more beds are asked for than there are, unless the config
-    allows it.
-    """
-    simulation = config.simulation
-    plan = plan_ahead(config, arrival_rates, length_of_stay, census)
-    as_of = plan.statistics_start
-    overloaded = check_load(plan, allow=simulation.overload == "allow")
-    monte_carlo = MonteCarlo(plan, engine=simulation.engine, workers=workers)
-    precision = _extend_as_asked(monte_carlo, simulation, progress)
-    actual, demand = monte_carlo.actual, monte_carlo.demand
-    warmup = _short_warmups(plan, actual) if simulation.start == "empty" else []
-    warnings = tuple(str(warning) for warning in (*overloaded, *warmup))
-    for warning in warnings:
-        _LOG.warning("%s: %s", config.id, warning)
-    constants = {"hospital_id": config.id, "as_of": as_of, "scenario": BASELINE}
-    return Occupancy(
-        occupancy_distributions=occupancy_distributions(plan, actual, simulation.high_occupancy, **constants),
-        midnight_census=midnight_census(plan, actual, **constants),
-        week_profile=week_profile(plan, actual, **constants),
-        daily_peaks=daily_peaks(plan, {"actual": actual, "demand": demand}, **constants),
-        ward_performance=ward_performance(plan, actual, **constants),
-        simulation_precision=simulation_precision(precision, **constants),
-        boarding_causes=boarding_causes(plan, actual, **constants),
-        warnings=warnings,
-    )
-
-
-def plan_ahead(
-    config: HospitalConfig,
-    arrival_rates: pd.DataFrame,
-    length_of_stay: pd.DataFrame | None,
-    census: pd.DataFrame | None,
-) -> Plan:
-    """The plan for the days of `arrival_rates`, from their `as_of` on; arguments as of `simulate_occupancy`."""
-    simulation = config.simulation
-    return make_plan(
-        config,
-        rate_paths(arrival_rates),
-        pd.Timestamp(arrival_rates["as_of"].iloc[0]),
-        days=arrival_rates["date"].nunique(),
-        key=hospital_key(config.id, simulation.seed),
-        warmup_days=simulation.warmup,
-        length_of_stay=length_of_stay,
-        census=census if simulation.start == "census" else None,
-    )
-
-
-def _short_warmups(plan: Plan, counts: Counts) -> list[ShortWarmup]:
-    census = np.array([mean_and_sd(counts.census.of(w))[0] for w in range(len(plan.ward_ids))])
-    return diagnose(census, plan.warmup_hours, plan.ward_ids, replications=counts.replications)
-
-
-def _extend_as_asked(monte_carlo: "MonteCarlo", simulation: Simulation, progress: Progress | None) -> list[Achieved]:
-    """Run the replications that `simulation` asks for, until its precision is reached if it names one; what was
-    achieved."""
-    wanted = simulation.replications
-    at_most = simulation.max_replications
-    targets = wanted.precision.targets if isinstance(wanted, Replications) else {}
-    schedule = looks(at_most) if targets else [at_most]
-    achieved: list[Achieved] = []
-    for look in schedule:
-        monte_carlo.extend(look, progress and (lambda done, _: progress(done, at_most)))
-        achieved = achieved_precision(monte_carlo.plan, monte_carlo.actual, len(schedule), targets)
-        if is_reached(achieved):
-            break
-    return achieved
-
-
-def achieved_precision(plan: Plan, counts: Counts, planned_looks: int, targets: Mapping[str, float]) -> list[Achieved]:
-    """How precisely the mean census, the probability of a full ward and the mean wait are known, each where it is
-    known worst."""
-    assert counts.kpi is not None
-    n = counts.replications
-    histograms = [counts.census.of(w) for w in range(len(plan.ward_ids))]
-    census_error = np.array([mean_and_sd(histogram)[1] for histogram in histograms]) / np.sqrt(n)
-    full = np.array([replications_with(h, staffed) for h, staffed in zip(histograms, plan.staffed, strict=True)])
-    wait = KPI_INDEX["wait_mean_hours"]
-    half_widths = {
-        "mean_census": mean_half_width(census_error, n, planned_looks),
-        "prob_full": share_half_width(np.where(plan.staffed < UNLIMITED, full, np.nan), n, planned_looks),
-        "wait_mean_hours": mean_half_width(
-            counts.kpi.standard_error[:-1, -1, wait], counts.kpi.n[:-1, -1, wait], planned_looks
-        ),
-    }
-    return [
-        widest(name, widths, plan.ward_ids, replications=n, planned_looks=planned_looks, target=targets.get(name))
-        for name, widths in half_widths.items()
-    ]
-
-
-def rate_paths(arrival_rates: pd.DataFrame) -> dict[str, np.ndarray]:
-    """f8[paths, days] by stream id."""
-    return {
-        str(stream): rows.pivot(index="path", columns="date", values="rate").sort_index(axis=1).to_numpy()
-        for stream, rows in arrival_rates.groupby("stream_id")
-    }
-
-
-def run(
-    plan: Plan,
-    replications: int,
-    *,
-    engine: "Engine" = "compiled",
-    workers: int | None = None,
-    progress: Progress | None = None,
-    keep_replications: bool = False,
-) -> tuple[Counts, Counts]:
-    """The counts of the actual run and of the demand run, for the same trajectories; see `MonteCarlo`."""
-    monte_carlo = MonteCarlo(plan, engine=engine, workers=workers, keep_replications=keep_replications)
-    monte_carlo.extend(replications, progress)
-    return monte_carlo.actual, monte_carlo.demand
+def _added(*counts: np.ndarray) -> np.ndarray:
+    """The sum of counts of different lengths."""
+    total = np.zeros(max(map(len, counts)), dtype=np.int64)
+    for part in counts:
+        total[: len(part)] += part
+    return total
 
 
 class MonteCarlo:
     """Replications 0, 1, 2, ... of a plan, as many as are asked for, on `workers` threads (default: one per core).
 
-    `engine` is "compiled" or "simpy", which is some hundred times slower and gives the same result. With
-    `keep_replications` the KPIs and daily peaks of each replication are kept; without `with_demand` there is no demand
-    run, which saves a third of the time. Ctrl-C ends it after the replications under way.
+    `engine` is "compiled" or "simpy", which is some hundred times slower and gives the same result. Without
+    `with_demand` there is no demand run, which saves a third of the time. Ctrl-C ends it after the replications under
+    way. Groups of replications can end at `cuts`, and at multiples of BLOCK.
     """
 
     def __init__(
@@ -212,84 +92,178 @@ class MonteCarlo:
         *,
         engine: "Engine" = "compiled",
         workers: int | None = None,
-        keep_replications: bool = False,
         with_demand: bool = True,
+        cuts: Iterable[int] = (),
     ):
-        from kaizar_pipeline.simulation.workers import Worker
-
-        self.plan = plan
-        n = 1 if engine == "simpy" else workers or cpu_count() or 1
-        self._workers = [Worker(plan, engine, with_demand) for _ in range(n)]
-        self._idle: SimpleQueue[Worker] = SimpleQueue()
-        for worker in self._workers:
-            self._idle.put(worker)
-        self._workers[0].prepare()
-        self._stop = np.zeros(1, dtype=np.int64)
-        self._kept: list[Records] | None = [] if keep_replications else None
-        self._kpis: Moments | None = None
-        self._boarded: Moments | None = None
-        self.replications = 0
+        self.plan, self.with_demand, self.cuts = plan, with_demand, frozenset(cuts)
+        self.replications = self._begun = 0
+        self.interrupted = False
+        self._engine: Engine = engine
+        self._threads = threads(engine, workers)
+        self._workers: list[Worker] = []
+        self._idle: deque[Worker] = deque()
+        self._retired: list[tuple[Tallies, Tallies]] = []
+        self._kpi, self._boarded = BlockMoments(BLOCK), BlockMoments(BLOCK)
+        self._kept: dict[str, list[np.ndarray]] = {"kpis": [], "peaks": [], "demand_peaks": []}
+        self._census_hours: list[tuple[int, list[np.ndarray]]] = []
 
     def extend(self, replications: int, progress: Progress | None = None) -> None:
-        """Go on until there are so many replications. Raises SimulationError once it was interrupted or has failed."""
-        if self._stop[0]:
-            raise SimulationError("the simulation was interrupted, so that its counts are not whole; start another")
-        blocks = [(first, min(BLOCK, replications - first)) for first in range(self.replications, replications, BLOCK)]
-        with ThreadPoolExecutor(len(self._workers)) as pool:
-            try:
-                for records in pool.map(self._run, *zip(*blocks, strict=True)) if blocks else ():
-                    self._join(records)
-                    if progress:
-                        progress(self.replications, replications)
-            except BaseException:
-                self._stop[0] = 1
-                raise
+        """Continue until there are so many replications. Raises SimulationError once it was interrupted or failed."""
+        for _ in extend_all([(self, replications)], self._threads, progress):
+            pass
 
-    def _run(self, first: int, replications: int) -> "Records":
-        worker = self._idle.get()
-        try:
-            return worker.run(first, replications, self._stop)
-        finally:
-            self._idle.put(worker)
-
-    def _join(self, records: "Records") -> None:
-        self.replications += len(records.kpis)
-        kpis, boarded = Moments.of(records.kpis), Moments.of(records.boarded)
-        self._kpis = kpis if self._kpis is None else self._kpis.join(kpis)
-        self._boarded = boarded if self._boarded is None else self._boarded.join(boarded)
-        if self._kept is not None:
-            self._kept.append(records._replace(boarded=np.empty(0)))  # large, and looked at in the mean only
-
-    def _of_each(self, name: str) -> np.ndarray | None:
-        return np.concatenate([getattr(records, name) for records in self._kept]) if self._kept else None
+    def has_groups(self, ends: Iterable[int]) -> bool:
+        """Whether groups of replications can end there."""
+        return all(end % BLOCK == 0 or end in self.cuts for end in ends)
 
     @property
     def actual(self) -> Counts:
-        """With the beds and rules there are."""
-        counts = self._counts([worker.actual for worker in self._workers])
-        return replace(
-            counts,
-            kpi=self._kpis,
-            kpis=self._of_each("kpis"),
-            boarded=self._boarded,
-            replication_peaks=self._of_each("peaks"),
+        """With the beds and rules of the plan."""
+        from kaizar_pipeline.simulation.kernel.count import (
+            BOARDING,
+            CENSUS_IN_WEEK,
+            FULL_IN_WEEK,
+            OUTLIERS,
+            QUEUED,
+            WAITING,
+        )
+
+        total, n = self._total("actual"), self.replications
+        waiting, boarding, outliers = (
+            Sums(total.others[kind], total.others[3 + kind], n) for kind in (WAITING, BOARDING, OUTLIERS)
+        )
+        week_census, week_full = (Sums(total.week[k], total.week[2 + k], n) for k in (CENSUS_IN_WEEK, FULL_IN_WEEK))
+        return Counts(
+            replications=n,
+            census=Histograms(total.start, total.census),
+            peaks=Histograms(total.start, total.peaks),
+            waiting=waiting,
+            boarding=boarding,
+            outliers=outliers,
+            queued=total.others[QUEUED],
+            week_census=week_census,
+            week_full=week_full,
+            kpi=self._kpi.moments(),
+            boarded=self._boarded.moments(),
         )
 
     @property
-    def demand(self) -> Counts:
+    def demand(self) -> CensusCounts:
         """The same patients with unlimited beds, no overflow and no admission stop."""
-        counts = self._counts([worker.demand for worker in self._workers])
-        return replace(counts, replication_peaks=self._of_each("demand_peaks"))
-
-    def _counts(self, tallies: "list[Tallies]") -> Counts:
-        from kaizar_pipeline.simulation.workers import merged
-
-        total = merged(tallies, self._workers[0].window)
-        return Counts(
-            replications=self.replications,
-            census=Histograms(total.start, total.census),
-            peaks=Histograms(total.start, total.peaks),
-            others=total.others,
-            week=total.week,
-            kpi=None,
+        total = self._total("demand")
+        return CensusCounts(
+            self.replications, Histograms(total.start, total.census), Histograms(total.start, total.peaks)
         )
+
+    def kept(self, replications: int) -> Run:
+        """What is kept of the first replications, at most MAX_REPLICATIONS."""
+        kpis, peaks = (self._of_each(name)[:replications] for name in ("kpis", "peaks"))
+        hours = [(end, hours) for end, hours in self._census_hours if end <= replications]
+        return Run(self.plan, kpis, peaks, hours)
+
+    def demand_peaks(self, replications: int) -> np.ndarray:
+        """i4[R, W + 1, D]: highest hourly census of each day in the demand run, likewise."""
+        return self._of_each("demand_peaks")[:replications]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the results."""
+        tallies = sum(part.nbytes for both in self._retired for one in both for part in one)
+        return tallies + sum(part.nbytes for parts in self._kept.values() for part in parts)
+
+    def retire(self) -> None:
+        """Give back the buffers of the workers."""
+        self._retired = [(self._total("actual"), self._total("demand"))]
+        self._workers, self._idle = [], deque()
+
+    def submit(self, pool: ThreadPoolExecutor, replications: int, stop: np.ndarray) -> "list[Future[Block]]":
+        """Hand the blocks that are missing to `pool`; for `extend_all`."""
+        if self.interrupted:
+            raise SimulationError("the simulation was interrupted, so that its counts are incomplete; start another")
+        if self._begun >= replications:
+            return []
+        if not self._workers:
+            self._idle.append(self._new_worker())
+            self._idle[0].prepare()
+        first, self._begun = self._begun, replications
+        bounds = [first, *range(first // BLOCK * BLOCK + BLOCK, replications, BLOCK), replications]
+        return [pool.submit(self._simulate, begin, end, stop) for begin, end in pairwise(bounds)]
+
+    def _new_worker(self) -> "Worker":
+        from kaizar_pipeline.simulation.workers import Worker
+
+        self._workers.append(Worker(self.plan, self._engine, self.with_demand))
+        return self._workers[-1]
+
+    def _simulate(self, first: int, last: int, stop: np.ndarray) -> "Block":
+        """A block, in as many parts as it is cut into: the records of each, and the hours by ward and census."""
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            worker = self._new_worker()
+        parts, before = [], worker.census_hours()
+        for begin, end in pairwise([first, *sorted(cut for cut in self.cuts if first < cut < last), last]):
+            records, after = worker.run(begin, end - begin, stop), worker.census_hours()
+            parts.append((records, [_added(now, -then) for now, then in zip(after, before, strict=True)]))
+            before = after
+        self._idle.append(worker)
+        return parts
+
+    def join(self, block: "Future[Block]") -> None:
+        """Add a block that `submit` has begun, in their order."""
+        for records, hours in block.result():
+            self.replications += len(records.kpis)
+            self._kpi.add(records.kpis)
+            self._boarded.add(records.boarded)
+            if self.replications <= MAX_REPLICATIONS:
+                self._census_hours.append((self.replications, hours))
+                self._kept["kpis"].append(records.kpis[:, :, -1].copy())
+                self._kept["peaks"].append(records.peaks)
+                if self.with_demand:
+                    self._kept["demand_peaks"].append(records.demand_peaks)
+
+    def _of_each(self, name: str) -> np.ndarray:
+        self._kept[name] = [np.concatenate(self._kept[name])]
+        return self._kept[name][0]
+
+    def _total(self, kind: str) -> "Tallies":
+        from kaizar_pipeline.simulation.workers import merged, window_of
+
+        retired = [both[kind == "demand"] for both in self._retired]
+        return merged([*retired, *(getattr(worker, kind) for worker in self._workers)], window_of(self.plan))
+
+
+def threads(engine: "Engine", workers: int | None) -> int:
+    """Threads that are of use: the reference engine is Python, which runs on one."""
+    return 1 if engine == "simpy" else workers or cpu_count() or 1
+
+
+def extend_all(
+    asked: Iterable[tuple[MonteCarlo, int]], threads: int, progress: Progress | None = None
+) -> Iterator[MonteCarlo]:
+    """Extend each to so many replications, over one pool of threads, and yield it when it is done, in their order.
+
+    A few are under way at a time, and the next ones are taken from `asked` only then. `progress` is called with
+    the replications of the one at hand.
+    """
+    asked, stop = iter(asked), np.zeros(1, dtype=np.int64)
+    under_way: deque[tuple[MonteCarlo, int, list[Future[Block]]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            while True:
+                for run, replications in islice(asked, threads + 1 - len(under_way)):
+                    under_way.append((run, replications, run.submit(pool, replications, stop)))
+                if not under_way:
+                    return
+                run, replications, blocks = under_way[0]
+                for block in blocks:
+                    run.join(block)
+                    if progress:
+                        progress(run.replications, replications)
+                under_way.popleft()
+                yield run
+        except BaseException:
+            stop[0] = 1
+            for run, *_ in under_way:
+                run.interrupted = True
+            raise

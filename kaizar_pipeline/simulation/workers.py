@@ -1,6 +1,6 @@
 """Blocks of replications on one worker: the kernel, or the reference engine between the kernel's drawing and counting.
 
-A worker keeps its room and its tallies from block to block, and makes both larger when a replication needs it.
+A worker keeps its buffers and its tallies from block to block, and enlarges both when a replication needs it.
 """
 
 from collections.abc import Iterator
@@ -23,26 +23,31 @@ from kaizar_pipeline.simulation.simpy_engine import simulate
 Engine = Literal["compiled", "simpy"]
 
 HEADROOM = 1.25
-"""Room is made for so much more than was needed."""
+"""Histograms are made so much wider than was needed."""
+
+
+def window_of(plan: Plan) -> Window:
+    """What counts of a plan's simulations, and against which beds."""
+    staffed = staffed_with_total(plan)
+    return Window(
+        plan.hours,
+        plan.warmup_hours,
+        int(plan.statistics_start.day_of_week) * 24,
+        staffed.astype(np.int32),
+        np.where((staffed == UNLIMITED).any(axis=1), -1, staffed.sum(axis=1)),
+    )
 
 
 class Worker:
-    """Runs blocks of replications of a plan and of its demand run, one block at a time."""
+    """Runs blocks of replications of a plan, and of its demand run, one block at a time."""
 
     def __init__(self, plan: Plan, engine: Engine = "compiled", with_demand: bool = True):
         self.plan, self.engine, self.with_demand = plan, engine, with_demand
         self._demand_plan = plan.demand()
         self._sources, self._rules, self._demand_rules = sources_of(plan), rules_of(plan), rules_of(self._demand_plan)
-        staffed = staffed_with_total(plan)
-        self.window = Window(
-            plan.hours,
-            plan.warmup_hours,
-            int(plan.statistics_start.day_of_week) * 24,
-            staffed.astype(np.int32),
-            np.where((staffed == UNLIMITED).any(axis=1), -1, staffed.sum(axis=1)),
-        )
+        self.window = window_of(plan)
         self._patients, self._stays = buffer_sizes(plan)
-        self._make_room()
+        self._make_buffers()
         widths = np.full(len(plan.ward_ids) + 1, 8)
         self.actual, self.demand = (kernel.make_tallies(widths, self.window) for _ in range(2))
 
@@ -53,8 +58,8 @@ class Worker:
                 self._run_compiled(0, los_scales(self.plan, 0, 0), np.zeros(1, dtype=np.int64), self._records(0))
 
     def run(self, first: int, replications: int, stop: np.ndarray) -> Records:
-        """Add so many replications from `first` on to the tallies; each by itself, fewer when `stop` is set
-        meanwhile."""
+        """Add so many replications from `first` on to the tallies, and return the records of each; fewer when `stop` is
+        set meanwhile."""
         records, scale = self._records(replications), los_scales(self.plan, first, replications)
         done = 0
         while done < replications and not stop[0]:
@@ -62,8 +67,14 @@ class Worker:
             now, status = step(first + done, scale[done:], stop, _rows(records, slice(done, None)))
             done += now
             if status != OK:
-                self._make_way(status)
+                self._enlarge(status)
         return _rows(records, slice(done))
+
+    def census_hours(self) -> list[np.ndarray]:
+        """By ward and number of patients, the hours with so many in all replications so far, i8."""
+        hours = self.plan.statistics_hours
+        by_number = self.actual.census.reshape(-1, hours).sum(axis=1, dtype=np.int64)
+        return np.split(by_number, self.actual.start[1:-1])
 
     def _records(self, replications: int) -> Records:
         wards, types = len(self.plan.ward_ids), len(self.plan.patient_type_ids)
@@ -74,7 +85,7 @@ class Worker:
             tuple[int, int],
             kernel.run_block(
                 self._sources, self._rules, self._demand_rules, self.window, self.with_demand, first, scale, stop,
-                self._room, self.actual, self.demand, records,
+                self._buffers, self.actual, self.demand, records,
             ),
         )  # fmt: skip
 
@@ -94,7 +105,7 @@ class Worker:
                     drawn,
                     stays,
                     demand_stays,
-                    self._room,
+                    self._buffers,
                     self.actual,
                     self.demand,
                     records,
@@ -104,22 +115,22 @@ class Worker:
                 return r, status
         return len(records.kpis), OK
 
-    def _make_way(self, status: int) -> None:
-        """Make room for what did not fit."""
+    def _enlarge(self, status: int) -> None:
+        """Enlarge what was too small."""
         if status == ENDLESS_ROUTE:
             raise endless_route(self.plan)
         if status == FEW_BEDS:
-            self.actual = self._wider(self.actual, self._room.counted.highest)
-            self.demand = self._wider(self.demand, self._room.counted_demand.highest)
+            self.actual = self._wider(self.actual, self._buffers.counted.highest)
+            self.demand = self._wider(self.demand, self._buffers.counted_demand.highest)
             return
         if status == FEW_PATIENTS:
             self._patients *= 2
         self._stays *= 2
-        self._make_room()
+        self._make_buffers()
 
-    def _make_room(self) -> None:
+    def _make_buffers(self) -> None:
         try:
-            self._room = kernel.make_room(self._sources, self._rules, self.window, self._patients, self._stays)
+            self._buffers = kernel.make_room(self._sources, self._rules, self.window, self._patients, self._stays)
         except MemoryError:
             raise SimulationError(
                 f"no memory for {self._patients:,} patients in one replication; simulate fewer days or fewer streams"

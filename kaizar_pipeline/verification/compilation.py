@@ -1,7 +1,7 @@
 """Compile the kernel now rather than at the first run: python -m kaizar_pipeline.verification.compilation"""
 
 from kaizar_pipeline.simulation import compiled_engine
-from kaizar_pipeline.simulation.monte_carlo import run
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.verification.models import cases
 
@@ -9,8 +9,8 @@ from kaizar_pipeline.verification.models import cases
 def main() -> None:
     """Call every entry of the kernel once, on a hospital of four patients."""
     plan = cases()[-1].plan()
-    run(plan, 1, engine="compiled", workers=1)
-    run(plan, 1, engine="simpy")
+    MonteCarlo(plan, engine="compiled").extend(1)
+    MonteCarlo(plan, engine="simpy").extend(1)
     compiled_engine.simulate(plan, draw(plan, 0))
 
 

@@ -74,21 +74,14 @@ def _histogram(counts: Counts, ward: int = 0) -> np.ndarray:
     return counts.census.of(ward)
 
 
-def _kpi(counts: Counts, name: str, ward: int, patient_type: int) -> np.ndarray:
-    """f8[R]; the last type, -1, is all together."""
-    assert counts.kpis is not None
-    return counts.kpis[:, ward, patient_type, KPI_INDEX[name]]
-
-
 def _average(name: str, ward: int = 0, patient_type: int = -1) -> Measure:
-    return lambda counts: float(_kpi(counts, name, ward, patient_type).mean())
+    """The mean of a KPI over replications; the last patient type, -1, is all together."""
+    return lambda counts: float(counts.kpi.mean[ward, patient_type, KPI_INDEX[name]])
 
 
 def _share(part: str, patient_type: int = -1) -> Measure:
-    """Of the requests for ward 0, the share that met with `part`."""
-    return lambda counts: float(
-        _kpi(counts, part, 0, patient_type).sum() / _kpi(counts, "requests", 0, patient_type).sum()
-    )
+    """Of the requests for ward 0, the share with the outcome `part`."""
+    return lambda counts: _average(part, 0, patient_type)(counts) / _average("requests", 0, patient_type)(counts)
 
 
 def _per_hour(name: str, ward: int = 0, factor: float = 1.0) -> Measure:
@@ -294,7 +287,7 @@ def _weekly_wave(weeks: int = 104, warmup_weeks: int = 52) -> Case:
 
 def _warm_start() -> Case:
     elapsed = (0, 0.5, 1, 1, 2, 3, 5, 8, 13, 30)
-    census = _in_the_house("ward", ["patient"] * len(elapsed), [HOURS_PER_DAY * days for days in elapsed])
+    census = _in_beds("ward", ["patient"] * len(elapsed), [HOURS_PER_DAY * days for days in elapsed])
     return Case(
         "Ten patients in bed at the start, nobody comes",
         "conditional survival, S(elapsed + t) / S(elapsed) for each",
@@ -311,7 +304,7 @@ def _warm_start() -> Case:
     )
 
 
-def _in_the_house(ward: str, types: Sequence[str], elapsed: Sequence[float]) -> pd.DataFrame:
+def _in_beds(ward: str, types: Sequence[str], elapsed: Sequence[float]) -> pd.DataFrame:
     """Patients in the beds of a ward for `elapsed` hours, as starting_census would have them."""
     admit = [MONDAY - pd.Timedelta(hours=hours) for hours in elapsed]
     return pd.DataFrame(
@@ -434,7 +427,7 @@ def _by_hand(
     ]
     types = [{"id": name, "priority": int(name.startswith("high"))} for name in arrivals]
     hospital = _hospital([outside, *wards], types, routing=routing)
-    census = _in_the_house("outside", list(arrivals), [HOURS_PER_DAY - hour for hour in arrivals.values()])
+    census = _in_beds("outside", list(arrivals), [HOURS_PER_DAY - hour for hour in arrivals.values()])
     rates = {name: np.zeros((1, 1)) for name in arrivals}
     return Case(
         model,

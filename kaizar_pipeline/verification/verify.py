@@ -1,4 +1,4 @@
-"""How far the simulation is from the answer, for models whose answer is known (truth.py), and the page that says so.
+"""How far the simulation is from the answer, for models whose answer is known (models.py), and the page that says so.
 
 A model is run several times over, each run with random numbers of its own, so that the spread of the runs is an honest
 standard error of whatever is measured, censuses and waits alike. No two models share random numbers.
@@ -94,7 +94,7 @@ def _compare(case: Case, runs: int) -> Iterator[Result]:
 
 
 def _measure(case: Case, plan: Plan) -> list[float]:
-    monte_carlo = MonteCarlo(plan, workers=1, keep_replications=True, with_demand=False)
+    monte_carlo = MonteCarlo(plan, workers=1, with_demand=False)
     monte_carlo.extend(max(case.replications, 1))
     return [quantity.measure(monte_carlo.actual) for quantity in case.quantities]
 

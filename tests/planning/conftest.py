@@ -1,4 +1,4 @@
-"""Hospitals whose answers are known, and their arrival rates made by hand."""
+"""Hospitals whose answers are known, and their experiments."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 
 AS_OF = pd.Timestamp("2026-01-05")
 
 FIRST_HOUR = [1.0] + [0.0] * 23
-"""Everybody comes within the first hour of the day ..."""
+"""All patients arrive in the first hour of the day ..."""
 
 HALF_A_DAY = {"type": "fixed", "params": {"value": 12}}
 """... and leaves on the same day: so a day's highest census is its number of arrivals."""
@@ -68,5 +70,15 @@ def rates_of() -> Callable[..., pd.DataFrame]:
             ]
         names = ["hospital_id", "as_of", "stream_id", "date", "path", "rate", "mean_rate", "model_type"]
         return pd.DataFrame(rows, columns=names)
+
+    return make
+
+
+@pytest.fixture
+def experiment_of(rates_of: Callable[..., pd.DataFrame]) -> Callable[..., Experiment]:
+    """The experiment of such a hospital."""
+
+    def make(config: HospitalConfig, paths: np.ndarray | None = None, census: pd.DataFrame | None = None):
+        return Experiment(StartingPoint(config, rates_of(config, paths), census=census))
 
     return make

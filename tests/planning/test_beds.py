@@ -39,18 +39,18 @@ class TestCoverage:
         assert covered.share.tolist() == [0, 0.25, 0.75, 0.875, 1]
         assert covered.enough == 2
         assert covered.enough_low == 2
-        assert covered.enough_high is None  # four replications never tell how many are surely enough
+        assert covered.enough_high is None  # four replications cannot show how many are surely enough
         assert (covered.low <= covered.share).all()
         assert (covered.share <= covered.high).all()
 
-    def test_days_that_copy_each_other_tell_no_more_than_one(self):
+    def test_copies_of_a_day_count_as_one(self):
         peaks = np.random.default_rng(1).poisson(10, (200, 1))
         beds = np.arange(25)
         one, copies = coverage(peaks, 0.1, beds), coverage(np.repeat(peaks, 28, axis=1), 0.1, beds)
         assert copies.low == pytest.approx(one.low)
         assert copies.high == pytest.approx(one.high)
 
-    def test_independent_days_tell_more(self):
+    def test_independent_days_count_each(self):
         generator, beds = np.random.default_rng(1), np.arange(25)
         one = coverage(generator.poisson(10, (200, 1)), 0.1, beds)
         many = coverage(generator.poisson(10, (200, 28)), 0.1, beds)
@@ -74,9 +74,9 @@ class TestCoverage:
 
 @pytest.mark.integration
 class TestBedRequirements:
-    def test_the_fewest_beds_are_the_poisson_quantile(self, day_clinic, rates_of):
+    def test_the_fewest_beds_are_the_poisson_quantile(self, day_clinic, experiment_of):
         config = day_clinic(12, risk_target=0.05)
-        table = bed_requirements(config, rates_of(config), None, None)
+        table = bed_requirements(experiment_of(config))
         for event, truth in (
             ("day", poisson_quantile(0.95, 12)),
             ("horizon_peak", poisson_quantile(0.95 ** (1 / 7), 12)),
@@ -90,31 +90,31 @@ class TestBedRequirements:
                 assert (np.abs(rows["covered_share"] - share) <= 4 * np.sqrt(share * (1 - share) / n) + 1 / n).all()
                 assert rows["enough"].tolist() == (rows["beds"] >= rows["enough_beds"]).tolist()
 
-    def test_in_words(self, day_clinic, rates_of):
+    def test_in_words(self, day_clinic, experiment_of):
         config = day_clinic(12)
-        table = bed_requirements(config, rates_of(config), None, None)
+        table = bed_requirements(experiment_of(config))
         words = requirement_in_words(table, "clinic", "day")
         assert words.startswith(f"{poisson_quantile(0.9, 12)} beds (")
         assert words.endswith(") cover demand on 9 days in 10")
         assert requirement_in_words(table, "clinic", "horizon_peak").endswith("throughout 9 such horizons in 10")
 
-    def test_a_risk_of_nothing_is_reached_by_no_number(self, day_clinic, rates_of):
+    def test_a_risk_of_0_is_reached_by_no_number(self, day_clinic, experiment_of):
         config = day_clinic(12, risk_target=0, replications=20)
-        table = bed_requirements(config, rates_of(config), None, None)
+        table = bed_requirements(experiment_of(config))
         assert table[["enough_beds", "enough_low", "enough_high"]].isna().all(axis=None)
         assert not table["enough"].any()
         assert requirement_in_words(table, "clinic", "day").startswith("no number of beds covers demand with certainty")
 
-    def test_too_few_replications_say_so(self, day_clinic, rates_of):
+    def test_too_few_replications_say_so(self, day_clinic, experiment_of):
         config = day_clinic(12, risk_target=0.01, replications=20)
-        table = bed_requirements(config, rates_of(config), None, None)
+        table = bed_requirements(experiment_of(config))
         assert table["enough_beds"].notna().all()
         assert table.loc[table["risk_event"] == "horizon_peak", "enough_high"].isna().all()
         assert "too few replications" in requirement_in_words(table, "clinic", "horizon_peak")
 
-    def test_a_ward_that_nobody_comes_to_needs_no_beds(self, day_clinic, rates_of):
+    def test_a_ward_without_patients_needs_no_beds(self, day_clinic, experiment_of):
         config = day_clinic(0, replications=100)
-        table = bed_requirements(config, rates_of(config), None, None)
+        table = bed_requirements(experiment_of(config))
         assert (table["enough_beds"] == 0).all()
 
 
@@ -132,8 +132,8 @@ class TestErlang:
         simulation = {"horizon_days": 28, "start": "empty", "warmup_days": 14, "replications": 400}
         return hospital([ward], [per_day], policies={"admission_stop": [stop]}, simulation=simulation)
 
-    def test_the_sweep_turns_away_what_erlang_says(self, loss, rates_of):
-        table = beds_effects(loss, rates_of(loss), None, None, sweep=(-2, 1, fewest_beds(10, 0.05) - 11))
+    def test_the_sweep_turns_away_what_erlang_says(self, loss, experiment_of):
+        table = beds_effects(experiment_of(loss), sweep=(-2, 1, fewest_beds(10, 0.05) - 11))
         turned_away = table[(table["kpi"] == "turned_away") & (table["affected_ward_id"] == "w")]
         assert turned_away["beds_added"].tolist() == [-2, 1, 4]
         for row in turned_away.to_dict("records"):
@@ -143,16 +143,16 @@ class TestErlang:
             assert row["low"] < row["difference"] < row["high"]
         assert turned_away["value"].iloc[-1] / 280 == pytest.approx(erlang_b(15, 10), abs=0.005)
 
-    def test_common_patients_make_differences_tight(self, loss, rates_of):
-        table = beds_effects(loss, rates_of(loss), None, None, sweep=(1,))
+    def test_common_patients_make_differences_tight(self, loss, experiment_of):
+        table = beds_effects(experiment_of(loss), sweep=(1,))
         row = table[(table["kpi"] == "turned_away") & (table["affected_ward_id"] == "w")].iloc[0]
         other = loss.model_copy(update={"simulation": loss.simulation.model_copy(update={"seed": 7})})
-        far = beds_effects(other, rates_of(other), None, None, sweep=(1,)).query("kpi == 'turned_away'").iloc[0]
+        far = beds_effects(experiment_of(other), sweep=(1,)).query("kpi == 'turned_away'").iloc[0]
         # two standard errors of independent means would add to some .5; the paired one is far below
         assert row["difference_se"] < 0.25
         assert abs(row["difference"] - far["difference"]) < 4 * np.hypot(row["difference_se"], far["difference_se"])
 
-    def test_two_extra_beds_go_where_erlang_sends_them(self, hospital, rates_of):
+    def test_two_extra_beds_go_where_erlang_sends_them(self, hospital, experiment_of):
         parts = [loss_ward("big", 10, 11), loss_ward("small", 3, 2.2), loss_ward("idle", 9, 2)]
         wards, per_day, stops = zip(*parts, strict=True)
         simulation = {"horizon_days": 28, "start": "empty", "warmup_days": 7, "replications": 200}
@@ -174,7 +174,7 @@ class TestErlang:
                 "policies": {"admission_stop": [stop | {"stop_types": [stop["ward"]]} for stop in stops]},
             }
         )
-        table = bed_allocations(config, rates_of(config), None, None, extra_beds=2, harm={"turned_away": 1})
+        table = bed_allocations(experiment_of(config), extra_beds=2, harm={"turned_away": 1})
 
         def lost(chosen: tuple[int, ...]) -> float:
             return sum(
@@ -195,45 +195,45 @@ class TestErlang:
             f"{beds} in {ward}" for ward, beds in sorted(first.items()) if beds
         )
 
-    def test_what_cannot_be_asked(self, loss, rates_of):
-        rates = rates_of(loss)
+    def test_unknown_names_are_refused(self, loss, experiment_of):
+        experiment = experiment_of(loss)
         with pytest.raises(SimulationError, match=r"no beds can be added to ward 'nowhere', allowed .*: w"):
-            bed_allocations(loss, rates, None, None, wards=["nowhere"])
+            bed_allocations(experiment, wards=["nowhere"])
         with pytest.raises(SimulationError, match="unknown 'pain', allowed: waiting_hours, requests"):
-            bed_allocations(loss, rates, None, None, harm={"pain": 1})
+            bed_allocations(experiment, harm={"pain": 1})
 
 
 @pytest.mark.integration
-def test_too_many_ways_are_refused(hospital, rates_of):
+def test_too_many_ways_are_refused(hospital, experiment_of):
     wards = [{"id": name, "capacity": 4, "los_model": EXPONENTIAL} for name in "abcdef"]
     config = hospital(wards, [1] * 6, simulation={"horizon_days": 2, "start": "empty", "replications": 2})
     with pytest.raises(SimulationError, match="in 252 ways, at most 200 are tried; ask for fewer beds or name fewer"):
-        bed_allocations(config, rates_of(config), None, None, extra_beds=5, wards="abcdef")
+        bed_allocations(experiment_of(config), extra_beds=5, wards="abcdef")
     with pytest.raises(SimulationError, match="extra_beds 0: allowed are 1 and more"):
-        bed_allocations(config, rates_of(config), None, None, extra_beds=0)
+        bed_allocations(experiment_of(config), extra_beds=0)
     with pytest.raises(SimulationError, match="harm is empty: name what beds are to prevent, such as waiting_hours"):
-        bed_allocations(config, rates_of(config), None, None, harm={})
+        bed_allocations(experiment_of(config), harm={})
 
 
-def test_of_many_wards_only_those_where_a_bed_helps_are_tried(hospital, rates_of):
+def test_of_many_wards_only_those_where_a_bed_helps_are_tried(hospital, experiment_of):
     # one bed each; nobody comes to the first two wards, which a bed more cannot help
     wards = [{"id": name, "capacity": 1, "los_model": EXPONENTIAL} for name in "abcdef"]
     config = hospital(wards, [0, 0, 5, 5, 5, 5], simulation={"overload": "allow", "horizon_days": 2, "start": "empty"})
-    tried = bed_allocations(config, rates_of(config), None, None, extra_beds=5)
+    tried = bed_allocations(experiment_of(config), extra_beds=5)
     assert set(tried["ward_id"]) >= set("cdef")
     assert tried["rank"].max() == 126  # five beds in five wards
 
 
 @pytest.mark.integration
-def test_unlimited_wards_have_requirements_but_nothing_to_add(hospital, rates_of):
+def test_unlimited_wards_have_requirements_but_nothing_to_add(hospital, experiment_of):
     ward = {"id": "w", "capacity": None, "los_model": EXPONENTIAL}
     config = hospital([ward], [3], simulation={"horizon_days": 3, "start": "empty", "replications": 50})
-    rates = rates_of(config)
-    requirements = bed_requirements(config, rates, None, None)
+    experiment = experiment_of(config)
+    requirements = bed_requirements(experiment)
     assert requirements["staffed_beds"].isna().all()
     assert requirements["enough_beds"].notna().all()
-    assert beds_effects(config, rates, None, None).empty
-    allocations = bed_allocations(config, rates, None, None)
+    assert beds_effects(experiment).empty
+    allocations = bed_allocations(experiment)
     assert allocations.empty
     assert allocation_in_words(allocations) == ""
     assert isinstance(allocations, pd.DataFrame)

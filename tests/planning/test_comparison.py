@@ -1,4 +1,4 @@
-"""What scenarios change: nothing when they say nothing, the same patients otherwise, and less noise than chance has."""
+"""What scenarios change: nothing when they say nothing, and with the same patients otherwise."""
 
 from typing import Any
 
@@ -11,12 +11,14 @@ from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import ConfigError, SimulationError
-from kaizar_pipeline.planning import comparison as module
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.paired import paired
-from kaizar_pipeline.simulation.monte_carlo import simulate_occupancy
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo
+from kaizar_pipeline.simulation.occupancy import simulate_occupancy
 from kaizar_pipeline.simulation.plan import make_plan
 from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.tables import SCENARIO_COMPARISON
 
 pytestmark = pytest.mark.integration
@@ -63,8 +65,12 @@ def scenario(name: str = "s", **parts: Any) -> Scenario:
     return Scenario.model_validate({"id": name, "description": "What if", "hospitals": ["tiny"], **parts})
 
 
-def compare(config: HospitalConfig, *scenarios: Scenario, **options: Any) -> pd.DataFrame:
-    return compare_scenarios(config, scenarios, rates(config), None, None, **options)
+def experiment_of(config: HospitalConfig, workers: int | None = None) -> Experiment:
+    return Experiment(StartingPoint(config, rates(config)), workers)
+
+
+def compare(config: HospitalConfig, *scenarios: Scenario, workers: int | None = None, **options: Any) -> pd.DataFrame:
+    return compare_scenarios(experiment_of(config, workers), scenarios, **options)
 
 
 def rows(comparison: pd.DataFrame, name: str = "s") -> Any:
@@ -92,12 +98,12 @@ def test_the_table_is_as_declared_and_any_number_of_workers_gives_the_same():
     pd.testing.assert_frame_equal(one, SCENARIO_COMPARISON.conform(one, ("run_id",)), check_exact=True)
     assert set(one["ward_id"]) == {"ed", "ward", "_hospital"}
     assert one[one["kpi"] == "hours_full_share"]["pairs"].tolist() == [REPLICATIONS] * 3
-    assert one[one["kpi"] == "p95_census"]["pairs"].tolist() == [module.GROUPS] * 3
+    assert one[one["kpi"] == "p95_census"]["pairs"].tolist() == [GROUPS] * 3
 
 
 def test_the_baseline_is_the_hospital_as_it_is_simulated():
     config = hospital()
-    performance = simulate_occupancy(config, rates(config), None, None).ward_performance
+    performance = simulate_occupancy(experiment_of(config)).ward_performance
     performance = performance[performance["patient_type"] == "_all"].set_index("ward_id")
     compared = rows(compare(config, scenario()))["baseline"].unstack("kpi")
     for kpi in ("requests", "boarding_hours", "hours_full_share", "mean_occupancy"):
@@ -105,7 +111,7 @@ def test_the_baseline_is_the_hospital_as_it_is_simulated():
 
 
 def test_no_scenario_gives_an_empty_table_and_simulates_nothing(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delattr(module, "MonteCarlo")
+    monkeypatch.delattr(MonteCarlo, "submit")
     assert compare(hospital()).empty
 
 
@@ -168,7 +174,7 @@ def test_a_factor_on_lengths_of_stay_multiplies_each():
     assert (other.los == one.los)[one.planned_ward == 0].all()
 
 
-def test_how_many_come_can_be_said_anew():
+def test_a_scenario_can_set_the_number_of_arrivals():
     model = {"type": "schedule", "pattern": "Mon", "mean_per_day": 10}
     found = rows(compare(hospital(), scenario(arrival_streams=[{"id": "s", "model": model}])))
     assert found.loc[("ed", "requests"), "value"] == 10
@@ -185,7 +191,7 @@ def test_a_ward_that_the_scenario_adds_has_no_baseline():
     assert found.loc[("ed", "boarding_hours"), "high"] < 0
 
 
-def test_what_was_never_measured_has_no_row():
+def test_kpis_that_were_not_measured_have_no_row():
     found = rows(compare(hospital(beds=None), scenario()))
     assert ("ed", "mean_occupancy") not in found.index
     assert ("ed", "p95_census") in found.index
@@ -201,11 +207,24 @@ def test_an_overloaded_scenario_is_an_answer_and_an_overloaded_hospital_is_not()
         compare(hospital(beds=3), scenario())
 
 
-def test_the_percentile_of_the_census_is_that_of_each_group():
-    before, after = np.array([3, 1]), np.array([3 + 90, 1 + 5, 4, 1])
-    assert module._p95(after, before) == 1
-    assert module._p95(np.array([94, 5, 1]), np.zeros(0, dtype=int)) == 1
-    assert module._p95(np.array([96, 4]), np.zeros(0, dtype=int)) == 0
+@pytest.mark.parametrize("replications", [7, REPLICATIONS])
+def test_the_percentile_of_the_census_is_that_of_each_group(replications: int):
+    experiment = experiment_of(hospital())
+    plan = experiment.start.plan
+    found = experiment.run(plan, replications).p95_census()
+    groups = np.array_split(np.arange(replications), min(GROUPS, replications))
+    assert len(found) == len(groups)
+    for of_group, group in zip(found, groups, strict=True):
+        # the histogram of a group alone: that of the replications up to its end, less that up to its beginning
+        upto = [MonteCarlo(plan, workers=1, with_demand=False) for _ in range(2)]
+        for monte_carlo, end in zip(upto, (group[0], group[-1] + 1), strict=True):
+            monte_carlo.extend(int(end))
+        for ward, p95 in enumerate(of_group):
+            after = upto[1].actual.census.of(ward).sum(axis=0).astype(int)
+            if group[0]:
+                before = upto[0].actual.census.of(ward).sum(axis=0).astype(int)
+                after[: len(before)] -= before[: len(after)]
+            assert p95 == np.quantile(np.repeat(np.arange(len(after)), after), 0.95, method="inverted_cdf")
 
 
 def test_pairs_have_the_mean_and_error_of_their_differences():

@@ -1,4 +1,4 @@
-"""Why the census is uncertain, where the answer is known: mixed Poisson arrivals, routes, and a house that empties."""
+"""Why the census is uncertain, where the answer is known: mixed Poisson arrivals, routes, and stays that only end."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 
 from kaizar_pipeline import occupancy_drivers
 from kaizar_pipeline.planning.drivers import DRIVERS, explained_variance
-from kaizar_pipeline.simulation.monte_carlo import plan_ahead, simulate_occupancy
+from kaizar_pipeline.simulation.occupancy import simulate_occupancy
 from kaizar_pipeline.simulation.plan import RANDOM_SOURCES
 from kaizar_pipeline.simulation.sampling import draw
 
@@ -29,17 +29,17 @@ def agrees(found: pd.DataFrame, driver: str, truth: float) -> bool:
     return abs(variance - truth) <= 4 * error
 
 
-def test_mixed_poisson_arrivals_split_into_level_and_noise(hospital, rates_of):
+def test_mixed_poisson_arrivals_split_into_level_and_noise(hospital, experiment_of):
     ward = {"id": "w", "capacity": None, "los_model": HALF_A_DAY}
     config = hospital([ward], [20], FIRST_HOUR, simulation=SIMULATION)
     paths = np.repeat(np.random.default_rng(1).gamma(25, 20 / 25, (1000, 1)), 2, axis=1)
-    found = of(occupancy_drivers(config, rates_of(config, paths), None, None))
+    found = of(occupancy_drivers(experiment_of(config, paths)))
     assert agrees(found, "arrivals_level", paths[:, 0].var())
     assert agrees(found, "arrivals_noise", paths[:, 0].mean())
     assert (found.loc[["routing", "length_of_stay", "starting_census"], "variance"].abs() < 1e-9).all()
 
 
-def test_routes_and_stays_have_their_part(hospital, rates_of):
+def test_routes_and_stays_have_their_part(hospital, experiment_of):
     # ten come for certain; a third moves on after half a day, so the second ward's highest census is binomial
     wards = [
         {"id": "w", "capacity": None, "los_model": {"type": "fixed", "params": {"value": 2}}},
@@ -49,19 +49,19 @@ def test_routes_and_stays_have_their_part(hospital, rates_of):
         wards, [9, 0], FIRST_HOUR, simulation=SIMULATION,
         routing=[{"from_ward": "w", "options": [{"to_ward": "v", "probability": 1 / 3}]}],
     )  # fmt: skip
-    found = of(occupancy_drivers(config, rates_of(config), None, None), "v")
+    found = of(occupancy_drivers(experiment_of(config)), "v")
     # thinned Poisson(9): variance 3, of which Var(E[X | N]) = 9 / 9 = 1 is known from the arrivals
     assert agrees(found, "arrivals_noise", 1.0)
     assert agrees(found, "routing", 2.0)
     assert found.loc["length_of_stay", "variance"] == pytest.approx(0, abs=1e-9)
 
 
-def test_the_parts_add_up(hospital, rates_of):
+def test_the_parts_add_up(hospital, experiment_of):
     ward = {"id": "w", "capacity": 6, "los_model": {"type": "exponential", "params": {"mean": 30}}}
     config = hospital([ward], [4], simulation={**SIMULATION, "replications": 200})
-    rates = rates_of(config)
-    table = occupancy_drivers(config, rates, None, None)
-    peaks = simulate_occupancy(config, rates, None, None).daily_peaks
+    experiment = experiment_of(config)
+    table = occupancy_drivers(experiment)
+    peaks = simulate_occupancy(experiment).daily_peaks
     for (name, date), rows in table.groupby(["ward_id", "date"]):
         assert set(rows["driver"]) == set(DRIVERS)
         same = (peaks["run_kind"] == "actual") & (peaks["ward_id"] == name) & (peaks["date"] == date)
@@ -72,7 +72,7 @@ def test_the_parts_add_up(hospital, rates_of):
         assert rows["width"].sum() == pytest.approx(high - low)
 
 
-def test_a_house_that_only_empties_depends_on_who_is_in_it(hospital, rates_of):
+def test_a_hospital_without_arrivals_depends_on_its_starting_census(hospital, experiment_of):
     ward = {"id": "w", "capacity": 20, "los_model": {"type": "exponential", "params": {"mean": 24}}}
     config = hospital([ward], [0], simulation={"horizon_days": 2, "replications": 1500})
     n, admitted = 12, AS_OF - pd.Timedelta(hours=30)
@@ -83,7 +83,7 @@ def test_a_house_that_only_empties_depends_on_who_is_in_it(hospital, rates_of):
             "waits_since": pd.NaT, "first_ward": False,
         }
     )  # fmt: skip
-    table = occupancy_drivers(config, rates_of(config), None, census)
+    table = occupancy_drivers(experiment_of(config, census=census))
     second = table[(table["ward_id"] == "w") & (table["date"] == AS_OF + pd.Timedelta(days=1))].set_index("driver")
     # a day later each of the twelve is still there with probability 1/e, and the day's highest census is its first
     assert agrees(second, "starting_census", n * np.exp(-1) * (1 - np.exp(-1)))
@@ -91,29 +91,29 @@ def test_a_house_that_only_empties_depends_on_who_is_in_it(hospital, rates_of):
     assert (second.loc[["arrivals_noise", "routing", "length_of_stay"], "variance"] == 0).all()
 
 
-def test_nothing_uncertain_has_no_shares(hospital, rates_of):
+def test_nothing_uncertain_has_no_shares(hospital, experiment_of):
     ward = {"id": "w", "capacity": 2, "los_model": HALF_A_DAY}
     config = hospital([ward], [0], simulation={**SIMULATION, "replications": 10})
-    table = occupancy_drivers(config, rates_of(config), None, None)
+    table = occupancy_drivers(experiment_of(config))
     assert (table["variance"] == 0).all()
     assert table["share"].isna().all()
 
 
-def test_drawing_one_chance_anew_leaves_the_others(hospital, rates_of):
+def test_redrawing_one_source_leaves_the_others(hospital, experiment_of):
     ward = {"id": "w", "capacity": 2, "los_model": {"type": "exponential", "params": {"mean": 3}}}
     config = hospital([ward], [30], simulation=SIMULATION)
-    plan = plan_ahead(config, rates_of(config), None, None)
+    plan = experiment_of(config).start.plan
 
-    def anew(chance: str):
-        return draw(replace(plan, redraw_offsets=tuple(5 * (name == chance) for name in RANDOM_SOURCES)), 0)
+    def redrawn(source: str):
+        return draw(replace(plan, redraw_offsets=tuple(5 * (name == source) for name in RANDOM_SOURCES)), 0)
 
     own, other = draw(plan, 0), draw(plan, 5)
-    assert (anew("routing").los == own.los).all()
-    stays = anew("length_of_stay")
+    assert (redrawn("routing").los == own.los).all()
+    stays = redrawn("length_of_stay")
     assert (stays.arrival == own.arrival).all()
     both = min(len(stays.los), len(other.los))
     assert (stays.los[:both] == other.los[:both]).all()
-    arrivals = anew("arrivals_noise")
+    arrivals = redrawn("arrivals_noise")
     assert (arrivals.arrival == other.arrival).all()
     both = min(len(arrivals.los), len(own.los))
     assert (arrivals.los[:both] == own.los[:both]).all()

@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config, simulate_occupancy
+from kaizar_pipeline import (
+    Experiment,
+    HospitalConfig,
+    StartingPoint,
+    load_history,
+    load_hospital_config,
+    simulate_occupancy,
+)
 from kaizar_pipeline.chain.in_memory import tables_before_simulation
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning.headline_changes import (
@@ -284,7 +291,8 @@ def test_each_factor_alone_moves_its_own_column(mornings):
 def test_the_headlines_are_the_published_means(mornings):
     config, (_, tables) = mornings
     census = starting_census(tables["patients"], tables["ward_stays"])
-    occupancy = simulate_occupancy(config, tables["arrival_rates"], tables["length_of_stay"], census)
+    start = StartingPoint(config, tables["arrival_rates"], tables["length_of_stay"], census)
+    occupancy = simulate_occupancy(Experiment(start))
     means = occupancy.occupancy_distributions.groupby("ward_id")[["prob_full", "p95"]].mean()
     found = run_after_run(forecast_inputs(config, tables), replications=60)
     for ward in ("ed", "ward", "_hospital"):

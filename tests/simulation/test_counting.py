@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from hand_made import MONDAY, make_config
 
-from kaizar_pipeline.simulation.counting import Counts, Histograms
-from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
+from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, Sums
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Run
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.simpy_engine import simulate
@@ -31,25 +31,35 @@ CONSTANTS: dict[str, Any] = {"hospital_id": "tiny", "as_of": MONDAY, "scenario":
 # A week by hand
 
 
+def sums(values: np.ndarray) -> Sums:
+    """Of i8[R, ...]."""
+    return Sums(values.sum(axis=0), (values**2).sum(axis=0), len(values))
+
+
 def counts_of(census: np.ndarray) -> Counts:
-    """The counts of i8[R, H], a ward that is the whole house and in which nobody waits."""
+    """The counts of i8[R, H], a ward that is the whole hospital and in which nobody waits."""
     replications, hours = census.shape
     beds = np.arange(census.max() + 1)
     histogram = (census[:, :, None] == beds).sum(axis=0).astype(np.uint32)
     peaks = (census.reshape(replications, -1, 24).max(axis=2)[:, :, None] == beds).sum(axis=0).astype(np.uint32)
+    nobody = np.zeros((replications, 2, hours), dtype=np.int64)
     start = np.array([0, len(beds), 2 * len(beds)])
     slots = np.zeros((2, replications, 168), dtype=np.int64)
     for hour in range(hours):
         slots[0, :, hour % 168] += census[:, hour]
         slots[1, :, hour % 168] += census[:, hour] >= 2
-    week = np.concatenate([slots.sum(axis=1), (slots**2).sum(axis=1)])
     return Counts(
         replications=replications,
         census=Histograms(start, np.concatenate([histogram.T.ravel()] * 2)),
         peaks=Histograms(start, np.concatenate([peaks.T.ravel()] * 2)),
-        others=np.zeros((7, 2, hours), dtype=np.int64),
-        week=np.repeat(week[:, None], 2, axis=1),
-        kpi=None,
+        waiting=sums(nobody),
+        boarding=sums(nobody),
+        outliers=sums(nobody),
+        queued=nobody.sum(axis=0),
+        week_census=sums(slots[0][:, None].repeat(2, axis=1)),
+        week_full=sums(slots[1][:, None].repeat(2, axis=1)),
+        kpi=Moments.of(np.zeros((replications, 2, 3, len(KPI_INDEX)))),
+        boarded=Moments.of(np.zeros((replications, 1, 1))),
     )
 
 
@@ -114,10 +124,20 @@ def hospital() -> Plan:
 
 
 @pytest.fixture(scope="module")
-def counts(hospital: Plan) -> Counts:
-    monte_carlo = MonteCarlo(hospital, workers=1, keep_replications=True)
+def monte_carlo(hospital: Plan) -> MonteCarlo:
+    monte_carlo = MonteCarlo(hospital, workers=1)
     monte_carlo.extend(REPLICATIONS)
+    return monte_carlo
+
+
+@pytest.fixture(scope="module")
+def counts(monte_carlo: MonteCarlo) -> Counts:
     return monte_carlo.actual
+
+
+@pytest.fixture(scope="module")
+def run(monte_carlo: MonteCarlo) -> Run:
+    return monte_carlo.kept(REPLICATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -207,21 +227,19 @@ def test_the_profile_of_a_week_and_the_peaks_of_its_days(hospital: Plan, counts:
             assert row.replications == (highest[:, day] == row.peak_beds).sum()
 
 
-def test_what_patients_meet_and_its_standard_error(hospital: Plan, counts: Counts):
-    assert counts.kpis is not None
+def test_kpis_and_their_standard_errors(hospital: Plan, counts: Counts, run: Run):
     table = ward_performance(hospital, counts, **CONSTANTS)
     together = table[table["patient_type"] == ALL].set_index("ward_id")
     for place, ward in enumerate([*hospital.ward_ids, HOSPITAL_TOTAL]):
-        for name, k in KPI_INDEX.items():
-            values = counts.kpis[:, place, -1, k]
+        for name in KPI_INDEX:
+            values = run.kpi(name, place)
             mean, error = mean_and_error(values[np.isfinite(values)])
             assert together[name].to_dict()[ward] == pytest.approx(mean, abs=1e-12)
             assert together[f"{name}_se"].to_dict()[ward] == pytest.approx(error, abs=1e-12)
 
 
-def test_boarding_is_caused_somewhere(counts: Counts):
-    assert counts.kpis is not None
-    boarded, caused = (counts.kpis[:, :, -1, KPI_INDEX[name]] for name in ("boarding_hours", "boarding_caused_hours"))
+def test_boarding_has_a_cause(run: Run):
+    boarded, caused = (run.kpis[:, :, KPI_INDEX[name]] for name in ("boarding_hours", "boarding_caused_hours"))
     # all of it in the emergency department, for want of beds in the wards
     assert boarded[:, 0].sum() > 0
     assert (boarded[:, 1:3] == 0).all()

@@ -17,10 +17,13 @@ from kaizar_pipeline.config.files import load_hospital_config
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import ConfigError, DataError, SimulationError
 from kaizar_pipeline.simulation import sampling, workers
+from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, FEW_PATIENTS, FEW_STAYS
-from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Occupancy, simulate_occupancy
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
+from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
 from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.tables import ALL, HOSPITAL_TOTAL
 
 pytestmark = pytest.mark.integration
@@ -44,7 +47,8 @@ def simulated(
 ) -> Occupancy:
     """Two replications of a hospital of `make_config`."""
     config = make_config(wards, **{"simulation": {"replications": 2}} | parts)
-    return simulate_occupancy(config, rates_of(config, per_day, days), None, census, workers=1)
+    start = StartingPoint(config, rates_of(config, per_day, days), census=census)
+    return simulate_occupancy(Experiment(start, workers=1))
 
 
 def of(table: pd.DataFrame, ward: str) -> pd.DataFrame:
@@ -110,7 +114,7 @@ def test_a_ward_without_beds_has_nobody_in_them():
     assert np.isnan(patients["mean_occupancy"])
 
 
-def test_a_ward_without_beds_or_patients_is_no_fault():
+def test_a_ward_without_beds_or_patients_is_allowed():
     occupancy = simulated({"a": 0}, per_day=0)
     assert occupancy.warnings == ()
     assert met(occupancy, "a")["requests"] == 0
@@ -163,7 +167,7 @@ def test_a_horizon_below_a_day_is_refused(make_home: Callable[..., Any], days: s
         load_hospital_config(file)
 
 
-def test_five_hundred_wards_take_room_for_the_beds_they_use_only():
+def test_five_hundred_wards_take_memory_for_the_beds_in_use_only():
     wards = {f"w{n}": 10_000 for n in range(500)}
     routing = [{"from_ward": "w0", "options": [{"to_ward": f"w{n}", "probability": 0.002} for n in range(1, 500)]}]
     monte_carlo = MonteCarlo(make_small_plan(make_config(wards, routing=routing), 2), workers=1)
@@ -193,7 +197,7 @@ def test_more_patients_than_any_hospital_has_are_refused_by_stream():
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
-def test_results_do_not_depend_on_the_room_at_first(monkeypatch: pytest.MonkeyPatch, engine: str):
+def test_results_do_not_depend_on_the_first_size_of_the_buffers(monkeypatch: pytest.MonkeyPatch, engine: str):
     routing = [{"from_ward": "a", "options": [{"to_ward": w, "probability": 0.45} for w in "ab"]}]
     arguments: dict[str, Any] = {
         "per_day": 30,
@@ -204,20 +208,20 @@ def test_results_do_not_depend_on_the_room_at_first(monkeypatch: pytest.MonkeyPa
     usual = simulated({"a": 2, "b": 12}, **arguments)
 
     short: list[int] = []
-    make_way = workers.Worker._make_way
+    enlarge = workers.Worker._enlarge
 
     def noted(worker: workers.Worker, status: int) -> None:
         short.append(status)
-        make_way(worker, status)
+        enlarge(worker, status)
 
-    monkeypatch.setattr(workers.Worker, "_make_way", noted)
+    monkeypatch.setattr(workers.Worker, "_enlarge", noted)
     for module in (workers, sampling):
         monkeypatch.setattr(module, "buffer_sizes", lambda _: (1, 1))
-    cramped = simulated({"a": 2, "b": 12}, **arguments)
+    small = simulated({"a": 2, "b": 12}, **arguments)
     assert {FEW_STAYS, FEW_BEDS} <= set(short)
     assert FEW_PATIENTS in short or engine == "simpy"  # which brings its own
     for name, table in usual.tables.items():
-        pd.testing.assert_frame_equal(table, cramped.tables[name], check_exact=True)
+        pd.testing.assert_frame_equal(table, small.tables[name], check_exact=True)
 
 
 def test_two_replications_have_standard_errors():
@@ -236,14 +240,14 @@ def endless_plan() -> Plan:
     return make_small_plan(make_config({"a": None, "b": None}, routing=routing), 28)
 
 
-def test_a_fault_in_a_worker_comes_out_and_leaves_no_thread():
+def test_an_error_in_a_worker_is_raised_and_leaves_no_thread():
     before = threading.active_count()
     with pytest.raises(SimulationError, match="more than 1000 stays in wards a, b"):
         MonteCarlo(endless_plan(), workers=2).extend(100)
     assert threading.active_count() == before
 
 
-def test_a_fault_in_the_progress_comes_out_and_leaves_no_thread():
+def test_an_error_in_the_progress_is_raised_and_leaves_no_thread():
     def told(done: int, of: int) -> None:
         raise ValueError(f"{done} of {of}")
 
@@ -290,7 +294,7 @@ def test_an_interrupted_simulation_does_not_go_on():
 
     with pytest.raises(KeyboardInterrupt):
         monte_carlo.extend(100, interrupt)
-    with pytest.raises(SimulationError, match="was interrupted, so that its counts are not whole; start another"):
+    with pytest.raises(SimulationError, match="was interrupted, so that its counts are incomplete; start another"):
         monte_carlo.extend(200)
 
 
@@ -310,4 +314,4 @@ def test_a_stream_without_rates_is_refused():
     config = make_config({"a": 4})
     rates = rates_of(config, 1, 1).assign(stream_id="t")
     with pytest.raises(DataError, match="stream 's' has no rates; make arrival_rates again with this config"):
-        simulate_occupancy(config, rates, None, None, workers=1)
+        simulate_occupancy(Experiment(StartingPoint(config, rates), workers=1))

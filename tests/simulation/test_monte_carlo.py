@@ -6,12 +6,14 @@ import pytest
 
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation.compiled_engine import simulate
-from kaizar_pipeline.simulation.monte_carlo import run, simulate_occupancy
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
+from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
 from kaizar_pipeline.simulation.plan import make_plan
 from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.simulation.trajectories import DIVERTED
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
-from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 pytestmark = pytest.mark.integration
 
@@ -54,45 +56,44 @@ def rates():
     )
 
 
+def simulated(config, rates, workers=None, progress=None) -> Occupancy:
+    return simulate_occupancy(Experiment(StartingPoint(config, rates), workers), progress)
+
+
 def test_any_number_of_workers_gives_the_same_tables(hospital, rates):
-    one, two = (simulate_occupancy(hospital, rates, None, None, workers=workers) for workers in (1, 2))
+    one, two = (simulated(hospital, rates, workers=workers) for workers in (1, 2))
     for name, table in one.tables.items():
         pd.testing.assert_frame_equal(table, two.tables[name], check_exact=True)
 
 
 def test_the_reference_engine_gives_the_same_tables(hospital, rates):
     reference = hospital.model_copy(update={"simulation": hospital.simulation.model_copy(update={"engine": "simpy"})})
-    fast, slow = (simulate_occupancy(config, rates, None, None) for config in (hospital, reference))
+    fast, slow = (simulated(config, rates) for config in (hospital, reference))
     for name, table in fast.tables.items():
         pd.testing.assert_frame_equal(table, slow.tables[name], check_exact=True)
 
 
-def test_what_comes_in_goes_out_or_is_still_there(hospital, rates):
+def test_every_request_has_one_outcome(hospital):
     plan = make_plan(hospital, {s: np.full((1, 5), 9.0) for s in "st"}, AS_OF, 5, key=1)
-    counts, demand = run(plan, 20, workers=1, keep_replications=True)
-    assert counts.kpis is not None
-
-    kpis = counts.kpis
-
-    def total(name):
-        return kpis[:, -1, -1, KPI_INDEX[name]]
-
-    assert (total("admitted") <= total("requests")).all()
-    assert (total("admitted") + total("turned_away") + total("left") <= total("requests")).all()
-    for run_kind in (counts, demand):
+    monte_carlo = MonteCarlo(plan, workers=1)
+    monte_carlo.extend(20)
+    run, counts = monte_carlo.kept(20), monte_carlo.actual
+    assert (run.kpi("admitted") <= run.kpi("requests")).all()
+    assert (run.kpi("admitted") + run.kpi("turned_away") + run.kpi("left") <= run.kpi("requests")).all()
+    for run_kind in (counts, monte_carlo.demand):
         for ward in range(4):
             assert (run_kind.census.of(ward).sum(axis=1) == 20).all()
             assert (run_kind.peaks.of(ward).sum(axis=1) == 20).all()
     # peaks are the highest hourly census, and no ward has more patients than beds when nobody is seated beyond them
     assert counts.peaks.of(0)[:, 4:].sum() == 0
     # bed-days are the integral of the census: hourly censuses come close
-    house = counts.census.of(3)
-    by_hour = (house @ np.arange(house.shape[1])).sum() / 20 / 24
-    assert total("bed_days").mean() == pytest.approx(by_hour, rel=0.05)
+    whole = counts.census.of(3)
+    by_hour = (whole @ np.arange(whole.shape[1])).sum() / 20 / 24
+    assert run.kpi("bed_days").mean() == pytest.approx(by_hour, rel=0.05)
 
 
-def test_tables_say_what_they_should(hospital, rates):
-    occupancy = simulate_occupancy(hospital, rates, None, None, workers=1)
+def test_the_tables_agree_with_each_other(hospital, rates):
+    occupancy = simulated(hospital, rates, workers=1)
     hours = occupancy.occupancy_distributions
     assert len(hours) == 4 * 5 * 24
     assert hours["at"].min() == AS_OF
@@ -110,9 +111,9 @@ def test_tables_say_what_they_should(hospital, rates):
     assert len(peaks) == 2 * 4 * 5
 
 
-def test_progress_is_told(hospital, rates):
+def test_progress_is_reported(hospital, rates):
     told = []
-    simulate_occupancy(hospital, rates, None, None, workers=1, progress=lambda done, of: told.append((done, of)))
+    simulated(hospital, rates, progress=lambda done, of: told.append((done, of)))
     assert told == [(20, 25), (25, 25)]
 
 
@@ -124,13 +125,11 @@ def replications(hospital, wanted):
 
 def test_a_precision_stops_at_a_planned_look_with_the_tables_of_a_run_of_that_length(hospital, rates):
     loose, tight, impossible = (
-        simulate_occupancy(
-            replications(hospital, {"at_most": 220, "precision": {"mean_census": half_width}}), rates, None, None
-        )
+        simulated(replications(hospital, {"at_most": 220, "precision": {"mean_census": half_width}}), rates)
         for half_width in (9.0, 0.36, 0.001)
     )
     for occupancy, stopped_at, reached in ((loose, 100, True), (tight, 200, True), (impossible, 220, False)):
-        plain = simulate_occupancy(replications(hospital, stopped_at), rates, None, None)
+        plain = simulated(replications(hospital, stopped_at), rates)
         precision = occupancy.simulation_precision.set_index("quantity")
         assert (precision["replications"] == stopped_at).all()
         assert (precision["looks"] == 3).all()  # after 100, 200 and 220
@@ -148,9 +147,9 @@ def test_an_empty_start_warns_of_a_short_warmup(config, warmup_days, named):
     hospital = config({"a": {"capacity": None, "los_model": los}}, simulation=simulation)
     dates = pd.date_range(AS_OF, periods=21)
     rates = pd.DataFrame({"stream_id": "s", "date": dates, "path": 0, "rate": 10.0, "as_of": AS_OF})
-    warnings = simulate_occupancy(hospital, rates, None, None).warnings
+    warnings = simulated(hospital, rates).warnings
     assert len(warnings) == named
-    assert all(said.startswith("ward a: the warm-up of 0 days is too short") for said in warnings)
+    assert all(warning.startswith("ward a: the warm-up of 0 days is too short") for warning in warnings)
 
 
 def test_the_census_is_read_from_the_tables():
@@ -165,7 +164,10 @@ def test_the_census_is_read_from_the_tables():
             ("diverted", at("2026-01-01"), None, "diverted", True),
         ],
         columns=["patient_id", "arrival", "departure", "outcome", "departure_known"],
-    ).assign(stream_id="s", patient_type="low", departure=lambda f: pd.to_datetime(f["departure"]))
+    ).assign(
+        hospital_id="tiny", as_of=AS_OF, stream_id="s", patient_type="low",
+        departure=lambda f: pd.to_datetime(f["departure"]),
+    )  # fmt: skip
     stays = pd.DataFrame(
         [
             ("in_care", 0, "a", "a", "2026-01-01", "2026-01-01", None, None),
@@ -180,15 +182,16 @@ def test_the_census_is_read_from_the_tables():
     for column in ("request", "admit", "ready", "depart"):
         stays[column] = pd.to_datetime(stays[column])
     census = starting_census(patients, stays).set_index("patient_id")
-    assert census.index.tolist() == ["in_care", "boards", "waits"]
-    assert census["ward_id"].fillna("").tolist() == ["a", "ed", ""]
-    assert census["waits_for"].fillna("").tolist() == ["", "a", "ed"]
+    assert census.index.tolist() == ["boards", "in_care", "waits"]
+    assert census["ward_id"].fillna("").tolist() == ["ed", "a", ""]
+    assert census["waits_for"].fillna("").tolist() == ["a", "", "ed"]
     assert census["first_ward"].tolist() == [False, False, True]
 
 
 def test_quantiles_of_waits_are_those_of_the_sorted_waits(hospital):
     plan = make_plan(hospital, {stream: np.full((1, 5), 9.0) for stream in "st"}, AS_OF, 5, key=3)
-    counts, _ = run(plan, 1, workers=1, keep_replications=True)
+    monte_carlo = MonteCarlo(plan, workers=1)
+    monte_carlo.extend(1)
     drawn = draw(plan, 0)
     stays = simulate(plan, drawn)
     first = np.repeat(drawn.offset[:-1], np.diff(drawn.offset)) == np.arange(len(stays.request))
@@ -198,15 +201,14 @@ def test_quantiles_of_waits_are_those_of_the_sorted_waits(hospital):
     waits = (until - stays.request)[asked]
     assert (waits > 0).sum() > 20
     expected = np.quantile(waits, [0.5, 0.95], method="inverted_cdf")
-    columns = [KPI_INDEX["wait_p50_hours"], KPI_INDEX["wait_p95_hours"]]
-    assert counts.kpis is not None
-    assert counts.kpis[0, -1, -1, columns].tolist() == expected.tolist()
+    found = monte_carlo.kept(1)
+    assert [found.kpi(name).item() for name in ("wait_p50_hours", "wait_p95_hours")] == expected.tolist()
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
-def test_boarding_is_caused_by_somebody(hospital, rates, engine):
+def test_boarding_hours_add_up_by_cause(hospital, rates, engine):
     simulation = hospital.simulation.model_copy(update={"engine": engine})
-    occupancy = simulate_occupancy(hospital.model_copy(update={"simulation": simulation}), rates, None, None)
+    occupancy = simulated(hospital.model_copy(update={"simulation": simulation}), rates)
     causes, performance = occupancy.boarding_causes, occupancy.ward_performance
     together = performance[performance["patient_type"] == "_all"].set_index("ward_id")
     held, caused = (causes.groupby(name)["boarding_hours"].sum() for name in ("ward_id", "cause_ward_id"))
