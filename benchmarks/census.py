@@ -22,7 +22,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
-from kaizar_pipeline.chain.in_memory import prepare_backtest
+from kaizar_pipeline.chain.steps import prepare_backtest
 from kaizar_pipeline.config.hospital import FromData, SyntheticPatients
 from kaizar_pipeline.planning.census_backtest import PERSISTENCE, TWIN, WEEKDAY, backtest_occupancy
 from kaizar_pipeline.stats.scores import covered, effective_number

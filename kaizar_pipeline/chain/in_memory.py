@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,28 +19,23 @@ def run_chain(
     config: HospitalConfig,
     *,
     home: Path | None = None,
-    overrides: Overrides | None = None,
     scenarios: Sequence[Scenario] = (),
     tables: Collection[str] | None = None,
+    **overrides: Any,
 ) -> dict[str, pd.DataFrame]:
     """Every table of the hospital by name, or `tables` and those they are made from, as docs/tables.md describes them
     (without `run_id`).
 
     `home` is the folder that paths of extracts are relative to, `scenarios` those to compare with the hospital as it
-    is. Tables that grow from run to run begin anew.
+    is; `overrides` are the fields of `Overrides`, such as as_of, seed and workers. Tables that grow from run to run
+    begin anew. Raises ConfigError for an override that is not allowed.
     """
-    return make_tables(Run(config, home or find_home(), overrides or Overrides(), lambda: scenarios), tables)
+    run = Run(config, home or find_home(), Overrides.of(**overrides), scenarios=lambda: scenarios)
+    return make_tables(run, tables)
 
 
-def simulate_hospital(
-    config: HospitalConfig,
-    seed: int | None = None,
-    *,
-    home: Path | None = None,
-    as_of: str | None = None,
-    workers: int | None = None,
-) -> pd.DataFrame:
-    """The table `occupancy_distributions` of the whole chain; `seed` replaces that of the config."""
+def simulate_hospital(config: HospitalConfig, seed: int | None = None, **options: Any) -> pd.DataFrame:
+    """The table `occupancy_distributions` of the whole chain; `seed` replaces that of the config, `options` are those
+    of `run_chain`."""
     name = OCCUPANCY_DISTRIBUTIONS.name
-    overrides = Overrides(seed=seed, as_of=as_of, workers=workers)
-    return run_chain(config, home=home, overrides=overrides, tables=[name])[name]
+    return run_chain(config, seed=seed, tables=[name], **options)[name]

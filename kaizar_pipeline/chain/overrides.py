@@ -1,10 +1,13 @@
 """What one run overrides of the settings in the hospital's file."""
 
+from datetime import date
 from enum import Enum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.errors import ConfigError
 
 
 class Engine(Enum):
@@ -38,6 +41,21 @@ class Overrides(BaseModel):
     backtest_replications: int = Field(
         default=200, ge=2, description="Replications of the census back-test, per origin."
     )
+
+    @classmethod
+    def of(cls, **settings: Any) -> "Overrides":
+        """The overrides of these settings; an `as_of` may be a date. Raises ConfigError for what is not allowed."""
+        if isinstance(settings.get("as_of"), date):
+            settings["as_of"] = settings["as_of"].isoformat()
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            raise ConfigError(
+                [
+                    f"{'.'.join(map(str, found['loc']))}: {found['msg']}, found {found['input']!r}"
+                    for found in error.errors()
+                ]
+            ) from None
 
     @property
     def simulation(self) -> dict[str, int | str]:

@@ -1,4 +1,4 @@
-"""A step that is added to the one list is found in the chain in memory, in the graph, on the page of tables and in a run."""
+"""A step added to the one list is found in the chain in memory, in the graph, on the page of tables and in a run."""
 
 import json
 import subprocess
@@ -13,7 +13,6 @@ SCRIPT = '''
 import json, sys
 from pathlib import Path
 import pandas as pd
-from kaizar_pipeline.chain.overrides import Overrides
 from kaizar_pipeline.chain.step import Made, Run, Step
 from kaizar_pipeline.chain.steps import STEPS, all_tables
 from kaizar_pipeline.tables.schema import Column, Table
@@ -35,7 +34,7 @@ from kaizar_pipeline.tables.dictionary import data_dictionary
 
 home = Path(sys.argv[1])
 config = load_hospital_config(home / "hospital_configs" / "one.yml")
-tables = run_chain(config, home=home, overrides=Overrides(as_of="2026-04-01"), tables=["busiest_day"])
+tables = run_chain(config, home=home, as_of="2026-04-01", tables=["busiest_day"])
 keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
 job = defs.resolve_implicit_global_asset_job_def()
 run = job.execute_in_process(partition_key="one", run_config={"resources": {"overrides": {"config": {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
-from kaizar_pipeline.chain.in_memory import prepare_backtest
+from kaizar_pipeline.chain.steps import prepare_backtest
 from kaizar_pipeline.forecasting.origins import past_origins
 from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.planning.census_backtest import (
