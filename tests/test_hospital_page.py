@@ -1,4 +1,4 @@
-"""What docs/hospital.md shows works: its extract is read by its file; docs/keys.md names every key."""
+"""docs/hospital.md is correct: its file reads its extract. docs/keys.md has every key."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the documents say works: their code is run, their generated parts are current."""
+"""The documentation is correct: its code runs, the files it names exist, its generated pages are current."""
 
 import re
 from pathlib import Path
@@ -16,13 +16,26 @@ from kaizar_pipeline.verification.models import cases
 
 pytestmark = pytest.mark.integration
 
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md")))
+
+
+def python_files(repository: Path) -> list[Path]:
+    return [
+        path
+        for folder in ("kaizar_pipeline", "tests", "benchmarks", "data")
+        for path in (repository / folder).rglob("*.py")
+    ]
+
 
 def blocks(document: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_the_readme_in_python(repository: Path, monkeypatch: pytest.MonkeyPatch, number: int):
+def test_python_code_of_the_readme_runs(repository: Path, monkeypatch: pytest.MonkeyPatch, number: int):
     monkeypatch.chdir(repository)
     monkeypatch.setenv("KAIZAR_HOME", str(repository))
     names: dict[str, object] = {}
@@ -32,7 +45,7 @@ def test_the_readme_in_python(repository: Path, monkeypatch: pytest.MonkeyPatch,
     assert "occupancy" in names
 
 
-def test_the_readme_in_sql(repository: Path, tmp_path: Path):
+def test_the_query_of_the_readme_runs(repository: Path, tmp_path: Path):
     warehouse = Warehouse(tmp_path)
     warehouse.rebuild_catalog()
     with duckdb.connect(str(warehouse.catalog), read_only=True) as connection:
@@ -57,7 +70,7 @@ routing: [{from_ward: ed, options: [{to_ward: medical, probability: 0.4}, {to_wa
 
 
 def merged(whole: Any, part: Any) -> Any:
-    """`whole` with what `part` says otherwise; items of lists are the same if their id is."""
+    """`whole` with the values of `part`; items of lists are matched by id."""
     if isinstance(whole, dict) and isinstance(part, dict):
         return whole | {key: merged(whole.get(key), value) for key, value in part.items()}
     if isinstance(whole, list) and isinstance(part, list) and all("id" in item for item in whole + part):
@@ -67,7 +80,7 @@ def merged(whole: Any, part: Any) -> Any:
     return part
 
 
-def test_the_rules_of_the_twin_are_declared_as_their_page_says(repository: Path, tmp_path: Path):
+def test_every_rule_is_declared_as_in_the_page_of_the_simulation(repository: Path, tmp_path: Path):
     snippets = blocks(repository / "docs" / "simulation.md", "yaml")
     assert len(snippets) == 12
     base = tmp_path / "hospital_configs" / "small.yml"
@@ -79,17 +92,31 @@ def test_the_rules_of_the_twin_are_declared_as_their_page_says(repository: Path,
         assert load_hospital_config(file) != load_hospital_config(base), snippet
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(repository: Path, page: str):
+    folder = (repository / page).parent
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", (repository / page).read_text(encoding="utf-8"))
+    assert [link for link in links if not (folder / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_files_that_are_named_exist(repository: Path, page: str):
+    names = re.findall(r"`(?:python )?([\w/]+\.py)\b", (repository / page).read_text(encoding="utf-8"))
+    known = [f"/{path.relative_to(repository).as_posix()}" for path in python_files(repository)]
+    assert [name for name in names if not any(path.endswith(f"/{name}") for path in known)] == []
+
+
 def test_the_data_dictionary_is_current(repository: Path):
     assert (repository / "docs" / "tables.md").read_text() == data_dictionary(), "run: kaizar schema --write"
 
 
-def test_the_public_names_are_sorted_and_there():
+def test_public_names_are_sorted_and_exist():
     names = kaizar_pipeline.__all__
     assert names == sorted(names)
     assert all(hasattr(kaizar_pipeline, name) for name in names)
 
 
-def test_the_validation_page_is_of_the_models_there_are(repository: Path):
+def test_the_validation_page_has_every_model(repository: Path):
     page = (repository / "docs" / "validation.md").read_text()
     for case in cases():
         assert f"| {case.model} |" in page, "run: kaizar validate --write"

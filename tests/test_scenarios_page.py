@@ -1,4 +1,4 @@
-"""What docs/scenarios.md says works: its code is run, its scenarios are checked, its table of parts is complete."""
+"""docs/scenarios.md is correct: its code runs, its scenarios are valid, its table of parts is complete."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
-def test_its_scenarios_are_good(page: str, repository: Path, tmp_path: Path):
+def test_its_scenarios_are_valid(page: str, repository: Path, tmp_path: Path):
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "hospital_1.yml").write_bytes((repository / "hospital_configs" / "hospital_1.yml").read_bytes())
     examples = blocks(page, "yaml")
@@ -43,7 +43,7 @@ def test_its_code_runs(page: str, repository: Path, monkeypatch: pytest.MonkeyPa
     assert by_scenario.loc["two_more", "high"] < 0
 
 
-def test_it_names_every_part_and_the_number_of_groups(page: str):
+def test_its_table_has_every_part_and_its_text_the_number_of_groups(page: str):
     rows = " ".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
     assert set(re.findall(r"`(\w+)`", rows)) == set(ScenarioFile.model_fields) - {"description", "hospitals"}
     assert f"cut into {GROUPS} groups" in page
