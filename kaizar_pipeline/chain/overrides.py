@@ -50,12 +50,8 @@ class Overrides(BaseModel):
         try:
             return cls(**settings)
         except ValidationError as error:
-            raise ConfigError(
-                [
-                    f"{'.'.join(map(str, found['loc']))}: {found['msg']}, found {found['input']!r}"
-                    for found in error.errors()
-                ]
-            ) from None
+            found = [(".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors()]
+            raise ConfigError([f"{name}: {message}, found {value!r}" for name, message, value in found]) from None
 
     @property
     def simulation(self) -> dict[str, int | str]:

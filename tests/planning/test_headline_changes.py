@@ -17,7 +17,8 @@ from kaizar_pipeline import (
     load_hospital_config,
     simulate_occupancy,
 )
-from kaizar_pipeline.chain.in_memory import tables_before_simulation
+from kaizar_pipeline.chain.step import Run
+from kaizar_pipeline.chain.steps import make_tables
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning.headline_changes import (
     FACTORS,
@@ -258,7 +259,7 @@ def mornings(tmp_path_factory: pytest.TempPathFactory) -> tuple[HospitalConfig, 
 def tables_of(config: HospitalConfig, as_of: str) -> dict[str, pd.DataFrame]:
     history = load_history(config, Path(), as_of)
     past = {"patients": history.patients, "ward_stays": history.ward_stays}
-    return past | tables_before_simulation(history, config, Path())
+    return make_tables(Run(config, Path()), ["arrival_rates", "length_of_stay", "starting_census"], past)
 
 
 def forecast_inputs(config: HospitalConfig, tables: dict[str, pd.DataFrame]) -> Inputs:
