@@ -238,9 +238,10 @@ def occupancy_backtest(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFram
     figures: dict[str, float | int | str] = {"origins": int(found.occupancy_backtest["origin"].nunique())}
     if found.notes:
         figures["notes"] = "; ".join(found.notes)
+    scores = found.occupancy_scores
     return Made(
-        {"occupancy_backtest": found.occupancy_backtest, "occupancy_scores": found.occupancy_scores},
-        {"occupancy_backtest": figures, "occupancy_scores": _coverage(found.occupancy_scores.query("method == @TWIN"))},
+        {"occupancy_backtest": found.occupancy_backtest, "occupancy_scores": scores},
+        {"occupancy_backtest": figures, "occupancy_scores": _coverage(scores[scores["method"] == TWIN])},
     )
 
 
