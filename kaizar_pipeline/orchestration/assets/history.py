@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from kaizar_pipeline.config.hospital import SyntheticPatients
 from kaizar_pipeline.history.loading import load_history
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
@@ -33,9 +32,7 @@ def history(context: dg.AssetExecutionContext, config: HistoryConfig) -> Iterato
         for notice in stage.notices:
             context.log.info(notice)
         found = load_history(stage.config, stage.home, config.as_of)
-        source = stage.config.patients
-        max_age = None if isinstance(source, SyntheticPatients) else source.max_age_days
-        results = [checks.flow_conservation(found), checks.up_to_date(found, max_age)]
+        results = [checks.flow_conservation(found), checks.up_to_date(found, stage.config.patients.max_age_days)]
         in_house = int((found.ward_stays["depart"].isna() & found.ward_stays["admit"].notna()).sum())
         metadata = {"days behind": found.days_behind, "in beds": in_house}
         yield stage.save("patients", found.patients, found.as_of, metadata, results)
