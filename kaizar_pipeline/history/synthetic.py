@@ -1,7 +1,7 @@
 """A synthetic history: the hospital itself, simulated under `patients.truth` from a fixed start up to as_of.
 
-Every draw has an address counted from that start and the engine looks at nothing ahead, so tomorrow's history is
-today's plus a day. The forecaster and the twin never read the truth.
+Draws are addressed by the day since that start and the engine looks at nothing later, so the history up to tomorrow is
+that up to today plus a day. The forecast and the twin never read the truth.
 """
 
 from pathlib import Path
