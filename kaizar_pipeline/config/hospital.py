@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import available_timezones
 
 import holidays
@@ -505,8 +505,28 @@ class Truth(Model):
     """Length of stay by ward, instead of the configured one. Needed for a ward whose los_model is from_data."""
 
 
-class SyntheticPatients(Model):
+class PatientSource(Model):
+    """A source of patients, and what it knows: the chain asks this, and never which source it is."""
+
+    knows_beds: ClassVar[bool] = False
+    """Whether the beds of the config are those of the past too."""
+
+    @property
+    def knows_outcomes(self) -> bool:
+        """Whether it says who was turned away."""
+        return True
+
+    @property
+    def knows_departures(self) -> bool:
+        """Whether a patient without a departure is still in the hospital."""
+        return True
+
+
+class SyntheticPatients(PatientSource):
     """A made-up history, simulated with the hospital's own wards and rules."""
+
+    knows_beds: ClassVar[bool] = True
+    max_age_days: ClassVar[int | None] = None
 
     source: Literal["synthetic"]
     """Where patients come from."""
@@ -557,7 +577,11 @@ class StaysExtract(Model):
     """The source's ward names to ward ids. Default: they are the ids."""
 
 
-class _Extract(Model):
+class _Extract(PatientSource):
+    location_key: ClassVar[Literal["path", "query"]] = "path"
+    """The key that says where to read, in this part and in `stays`."""
+    history_start: ClassVar[date | None] = None
+
     columns: PatientColumns
     """Names that the extract uses."""
     streams: dict[str, Id] = Field(default_factory=dict)
@@ -580,6 +604,16 @@ class _Extract(Model):
     """Weights of the 24 hours for departures of which only the day is known. Default: around midday."""
     pseudonym_key: str | None = None
     """Key of the hashed ids, for made-up data only. Default: that in KAIZAR_PSEUDONYM_KEY or data/pseudonym.key."""
+
+    @property
+    def knows_outcomes(self) -> bool:
+        """Whether a column holds the outcome."""
+        return self.columns.outcome is not None
+
+    @property
+    def knows_departures(self) -> bool:
+        """Whether every departure is written down."""
+        return self.missing_departure == "open"
 
 
 class CsvPatients(_Extract):
@@ -606,6 +640,8 @@ class ParquetPatients(_Extract):
 
 class SqlPatients(_Extract):
     """A query on a database."""
+
+    location_key: ClassVar[Literal["path", "query"]] = "query"
 
     source: Literal["sql"]
     """Where patients come from."""
@@ -948,7 +984,7 @@ def _patient_faults(config: HospitalConfig) -> Iterator[Fault]:
     if sum(patients.discharge_profile) <= 0:
         yield ("patients", "discharge_profile"), "all zero; at least one hour needs a weight above zero"
     if patients.stays is not None:
-        expected = "query" if isinstance(patients, SqlPatients) else "path"
+        expected = patients.location_key
         if getattr(patients.stays, expected) is None:
             yield ("patients", "stays"), f"source: {patients.source} needs {expected}"
         if getattr(patients.stays, "path" if expected == "query" else "query") is not None:

@@ -1,8 +1,10 @@
-"""A made-up history: the hospital itself, simulated under `patients.truth` from a fixed start up to as_of.
+"""A synthetic history: the hospital itself, simulated under `patients.truth` from a fixed start up to as_of.
 
-Every draw has an address counted from that start and the engine looks at nothing ahead, so tomorrow's history is
-today's plus a day. The forecaster and the twin never read the truth.
+Draws are addressed by the day since that start and the engine looks at nothing later, so the history up to tomorrow is
+that up to today plus a day. The forecast and the twin never read the truth.
 """
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,27 +19,36 @@ from kaizar_pipeline.config.hospital import (
     SyntheticPatients,
 )
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.records import Records
 from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, LEFT, NOT_ARRIVED, Stays, Trajectories
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
-from kaizar_pipeline.tables import HOME, PATIENTS, WARD_STAYS
+from kaizar_pipeline.tables import HOME, PATIENT_REJECTS, PATIENTS, WARD_STAYS
 
 DAYS_PER_YEAR = 365.25
 
 LEVEL_STAGE, DAY_STAGE = 0, 1
-"""Stages of Purpose.HISTORY: the steps of a drifting level, and each day's own factor."""
+"""Stages of Purpose.HISTORY: the steps of the random-walk drift of the level, and the factor of each day."""
+
+
+def read_synthetic(
+    config: HospitalConfig, home: Path | None, today: pd.Timestamp, as_of: pd.Timestamp | None
+) -> Records:
+    """The history of a synthetic hospital up to `as_of`, by default `today`; it reads nothing from `home`."""
+    as_of = as_of or today
+    patients, ward_stays = simulate_history(config, as_of)
+    return Records(as_of, patients, PATIENT_REJECTS.empty(), ward_stays)
 
 
 def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The tables `patients` and `ward_stays` of a synthetic hospital up to the local midnight `as_of`.
 
-    Raises SimulationError, unless overload is allowed, when more was asked of a ward than it has beds.
+    Raises SimulationError when the load of a ward exceeds its beds, unless overload is allowed.
     """
-    patients = config.patients
-    assert isinstance(patients, SyntheticPatients)
+    patients = _source(config)
     start = pd.Timestamp(patients.history_start)
     if as_of <= start:
         raise DataError(
@@ -58,9 +69,8 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
 
 
 def true_rates(config: HospitalConfig, stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
-    """f8 per date from history_start on: the rate that a synthetic stream's arrivals really come at."""
-    patients = config.patients
-    assert isinstance(patients, SyntheticPatients)
+    """f8 per date from history_start on: the rate that the arrivals of a synthetic stream are drawn from."""
+    patients = _source(config)
     if not stream.is_forecast:
         return configured_rates(stream, config.hospital, dates)
     truth = patients.truth.streams[stream.id]
@@ -69,6 +79,11 @@ def true_rates(config: HospitalConfig, stream: ArrivalStream, dates: pd.Datetime
     return (
         truth.mean_per_day * _calendar_factor(truth, config.hospital, dates) * _random_factor(truth, key, stream, dates)
     )
+
+
+def _source(config: HospitalConfig) -> SyntheticPatients:
+    assert isinstance(config.patients, SyntheticPatients)
+    return config.patients
 
 
 def _calendar_factor(truth: StreamTruth, hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarray:
@@ -82,7 +97,7 @@ def _calendar_factor(truth: StreamTruth, hospital: HospitalInfo, dates: pd.Datet
 
 
 def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
-    """The wandering level times each day's own factor, by numbers addressed by the day since history_start."""
+    """A random walk of the level times a factor of each day; draws are addressed by the day since history_start."""
     from scipy.special import gammaincinv, ndtri
 
     day = np.arange(len(dates))

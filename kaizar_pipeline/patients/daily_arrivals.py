@@ -1,13 +1,13 @@
 """Daily arrivals: requests per stream and complete day, in SQL on an in-memory DuckDB.
 
-A day on which nothing came in any stream is an outage of the records, and not a day without patients, when the hospital
-usually is busy on that weekday: the last eight earlier same weekdays with any request had five or more on average.
+A day without a request in any stream is an outage of the records, and not a day without patients, when the hospital is
+usually busy on that weekday: the last eight earlier same weekdays with any request had five or more on average.
 """
 
 import duckdb
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig, SyntheticPatients
+from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.tables import DAILY_ARRIVALS
 
@@ -55,20 +55,18 @@ OUTAGE_BUSY = 5
 def arrivals_per_day(patients: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
     """The table daily_arrivals: every stream of `config` on every complete day, zeros included.
 
-    Days run from the first of the data (a synthetic history's start) to the one before `as_of`. Without an outcome in
-    the source, nobody knows who was turned away: admitted and turned_away are null and demand_observed is false.
-    Raises DataError when there is no patient at all.
+    Days run from the first of the data (the start of a synthetic history) to the one before `as_of`. Where the source
+    does not know who was turned away, admitted and turned_away are null and demand_observed is false.
+    Raises DataError when there is no patient.
     """
     if patients.empty:
-        raise DataError(f"hospital {config.id}: not one patient before as_of; choose a later as_of")
-    source = config.patients
-    synthetic = isinstance(source, SyntheticPatients)
+        raise DataError(f"hospital {config.id}: no patient before as_of; choose a later as_of")
     as_of: pd.Timestamp = patients["as_of"].iloc[0]
     parameters = {
-        "first": source.history_start if synthetic else patients["arrival"].min().date(),
+        "first": config.patients.history_start or patients["arrival"].min().date(),
         "last": (as_of - pd.Timedelta(days=1)).date(),
         "streams": [stream.id for stream in config.arrival_streams],
-        "outcome_known": synthetic or source.columns.outcome is not None,
+        "outcome_known": config.patients.knows_outcomes,
         "same_weekdays": OUTAGE_SAME_WEEKDAYS,
         "busy": OUTAGE_BUSY,
     }

@@ -2,27 +2,39 @@
 
 Everything is text first, so that no reader guesses types: what a cell means is decided in one place, for every source.
 Names of patients and whatever else the extract holds are dropped cell by cell and reach no frame and no message.
+A further format is a config model, a reader in `READERS` and nothing else.
 """
 
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import CsvPatients, Extract, ParquetPatients, SqlPatients
+from kaizar_pipeline.config.hospital import (
+    CsvPatients,
+    Extract,
+    HospitalConfig,
+    ParquetPatients,
+    PatientSource,
+    SqlPatients,
+    StaysExtract,
+)
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.pseudonyms import pseudonym_key, pseudonyms
+from kaizar_pipeline.patients.stamps import Stamps, read_stamps
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 EMPTY = frozenset({"", "NULL", "null"})
-"""Cells that say nothing."""
+"""Cells that count as empty."""
 
 
 @dataclass(frozen=True)
@@ -30,31 +42,43 @@ class TextRows:
     """An extract as text."""
 
     place: str
-    """How messages call it: the path as the config writes it, or the query."""
+    """Its name in messages: the path as the config writes it, or the query."""
     cells: pd.DataFrame
     """The mapped columns, None for empty cells; the index numbers the rows, the first below the header is 1."""
     ragged: dict[int, int] = field(default_factory=dict)
     """Number of fields of rows that do not fit the header; no cell of theirs can be trusted, none is in `cells`."""
 
 
-def read_text(source: Extract, location: str, columns: Iterable[str], home: Path) -> TextRows:
-    """Read `columns` at `location`, a path (relative to `home`) or a query.
+class ExtractReader:
+    """Reads the extracts of one hospital, with paths relative to `home`: rows as text, then stamps and ids."""
 
-    Raises DataError for anything that keeps it from being read, and when there is no row.
-    """
-    wanted = list(dict.fromkeys(columns))
-    match source:
-        case CsvPatients():
-            rows = _read_csv(source, location, wanted, home)
-        case ParquetPatients():
-            rows = _read_parquet(location, wanted, home)
-        case SqlPatients():
-            rows = _read_sql(source, location, wanted)
-    if rows.cells.empty and not rows.ragged:
-        raise DataError(
-            f"{rows.place}: has columns, but not a single row; export it again, or correct the path or query"
-        )
-    return rows
+    def __init__(self, config: HospitalConfig, source: Extract, home: Path):
+        self.config = config
+        self.source = source
+        self._home = home
+
+    def rows(self, part: Extract | StaysExtract) -> TextRows:
+        """The mapped columns of an extract; raises DataError when it cannot be read or has no row."""
+        location = getattr(part, self.source.location_key)
+        wanted = list(dict.fromkeys(name for _, name in part.columns if name))
+        rows = READERS[type(self.source)](self.source, location, wanted, self._home)
+        if rows.cells.empty and not rows.ragged:
+            raise DataError(
+                f"{rows.place}: has columns, but not a single row; export it again, or correct the path or query"
+            )
+        return rows
+
+    def stamps(self, texts: pd.Series) -> Stamps:
+        """The times that `texts` hold."""
+        return read_stamps(texts, self.source.date_format, self.config.hospital.timezone)
+
+    def pseudonyms(self, ids: pd.Series) -> pd.Series:
+        """The keyed hashes of `ids`, null for null."""
+        return pseudonyms(ids, self._key)
+
+    @cached_property
+    def _key(self) -> bytes:
+        return pseudonym_key(self.source.pseudonym_key, self._home)
 
 
 def _read_csv(source: CsvPatients, location: str, wanted: list[str], home: Path) -> TextRows:
@@ -80,12 +104,10 @@ def _read_csv(source: CsvPatients, location: str, wanted: list[str], home: Path)
 def _read_bytes(home: Path, location: str) -> bytes:
     try:
         content = (home / location).read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{location}: no such file under {home}; put the extract there or correct `path` in the hospital's config"
-        ) from error
     except OSError as error:
-        raise DataError(f"{location}: cannot be read: {error.strerror}") from error
+        raise DataError(
+            f"{location}: cannot be read under {home}: {error.strerror}; put the extract there or correct `path`"
+        ) from error
     if not content.strip():
         raise DataError(f"{location}: is empty; export it again")
     return content
@@ -106,7 +128,7 @@ def _decode(content: bytes, location: str, encoding: str) -> str:
         ) from error
 
 
-def _read_parquet(location: str, wanted: list[str], home: Path) -> TextRows:
+def _read_parquet(source: ParquetPatients, location: str, wanted: list[str], home: Path) -> TextRows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -119,18 +141,18 @@ def _read_parquet(location: str, wanted: list[str], home: Path) -> TextRows:
     return TextRows(location, _numbered(zip(*(table[name].to_pylist() for name in wanted), strict=True), wanted))
 
 
-def _read_sql(source: SqlPatients, query: str, wanted: list[str]) -> TextRows:
+def _read_sql(source: SqlPatients, query: str, wanted: list[str], home: Path) -> TextRows:
     import sqlalchemy as sa
     from sqlalchemy.exc import SQLAlchemyError
 
     place = f"query {' '.join(query.split())[:60]!r}"
     inner = sa.text(query.strip().rstrip(";"))
-    nothing = sa.select(sa.text("*")).select_from(inner.columns().subquery("extract")).where(sa.false())
+    no_rows = sa.select(sa.text("*")).select_from(inner.columns().subquery("extract")).where(sa.false())
     mapped = inner.columns(*(sa.column(name) for name in wanted)).subquery("extract")
     engine = _engine(source.url_env)
     try:
         with engine.connect() as connection:
-            _positions(place, list(connection.execute(nothing).keys()), wanted)
+            _positions(place, list(connection.execute(no_rows).keys()), wanted)
             records = connection.execute(sa.select(*(mapped.c[name] for name in wanted))).all()
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
@@ -140,8 +162,16 @@ def _read_sql(source: SqlPatients, query: str, wanted: list[str]) -> TextRows:
     return TextRows(place, _numbered(records, wanted))
 
 
+READERS: dict[type[PatientSource], Callable[[Any, str, list[str], Path], TextRows]] = {
+    CsvPatients: _read_csv,
+    ParquetPatients: _read_parquet,
+    SqlPatients: _read_sql,
+}
+"""How each kind of extract is read: from its config, the location, the columns and the folder that paths start from."""
+
+
 def _engine(variable: str) -> "Engine":
-    """A connection to the database whose address stands in the environment; the address itself is in no message."""
+    """A connection to the database whose address is in the environment; no message shows the address itself."""
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError
 
@@ -155,7 +185,7 @@ def _engine(variable: str) -> "Engine":
         return sa.create_engine(url)
     except ArgumentError as error:
         raise DataError(
-            f"environment variable {variable}: is no SQLAlchemy address such as postgresql://host/database"
+            f"environment variable {variable}: is not an SQLAlchemy address such as postgresql://host/database"
         ) from error
     except ImportError as error:
         raise DataError(
@@ -163,36 +193,35 @@ def _engine(variable: str) -> "Engine":
         ) from error
 
 
-def _positions(place: str, found: list[str], wanted: list[str], how: str = "") -> list[int]:
-    """Where each wanted column stands among those found."""
-    faults = []
-    for name in wanted:
-        if found.count(name) > 1:
-            faults.append(f"column {name!r} stands {found.count(name)} times")
-        elif name not in found:
-            near = get_close_matches(name.lower(), [other.lower() for other in found], 1, 0.6)
-            hint = [other for other in found if near and other.lower() == near[0]]
-            faults.append(f"no column {name!r}" + (f" (did you mean {hint[0]!r}?)" if hint else ""))
-    if faults:
+def _positions(place: str, found: list[str], wanted: list[str], separated: str = "") -> list[int]:
+    """Position in `found` of each wanted column."""
+    errors = [_column_error(name, found) for name in wanted if found.count(name) != 1]
+    if errors:
         shown = ", ".join(name[:40] for name in found[:40])
         raise DataError(
-            f"{place}: {'; '.join(faults)}. Found: {shown}{how}. Correct patients.columns or export it again"
+            f"{place}: {'; '.join(errors)}. Found: {shown}{separated}. Correct patients.columns or export it again"
         )
     return [found.index(name) for name in wanted]
 
 
+def _column_error(name: str, found: list[str]) -> str:
+    if name in found:
+        return f"column {name!r} appears {found.count(name)} times"
+    by_lower_case = {other.lower(): other for other in reversed(found)}
+    near = get_close_matches(name.lower(), list(by_lower_case), 1, 0.6)
+    return f"no column {name!r}" + (f" (did you mean {by_lower_case[near[0]]!r}?)" if near else "")
+
+
 def _numbered(records: Iterable[Any], wanted: list[str]) -> pd.DataFrame:
-    return _frame({number: [_text(v) for v in record] for number, record in enumerate(records, start=1)}, wanted)
+    return _frame({number: [_text(cell) for cell in record] for number, record in enumerate(records, start=1)}, wanted)
 
 
-def _frame(cells: dict[int, list[str | None]], wanted: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        list(cells.values()), index=pd.Index(list(cells), dtype="int64"), columns=wanted, dtype="object"
-    )
+def _frame(rows: dict[int, list[str | None]], wanted: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows.values()), pd.Index(list(rows), dtype="int64"), wanted, dtype="object")
 
 
 def _text(value: Any) -> str | None:
-    """A cell as text; numbers that are whole lose the decimals that missing neighbours gave them."""
+    """A cell as text; whole numbers lose the decimals that a column with empty cells gave them."""
     if value is None:
         return None
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()

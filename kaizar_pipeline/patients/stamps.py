@@ -1,7 +1,7 @@
 """Reads stamps as naive hospital-local times, and gives days without a time of day a plausible one.
 
 A stamp that carries an offset is converted to local wall time. Where the arrival carries one too, the later stamps of
-that patient keep the arrival's offset: lengths of stay stay exact, and wall times are an hour off after a clock change.
+that patient keep the offset of the arrival: lengths of stay are exact, and wall times an hour off after a clock change.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Stamps:
     """Naive universal time; NaT where the stamp carries no offset."""
 
     def at_offset_of(self, first: "Stamps") -> pd.Series:
-        """Local times at the offset that `first` had, so that what lies between is exact; wall time where not known."""
+        """Local times at the offset that `first` had, so that the time between is exact; wall times where not known."""
         exact = first.local + (self.utc - first.utc)
         return exact.fillna(self.local)
 
@@ -34,15 +34,13 @@ def read_stamps(texts: pd.Series, date_format: str | None, timezone: str) -> Sta
     """Read `texts` as ISO 8601, or as `date_format` says; `timezone` is the hospital's."""
     texts = texts.astype("str")
     if date_format is None:
-        iso = texts.where(texts.str.match(_ISO))
-        carries_offset = iso.str.contains(_OFFSET, na=False)
-        naive, aware = iso.mask(carries_offset), iso.where(carries_offset)
+        texts = texts.where(texts.str.match(_ISO))
+        with_offset = texts.str.contains(_OFFSET, na=False)
     else:
-        offsets = "%z" in date_format
-        naive, aware = (texts.where(~texts.notna()), texts) if offsets else (texts, texts.where(~texts.notna()))
+        with_offset = pd.Series("%z" in date_format, index=texts.index)
     how = date_format or "ISO8601"
-    universal = pd.to_datetime(aware, format=how, errors="coerce", utc=True).dt.as_unit("us")
-    local = pd.to_datetime(naive, format=how, errors="coerce").astype("datetime64[us]")
+    universal = pd.to_datetime(texts.where(with_offset), format=how, errors="coerce", utc=True).dt.as_unit("us")
+    local = pd.to_datetime(texts.mask(with_offset), format=how, errors="coerce").astype("datetime64[us]")
     wall = universal.dt.tz_convert(timezone).dt.tz_localize(None)
     return Stamps(local.fillna(wall), universal.dt.tz_localize(None))
 
@@ -65,7 +63,7 @@ def time_within_day(
     """A time on each of `days`, in whole seconds, by the hourly weights of its weekday.
 
     `week` is f8[7, 24] (Monday first), `uniform` in [0, 1) picks the quantile. On the same day, the time is not before
-    `after` and not after `before` (times, or NaT); where the weights leave nothing between the two, it is even.
+    `after` and not after `before` (times, or NaT); where the weights between the two are zero, it is uniform.
     """
     low = _second_of_day(days, after, 0)
     high = _second_of_day(days, before, SECONDS_PER_DAY - 1)
@@ -77,16 +75,16 @@ def time_within_day(
         cumulative = np.concatenate([[0.0], np.cumsum(week[day] / week[day].sum())])
         first, last = np.interp(low[rows], hours, cumulative), np.interp(high[rows], hours, cumulative)
         drawn = np.interp(first + uniform[rows] * (last - first), cumulative, hours)
-        even = low[rows] + uniform[rows] * (high[rows] - low[rows])
-        seconds[rows] = np.where(last > first, drawn, even)
+        uniformly = low[rows] + uniform[rows] * (high[rows] - low[rows])
+        seconds[rows] = np.where(last > first, drawn, uniformly)
     return days.dt.normalize() + pd.to_timedelta(np.clip(np.floor(seconds), low, high), unit="s").astype(
         "timedelta64[us]"
     )
 
 
-def _second_of_day(days: pd.Series, bound: pd.Series | None, otherwise: int) -> np.ndarray:
-    """Second of the day of `bound` where it lies on the same day, else `otherwise`."""
+def _second_of_day(days: pd.Series, bound: pd.Series | None, default: int) -> np.ndarray:
+    """Second of the day of `bound` where it lies on the same day, else `default`."""
     if bound is None:
-        return np.full(len(days), float(otherwise))
+        return np.full(len(days), float(default))
     second = (bound - bound.dt.normalize()).dt.total_seconds()
-    return second.where(bound.dt.normalize() == days.dt.normalize(), otherwise).to_numpy(dtype="float64")
+    return second.where(bound.dt.normalize() == days.dt.normalize(), default).to_numpy(dtype="float64")

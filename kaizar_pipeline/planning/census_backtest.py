@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig, SyntheticPatients, Ward
+from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
@@ -110,8 +110,7 @@ def backtest_occupancy(
 
 
 def _why_not(config: HospitalConfig) -> str | None:
-    source = config.patients
-    if not isinstance(source, SyntheticPatients) and source.missing_departure == "unknown":
+    if not config.patients.knows_departures:
         return "departures are not always written down (missing_departure: unknown), so nobody knows the census"
     return None
 
@@ -164,7 +163,7 @@ def as_matrix(midnights: pd.DataFrame) -> pd.DataFrame:
 
 def _with_beds_seen(config: HospitalConfig, history: History) -> HospitalConfig:
     """The config with more beds in the wards of an extract that held more patients than it says they have beds."""
-    if isinstance(config.patients, SyntheticPatients):
+    if config.patients.knows_beds:
         return config
     seen = dict(list(observed_midnights(history.patients, history.ward_stays, config.ward_ids).groupby("ward_id")))
     return config.model_copy(update={"wards": tuple(_with_beds(ward, seen.get(ward.id)) for ward in config.wards)})
@@ -231,6 +230,5 @@ def _result(
 
 def _capacity_known(config: HospitalConfig) -> dict[str, bool]:
     """Whether the past capacity of each ward and the house is known: made up with the config, or without a limit."""
-    made_up = isinstance(config.patients, SyntheticPatients)
-    known = {ward.id: made_up or ward.capacity is None for ward in config.wards}
+    known = {ward.id: config.patients.knows_beds or ward.capacity is None for ward in config.wards}
     return {**known, HOSPITAL_TOTAL: all(known.values())}

@@ -1,4 +1,4 @@
-"""When "now" is, and the library chain patients -> arrivals -> lengths of stay on a real log."""
+"""Which as_of a history has, and the library chain patients -> arrivals -> lengths of stay on a real log."""
 
 import logging
 import os
@@ -42,7 +42,7 @@ def test_the_argument_comes_before_the_environment(hospital, home, monkeypatch):
 
 @pytest.mark.unit
 @pytest.mark.parametrize("as_of", ["yesterday", "2024-02-30", "2024-06-02 10:00", "2024-06-02T00:00:00Z"])
-def test_what_is_no_midnight_is_refused(hospital, home, monkeypatch, as_of):
+def test_an_as_of_that_is_not_a_midnight_is_refused(hospital, home, monkeypatch, as_of):
     with pytest.raises(ConfigError, match=r"as_of: .*give"):
         load_history(hospital(), home, as_of)
     monkeypatch.setenv("KAIZAR_AS_OF", as_of)
@@ -51,7 +51,7 @@ def test_what_is_no_midnight_is_refused(hospital, home, monkeypatch, as_of):
 
 
 @pytest.mark.unit
-def test_an_old_extract_is_run_and_warned_about(hospital, home, caplog):
+def test_an_old_extract_gives_a_warning(hospital, home, caplog):
     with caplog.at_level(logging.WARNING):
         history = load_history(hospital(max_age_days=3), home)
     assert history.as_of == pd.Timestamp("2024-06-03")
@@ -63,13 +63,13 @@ def test_an_old_extract_is_run_and_warned_about(hospital, home, caplog):
 
 
 @pytest.mark.unit
-def test_as_of_before_all_data_says_their_span(hospital, home):
+def test_as_of_before_all_data_names_their_span(hospital, home):
     with pytest.raises(DataError, match="arrivals run from 2024-06-01 to 2024-06-03"):
         load_patients(hospital(), home, "2020-01-01")
 
 
 @pytest.mark.unit
-def test_as_of_after_all_data_says_their_span(hospital, home):
+def test_as_of_after_all_data_names_the_latest_possible(hospital, home):
     with pytest.raises(
         DataError, match=r"as_of 2024-06-12 lies beyond the data: .* of 2024-06-03; .* up to 2024-06-11"
     ):
@@ -85,7 +85,7 @@ def data_folder() -> Path:
 
 @pytest.fixture
 def sepsis() -> HospitalConfig:
-    """The sepsis log: arrivals of one emergency department, a quarter of the releases never written down."""
+    """The sepsis log: arrivals of one emergency department, a quarter of the releases is missing."""
     log = data_folder() / "sepsis_log.csv"
     if not log.exists():
         pytest.skip(f"{log} is not there; set KAIZAR_TEST_DATA to the folder that holds sepsis_log.csv")
@@ -128,7 +128,7 @@ def test_a_real_log_becomes_patients_arrivals_and_lengths_of_stay(sepsis, tmp_pa
     lengths = lengths_of_stay(history.patients, history.ward_stays, sepsis)
     fitted = lengths[lengths["patient_type"] == "_all"].iloc[0].to_dict()
     known = history.patients.dropna(subset="departure")
-    assert (fitted["n"], fitted["n_censored"]) == (len(known), 0)  # of the others nothing is known
+    assert (fitted["n"], fitted["n_censored"]) == (len(known), 0)  # the others are unknown
     assert fitted["mean_hours"] == pytest.approx(
         (known["departure"] - known["arrival"]).dt.total_seconds().mean() / 3600, rel=0.02
     )

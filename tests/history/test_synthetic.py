@@ -1,4 +1,4 @@
-"""A made-up history moves forward: tomorrow's is today's plus a day."""
+"""A synthetic history only grows: that up to tomorrow is that up to today plus a day."""
 
 import pandas as pd
 import pytest
@@ -23,8 +23,8 @@ def hospital() -> HospitalConfig:
     }
     return HospitalConfig.model_validate(
         {
-            "id": "made_up",
-            "hospital": {"name": "Made up", "timezone": "Europe/Amsterdam", "country": "NL"},
+            "id": "synthetic",
+            "hospital": {"name": "Synthetic", "timezone": "Europe/Amsterdam", "country": "NL"},
             "patients": {"source": "synthetic", "history_start": "2025-01-01", "truth": {"streams": {"s": truth}}},
             "wards": [
                 {"id": "ed", "capacity": 4, "los_model": {"type": "exponential", "params": {"mean": 3}}},
@@ -38,7 +38,7 @@ def hospital() -> HospitalConfig:
 
 
 def cut(patients: pd.DataFrame, stays: pd.DataFrame, as_of: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What could be seen at `as_of`."""
+    """The part that was known at `as_of`."""
     patients = patients[patients["arrival"] < as_of].assign(as_of=as_of)
     patients["departure"] = patients["departure"].where(patients["departure"] < as_of)
     stays = stays[stays["request"] < as_of].assign(as_of=as_of)
@@ -47,7 +47,7 @@ def cut(patients: pd.DataFrame, stays: pd.DataFrame, as_of: pd.Timestamp) -> tup
     return patients.reset_index(drop=True), stays.reset_index(drop=True)
 
 
-def test_history_up_to_today_is_history_up_to_tomorrow_cut_today(hospital):
+def test_history_up_to_today_equals_history_up_to_tomorrow_cut_at_today(hospital):
     for day in ("2025-02-14", "2025-06-01"):
         today, tomorrow = pd.Timestamp(day), pd.Timestamp(day) + pd.Timedelta(days=1)
         patients, stays = simulate_history(hospital, today)
@@ -58,7 +58,7 @@ def test_history_up_to_today_is_history_up_to_tomorrow_cut_today(hospital):
         pd.testing.assert_frame_equal(stays[columns], cut_stays[columns])
 
 
-def test_nothing_at_or_after_as_of_is_there(hospital):
+def test_no_time_is_at_or_after_as_of(hospital):
     as_of = pd.Timestamp("2025-03-01")
     patients, stays = simulate_history(hospital, as_of)
     times = [
@@ -68,12 +68,12 @@ def test_nothing_at_or_after_as_of_is_there(hospital):
     assert all(column.max() < as_of for column in times)
 
 
-def test_every_patient_is_somewhere(hospital):
+def test_every_patient_is_present_departed_or_turned_away(hospital):
     patients, stays = simulate_history(hospital, pd.Timestamp("2025-06-01"))
     departed = patients["departure"].notna()
-    in_house = patients["outcome"].isin(["admitted", "waiting"]) & ~departed
-    gone = patients["outcome"].isin(["diverted", "left"])
-    assert len(patients) == departed.sum() + in_house.sum() + gone.sum()
+    present = patients["outcome"].isin(["admitted", "waiting"]) & ~departed
+    turned_away = patients["outcome"].isin(["diverted", "left"])
+    assert len(patients) == departed.sum() + present.sum() + turned_away.sum()
     last = stays.groupby("patient_id").last()
     assert set(last.index[last["next_ward_id"] == "_home"]) == set(patients.loc[departed, "patient_id"])
 
@@ -84,7 +84,7 @@ def test_the_simulation_seed_leaves_the_past_as_it_is(hospital):
     pd.testing.assert_frame_equal(simulate_history(hospital, as_of)[0], simulate_history(other, as_of)[0])
 
 
-def test_the_truth_shows_in_the_rates(hospital):
+def test_rates_follow_the_truth(hospital):
     dates = pd.date_range("2025-01-01", "2025-12-31")
     rates = pd.Series(true_rates(hospital, hospital.arrival_streams[0], dates), dates)
     by_weekday = rates.groupby(dates.day_of_week).mean()
@@ -92,6 +92,6 @@ def test_the_truth_shows_in_the_rates(hospital):
     assert rates["2025-12-25"] < rates["2025-12-18"]
 
 
-def test_no_history_yet(hospital):
+def test_as_of_before_the_start_is_refused(hospital):
     with pytest.raises(DataError, match=r"not after patients\.history_start 2025-01-01"):
         simulate_history(hospital, pd.Timestamp("2025-01-01"))

@@ -1,4 +1,4 @@
-"""Daily arrivals: complete days, zeros, outages, and what the source does not know."""
+"""Daily arrivals: complete days, zeros, outages, and unknown outcomes."""
 
 import pandas as pd
 import pytest
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.unit
 
 
 def requests(counts: dict[str, int], as_of: str, stream: str = "emergency", outcome: str = "admitted") -> pd.DataFrame:
-    """As many patients at noon as `counts` says per day."""
+    """On each day of `counts`, so many patients who arrive at noon."""
     arrivals = [pd.Timestamp(day) + pd.Timedelta(hours=12) for day, n in counts.items() for _ in range(n)]
     frame = pd.DataFrame({"arrival": pd.Series(arrivals, dtype="datetime64[us]")})
     return frame.assign(stream_id=stream, outcome=outcome, as_of=pd.Timestamp(as_of).as_unit("us"))
@@ -27,7 +27,7 @@ def test_every_stream_has_every_complete_day(hospital):
     assert daily["observed"].all()
 
 
-def test_without_an_outcome_nobody_knows_who_was_turned_away(hospital):
+def test_without_an_outcome_turned_away_is_null(hospital):
     daily = arrivals_per_day(requests({"2024-06-01": 2}, "2024-06-03"), hospital())
     assert daily["admitted"].isna().all()
     assert daily["turned_away"].isna().all()
@@ -43,7 +43,7 @@ def test_with_an_outcome_requests_add_up(hospital):
     assert day["demand_observed"]
 
 
-def test_an_empty_day_is_an_outage_where_five_are_usual_on_that_weekday(hospital):
+def test_an_empty_day_is_an_outage_when_that_weekday_has_five_requests_on_average(hospital):
     mondays = pd.date_range("2024-01-01", periods=12, freq="7D")
     usual = [100, 100, 0, 5, 5, 5, 5, 5, 5, 5, 5]  # the last eight before the twelfth: exactly 5 on average
     counts = {f"{day:%Y-%m-%d}": n for day, n in zip(mondays, usual, strict=False)}
@@ -55,7 +55,7 @@ def test_an_empty_day_is_an_outage_where_five_are_usual_on_that_weekday(hospital
     assert list(quiet.loc[~quiet["observed"], "date"].unique()) == [pd.Timestamp("2024-01-15")]
 
 
-def test_a_request_in_any_stream_means_that_the_records_work(hospital):
+def test_a_day_with_a_request_in_any_stream_is_observed(hospital):
     days = {f"{day:%Y-%m-%d}": 9 for day in pd.date_range("2024-01-01", periods=60)}
     busy = requests(days | {"2024-02-20": 0}, "2024-03-01")
     one = requests({"2024-02-20": 1}, "2024-03-01", stream="elective")
@@ -64,5 +64,5 @@ def test_a_request_in_any_stream_means_that_the_records_work(hospital):
 
 
 def test_no_patients_is_an_error(hospital):
-    with pytest.raises(DataError, match="not one patient before as_of"):
+    with pytest.raises(DataError, match="no patient before as_of"):
         arrivals_per_day(requests({}, "2024-06-01"), hospital())

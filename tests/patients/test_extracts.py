@@ -1,4 +1,4 @@
-"""Extracts from files and databases: the same rows whatever their source, and one message for what cannot be read."""
+"""Extracts from files and databases: the same rows from every source, and one message for an unreadable extract."""
 
 import sqlite3
 import sys
@@ -67,7 +67,7 @@ def test_encodings_and_separators(hospital, tmp_path, from_csv, encoding):
 
 
 BAD_FILES = {
-    "missing": (None, {}, r"extract\.csv: no such file under .*correct `path`"),
+    "missing": (None, {}, r"extract\.csv: cannot be read under .*: No such file.*correct `path`"),
     "empty": (b" \n", {}, r"extract\.csv: is empty"),
     "header only": (b"id,name,came,went,unit\n", {}, "not a single row"),
     "wrong column": (
@@ -76,7 +76,7 @@ BAD_FILES = {
         r"no column 'came' \(did you mean 'Came'\?\)",
     ),
     "wrong separator": (TEXT.replace(",", ";").encode(), {}, r"Found: id;name;came;went;unit, separated by ','"),
-    "repeated column": (b"id,came,came,went,unit\n1,a,b,c,acute\n", {}, "column 'came' stands 2 times"),
+    "repeated column": (b"id,came,came,went,unit\n1,a,b,c,acute\n", {}, "column 'came' appears 2 times"),
     "wrong encoding": (
         TEXT.replace("Bo", "Bö").encode("cp1252"),
         {},
@@ -84,7 +84,7 @@ BAD_FILES = {
     ),
     "unknown encoding": (TEXT.encode(), {"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
     "open quotation": (b'id,came,went,unit\n1,"' + b"x" * 200_000, {}, "quotation mark that never closes"),
-    "no parquet": (TEXT.encode(), {"source": "parquet", "path": "extract.csv"}, "is not a whole Parquet file"),
+    "not parquet": (TEXT.encode(), {"source": "parquet", "path": "extract.csv"}, "is not a whole Parquet file"),
     "no stamps": (
         b"id,came,went,unit\n1,Secret,,acute\n",
         {},
@@ -95,16 +95,16 @@ BAD_FILES = {
         {"source": "sql", "path": None, "url_env": "NO_SUCH", "query": "SELECT 1"},
         "variable NO_SUCH .* is not set",
     ),
-    "no address": (
+    "not an address": (
         None,
         {"source": "sql", "path": None, "url_env": "BAD_URL", "query": "SELECT 1"},
-        "BAD_URL: is no SQLAlchemy address",
+        "BAD_URL: is not an SQLAlchemy address",
     ),
 }
 
 
 @pytest.mark.parametrize(("content", "patients", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_what_cannot_be_read_is_one_readable_message(hospital, tmp_path, monkeypatch, content, patients, message):
+def test_an_unreadable_extract_gives_one_readable_message(hospital, tmp_path, monkeypatch, content, patients, message):
     monkeypatch.setenv("BAD_URL", "secret-password")
     if content is not None:
         (tmp_path / "extract.csv").write_bytes(content)
@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_one_readable_message(hospital, tmp_path, monkeyp
     assert "secret-password" not in str(caught.value)
 
 
-def test_the_shipped_extract_is_what_its_generator_makes(tmp_path):
+def test_the_generator_reproduces_the_shipped_extract(tmp_path):
     import runpy
     import shutil
 

@@ -1,4 +1,4 @@
-"""Ward stays from an extract of moves: order, what is visible, and rows that cannot be."""
+"""Ward stays from an extract of moves: order, visible rows, and rejects."""
 
 import pandas as pd
 import pytest
@@ -36,7 +36,7 @@ def read_moves(read, tmp_path):
     return read_moves
 
 
-def test_moves_follow_each_other_and_the_next_bed_is_asked_for_when_the_last_is_left(read_moves):
+def test_moves_are_ordered_and_the_next_bed_is_requested_when_the_last_is_left(read_moves):
     records = read_moves(MOVES)
     arrivals = records.patients.set_index("patient_id")["arrival"]
     stays = records.ward_stays.assign(order=records.ward_stays["patient_id"].map(arrivals))
@@ -66,7 +66,7 @@ def test_moves_follow_each_other_and_the_next_bed_is_asked_for_when_the_last_is_
         ("1,Bay,2024-06-02 09:00", "wrong number of fields"),
     ],
 )
-def test_moves_that_cannot_be_are_set_aside(read_moves, move, reason):
+def test_impossible_moves_are_rejected(read_moves, move, reason):
     records = read_moves([*MOVES, move])
     assert records.patient_rejects[["extract", "row", "reason"]].to_numpy().tolist() == [["stays", 6, reason]]
     pd.testing.assert_frame_equal(records.ward_stays, read_moves(MOVES).ward_stays)

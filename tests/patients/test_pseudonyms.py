@@ -1,4 +1,4 @@
-"""Keyed hashes of ids: stable under one key, unlike under another, and one key per site even on parallel first runs."""
+"""Keyed hashes of ids: equal under one key, different under another, one key per site even on parallel first runs."""
 
 from concurrent.futures import ThreadPoolExecutor
 

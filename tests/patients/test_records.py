@@ -1,4 +1,4 @@
-"""Extracts become patients, ward stays and rejects: exact stories, and the laws of what is visible."""
+"""Extracts become patients, ward stays and rejects: exact examples, and the laws of what is visible at as_of."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_complete_through_decides_as_of(read):
     assert read(TIMES, complete_through="2024-06-04").as_of == pd.Timestamp("2024-06-05")
 
 
-def test_arrivals_after_today_are_rejects_unless_as_of_is_asked_for(read):
+def test_arrivals_after_today_are_rejected_unless_as_of_is_given(read):
     text = TIMES + "4,Di Secret,2031-01-01 00:00:00,,acute\n"
     records = read(text)
     assert records.as_of == pd.Timestamp("2024-06-04")
@@ -77,7 +77,7 @@ REJECTED = [
 
 
 @pytest.mark.parametrize(("line", "reason", "field", "value"), REJECTED)
-def test_rows_that_cannot_be_are_set_aside(read, line, reason, field, value):
+def test_impossible_rows_are_rejected(read, line, reason, field, value):
     records = read(HEADER + "1,X,2024-06-01,2024-06-02,acute\n" + line + "\n", as_of="2024-06-10")
     assert len(records.patients) == 1
     reject = records.patient_rejects.iloc[0]
@@ -104,15 +104,15 @@ def test_too_many_rejects_stop_the_run_with_reasons_counts_and_remedy(read):
     ]
 
 
-def test_outcomes_are_as_they_stood_at_as_of(read):
+def test_outcomes_are_those_known_at_as_of(read):
     text = "id,came,went,unit,fate\n" + "\n".join(
         [
             "1,2024-06-01 08:00,2024-06-02 08:00,acute,Admitted",
             "2,2024-06-01 09:00,,acute,waiting",
             "3,2024-06-01 10:00,,acute,diverted",
             "4,2024-06-01 11:00,2024-06-01 15:00,acute,left",
-            "5,2024-06-01 12:00,2024-06-09 15:00,acute,left",  # still waits at as_of
-            "6,2024-06-01 13:00,2024-06-01 14:00,acute,waiting",  # gone without a bed
+            "5,2024-06-01 12:00,2024-06-09 15:00,acute,left",  # waits at as_of
+            "6,2024-06-01 13:00,2024-06-01 14:00,acute,waiting",  # departed without a bed
             "7,2024-06-01 14:00,,acute,vanished",
         ]
     )
@@ -125,13 +125,13 @@ def test_outcomes_are_as_they_stood_at_as_of(read):
     assert len(records.ward_stays) == 3
 
 
-def test_a_missing_departure_may_mean_nobody_wrote_it_down(read):
+def test_a_missing_departure_may_be_unknown(read):
     assert by_arrival(read(TIMES, as_of="2024-06-10", missing_departure="unknown"))["departure_known"].tolist() == [
         True, False, False,
     ]  # fmt: skip
 
 
-def test_open_for_too_long_is_departed_at_an_unknown_time(read):
+def test_a_patient_open_for_longer_than_max_open_days_departed_at_an_unknown_time(read):
     assert by_arrival(read(TIMES, as_of="2024-06-10", max_open_days=7.0))["departure_known"].tolist() == [
         True, False, True,
     ]  # fmt: skip
@@ -141,7 +141,7 @@ def test_offsets_become_local_wall_time_and_stays_keep_their_length(read):
     text = HEADER + "1,X,2024-03-31T00:30:00Z,2024-03-31T01:30:00Z,acute\n2,X,2024-06-01T10:00:00+0000,,acute\n"
     patients = by_arrival(read(text, as_of="2024-06-10"))
     assert patients["arrival"].tolist() == [pd.Timestamp("2024-03-31 01:30"), pd.Timestamp("2024-06-01 12:00")]
-    assert patients["departure"].iloc[0] == pd.Timestamp("2024-03-31 02:30")  # an hour, although clocks went forward
+    assert patients["departure"].iloc[0] == pd.Timestamp("2024-03-31 02:30")  # one hour, across a clock change
 
 
 def test_a_date_format_reads_other_stamps(read):
@@ -157,7 +157,7 @@ def test_resolution_is_decided_by_row_and_by_column(read):
     assert set(column.patients["resolution"]) == {"day"}
 
 
-def test_nothing_before_as_of_says_the_span(read):
+def test_no_data_before_as_of_names_their_span(read):
     with pytest.raises(DataError, match=r"nothing before as_of 2024-01-01: arrivals run from 2024-06-01 to 2024-06-04"):
         read(TIMES, as_of="2024-01-01")
 

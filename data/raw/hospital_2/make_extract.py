@@ -1,6 +1,6 @@
-"""Makes patients.csv: two years of requests at an invented hospital, as an extract of days with a handful of faults.
+"""Makes patients.csv: two years of requests at a synthetic hospital, as an extract with dates only and nine errors.
 
-Every person in it is made up. The same seed gives the same file, byte for byte, with any Python from 3.11 on:
+Every person in it is synthetic. The same seed gives the same file, byte for byte, with any Python from 3.11 on:
 
     python data/raw/hospital_2/make_extract.py --seed 2
 """
@@ -16,50 +16,18 @@ from random import Random
 FIRST_DAY, LAST_DAY = date(2024, 11, 1), date(2026, 10, 31)
 HEADER = ("patient_id", "name", "age", "arrival_date", "departure_date", "service", "satisfaction")
 FIRST_NAMES = [
-    "Ada",
-    "Bo",
-    "Cleo",
-    "Dario",
-    "Elif",
-    "Finn",
-    "Greta",
-    "Hugo",
-    "Ines",
-    "Jonas",
-    "Kira",
-    "Liam",
-    "Mara",
-    "Nils",
-    "Olga",
-    "Pia",
-    "Rik",
-    "Sana",
-    "Tom",
-    "Uma",
-]
+    "Ada", "Bo", "Cleo", "Dario", "Elif", "Finn", "Greta", "Hugo", "Ines", "Jonas", "Kira",
+    "Liam", "Mara", "Nils", "Olga", "Pia", "Rik", "Sana", "Tom", "Uma",
+]  # fmt: skip
 LAST_NAMES = [
-    "Alder",
-    "Birch",
-    "Cedar",
-    "Dogwood",
-    "Elder",
-    "Fir",
-    "Gorse",
-    "Hazel",
-    "Ivy",
-    "Juniper",
-    "Larch",
-    "Maple",
-    "Oak",
-    "Pine",
-    "Rowan",
-    "Spruce",
-]
+    "Alder", "Birch", "Cedar", "Dogwood", "Elder", "Fir", "Gorse", "Hazel", "Ivy",
+    "Juniper", "Larch", "Maple", "Oak", "Pine", "Rowan", "Spruce",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Service:
-    """How many come to a service, when, and how long they stay."""
+    """A service: how many patients arrive, when, and how long they stay."""
 
     name: str
     per_day: float
@@ -78,14 +46,14 @@ SERVICES = (
     Service("ICU", 1.8, (1.10, 1.10, 1.05, 1.05, 1.05, 0.85, 0.80), 0.10, 3.6, 4.0),
 )
 DAILY_CV = 0.15
-"""Coefficient of variation of a day's own factor, on top of Poisson noise."""
+"""Coefficient of variation of the random factor of each day, on top of Poisson noise."""
 
 
 def main() -> None:
     """Write patients.csv beside this file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=2, help="seed of every random number (default: 2)")
-    rows = with_faults(requests(Random(parser.parse_args().seed)))
+    rows = with_errors(requests(Random(parser.parse_args().seed)))
     with (Path(__file__).parent / "patients.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
@@ -106,16 +74,16 @@ def requests(random: Random) -> list[list[str]]:
 
 
 def rate(service: Service, day: date) -> float:
-    """Requests to expect on a day."""
+    """Expected requests on a day."""
     wave = 1 + service.winter * cos(2 * pi * (day.timetuple().tm_yday - 15) / 365.25)
     return service.per_day * service.weekday[day.weekday()] * wave
 
 
 def poisson(random: Random, mean: float) -> int:
     """A Poisson number: how many exponential gaps fit into `mean`."""
-    count, gone = 0, random.expovariate(1)
-    while gone < mean:
-        count, gone = count + 1, gone + random.expovariate(1)
+    count, time_used = 0, random.expovariate(1)
+    while time_used < mean:
+        count, time_used = count + 1, time_used + random.expovariate(1)
     return count
 
 
@@ -136,13 +104,13 @@ def request(random: Random, number: int, day: date, service: Service) -> list[st
     ]
 
 
-def with_faults(rows: list[list[str]]) -> list[list[str]]:
-    """The rows with faults as real extracts have them: each is to be set aside with a reason."""
+def with_errors(rows: list[list[str]]) -> list[list[str]]:
+    """The rows with errors as real extracts have them: each is to be rejected with a reason."""
     rows[1200][4] = "2024-11-30"  # departs before arrival
-    rows[5600][4] = rows[5600][3].replace("2025", "2024")  # the year mistyped
-    rows[3100][0] = rows[3099][0]  # sent twice with the same number
+    rows[5600][4] = rows[5600][3].replace("2025", "2024")  # a mistyped year
+    rows[3100][0] = rows[3099][0]  # the same number twice
     rows[9000][0] = rows[8000][0]
-    rows[7200][5] = "day_care"  # a service nobody mapped
+    rows[7200][5] = "day_care"  # a service that is not mapped
     rows[11000][5] = ""
     rows[2500][3] = "2025-02-30"  # no such day
     rows[14000][3] = "31-12-26"
