@@ -30,19 +30,19 @@ def read_events(hospital: HospitalInfo, home: Path) -> pd.Series:
     """Names of the events on a day, by date, from the CSV file `hospital.events`; empty when the config names none.
 
     The file, its path relative to `home`, has a header with the columns `date` (2026-07-18) and `name` and a row for
-    each day of each event, past days and days ahead. Raises ConfigError with one line per fault.
+    each day of each event, past days and days ahead. Raises ConfigError with one line per error.
     """
     names: dict[date, set[str]] = {}
     if hospital.events is not None:
-        faults = []
+        errors = []
         for line, row in _csv_rows(home / hospital.events, hospital.events):
-            fault = _event_fault(row, names)
-            if fault:
-                faults.append(f"{hospital.events}:{line}: {fault}")
+            error = _event_error(row, names)
+            if error:
+                errors.append(f"{hospital.events}:{line}: {error}")
             else:
                 names.setdefault(date.fromisoformat(row["date"].strip()), set()).add(row["name"].strip())
-        if faults:
-            raise ConfigError(faults)
+        if errors:
+            raise ConfigError(errors)
     days = pd.DatetimeIndex(sorted(names)).as_unit("us")
     return pd.Series([EVENT_SEPARATOR.join(sorted(names[day])) for day in sorted(names)], days, dtype="str")
 
@@ -63,7 +63,7 @@ def _csv_rows(path: Path, shown: str) -> Iterator[tuple[int, dict[str, str]]]:
         yield reader.line_num, row
 
 
-def _event_fault(row: dict[str, str], known: dict[date, set[str]]) -> str | None:
+def _event_error(row: dict[str, str], known: dict[date, set[str]]) -> str | None:
     """What is wrong with a row, given the days and names before it."""
     name = row["name"].strip()
     try:

@@ -1,10 +1,9 @@
-"""Where a project's hospitals and scenarios lie, and how a YAML file becomes a checked one, or faults by file and
-line."""
+"""Where a project's hospitals and scenarios are, and how a YAML file becomes a checked one, or errors with lines."""
 
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -14,12 +13,13 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from kaizar_pipeline.config.document import Document, read_document
-from kaizar_pipeline.config.hospital import Fault, HospitalConfig, HospitalFile, Model
+from kaizar_pipeline.config.fields import Model, RuleError
+from kaizar_pipeline.config.hospital import HospitalConfig, HospitalFile
 from kaizar_pipeline.config.legacy import Translation, translate_hospital, translate_scenario
-from kaizar_pipeline.config.messages import explain, path_of, unknown
+from kaizar_pipeline.config.messages import explain, path_of
 from kaizar_pipeline.config.scenario import BASELINE, PARTS, Scenario, ScenarioFile
-from kaizar_pipeline.config.variant import variant_faults
-from kaizar_pipeline.errors import ConfigError
+from kaizar_pipeline.config.scenario_rules import scenario_errors
+from kaizar_pipeline.errors import ConfigError, unknown
 
 CONFIG_FOLDER = "hospital_configs"
 SCENARIO_FOLDER = "scenarios"
@@ -100,146 +100,150 @@ def hospital_file(home: Path, hospital_id: str) -> Path:
 def load_hospital_config(path: str | Path) -> HospitalConfig:
     """Read and check a hospital's YAML file; the file's stem is the hospital's id.
 
-    A file of the predecessor's is translated first (legacy.py). Raises ConfigError with one line per fault, in the
+    A file of the predecessor's is translated first (legacy.py). Raises ConfigError with one line per error, in the
     order of the file:
     `hospital_configs/x.yml:11: wards[1].los_model.type: unknown 'weibul', did you mean 'weibull'?`.
     Rules that span several parts are checked once the parts themselves are right.
     """
-    return load_with_notices(path)[0]
+    return load_with_warnings(path)[0]
 
 
-def load_with_notices(path: str | Path) -> tuple[HospitalConfig, list[str]]:
-    """The same, with a notice `hospital_configs/x.yml:11: ...` for everything that was translated."""
+def load_with_warnings(path: str | Path) -> tuple[HospitalConfig, list[str]]:
+    """The same, with a warning `hospital_configs/x.yml:11: ...` for everything that was translated."""
     path = Path(path)
     translation = translate_hospital(read_document(path, _shown(path)), path.stem)
-    return _check(HospitalConfig, HospitalFile, "hospital", path, translation.document), _notices(path, translation)
+    return _check(HospitalConfig, HospitalFile, "hospital", path, translation.document), _warnings(path, translation)
 
 
 def load_scenario(path: str | Path, hospital: HospitalConfig | None = None) -> Scenario:
     """Read and check a scenario's YAML file; the file's stem is the scenario's id.
 
     With a `hospital` it is also checked whether the scenario can be applied to it. The predecessor's words are
-    translated first. Raises ConfigError with one line per fault, as `load_hospital_config` does. The hospitals that it
-    lists lie in the folder above its own.
+    translated first. Raises ConfigError with one line per error, as `load_hospital_config` does. The hospitals that it
+    lists are in the folder above its own.
     """
     path = Path(path)
     document = translate_scenario(read_document(path, _shown(path))).document
     scenario = _check(Scenario, ScenarioFile, "scenario", path, document)
     known = [file.stem for file in sorted(path.parent.parent.glob("*.yml"))]
-    faults: list[Fault] = [
+    errors: list[RuleError] = [
         (("hospitals", index), unknown(name, known, "hospital"))
         for index, name in enumerate(scenario.hospitals)
         if name not in known
     ]
     if not scenario.changes_something:
-        faults.append(((), f"changes nothing: give one of {', '.join(PARTS)}"))
+        errors.append(((), f"changes nothing: give one of {', '.join(PARTS)}"))
     if hospital is not None and scenario.is_about(hospital.id):
-        faults += [(loc, f"{what} ({hospital.id})") for loc, what in variant_faults(hospital, scenario)]
-    _refuse(path, [(document.line(loc), f"{path_of(loc)}: {what}" if loc else what) for loc, what in faults])
+        errors += [(loc, f"{what} ({hospital.id})") for loc, what in scenario_errors(hospital, scenario)]
+    if errors:
+        raise _refusal(path, [(document.line(loc), f"{path_of(loc)}: {what}" if loc else what) for loc, what in errors])
     return scenario
 
 
 def load_scenarios(home: Path, hospital: HospitalConfig, names: Sequence[str] = ()) -> list[Scenario]:
     """The scenarios called `names`, by default all that are about `hospital`, checked against it.
 
-    Raises ConfigError for names that there are not, scenarios about other hospitals, and every fault in those wanted;
-    files about other hospitals are not looked into any further.
+    Raises ConfigError for unknown names, scenarios about other hospitals, and every error in those asked for; by
+    default, files about other hospitals are skipped.
     """
     files = scenario_files(home)
     missing = [name for name in names if name not in files]
+    if missing and not files:
+        raise ConfigError(f"no scenario in {home / CONFIG_FOLDER / SCENARIO_FOLDER}: add a file NAME.yml there")
     if missing:
-        nothing = f"no scenario in {home / CONFIG_FOLDER / SCENARIO_FOLDER}: add a file NAME.yml there"
-        raise ConfigError([unknown(name, files, "scenario") if files else nothing for name in missing])
+        raise ConfigError([unknown(name, files, "scenario") for name in missing])
     scenarios: list[Scenario] = []
-    faults: list[str] = []
-    for name in names or files:
-        about = _hospitals_named(files[name])
-        if hospital.id not in (about or [hospital.id]):
-            if names:
-                faults.append(f"scenario {name} is about {', '.join(map(str, about))}, not {hospital.id}")
-            continue
+    errors: list[str] = []
+    for name in names or [name for name, file in files.items() if hospital.id in _about(file, hospital)]:
         try:
-            scenarios.append(load_scenario(files[name], hospital))
+            scenarios.append(_load_about(files[name], hospital))
         except ConfigError as error:
-            faults += error.faults
-    if faults:
-        raise ConfigError(faults)
+            errors += error.errors
+    if errors:
+        raise ConfigError(errors)
     return scenarios
 
 
-def check_scenario(path: str | Path) -> list[str]:
-    """The hospitals beside which the scenario's file lies and that it can be applied to, faulty ones left aside.
+def _load_about(path: Path, hospital: HospitalConfig) -> Scenario:
+    """The scenario of a file that must be about `hospital`; a file about others is not read any further."""
+    about = _about(path, hospital)
+    if hospital.id not in about:
+        raise ConfigError(f"scenario {path.stem} is about {', '.join(map(str, about))}, not {hospital.id}")
+    return load_scenario(path, hospital)
 
-    Raises ConfigError with every fault, of the file itself and with each hospital that it is about.
+
+def _about(path: Path, hospital: HospitalConfig) -> list[object]:
+    """The hospitals that a scenario's file lists, whatever else is wrong with it; without a list it is about all, and
+    so about `hospital`."""
+    values = read_document(path, _shown(path)).values
+    named = values.get("hospitals") if isinstance(values, dict) else None
+    return named if isinstance(named, list) and named else [hospital.id]
+
+
+def check_scenario(path: str | Path) -> list[str]:
+    """The hospitals above the scenario's folder that it can be applied to; those with errors are left out.
+
+    Raises ConfigError with every error, of the file itself and with each hospital that it is about.
     """
     hospitals: list[HospitalConfig | None] = [None]
     for file in sorted(Path(path).parent.parent.glob("*.yml")):
         with suppress(ConfigError):
             hospitals.append(load_hospital_config(file))
-    faults: list[str] = []
+    errors: dict[str, None] = {}
     about: list[str] = []
     for hospital in hospitals:
         try:
             scenario = load_scenario(path, hospital)
             about += [hospital.id] if hospital and scenario.is_about(hospital.id) else []
         except ConfigError as error:
-            faults += [fault for fault in error.faults if fault not in faults]
-    if faults:
-        raise ConfigError(faults)
+            errors |= dict.fromkeys(error.errors)
+    if errors:
+        raise ConfigError(list(errors))
     return about
 
 
-def scenario_notices(path: str | Path) -> list[str]:
-    """A notice for everything that is translated in a scenario's file."""
+def scenario_warnings(path: str | Path) -> list[str]:
+    """A warning for everything that is translated in a scenario's file."""
     path = Path(path)
-    return _notices(path, translate_scenario(read_document(path, _shown(path))))
+    return _warnings(path, translate_scenario(read_document(path, _shown(path))))
 
 
-def _notices(path: Path, translation: Translation) -> list[str]:
-    return [
-        f"{_shown(path)}:{line}: {what}" for line, what in sorted(translation.notices, key=lambda notice: notice[0])
-    ]
-
-
-def _hospitals_named(path: Path) -> list[object]:
-    """The hospitals that a scenario's file lists, whatever else is wrong with it."""
-    values = read_document(path, _shown(path)).values
-    named = values.get("hospitals") if isinstance(values, dict) else None
-    return named if isinstance(named, list) else []
+def _warnings(path: Path, translation: Translation) -> list[str]:
+    return [f"{_shown(path)}:{line}: {what}" for line, what in sorted(translation.warnings, key=lambda w: w[0])]
 
 
 def _check(model: type[_Checked], shape: type[Model], kind: str, path: Path, document: Document) -> _Checked:
     """The hospital or scenario that a file's document describes; `shape` is what it may say."""
-    values, faults = document.values, list(document.faults)
-    name = path.stem if _is_well_named(path) else "unnamed"
-    if name != path.stem:
-        faults.append((1, _BAD_NAME.format(kind=kind)))
-    if kind == "scenario" and name == BASELINE:
-        faults.append((1, f"{BASELINE!r} is the hospital as it stands; rename the file"))
-    checked = None
-    if isinstance(values, dict):
-        refused = {key: what for key, what in _NOT_IN_FILE[kind].items() if key in values}
-        faults += [(document.line((key,)), f"unknown key {key!r}: {what}") for key, what in refused.items()]
-        allowed = {key: value for key, value in values.items() if key not in refused}
-        try:
-            # strict: text is no number, a number no text; as JSON, because there lists and ISO dates are strict enough
-            checked = model.model_validate_json(json.dumps({**allowed, "id": name}), strict=True)
-        except ValidationError as error:
-            faults += [(document.line(loc), what) for loc, what in explain(error, values, _schema(shape))]
-    else:
+    values, errors = document.values, [*document.errors, *_name_errors(kind, path)]
+    if not isinstance(values, dict):
         found = "is empty" if values is None else "is no mapping (key: value)"
-        faults.append((1, f"the file {found}; needed are the keys {', '.join(shape.model_fields)}"))
-    _refuse(path, faults)
-    assert checked is not None
+        needed = f"the file {found}; needed are the keys {', '.join(shape.model_fields)}"
+        raise _refusal(path, [*errors, (1, needed)])
+    refused = {key: what for key, what in _NOT_IN_FILE[kind].items() if key in values}
+    errors += [(document.line((key,)), f"unknown key {key!r}: {what}") for key, what in refused.items()]
+    allowed = {key: value for key, value in values.items() if key not in refused}
+    name = path.stem if _is_well_named(path) else "unnamed"
+    try:
+        # strict: text is no number, a number no text; as JSON, because there lists and ISO dates are strict enough
+        checked = model.model_validate_json(json.dumps({**allowed, "id": name}), strict=True)
+    except ValidationError as error:
+        found = [(document.line(loc), what) for loc, what in explain(error, values, _schema(shape))]
+        raise _refusal(path, [*errors, *found]) from None
+    if errors:
+        raise _refusal(path, errors)
     return checked
 
 
-def _refuse(path: Path, faults: Sequence[tuple[int, str]]) -> None:
-    """Raise the faults, if any, in the order of the file."""
-    if faults:
-        raise ConfigError(
-            [f"{_shown(path)}:{line}: {what}" for line, what in sorted(faults, key=lambda fault: fault[0])]
-        )
+def _name_errors(kind: str, path: Path) -> Iterator[tuple[int, str]]:
+    if not _is_well_named(path):
+        yield 1, _BAD_NAME.format(kind=kind)
+    if kind == "scenario" and path.stem == BASELINE:
+        yield 1, f"{BASELINE!r} is the hospital as it stands; rename the file"
+
+
+def _refusal(path: Path, errors: Sequence[tuple[int, str]]) -> ConfigError:
+    """The errors of a file by line, in its order."""
+    return ConfigError([f"{_shown(path)}:{line}: {what}" for line, what in sorted(errors, key=lambda e: e[0])])
 
 
 def config_hash(config: HospitalConfig, scenarios: Sequence[Scenario] = ()) -> str:

@@ -1,4 +1,4 @@
-"""The predecessor's files: put into today's words before they are checked, with a notice for everything that is.
+"""The predecessor's files: put into today's words before they are checked, with a warning for everything that is.
 
 A file is the predecessor's when it has no `patients` and uses any of its words. Nothing in it is dropped in silence:
 what has a counterpart is translated, what has none is left where it stands, for the check to refuse as an unknown key.
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from math import exp, expm1, sqrt
 from typing import Any
 
-from kaizar_pipeline.config.document import Document, Loc
+from kaizar_pipeline.config.document import Document
+from kaizar_pipeline.config.fields import Loc
 
 EXIT = "EXIT"
 """Where a route leads out of the hospital."""
@@ -36,24 +37,24 @@ class Translation:
     """A document in today's words, and what was done to it."""
 
     document: Document
-    notices: list[tuple[int, str]] = field(default_factory=list)
+    warnings: list[tuple[int, str]] = field(default_factory=list)
     """Line and text of each translation."""
 
-    def note(self, loc: Loc, text: str) -> None:
-        """Tell of a translation of the part at `loc`."""
-        self.notices.append((self.document.line(loc), text))
+    def warn(self, loc: Loc, text: str) -> None:
+        """Warn of a translation of the part at `loc`."""
+        self.warnings.append((self.document.line(loc), text))
 
     def refuse(self, loc: Loc, text: str) -> None:
-        """Add a fault at the part at `loc`."""
-        self.document.faults.append((self.document.line(loc), text))
+        """Add an error at the part at `loc`."""
+        self.document.errors.append((self.document.line(loc), text))
 
     def stands_at(self, new: Loc, old: Loc) -> None:
-        """Let faults at `new` be shown on the line of `old`."""
+        """Let errors at `new` be shown on the line of `old`."""
         self.document.lines[new] = self.document.line(old)
 
 
 def translate_hospital(document: Document, hospital_id: str) -> Translation:
-    """A hospital's document in today's words; one that is not the predecessor's as it is, without notices."""
+    """A hospital's document in today's words; one that is not the predecessor's as it is, without warnings."""
     if not _is_legacy(document.values):
         return Translation(document)
     values = dict(document.values)
@@ -66,7 +67,7 @@ def translate_hospital(document: Document, hospital_id: str) -> Translation:
     _add_streams(values, entries, translation)
     _add_patients(values, entries, extract, translation)
     if "seasonal_features" in values:
-        translation.note(("seasonal_features",), "seasonal_features left out: the forecast learns the seasons itself")
+        translation.warn(("seasonal_features",), "seasonal_features left out: the forecast learns the seasons itself")
         del values["seasonal_features"]
     return translation
 
@@ -93,7 +94,7 @@ def translate_scenario(document: Document) -> Translation:
         values["los_scale"] = before + [{"wards": [ward], "factor": factor} for ward, factor in factors.items()]
         for index, ward in enumerate(factors, start=len(before)):
             translation.stands_at(("los_scale", index), ("processtime_factors", ward))
-            translation.note(("processtime_factors", ward), f"processtime_factors.{ward} read as los_scale")
+            translation.warn(("processtime_factors", ward), f"processtime_factors.{ward} read as los_scale")
     return translation
 
 
@@ -120,7 +121,7 @@ def _is_legacy_ward(ward: Any) -> bool:
 
 
 def _copy(document: Document, values: dict[str, Any]) -> Document:
-    return replace(document, values=values, lines=dict(document.lines), faults=list(document.faults))
+    return replace(document, values=values, lines=dict(document.lines), errors=list(document.errors))
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def _translate_info(values: dict[str, Any], hospital_id: str, translation: Trans
     for key, default in (("name", hospital_id), ("timezone", "Europe/Amsterdam"), ("country", "NL")):
         if key not in info:
             info[key] = default
-            translation.note(("hospital",), f"hospital.{key} taken to be {default}; give it if that is wrong")
+            translation.warn(("hospital",), f"hospital.{key} taken to be {default}; give it if that is wrong")
     values["hospital"] = info
 
 
@@ -160,7 +161,7 @@ def _translate_simulation(values: dict[str, Any], translation: Translation) -> _
         if old in simulation and new not in simulation:
             simulation[new] = simulation.pop(old)
             translation.stands_at(("simulation", new), ("simulation", old))
-            translation.note(("simulation", old), f"simulation.{old} read as {new}{also}")
+            translation.warn(("simulation", old), f"simulation.{old} read as {new}{also}")
 
     if "sla_alpha" in simulation and "risk_target" not in simulation:
         simulation.setdefault("risk_event", "horizon_peak")
@@ -173,7 +174,7 @@ def _translate_simulation(values: dict[str, Any], translation: Translation) -> _
             taken[key] = simulation.pop(key)
             if key != "data_dir":
                 what = key.removesuffix("_default")
-                translation.note(("simulation", key), f"simulation.{key} read as {what} of wards that name none")
+                translation.warn(("simulation", key), f"simulation.{key} read as {what} of wards that name none")
     if isinstance(values.get("simulation"), dict):
         values["simulation"] = simulation
     return _Defaults(taken.get("data_dir"), taken.get("service_default"), taken.get("capacity_default"))
@@ -201,7 +202,7 @@ def _translate_routes(values: dict[str, Any], translation: Translation) -> None:
         return
     routes = values.pop("routes")
     translation.stands_at(("routing",), ("routes",))
-    translation.note(("routes",), f"routes read as routing; what went to {EXIT} is what the probabilities leave of 1")
+    translation.warn(("routes",), f"routes read as routing; what went to {EXIT} is what the probabilities leave of 1")
     if not isinstance(routes, list):
         values["routing"] = routes
         return
@@ -277,13 +278,13 @@ def _ward(ward: dict[str, Any], loc: Loc, defaults: _Defaults, translation: Tran
     ward = _with_los({key: value for key, value in ward.items() if key != "service"}, loc, translation)
     if ward.get("type") == "SEH":
         ward["type"] = "ED"
-        translation.note((*loc, "type"), f"{name}.type SEH read as ED")
+        translation.warn((*loc, "type"), f"{name}.type SEH read as ED")
     if "boarding" not in ward:
         ward["boarding"] = "release"
-        translation.note(loc, f"{name}: boarding release, the predecessor's rule; hold is closer to most hospitals")
+        translation.warn(loc, f"{name}: boarding release, the predecessor's rule; hold is closer to most hospitals")
     if "capacity" not in ward and defaults.capacity is not None:
         ward["capacity"] = defaults.capacity
-        translation.note(loc, f"{name}.capacity {defaults.capacity} from simulation.capacity_default")
+        translation.warn(loc, f"{name}.capacity {defaults.capacity} from simulation.capacity_default")
     return ward
 
 
@@ -295,17 +296,17 @@ def _with_los(ward: dict[str, Any], loc: Loc, translation: Translation) -> dict[
     name = f"wards[{loc[1]}].los_model"
     kind, params = los.get("type"), _mapping(los.get("params"))
     if kind == "empirical_histogram":
-        translation.note((*loc, "los_model"), f"{name}.type empirical_histogram read as from_data")
+        translation.warn((*loc, "los_model"), f"{name}.type empirical_histogram read as from_data")
         rest = {key: value for key, value in los.items() if key not in ("type", "source", "params")}
         more = {key: value for key, value in params.items() if key != "service"}
         return {**ward, "los_model": {**rest, "type": "from_data", **({"params": more} if more else {})}}
     today = _MOMENTS[str(kind)](params) if str(kind) in _MOMENTS and _are_numbers(params) else None
     if today is not None:
-        translation.note((*loc, "los_model"), f"{name}.params {', '.join(params)} read as mean and sd")
+        translation.warn((*loc, "los_model"), f"{name}.params {', '.join(params)} read as mean and sd")
         for key in today:
             translation.stands_at((*loc, "los_model", "params", key), (*loc, "los_model", "params"))
     if "unit" not in los and kind != "from_data":
-        translation.note((*loc, "los_model"), f"{name}: in days")
+        translation.warn((*loc, "los_model"), f"{name}: in days")
         los = {**los, "unit": "days"}
     return {**ward, "los_model": los if today is None else {**los, "params": today}}
 
@@ -335,7 +336,7 @@ def _add_streams(values: dict[str, Any], entries: dict[str, str], translation: T
     """One forecast stream for each ward that no route leads to, and one type of patients."""
     if "patient_types" not in values:
         values["patient_types"] = [{"id": "patient"}]
-        translation.note((), "patient_types: one, `patient`")
+        translation.warn((), "patient_types: one, `patient`")
     if "arrival_streams" in values:
         return
     kinds = [_mapping(kind).get("id") for kind in _list(values, "patient_types")]
@@ -345,7 +346,7 @@ def _add_streams(values: dict[str, Any], entries: dict[str, str], translation: T
     ]
     translation.stands_at(("arrival_streams",), ("wards",))
     for ward, service in entries.items():
-        translation.note(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
+        translation.warn(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
 
 
 def _add_patients(values: dict[str, Any], entries: dict[str, str], path: str | None, translation: Translation) -> None:
@@ -361,4 +362,4 @@ def _add_patients(values: dict[str, Any], entries: dict[str, str], path: str | N
         streams[service] = str(stream.get("id"))
     values["patients"] = {"source": "csv", "path": path, "columns": COLUMNS, "streams": streams}
     translation.stands_at(("patients",), ("simulation", "data_dir"))
-    translation.note(("simulation", "data_dir"), f"patients: read from {path}, columns {', '.join(COLUMNS.values())}")
+    translation.warn(("simulation", "data_dir"), f"patients: read from {path}, columns {', '.join(COLUMNS.values())}")

@@ -5,31 +5,35 @@ becomes of a hospital is in `variant.py`; here are the shape, and the rules that
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kaizar_pipeline.config.hospital import (
-    AdmissionStop,
+from kaizar_pipeline.config.distributions import Duration
+from kaizar_pipeline.config.fields import (
     Beds,
-    CapacityChange,
-    Constant,
-    Duration,
-    Fault,
     Id,
     Instant,
-    LosCase,
     Model,
     NonNegative,
-    Overflow,
     Positive,
+    RuleError,
+    Weekday,
+    raise_errors,
+    window_errors,
+)
+from kaizar_pipeline.config.hospital import (
+    AdmissionStop,
+    CapacityChange,
+    Constant,
+    HospitalConfig,
+    LosCase,
+    Overflow,
     Route,
     Schedule,
     Ward,
     WardPriority,
-    Weekday,
-    raise_faults,
 )
 
 BASELINE = "baseline"
@@ -105,6 +109,19 @@ class ArrivalScale(Model):
             raise ValueError("names streams and wards; name one of them, or neither for all streams")
         return self
 
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """First instant at which it holds, and first at which it no longer does."""
+        return _window(self.start, self.end)
+
+    def applies_to(self, hospital: HospitalConfig) -> list[str]:
+        """The streams that it holds for."""
+        return [
+            stream.id
+            for stream in hospital.arrival_streams
+            if (stream.id in self.streams or not self.streams) and (stream.target_ward in self.wards or not self.wards)
+        ]
+
 
 class LosScale(Model):
     """A factor on lengths of stay, those of the patients already in the house included."""
@@ -129,6 +146,16 @@ class LosScale(Model):
         # behind a validator like this a list is no longer JSON's, and no tuple either
         return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """All time: it has no dates."""
+        return _window(None, None)
+
+    def applies_to(self, hospital: HospitalConfig) -> list[tuple[str, str]]:
+        """The wards and patient types that it holds for."""
+        wards, types = self.wards or hospital.ward_ids, self.patient_types or hospital.patient_type_ids
+        return [(ward, patient_type) for ward in wards for patient_type in types]
+
 
 class CapacityOverride(Model):
     """Other beds in a ward, always or for a while; they come before all numbers of the hospital."""
@@ -149,6 +176,26 @@ class CapacityOverride(Model):
         if (self.capacity is None) == (self.change is None):
             raise ValueError("give either capacity (beds) or change (beds more or fewer)")
         return self
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """First instant at which it holds, and first at which it no longer does."""
+        return _window(self.start, self.end)
+
+    def applies_to(self, hospital: HospitalConfig) -> list[str]:
+        """The ward that it holds for, of whatever `hospital`."""
+        return [self.ward]
+
+
+def _window(start: date | None, end: date | None) -> tuple[datetime, datetime]:
+    return _instant(start) or datetime.min, _instant(end) or datetime.max
+
+
+def _instant(at: date | None) -> datetime | None:
+    """A date's midnight, an instant without its time zone (which is an error, reported as such)."""
+    if at is None:
+        return None
+    return at.replace(tzinfo=None) if isinstance(at, datetime) else datetime(at.year, at.month, at.day)
 
 
 class ScenarioFile(Model):
@@ -187,8 +234,8 @@ class Scenario(ScenarioFile):
     """Name and file name."""
 
     @model_validator(mode="after")
-    def _check_own_faults(self) -> Self:
-        raise_faults("scenario", [*_missing_hospitals(self), *_repeated(self), *_impossible_windows(self)])
+    def _check_rules(self) -> Self:
+        raise_errors("scenario", [*_missing_hospitals(self), *_repeated(self), *_impossible_windows(self)])
         return self
 
     def is_about(self, hospital_id: str) -> bool:
@@ -201,14 +248,12 @@ class Scenario(ScenarioFile):
         return any(getattr(self, name) != ScenarioFile.model_fields[name].default for name in PARTS)
 
 
-def _missing_hospitals(scenario: Scenario) -> Iterator[Fault]:
-    named = [
-        name
-        for name in ("wards", "add_wards", "arrival_streams", "routing", "capacity_overrides")
-        if getattr(scenario, name)
-    ]
-    if any(getattr(scenario.policies, name) for name in PolicyOverrides.model_fields):
-        named.append("policies")
+_NAMED_PARTS = ("wards", "add_wards", "arrival_streams", "routing", "policies", "capacity_overrides")
+"""Keys that name parts of a hospital as soon as they are given."""
+
+
+def _missing_hospitals(scenario: Scenario) -> Iterator[RuleError]:
+    named = [name for name in _NAMED_PARTS if getattr(scenario, name) != ScenarioFile.model_fields[name].default]
     if any(rule.streams or rule.wards for rule in scenario.arrival_scale):
         named.append("arrival_scale")
     if any(rule.wards or rule.patient_types for rule in scenario.los_scale):
@@ -220,7 +265,7 @@ def _missing_hospitals(scenario: Scenario) -> Iterator[Fault]:
         )
 
 
-def _repeated(scenario: Scenario) -> Iterator[Fault]:
+def _repeated(scenario: Scenario) -> Iterator[RuleError]:
     keys = {
         ("wards",): [ward.id for ward in scenario.wards],
         ("add_wards",): [ward.id for ward in scenario.add_wards],
@@ -235,15 +280,7 @@ def _repeated(scenario: Scenario) -> Iterator[Fault]:
                 yield (*place, index), f"says something else of what {place[-1]}[{found.index(key)}] is about already"
 
 
-def _impossible_windows(scenario: Scenario) -> Iterator[Fault]:
+def _impossible_windows(scenario: Scenario) -> Iterator[RuleError]:
     for field in ("arrival_scale", "capacity_overrides"):
         for index, rule in enumerate(getattr(scenario, field)):
-            zones = [
-                name
-                for name, value in (("from", rule.start), ("to", rule.end))
-                if value is not None and getattr(value, "tzinfo", None) is not None
-            ]
-            for name in zones:
-                yield (field, index, name), "has a time zone; give local time without one"
-            if not zones and rule.start is not None and rule.end is not None and rule.end <= rule.start:
-                yield (field, index, "to"), "is not after `from`"
+            yield from (((field, index, *loc), what) for loc, what in window_errors(rule.start, rule.end))

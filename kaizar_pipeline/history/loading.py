@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from kaizar_pipeline.config.files import find_home
-from kaizar_pipeline.config.hospital import Extract, HospitalConfig, SyntheticPatients
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
 from kaizar_pipeline.errors import ConfigError, DataError
 from kaizar_pipeline.history.synthetic import simulate_history
 from kaizar_pipeline.patients.records import Records, read_records

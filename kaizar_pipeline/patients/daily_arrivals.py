@@ -7,7 +7,8 @@ usually is busy on that weekday: the last eight earlier same weekdays with any r
 import duckdb
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig, SyntheticPatients
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import SyntheticPatients
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.tables import DAILY_ARRIVALS
 

@@ -9,14 +9,13 @@ import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import CsvPatients, Extract, ParquetPatients, SqlPatients
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.config.patient_sources import CsvPatients, Extract, ParquetPatients, SqlPatients
+from kaizar_pipeline.errors import DataError, nearest
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -170,9 +169,8 @@ def _positions(place: str, found: list[str], wanted: list[str], how: str = "") -
         if found.count(name) > 1:
             faults.append(f"column {name!r} stands {found.count(name)} times")
         elif name not in found:
-            near = get_close_matches(name.lower(), [other.lower() for other in found], 1, 0.6)
-            hint = [other for other in found if near and other.lower() == near[0]]
-            faults.append(f"no column {name!r}" + (f" (did you mean {hint[0]!r}?)" if hint else ""))
+            near = nearest(name, found)
+            faults.append(f"no column {name!r}" + (f" (did you mean {near!r}?)" if near else ""))
     if faults:
         shown = ", ".join(name[:40] for name in found[:40])
         raise DataError(

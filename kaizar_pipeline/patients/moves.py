@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import Extract, HospitalConfig, StayColumns, StaysExtract
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import Extract, StayColumns, StaysExtract
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.extracts import read_text
 from kaizar_pipeline.patients.pseudonyms import pseudonyms

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import Extract, HospitalConfig, SqlPatients, SyntheticPatients
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import Extract, SqlPatients, SyntheticPatients
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.extracts import TextRows, read_text
 from kaizar_pipeline.patients.moves import read_moves, whole_stays

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig, SyntheticPatients, Ward
+from kaizar_pipeline.config.hospital import HospitalConfig, Ward
+from kaizar_pipeline.config.patient_sources import SyntheticPatients
 from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from kaizar_pipeline.config.hospital import Duration, Exponential, Gamma, Lognormal, Mean, MeanSd, ShapeScale, Weibull
+from kaizar_pipeline.config.distributions import (
+    Duration,
+    Exponential,
+    Gamma,
+    Lognormal,
+    Mean,
+    MeanSd,
+    ShapeScale,
+    Weibull,
+)
 from kaizar_pipeline.simulation.kernel import random as kernel
 from kaizar_pipeline.simulation.kernel.inputs import tables_of
 from kaizar_pipeline.stats.durations import (

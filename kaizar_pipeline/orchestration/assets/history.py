@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from kaizar_pipeline.config.hospital import SyntheticPatients
+from kaizar_pipeline.config.patient_sources import SyntheticPatients
 from kaizar_pipeline.history.loading import load_history
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import Stage, readable_faults, table_spec
@@ -30,8 +30,8 @@ def history(context: dg.AssetExecutionContext, config: HistoryConfig) -> Iterato
     """The hospital's history: simulated, or read from its extract."""
     with readable_faults():
         stage = Stage(context)
-        for notice in stage.notices:
-            context.log.info(notice)
+        for warning in stage.warnings:
+            context.log.info(warning)
         found = load_history(stage.config, stage.home, config.as_of)
         source = stage.config.patients
         max_age = None if isinstance(source, SyntheticPatients) else source.max_age_days
