@@ -57,7 +57,7 @@ class Value(Model):
 
 
 class Values(Model):
-    """Durations that were seen; quantiles between them are interpolated."""
+    """Observed durations; quantiles between them are interpolated."""
 
     values: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
     """The durations, in the model's `unit`, in any order."""
@@ -140,7 +140,7 @@ class Family(_Parametric):
     """
 
     shape_bounds: ClassVar[tuple[float, float]]
-    """Shapes that a fit may take: beyond these, a few odd stays would make a mean of years."""
+    """Shapes that a fit may take: beyond these, a few extreme stays would make a mean of years."""
 
     @staticmethod
     @abstractmethod
@@ -375,7 +375,7 @@ class Empirical(Distribution):
 
 
 class FromData(Model):
-    """The empirical distribution of the ward's completed stays, per patient type where there are enough."""
+    """Fitted to the ward's stays, per patient type where there are enough."""
 
     type: Literal["from_data"]
     """Kind of distribution."""

@@ -1,7 +1,7 @@
 """A YAML file as plain values plus the line of every part, so that any later error can say where it is.
 
 Scalars are read by YAML 1.2's rules, as editors do: `NO` is Norway and not false, `on` is text, `010` is ten, `12:30`
-is no number of minutes, and dates stay text until the model that wants a date reads them.
+is not a number of minutes, and dates stay text until the model that wants a date reads them.
 """
 
 import re
@@ -55,7 +55,7 @@ class Document:
 def read_document(path: Path, shown: str) -> Document:
     """Read a YAML file; `shown` names it in messages.
 
-    Repeated keys and tags are left to the caller as `errors`; a file that is no text or no YAML is a ConfigError.
+    Repeated keys and tags are left to the caller as `errors`; a file that is not text or not YAML is a ConfigError.
     """
     try:
         root = _Loader(_text(path, shown)).get_single_node()
@@ -64,12 +64,12 @@ def read_document(path: Path, shown: str) -> Document:
             document.values = _value(root, (), document, ())
         return document
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{shown}:{_no_yaml(error)}") from None
+        raise ConfigError(f"{shown}:{_not_yaml(error)}") from None
     except yaml.reader.ReaderError as error:
         line = path.read_text("utf-8-sig").count("\n", 0, error.position) + 1
-        raise ConfigError(f"{shown}:{line}: no YAML: character #x{error.character:04x} is not allowed") from None
+        raise ConfigError(f"{shown}:{line}: not valid YAML: character #x{error.character:04x} is not allowed") from None
     except RecursionError:
-        raise ConfigError(f"{shown}:1: no hospital: lists or mappings are nested without end") from None
+        raise ConfigError(f"{shown}:1: lists or mappings are nested too deeply") from None
 
 
 def _text(path: Path, shown: str) -> str:
@@ -82,17 +82,17 @@ def _text(path: Path, shown: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            f"{shown}:{line}: no UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+            f"{shown}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
         ) from None
 
 
-def _no_yaml(error: yaml.MarkedYAMLError) -> str:
+def _not_yaml(error: yaml.MarkedYAMLError) -> str:
     mark, begin = error.problem_mark or error.context_mark, error.context_mark
     line = mark.line + 1 if mark else 1
     context = f"{error.context}, " if error.context else ""
     if begin and begin.line + 1 < line:
         context = f"{error.context} that begins on line {begin.line + 1}, "
-    return f"{line}: no YAML: {context}{error.problem}{_hint(str(error.problem))}"
+    return f"{line}: not valid YAML: {context}{error.problem}{_hint(str(error.problem))}"
 
 
 def _hint(problem: str) -> str:
@@ -104,7 +104,7 @@ def _hint(problem: str) -> str:
 
 
 def _value(node: yaml.Node, loc: Loc, document: Document, around: tuple[yaml.Node, ...]) -> Any:
-    """Plain value of `node`, which stands at `loc` inside the nodes `around`; notes lines and errors in `document`."""
+    """Plain value of `node`, which is at `loc` inside the nodes `around`; adds lines and errors to `document`."""
     line = node.start_mark.line + 1
     document.lines.setdefault(loc, line)
     if node in around:
@@ -133,7 +133,7 @@ def _entries(node: yaml.MappingNode, loc: Loc, document: Document) -> Iterator[t
         key = key_node.value
         first = document.lines.get((*loc, key))
         if first is not None:
-            document.errors.append((line, f"key {key!r} stands twice, first on line {first}"))
+            document.errors.append((line, f"key {key!r} appears twice, first on line {first}"))
         else:
             document.lines[*loc, key] = line
         yield key, value_node

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -27,7 +27,7 @@ SCENARIO_FOLDER = "scenarios"
 _WORKSPACE = "workspace.yaml"
 _HOSPITAL_ID = re.compile(r"[a-z0-9_-]+")
 _BAD_NAME = (
-    "the file's name is the {kind}'s id: allowed are lower-case letters, digits, _ and -, then .yml; rename the file"
+    "the file's name is the {kind}'s id, allowed: lower-case letters, digits, _ and -, then .yml; rename the file"
 )
 
 _OWN = "a scenario changes wards, streams, routing, policies and lengths of stay, never {}"
@@ -38,9 +38,11 @@ _NOT_IN_FILE = {
         **{key: _OWN.format(key) for key in ("hospital", "patients", "patient_types", "simulation")},
     },
 }
-"""Keys that somebody might look for in a file of each kind, and why they are not there."""
+"""Keys that a user might expect in a file of each kind, and why they are not allowed."""
 
 _Checked = TypeVar("_Checked", HospitalConfig, Scenario)
+_Item = TypeVar("_Item")
+_Loaded = TypeVar("_Loaded")
 
 
 def find_home(start: Path | None = None) -> Path:
@@ -52,14 +54,14 @@ def find_home(start: Path | None = None) -> Path:
     if chosen:
         home = Path(chosen).expanduser().resolve()
         if not home.is_dir():
-            raise ConfigError(f"KAIZAR_HOME is {chosen!r}, which is no folder")
+            raise ConfigError(f"KAIZAR_HOME is {chosen!r}, which is not a folder")
         return home
     first = (start or Path.cwd()).resolve()
     for folder in (first, *first.parents):
         if (folder / _WORKSPACE).is_file():
             return folder
     raise ConfigError(
-        f"no project here: neither {first} nor a folder above it holds {_WORKSPACE}; go to one that does, "
+        f"no project here: neither {first} nor a folder above it contains {_WORKSPACE}; go to one that does, "
         "set KAIZAR_HOME, or make a project with `kaizar init FOLDER`"
     )
 
@@ -71,18 +73,18 @@ def shipped(name: str) -> Path:
 
 
 def hospital_files(home: Path) -> dict[str, Path]:
-    """Hospital id -> file, sorted by id; nothing is parsed, and files whose name is no id are left out."""
+    """Hospital id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
     return {path.stem: path for path in sorted((home / CONFIG_FOLDER).glob("*.yml")) if _is_well_named(path)}
 
 
 def scenario_files(home: Path) -> dict[str, Path]:
-    """Scenario id -> file, sorted by id; nothing is parsed, and files whose name is no id are left out."""
+    """Scenario id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
     files = sorted((home / CONFIG_FOLDER / SCENARIO_FOLDER).glob("*.yml"))
     return {path.stem: path for path in files if _is_well_named(path)}
 
 
 def misnamed_files(home: Path, folder: str = "") -> list[Path]:
-    """YAML files among the hospitals, or in `folder` below them, whose name is no id, so that nothing comes of them."""
+    """YAML files among the hospitals, or in `folder` below them, whose name is not an id; they are not loaded."""
     files = sorted((home / CONFIG_FOLDER / folder).glob("*.[yY]*[mM][lL]"))
     return [path for path in files if not _is_well_named(path)]
 
@@ -125,19 +127,22 @@ def load_scenario(path: str | Path, hospital: HospitalConfig | None = None) -> S
     path = Path(path)
     document = translate_scenario(read_document(path, _shown(path))).document
     scenario = _check(Scenario, ScenarioFile, "scenario", path, document)
-    known = [file.stem for file in sorted(path.parent.parent.glob("*.yml"))]
-    errors: list[RuleError] = [
-        (("hospitals", index), unknown(name, known, "hospital"))
-        for index, name in enumerate(scenario.hospitals)
-        if name not in known
-    ]
-    if not scenario.changes_something:
-        errors.append(((), f"changes nothing: give one of {', '.join(PARTS)}"))
-    if hospital is not None and scenario.is_about(hospital.id):
-        errors += [(loc, f"{what} ({hospital.id})") for loc, what in scenario_errors(hospital, scenario)]
+    errors = list(_use_errors(scenario, path, hospital))
     if errors:
         raise _refusal(path, [(document.line(loc), f"{path_of(loc)}: {what}" if loc else what) for loc, what in errors])
     return scenario
+
+
+def _use_errors(scenario: Scenario, path: Path, hospital: HospitalConfig | None) -> Iterator[RuleError]:
+    """What keeps a scenario from being used: the hospitals that it lists, no change, and what `hospital` lacks."""
+    known = [file.stem for file in sorted(path.parent.parent.glob("*.yml"))]
+    for index, name in enumerate(scenario.hospitals):
+        if name not in known:
+            yield ("hospitals", index), unknown(name, known, "hospital")
+    if not scenario.changes_something:
+        yield (), f"changes nothing, allowed: one or more of {', '.join(PARTS)}"
+    if hospital is not None and scenario.is_about(hospital.id):
+        yield from ((loc, f"{what} ({hospital.id})") for loc, what in scenario_errors(hospital, scenario))
 
 
 def load_scenarios(home: Path, hospital: HospitalConfig, names: Sequence[str] = ()) -> list[Scenario]:
@@ -147,21 +152,27 @@ def load_scenarios(home: Path, hospital: HospitalConfig, names: Sequence[str] = 
     default, files about other hospitals are skipped.
     """
     files = scenario_files(home)
-    missing = [name for name in names if name not in files]
-    if missing and not files:
+    if names and not files:
         raise ConfigError(f"no scenario in {home / CONFIG_FOLDER / SCENARIO_FOLDER}: add a file NAME.yml there")
-    if missing:
-        raise ConfigError([unknown(name, files, "scenario") for name in missing])
-    scenarios: list[Scenario] = []
-    errors: list[str] = []
-    for name in names or [name for name, file in files.items() if hospital.id in _about(file, hospital)]:
-        try:
-            scenarios.append(_load_about(files[name], hospital))
-        except ConfigError as error:
-            errors += error.errors
+    errors = [unknown(name, files, "scenario") for name in names if name not in files]
     if errors:
         raise ConfigError(errors)
-    return scenarios
+    wanted = names or [name for name, file in files.items() if hospital.id in _about(file, hospital)]
+    return _each(lambda name: _load_about(files[name], hospital), wanted)
+
+
+def _each(load: Callable[[_Item], _Loaded], items: Iterable[_Item]) -> list[_Loaded]:
+    """Every item loaded; the errors of all items are raised together, each once."""
+    loaded: list[_Loaded] = []
+    errors: dict[str, None] = {}
+    for item in items:
+        try:
+            loaded.append(load(item))
+        except ConfigError as error:
+            errors |= dict.fromkeys(error.errors)
+    if errors:
+        raise ConfigError(list(errors))
+    return loaded
 
 
 def _load_about(path: Path, hospital: HospitalConfig) -> Scenario:
@@ -173,8 +184,8 @@ def _load_about(path: Path, hospital: HospitalConfig) -> Scenario:
 
 
 def _about(path: Path, hospital: HospitalConfig) -> list[object]:
-    """The hospitals that a scenario's file lists, whatever else is wrong with it; without a list it is about all, and
-    so about `hospital`."""
+    """The hospitals that a scenario's file lists, even if it has other errors; `hospital` where it lists none, as it is
+    then about all."""
     values = read_document(path, _shown(path)).values
     named = values.get("hospitals") if isinstance(values, dict) else None
     return named if isinstance(named, list) and named else [hospital.id]
@@ -189,17 +200,8 @@ def check_scenario(path: str | Path) -> list[str]:
     for file in sorted(Path(path).parent.parent.glob("*.yml")):
         with suppress(ConfigError):
             hospitals.append(load_hospital_config(file))
-    errors: dict[str, None] = {}
-    about: list[str] = []
-    for hospital in hospitals:
-        try:
-            scenario = load_scenario(path, hospital)
-            about += [hospital.id] if hospital and scenario.is_about(hospital.id) else []
-        except ConfigError as error:
-            errors |= dict.fromkeys(error.errors)
-    if errors:
-        raise ConfigError(list(errors))
-    return about
+    scenario, *_ = _each(lambda hospital: load_scenario(path, hospital), hospitals)
+    return [hospital.id for hospital in hospitals if hospital is not None and scenario.is_about(hospital.id)]
 
 
 def scenario_warnings(path: str | Path) -> list[str]:
@@ -214,31 +216,34 @@ def _warnings(path: Path, translation: Translation) -> list[str]:
 
 def _check(model: type[_Checked], shape: type[Model], kind: str, path: Path, document: Document) -> _Checked:
     """The hospital or scenario that a file's document describes; `shape` is what it may say."""
-    values, errors = document.values, [*document.errors, *_name_errors(kind, path)]
-    if not isinstance(values, dict):
-        found = "is empty" if values is None else "is no mapping (key: value)"
-        needed = f"the file {found}; needed are the keys {', '.join(shape.model_fields)}"
-        raise _refusal(path, [*errors, (1, needed)])
-    refused = {key: what for key, what in _NOT_IN_FILE[kind].items() if key in values}
-    errors += [(document.line((key,)), f"unknown key {key!r}: {what}") for key, what in refused.items()]
-    allowed = {key: value for key, value in values.items() if key not in refused}
+    errors = [*document.errors, *_file_errors(kind, shape, path, document)]
+    if not isinstance(document.values, dict):
+        raise _refusal(path, errors)
+    allowed = {key: value for key, value in document.values.items() if key not in _NOT_IN_FILE[kind]}
     name = path.stem if _is_well_named(path) else "unnamed"
     try:
-        # strict: text is no number, a number no text; as JSON, because there lists and ISO dates are strict enough
+        # strict: text is not read as a number, nor a number as text; from JSON, where that allows lists and ISO dates
         checked = model.model_validate_json(json.dumps({**allowed, "id": name}), strict=True)
     except ValidationError as error:
-        found = [(document.line(loc), what) for loc, what in explain(error, values, _schema(shape))]
+        found = [(document.line(loc), what) for loc, what in explain(error, document.values, _schema(shape))]
         raise _refusal(path, [*errors, *found]) from None
     if errors:
         raise _refusal(path, errors)
     return checked
 
 
-def _name_errors(kind: str, path: Path) -> Iterator[tuple[int, str]]:
+def _file_errors(kind: str, shape: type[Model], path: Path, document: Document) -> Iterator[tuple[int, str]]:
+    """What is wrong with the file's name and with its keys as a whole."""
     if not _is_well_named(path):
         yield 1, _BAD_NAME.format(kind=kind)
     if kind == "scenario" and path.stem == BASELINE:
-        yield 1, f"{BASELINE!r} is the hospital as it stands; rename the file"
+        yield 1, f"{BASELINE!r} is the unchanged hospital; rename the file"
+    if not isinstance(document.values, dict):
+        found = "is empty" if document.values is None else "is not a mapping (key: value)"
+        yield 1, f"the file {found}, required keys: {', '.join(shape.model_fields)}"
+    else:
+        for key in document.values.keys() & _NOT_IN_FILE[kind].keys():
+            yield document.line((key,)), f"unknown key {key!r}: {_NOT_IN_FILE[kind][key]}"
 
 
 def _refusal(path: Path, errors: Sequence[tuple[int, str]]) -> ConfigError:

@@ -29,7 +29,7 @@ FLAT_PROFILE = (1.0,) * 24
 
 
 class HospitalInfo(Model):
-    """Who the hospital is and where it stands."""
+    """Name and place of the hospital."""
 
     name: str
     """Name as people know it; shown on pages."""
@@ -50,7 +50,7 @@ class LosCase(Model):
     patient_type: Id | None = None
     """Patient type it holds for. Default: all."""
     next_ward: str | None = None
-    """Next ward it holds for, or _home for those discharged. Default: whatever comes next."""
+    """Next ward it holds for, or _home for those discharged. Default: any."""
     los_model: Duration
     """The distribution of the length of stay."""
 
@@ -66,7 +66,7 @@ class CapacityChange(Model):
     start: Instant = Field(alias="from")
     """First local instant, a date (its midnight) or a date and time."""
     end: Instant | None = Field(default=None, alias="to")
-    """First local instant at which it no longer holds. Default: for good."""
+    """First local instant at which it no longer holds. Default: no end."""
     capacity: Beds
     """Beds staffed meanwhile."""
 
@@ -118,7 +118,7 @@ class PatientType(Model):
     priority: int = 0
     """A larger number is more urgent. Default: 0."""
     patience: Duration | None = None
-    """Time after which a patient who waits for a first bed leaves without being seen. Default: waits for ever."""
+    """Time after which a patient who waits for a first bed leaves without being seen. Default: waits without limit."""
 
 
 class MlPoisson(Model):
@@ -129,7 +129,7 @@ class MlPoisson(Model):
 
 
 class Schedule(Model):
-    """So many on each listed weekday, such as planned surgery."""
+    """A number of arrivals on each listed weekday, such as planned surgery."""
 
     type: Literal["schedule"]
     """Kind of model."""
@@ -140,7 +140,7 @@ class Schedule(Model):
     variability: Literal["fixed", "poisson"] = "fixed"
     """fixed (default): the mean rounded up or down at random; poisson: a Poisson number."""
     on_holidays: bool = False
-    """Whether patients come on public holidays too. Default: no."""
+    """Whether patients also arrive on public holidays. Default: no."""
 
     @property
     def weekdays(self) -> frozenset[int]:
@@ -176,18 +176,18 @@ class ArrivalStream(Model):
     hourly_profile: tuple[NonNegative, ...] = FLAT_PROFILE
     """Weights of a day's 24 hours, or a week's 168 from Monday 0:00; normalised within each day. Default: flat."""
     model: Annotated[MlPoisson | Schedule | Constant, Field(discriminator="type")]
-    """How many come each day."""
+    """How many arrive each day."""
     scale_factor_by_month: dict[Annotated[int, Field(ge=1, le=12)], NonNegative] = Field(default_factory=dict)
     """Factors by month (1 to 12) on a schedule or constant stream; a forecast stream learns its season. Default: 1."""
 
     @property
     def is_forecast(self) -> bool:
-        """Whether the model, not the config, says how many come."""
+        """Whether the model, not the config, gives the number of arrivals."""
         return self.model.type == "ml_poisson"
 
 
 class RouteOption(Model):
-    """One way on."""
+    """One possible next ward."""
 
     to_ward: Id
     """The next ward."""
@@ -196,14 +196,14 @@ class RouteOption(Model):
 
 
 class Route(Model):
-    """Where patients of a type go from a ward; the rest goes home."""
+    """Where patients of a type go from a ward; the rest go home."""
 
     from_ward: Id
     """Ward they leave."""
     patient_type: Id | None = None
     """Their type. Default: every type without a row of its own for this ward."""
     options: tuple[RouteOption, ...]
-    """Ways on; what the probabilities leave of 1 goes home."""
+    """Next wards; what the probabilities leave of 1 goes home."""
 
 
 class WardPriority(Model):
@@ -236,7 +236,7 @@ class AdmissionStop(Model):
     threshold: Annotated[float, Field(gt=0, le=2)]
     """Census from which on arrivals are diverted, as a fraction of the beds staffed at that moment."""
     stop_types: Annotated[tuple[Id, ...], Field(min_length=1)]
-    """Patient types that are diverted, wherever they were headed."""
+    """Patient types that are diverted, whichever ward they ask for."""
 
 
 class Policies(Model):
@@ -276,16 +276,16 @@ ReplicationCount = Annotated[int, Field(ge=2, le=100_000)]
 
 
 class Replications(Model):
-    """As many futures as a precision takes."""
+    """As many replications as a precision needs."""
 
     at_most: ReplicationCount
-    """Futures to simulate at most, whatever the precision then is."""
+    """Replications at most, whatever precision they reach."""
     precision: Precision
-    """Stop as soon as all of these are reached; looked at after 100 futures, then each time their number doubles."""
+    """Stop as soon as all of these are reached; checked after 100 replications, then each time their number doubles."""
 
 
 NUMBER_TAG, MAPPING_TAG = "[number]", "[mapping]"
-"""What pydantic puts in the place of a fault to tell the two forms of `replications` apart."""
+"""What pydantic puts into an error's place to distinguish the two forms of `replications`."""
 
 
 def _form(value: object) -> str:
@@ -304,33 +304,33 @@ class Simulation(Model):
     replications: Annotated[
         Annotated[ReplicationCount, Tag(NUMBER_TAG)] | Annotated[Replications, Tag(MAPPING_TAG)], Discriminator(_form)
     ] = 200
-    """Futures to simulate: a number, or a precision to reach with the number they may at most take. Default: 200."""
+    """Replications: a number, or a precision to reach and the most that may be simulated for it. Default: 200."""
     engine: Engine = "compiled"
     """compiled (default): fast; simpy: the readable reference, some hundred times slower. Their results are equal."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
     """Seed of every random number. Default: 42."""
     start: Literal["census", "empty"] = "census"
-    """census (default): begin with the patients in the house; empty: begin empty, with a warm-up."""
+    """census (default): begin with the patients in the hospital; empty: begin empty, with a warm-up."""
     warmup_days: Annotated[int, Field(ge=0, le=365)] | None = None
     """Warm-up before the horizon, with `start: empty` only; it repeats the first seven days ahead. Default: 7."""
     overload: Literal["refuse", "allow"] = "refuse"
-    """A ward whose patients ask for more beds than are staffed, so that its queue only grows: an error that says which
-    (refuse, default), or simulate all the same (allow)."""
+    """A ward whose patients ask for more beds than are staffed, so that its queue only grows: an error that names it
+    (refuse, default), or simulate anyway (allow)."""
     high_occupancy: Share = 0.92
     """prob_above is the probability of a census above this share of the staffed beds. Default: 0.92."""
     risk_target: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    """Share of risk events for which the required beds may fall short. Default: 0.1; 0 is reached by no number."""
+    """Share of risk events for which the required beds may fall short. Default: 0.1; no number of beds reaches 0."""
     risk_event: RiskEvent = "day"
     """What required beds must cover: a day's highest census (day, default) or that of all days (horizon_peak)."""
 
     @property
     def max_replications(self) -> int:
-        """The number of futures, or the most there may be when a precision decides."""
+        """The number of replications, or the most when a precision decides."""
         return self.replications.at_most if isinstance(self.replications, Replications) else self.replications
 
     @property
     def warmup(self) -> int:
-        """Days of warm-up that really run."""
+        """Days of warm-up that are simulated."""
         return 0 if self.start == "census" else 7 if self.warmup_days is None else self.warmup_days
 
 

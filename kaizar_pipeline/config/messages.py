@@ -145,7 +145,7 @@ def _tags(loc: Loc, document: Any, schema: dict[str, Any]) -> list[str]:
 
 
 def _schema_at(loc: Loc, document: Any, schema: dict[str, Any]) -> dict[str, Any]:
-    """The part of `schema` that rules the part of `document` at `loc`."""
+    """The part of `schema` for the part of `document` at `loc`."""
     rule, here = _resolve(schema, document, schema), document
     for part in loc:
         rule = rule["items"] if isinstance(part, int) else rule["properties"].get(part) or rule["additionalProperties"]
@@ -155,8 +155,8 @@ def _schema_at(loc: Loc, document: Any, schema: dict[str, Any]) -> dict[str, Any
 
 
 def _resolve(rule: dict[str, Any], value: Any, schema: dict[str, Any]) -> dict[str, Any]:
-    """`rule` with references followed, a mapping chosen before plain values, and a union narrowed by the tag that
-    `value` bears."""
+    """`rule` with references followed, a mapping chosen before plain values, and a union narrowed by the tag of
+    `value`."""
     options = rule.get("anyOf") or ([] if "discriminator" in rule else rule.get("oneOf", []))
     if options:
         rule = next((option for option in options if "type" not in option), options[0])

@@ -9,11 +9,11 @@ from kaizar_pipeline.config.distributions import Duration
 from kaizar_pipeline.config.fields import Id, Model, NonNegative, Positive, Share, Weekday
 
 DAYTIME_DISCHARGES = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 6, 8, 9, 10, 10, 9, 8, 6, 4, 2, 1, 1, 0, 0)
-"""Discharges by hour of the day for extracts with days only: an assumption, most patients leave around midday."""
+"""Discharges by hour of the day for extracts with days only: an assumption: most patients leave around midday."""
 
 
 class StreamTruth(Model):
-    """How a synthetic stream's arrivals really come about; the forecaster never reads it."""
+    """How a synthetic stream's arrivals are generated; the forecast never reads it."""
 
     mean_per_day: Positive | None = None
     """Mean arrivals per day at the start. Required for forecast streams; others follow their model."""
@@ -28,13 +28,13 @@ class StreamTruth(Model):
     trend_per_year: Annotated[float, Field(gt=-1, lt=5)] = 0.0
     """Relative growth per year. Default: 0."""
     drift_sd: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The level wanders: standard deviation of its logarithm after one year. Default: 0."""
+    """Random-walk drift of the log level: standard deviation after one year. Default: 0."""
     overdispersion: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Squared coefficient of variation of a day's own gamma factor. Default: 0 (pure Poisson)."""
 
 
 class Truth(Model):
-    """What the made-up history of a synthetic hospital is drawn from, where that differs from the config."""
+    """What the history of a synthetic hospital is drawn from, where that differs from the config."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Seed of the history alone: simulation.seed leaves the past as it is. Default: 1."""
@@ -45,12 +45,12 @@ class Truth(Model):
 
 
 class SyntheticPatients(Model):
-    """A made-up history, simulated with the hospital's own wards and rules."""
+    """A synthetic history, simulated with the hospital's own wards and rules."""
 
     source: Literal["synthetic"]
-    """Where patients come from."""
+    """Source of the patients."""
     history_start: date
-    """First day of the history, which begins with an empty house. Keep it: draws are indexed from it."""
+    """First day of the history, which begins with an empty hospital. Keep it: draws are indexed from it."""
     truth: Truth = Truth()
     """What the history is drawn from."""
 
@@ -110,7 +110,7 @@ class _Extract(Model):
     max_age_days: Annotated[int, Field(ge=0)] | None = 3
     """An extract further behind than this is run, marked stale and warned about; null: never. Default: 3."""
     missing_departure: Literal["open", "unknown"] = "open"
-    """What no departure means: still in the house (open, default) or not written down (unknown)."""
+    """What no departure means: still in the hospital (open, default) or not recorded (unknown)."""
     max_open_days: Positive | None = None
     """Patients open for longer count as departed at an unknown time. Default: no limit."""
     max_reject_share: Share = 0.02
@@ -118,14 +118,14 @@ class _Extract(Model):
     discharge_profile: Annotated[tuple[NonNegative, ...], Field(min_length=24, max_length=24)] = DAYTIME_DISCHARGES
     """Weights of the 24 hours for departures of which only the day is known. Default: around midday."""
     pseudonym_key: str | None = None
-    """Key of the hashed ids, for made-up data only. Default: that in KAIZAR_PSEUDONYM_KEY or data/pseudonym.key."""
+    """Key of the hashed ids, for synthetic data only. Default: that in KAIZAR_PSEUDONYM_KEY or data/pseudonym.key."""
 
 
 class CsvPatients(_Extract):
     """A CSV file with a header."""
 
     source: Literal["csv"]
-    """Where patients come from."""
+    """Source of the patients."""
     path: str
     """File, relative to the folder that holds hospital_configs/."""
     encoding: str = "utf-8"
@@ -138,7 +138,7 @@ class ParquetPatients(_Extract):
     """A Parquet file."""
 
     source: Literal["parquet"]
-    """Where patients come from."""
+    """Source of the patients."""
     path: str
     """File, relative to the folder that holds hospital_configs/."""
 
@@ -147,7 +147,7 @@ class SqlPatients(_Extract):
     """A query on a database."""
 
     source: Literal["sql"]
-    """Where patients come from."""
+    """Source of the patients."""
     url_env: str
     """Environment variable with the SQLAlchemy address of the database (it carries a password)."""
     query: str

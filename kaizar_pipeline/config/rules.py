@@ -4,7 +4,7 @@ Each rule is a function that yields its errors with their places; `rule_errors` 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from kaizar_pipeline.errors import unknown
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
 if TYPE_CHECKING:
-    from kaizar_pipeline.config.hospital import HospitalConfig, Ward
+    from kaizar_pipeline.config.hospital import HospitalConfig, RouteOption, Ward
 
 _Errors = Iterator[RuleError]
 
@@ -48,14 +48,17 @@ def _known_place(config: "HospitalConfig") -> _Errors:
         yield ("hospital", "timezone"), unknown(timezone, sorted(_timezones()), list_allowed=False)
     supported = holidays.list_supported_countries()
     if country not in supported:
-        yield ("hospital", "country"), f"no holidays known for {country!r}, give a two-letter code such as NL"
+        yield (
+            ("hospital", "country"),
+            f"unknown country {country!r}, allowed: a two-letter code such as NL",
+        )
     elif subdivision and subdivision not in supported[country]:
         yield ("hospital", "subdivision"), unknown(subdivision, sorted(supported[country]))
 
 
 @cache
 def _timezones() -> set[str]:
-    """Names of time zones; looked for once, since that scans the disk."""
+    """Names of time zones; found once, since that scans the disk."""
     return available_timezones()
 
 
@@ -138,7 +141,7 @@ def _ward_cases(config: "HospitalConfig") -> _Errors:
         groups = [(case.patient_type, case.next_ward) for case in ward.los_by]
         for case_index, group in enumerate(groups):
             if groups.count(group) > 1:
-                yield ("wards", index, "los_by", case_index), "the same patient_type and next_ward stand twice"
+                yield ("wards", index, "los_by", case_index), "the same patient_type and next_ward appear twice"
 
 
 def _ward_changes(config: "HospitalConfig") -> _Errors:
@@ -164,12 +167,12 @@ def _routes(config: "HospitalConfig") -> _Errors:
     for index, route in enumerate(config.routing):
         total = sum(option.probability for option in route.options)
         if total > 1 + 1e-9:
-            yield ("routing", index, "options"), f"probabilities add up to {total:g}, at most 1 is allowed"
+            yield ("routing", index, "options"), f"probabilities add up to {total:g}, allowed: 1 or less"
         if rows[route.from_ward, route.patient_type] > 1:
             yield ("routing", index), f"more than one row for ward {route.from_ward!r} and this patient type"
         for target, times in Counter(option.to_ward for option in route.options).items():
             if times > 1:
-                yield ("routing", index, "options"), f"ward {target!r} stands {times} times"
+                yield ("routing", index, "options"), f"ward {target!r} appears {times} times"
 
 
 def _routes_home(config: "HospitalConfig") -> _Errors:
@@ -178,19 +181,22 @@ def _routes_home(config: "HospitalConfig") -> _Errors:
         if trapped:
             yield (
                 ("routing",),
-                f"patients of type {patient_type!r} never get home from {', '.join(trapped)}: a loop without exit",
+                f"patients of type {patient_type!r} never go home from {', '.join(trapped)}: a loop without exit",
             )
 
 
 def _wards_without_exit(config: "HospitalConfig", patient_type: str) -> list[str]:
-    options = {ward: config.route_options(ward, patient_type) for ward in config.ward_ids}
-    onward = {ward: {option.to_ward for option in ways if option.probability > 0} for ward, ways in options.items()}
-    trapped = [ward for ward, ways in options.items() if sum(option.probability for option in ways) >= 1 - 1e-9]
-    while True:
-        still = [ward for ward in trapped if onward[ward].isdisjoint(options.keys() - set(trapped))]
-        if still == trapped:
-            return trapped
-        trapped = still
+    onward = {ward: _next_places(config.route_options(ward, patient_type)) for ward in config.ward_ids}
+    leading_home = {HOME}
+    while more := {ward for ward, places in onward.items() if ward not in leading_home and places & leading_home}:
+        leading_home |= more
+    return [ward for ward in config.ward_ids if ward not in leading_home]
+
+
+def _next_places(options: Iterable["RouteOption"]) -> set[str]:
+    """Where patients go with these options, HOME included where the probabilities leave something of 1."""
+    home = {HOME} if sum(option.probability for option in options) < 1 - 1e-9 else set[str]()
+    return home | {option.to_ward for option in options if option.probability > 0}
 
 
 def _policy_wards(config: "HospitalConfig") -> _Errors:
@@ -208,7 +214,7 @@ def _overflows(config: "HospitalConfig") -> _Errors:
     wards = [rule.ward for rule in config.policies.overflow]
     for index, rule in enumerate(config.policies.overflow):
         if rule.ward in wards[:index]:
-            yield ("policies", "overflow", index, "ward"), f"ward {rule.ward!r} has an overflow rule already"
+            yield ("policies", "overflow", index, "ward"), f"ward {rule.ward!r} already has an overflow rule"
         if rule.ward in rule.redirect_to:
             yield ("policies", "overflow", index, "redirect_to"), f"ward {rule.ward!r} cannot overflow into itself"
 
@@ -217,7 +223,7 @@ def _priorities(config: "HospitalConfig") -> _Errors:
     pairs = [(rule.ward, rule.patient_type) for rule in config.policies.priorities]
     for index, pair in enumerate(pairs):
         if pair in pairs[:index]:
-            yield ("policies", "priorities", index), "the same ward and patient type stand twice"
+            yield ("policies", "priorities", index), "the same ward and patient type appear twice"
 
 
 def _patients(config: "HospitalConfig") -> _Errors:

@@ -18,7 +18,7 @@ from kaizar_pipeline.config.scenario import ArrivalScale, CapacityOverride, LosS
 from kaizar_pipeline.errors import unknown
 
 _MAY_BE_NULL = ("capacity", "discharge_delay")
-"""Keys of a part in which null says something: unlimited, none. Elsewhere it is the default: as it is."""
+"""Keys in which null has a meaning: unlimited, none. Elsewhere it is the default: unchanged."""
 
 
 _NAMES = (
@@ -35,9 +35,9 @@ _NAMES = (
 _REPLACED = (
     ("capacity_overrides", "wards", ("capacity", "capacity_changes", "weekday_capacity"), "the beds of"),
     ("los_scale", "wards", ("los_model", "los_by"), "lengths of stay in"),
-    ("arrival_scale", "arrival_streams", ("model", "scale_factor_by_month"), "how many come to"),
+    ("arrival_scale", "arrival_streams", ("model", "scale_factor_by_month"), "the arrivals of"),
 )
-"""Rules that may not hold for what the same scenario replaces: list of rules, list of parts, their keys, in words."""
+"""Rules that may not hold for what the same scenario replaces: list of rules, list of parts, keys, words."""
 
 
 def scenario_errors(hospital: HospitalConfig, scenario: Scenario) -> Iterator[RuleError]:
@@ -56,10 +56,10 @@ def scenario_errors(hospital: HospitalConfig, scenario: Scenario) -> Iterator[Ru
 
 
 def _result_errors(hospital: HospitalConfig, scenario: Scenario) -> Iterator[RuleError]:
-    """What makes the hospital with the scenario's parts impossible, where the scenario says it or else as a whole."""
+    """Broken rules of the hospital with the scenario's parts, at the scenario's part or else at its list."""
     config, places = merged(hospital, scenario)
     for loc, what in rule_errors(config):
-        if loc[0] == "patients":  # what has happened stays as it is, whatever would be different from now on
+        if loc[0] == "patients":  # the history does not change
             continue
         place = next((places[loc[:end]] + loc[end:] for end in range(len(loc), 0, -1) if loc[:end] in places), None)
         if place is None:
@@ -104,7 +104,7 @@ def _set_already(hospital: HospitalConfig, scenario: Scenario) -> Iterator[RuleE
             ids = {each if isinstance(each, str) else each[0] for each in rule.applies_to(hospital)}
             for i, name in changed.items():
                 if name in ids:
-                    yield (field, index), f"{parts}[{i}] sets {what} {name!r} already; say it once"
+                    yield (field, index), f"{parts}[{i}] sets {what} {name!r} already; give it once"
 
 
 _Rule = ArrivalScale | LosScale | CapacityOverride
@@ -116,7 +116,7 @@ def _overlaps(hospital: HospitalConfig, field: str, rules: Sequence[_Rule], kind
         both = sorted({*first.applies_to(hospital)} & {*second.applies_to(hospital)})
         if both and first.window[0] < second.window[1] and second.window[0] < first.window[1]:
             name = both[0] if isinstance(both[0], str) else ", ".join(both[0])
-            yield (field, j), f"{field}[{i}] holds for the same {kind} ({name}) at the same time; say it once"
+            yield (field, j), f"{field}[{i}] holds for the same {kind} ({name}) at the same time; give it once"
 
 
 def _impossible_beds(hospital: HospitalConfig, scenario: Scenario) -> Iterator[RuleError]:
@@ -135,7 +135,7 @@ def _impossible_beds(hospital: HospitalConfig, scenario: Scenario) -> Iterator[R
         if rule.change is not None and fewest + rule.change < 0:
             yield (
                 ("capacity_overrides", index, "change"),
-                f"ward {ward.id!r} has as few as {fewest} beds, so {-rule.change} fewer cannot be",
+                f"ward {ward.id!r} has as few as {fewest} beds, so {-rule.change} fewer is not possible",
             )
 
 
@@ -150,7 +150,7 @@ def _fewest_beds(ward: Ward, rule: CapacityOverride) -> int:
 
 
 def merged(hospital: HospitalConfig, scenario: Scenario) -> tuple[HospitalConfig, dict[Loc, Loc]]:
-    """The hospital with the scenario's parts in place, not checked; and where each of these stands in the scenario."""
+    """The hospital with the scenario's parts in place, not checked; and the place of each part in the scenario."""
     places: dict[Loc, Loc] = {}
 
     def joined(

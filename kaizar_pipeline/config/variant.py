@@ -33,8 +33,8 @@ class Variant:
 def apply_scenario(hospital: HospitalConfig, scenario: Scenario, start: pd.Timestamp, days: int) -> Variant:
     """The hospital as `scenario` has it, for `days` days from the local midnight `start`.
 
-    Raises ConfigError with every error when the scenario is not about this hospital, names what the hospital has not,
-    contradicts itself, or makes a hospital that cannot be.
+    Raises ConfigError with every error when the scenario is not about this hospital, names parts that it does not have,
+    contradicts itself, or breaks a rule of a hospital.
     """
     if not scenario.is_about(hospital.id):
         raise ConfigError(f"scenario {scenario.id} is about {', '.join(scenario.hospitals)}, not {hospital.id}")
@@ -55,7 +55,7 @@ def apply_scenario(hospital: HospitalConfig, scenario: Scenario, start: pd.Times
 
 
 def idle_rules(scenario: Scenario, start: pd.Timestamp, days: int) -> list[str]:
-    """In words: the dated rules of `scenario` that hold at no time of the `days` days from `start` on."""
+    """A message for each of the dated rules of `scenario` that hold at no time of the `days` days from `start` on."""
     first, end = start.to_pydatetime(), (start + pd.Timedelta(days=days)).to_pydatetime()
     found = []
     for field, rules in (

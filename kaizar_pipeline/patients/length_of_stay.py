@@ -1,8 +1,8 @@
-"""Lengths of stay as configured and as the history shows them, side by side.
+"""Lengths of stay as configured and as observed in the history.
 
-A stay is the time of care in the ward that was asked for: from the bed given to the end of care, without boarding.
-Stays still open at `as_of` count as longer than so far; those that ended nobody knows when say nothing and are left
-out. How rows are fitted: los_fit.py and docs/length_of_stay.md.
+A stay is the time of care in the requested ward: from the bed given to the end of care, without boarding.
+Stays open at `as_of` are censored; those that ended at an unknown time are left out. How rows are fitted: los_fit.py
+and docs/length_of_stay.md.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,13 +24,13 @@ MIN_STAYS = 5
 """Completed stays that a patient type, or a next ward of one, needs for a row of its own."""
 
 BLOCK_DAYS = 28
-"""Days of admission over which lengths of stay are taken together to see them drift."""
+"""Days of admission that make one block in the estimate of drift."""
 
 DIFFERENCE = 0.2
-"""Share by which configured and observed mean may differ without a word."""
+"""Share by which configured and observed mean may differ without a warning."""
 
 DIFFERENCE_STAYS = 20
-"""Completed stays needed to hold a configured mean against."""
+"""Completed stays needed to compare a configured mean with."""
 
 Row = dict[str, Any]
 
@@ -38,10 +38,11 @@ Row = dict[str, Any]
 def lengths_of_stay(
     patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig, *, fit_all: bool = True
 ) -> pd.DataFrame:
-    """The table length_of_stay of `config`: what is configured, and what the stays of `patients` were.
+    """The table length_of_stay of `config`: configured distributions, and fits of the stays of `patients`.
 
-    `in_use` marks the rows that the simulation draws from. Without `fit_all` only wards with `los_model: from_data` are
-    fitted, for who only wants to simulate. Raises DataError for such a ward that has no completed stay.
+    `in_use` marks what the simulation draws from: configured distributions, and the fitted rows of wards with
+    `los_model: from_data`. Without `fit_all` only these wards are fitted, which is all a simulation needs. Raises
+    DataError for such a ward that has no completed stay.
     """
     began = _began(patients, ward_stays, config)
     rows: list[Row] = []
@@ -84,7 +85,7 @@ def _by_group(rows: pd.DataFrame) -> dict[tuple[str, str], Row]:
 
 
 def _width(group: tuple[str, str]) -> int:
-    """How much a row with such a patient type and next ward takes in: the opposite of `LosCase.specificity`."""
+    """How many stays a row of that patient type and next ward covers: the opposite of `LosCase.specificity`."""
     return 2 * (group[0] == ALL) + (group[1] == ANY)
 
 
@@ -100,10 +101,10 @@ def _holds_for_all(configured: Iterable[tuple[str, str]], group: tuple[str, str]
 
 
 def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
-    """Stays that began and of whose length something is known, with patient type and time resolution.
+    """Admitted stays of whose length something is known, with patient type and time resolution.
 
-    Whole stays of wards with a way on are left out: they hold the time in the next wards too. So are stays without an
-    end of patients who departed nobody knows when.
+    Whole stays of wards with routes onward are left out: they include the time in the next wards. So are stays without
+    an end of patients whose departure is unknown.
     """
     began = ward_stays[ward_stays["admit"].notna()]
     began = began[~(began["whole_stay"] & began["planned_ward_id"].isin(config.wards_with_routes))]
@@ -159,8 +160,8 @@ def _fitted(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator
     if not stays.n:
         if from_data:
             raise DataError(
-                f"hospital {config.id}, ward {ward.id}: los_model is from_data, but not one completed stay of "
-                f"{len(began):,} is known before as_of; give the ward a distribution such as lognormal, or more history"
+                f"hospital {config.id}, ward {ward.id}: los_model is from_data, but none of its {len(began):,} stays "
+                f"is completed before as_of; give the ward a distribution such as lognormal, or more history"
             )
         return
     whole = fit_stays(stays)

@@ -1,8 +1,8 @@
 """The distribution of one group of stays: its family and parameters, how well it fits, how far its scale can be off.
 
-Lognormal, gamma and Weibull are fitted by maximum likelihood to all stays, open ones as censored; the best by AIC
-is taken, or the Kaplan-Meier quantiles where even the best fits badly. What a group with few stays lacks, it borrows
-from a wider one. docs/length_of_stay.md explains it.
+FAMILIES (classes of config/distributions.py) are fitted by maximum likelihood to all stays, open ones as censored; the
+best by AIC is taken, or the Kaplan-Meier quantiles where even the best fits badly. A group with few stays is shrunk
+towards a wider one. docs/length_of_stay.md explains it.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ PSEUDO_STAYS = 10.0
 """Weight, in stays, of the wider group in the fit of a narrower one."""
 
 BORROWED = (np.arange(50) + 0.5) / 50
-"""Probabilities of the quantiles that stand for the wider group."""
+"""Probabilities of the quantiles that represent the wider group."""
 
 PROBABILITIES = np.linspace(0, 1, N_QUANTILES)
 """Probabilities of `quantile_hours`."""
@@ -29,16 +29,16 @@ EMPIRICAL_STAYS = 50
 """Completed stays from which on quantiles may replace a family that fits badly."""
 
 ALWAYS_GOOD = 0.02
-"""A fit closer than this, in probability and in its mean, is good, however many stays could tell it from perfect."""
+"""A fit closer than this, in probability and in its mean, is good, however many stays show the difference."""
 
 BLOCK_STAYS = 20
-"""Completed stays that a 28-day block needs to say how long its stays were."""
+"""Completed stays that a 28-day block needs for an estimate of its scale."""
 
 BLOCK_OPEN_SHARE = 0.2
-"""Blocks with more open stays say more about the fitted tail than about their own stays."""
+"""Blocks with more open stays depend on the fitted tail more than on their own stays."""
 
 MIN_BLOCKS = 6
-"""Blocks needed to say how they differ."""
+"""Blocks needed to estimate how they differ."""
 
 _GROUPING = 0.01  # lengths within 1 % count as one in the likelihood: a fit's time then hardly depends on their number
 _STEP = 0.01  # of the log scale, for second derivatives
@@ -116,7 +116,7 @@ class Fit:
 def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
     """The distribution of `own`, of which at least one must be complete, shrunk towards `wider`.
 
-    `wider` counts as PSEUDO_STAYS further stays, and lends its drift where there are too few blocks.
+    `wider` counts as PSEUDO_STAYS further stays, and its drift is taken where there are too few blocks.
     """
     stays = own if wider is None else own.joined(wider.quantiles(BORROWED), PSEUDO_STAYS)
     by_length = kaplan_meier(stays)
@@ -143,7 +143,7 @@ def _of_family(best: FittedFamily) -> Fit:
 
 
 def _is_good(fit: Fit, ks: float, empirical: Fit, n: int) -> bool:
-    """Whether `fit` keeps to Kaplan-Meier (Kolmogorov's 1 % point) and to its mean (two standard errors)."""
+    """Whether `fit` is close to Kaplan-Meier (Kolmogorov's 1 % point) and to its mean (two standard errors)."""
     off = abs(fit.mean_hours / empirical.mean_hours - 1)
     return off <= max(ALWAYS_GOOD, 2 * sqrt(_mean_variance(empirical, n))) and ks <= max(ALWAYS_GOOD, 1.63 / sqrt(n))
 
@@ -157,7 +157,7 @@ def _mean_variance(empirical: Fit, n: int) -> float:
 def _fit_variance(stays: Stays, best: FittedFamily) -> float:
     """Variance of the log mean, from the scores of both parameters (delta method).
 
-    Their logarithms count as known to a standard deviation of 1 beforehand, so that it is finite whatever the stays.
+    Their logarithms count as known to a standard deviation of 1 beforehand, so that it is always finite.
     """
 
     def difference(by_shape: float, by_scale: float, of: Callable[[FittedFamily], Any]) -> Any:
@@ -226,7 +226,7 @@ def _distance(observed: KaplanMeier, fitted: FittedFamily) -> float:
 
 
 def _empirical(observed: KaplanMeier, tail: FittedFamily) -> Fit:
-    """The Kaplan-Meier quantiles; what the longest completed stay leaves open, has the tail of the best family.
+    """The Kaplan-Meier quantiles; stays longer than the longest completed one have the tail of the best family.
 
     The last quantile is set so that the mean is kept.
     """

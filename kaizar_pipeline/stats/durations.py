@@ -1,7 +1,7 @@
 """Lengths of stay, delays and patience as quantile tables: one grid of probabilities, one row of hours per
 distribution.
 
-Tables are built once, where scipy is at hand; drawing from them takes additions and multiplications only, so every
+Tables are built once, with scipy; drawing from them takes additions and multiplications only, so every
 engine and every machine gets the same bits (exp and log differ in their last bit between machines).
 """
 
@@ -11,7 +11,7 @@ from kaizar_pipeline.config.distributions import FAMILIES, Distribution
 
 
 def _grid() -> np.ndarray:
-    """Probabilities from 0 to 1 - 2**-53, each half cut again and again so that the tails are as fine as the middle."""
+    """Probabilities from 0 to 1 - 2**-53, refined towards both ends so that the tails are as fine as the middle."""
     lower = np.concatenate(
         [2.0**-k + 2.0**-k * np.arange(32) / 32 for k in range(30, 1, -1)]  # [2**-30, 0.5)
     )
@@ -33,8 +33,8 @@ GUIDE = np.stack(
     ],
     axis=1,
 ).astype(np.uint16)
-"""u2[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of so many even cells
-of probability, and the last one inside it; in most cells they are the same."""
+"""u2[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of GUIDE_CELLS equal
+cells of probability, and the last one inside it; in most cells they are the same."""
 
 
 def quantile_table(duration: Distribution) -> np.ndarray:

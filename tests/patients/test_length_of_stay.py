@@ -202,7 +202,7 @@ def test_whole_stays_tell_nothing_of_a_ward_with_a_way_on(hospital):
 
 def test_from_data_without_a_completed_stay_is_an_error(hospital):
     with pytest.raises(
-        DataError, match=r"ward ed: los_model is from_data, but not one completed stay of 2 .* lognormal"
+        DataError, match=r"ward ed: los_model is from_data, but none of its 2 stays is completed .* lognormal"
     ):
         lengths_of_stay(*history([None, None]), hospital(los_model=FROM_DATA))
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kaizar_pipeline.patients.los_fit import BORROWED, Family, drift_variance, fit_stays
+from kaizar_pipeline.patients.los_fit import BORROWED, FittedFamily, drift_variance, fit_stays
 from kaizar_pipeline.patients.survival import Stays, known_within
 
 pytestmark = pytest.mark.unit
@@ -45,7 +45,7 @@ class TestFamilies:
     """Each of lognormal, gamma and weibull."""
 
     def test_is_that_of_scipy(self, name):
-        fitted, hours = Family(name, 0.8, 30.0), np.array([1e-3, 1.0, 30.0, 400.0])
+        fitted, hours = FittedFamily(name, 0.8, 30.0), np.array([1e-3, 1.0, 30.0, 400.0])
         np.testing.assert_allclose(fitted.log_density(hours), fitted.frozen.logpdf(hours))
         np.testing.assert_allclose(fitted.survival(hours), fitted.frozen.sf(hours))
         assert fitted.survival(np.array([0.0, np.inf])).tolist() == [1, 0]
@@ -153,7 +153,7 @@ class TestDrift:
         rng = np.random.default_rng(7)
         age = rng.uniform(0, 26 * 28 * 24, 26 * 200)
         hours = FAMILIES["weibull"].rvs(len(age), random_state=rng) * 20  # 32 days on average
-        wrong_tail = Family("lognormal", 1.5, 300.0)
+        wrong_tail = FittedFamily("lognormal", 1.5, 300.0)
         found, without_last = (
             drift_variance(of, wrong_tail)
             for of in (seen_after(hours, age), seen_after(hours[age > 28 * 24], age[age > 28 * 24]))
@@ -162,7 +162,7 @@ class TestDrift:
 
     def test_cannot_be_known_from_five_blocks(self):
         age = np.repeat(np.arange(5) * 28 * 24.0 + 600, 100)
-        assert drift_variance(seen_after(np.ones(500), age), Family("gamma", 1.0, 1.0)) is None
+        assert drift_variance(seen_after(np.ones(500), age), FittedFamily("gamma", 1.0, 1.0)) is None
 
 
 def test_the_error_of_the_mean_is_as_large_as_said():

@@ -21,8 +21,6 @@ from kaizar_pipeline.simulation.kernel import random as kernel
 from kaizar_pipeline.simulation.kernel.inputs import tables_of
 from kaizar_pipeline.stats.durations import (
     GRID,
-    Parametric,
-    distribution,
     empirical_table,
     fitted_table,
     quantile_table,
@@ -51,7 +49,7 @@ def duration(kind, unit="hours", **params):
     return TypeAdapter(Duration).validate_python({"type": kind, "unit": unit, "params": params})
 
 
-PARAMETRIC: list[Parametric] = [
+PARAMETRIC: list[Lognormal | Gamma | Weibull | Exponential] = [
     Lognormal(type="lognormal", params=MeanSd(mean=7.4, sd=8.61)),
     Gamma(type="gamma", params=MeanSd(mean=5, sd=10)),
     Weibull(type="weibull", params=ShapeScale(shape=0.7, scale=3)),
@@ -63,7 +61,7 @@ PARAMETRIC: list[Parametric] = [
 def test_drawing_from_a_table_has_the_mean_of_the_distribution(kind):
     table = quantile_table(kind)
     mean = ((table[1:] + table[:-1]) / 2 * np.diff(GRID)).sum()
-    assert mean == pytest.approx(distribution(kind).mean(), rel=2e-5)
+    assert mean == pytest.approx(kind.frozen.mean(), rel=2e-5)
 
 
 @pytest.mark.parametrize("kind", PARAMETRIC, ids=lambda kind: kind.type)
@@ -71,7 +69,7 @@ def test_drawing_from_a_table_has_the_mean_of_the_distribution(kind):
 def test_quantiles_are_close_everywhere(kind, share):
     tables = tables_of(quantile_table(kind)[None])
     hours = quantile(tables, 0, share)
-    assert hours == pytest.approx(distribution(kind).ppf(share), rel=2e-2)
+    assert hours == pytest.approx(kind.frozen.ppf(share), rel=2e-2)
     assert share_until(tables, 0, hours) == pytest.approx(share, abs=1e-12)
 
 
@@ -92,9 +90,9 @@ def test_slopes_lose_no_bit(share, kind):
 
 
 def test_mean_and_sd_are_those_of_the_duration_not_of_its_logarithm():
-    assert distribution(PARAMETRIC[0]).mean() == pytest.approx(7.4)
-    assert distribution(PARAMETRIC[0]).std() == pytest.approx(8.61)
-    assert distribution(PARAMETRIC[3]).mean() == pytest.approx(120)
+    assert PARAMETRIC[0].frozen.mean() == pytest.approx(7.4)
+    assert PARAMETRIC[0].frozen.std() == pytest.approx(8.61)
+    assert PARAMETRIC[3].frozen.mean() == pytest.approx(120)
 
 
 def test_the_far_tail_is_not_clipped():
@@ -120,7 +118,7 @@ def test_what_is_left_of_a_stay_scales_with_it():
 
 @pytest.mark.parametrize("kind", PARAMETRIC[:3], ids=lambda kind: kind.type)
 def test_a_fitted_family_has_the_whole_tail_of_the_configured_one(kind):
-    frozen = distribution(kind)
+    frozen = kind.frozen
     table = fitted_table(kind.type, frozen.args[0], frozen.kwds["scale"], None)
     np.testing.assert_allclose(table, quantile_table(kind))
 
