@@ -75,7 +75,7 @@ class Distribution(Model):
         return HOURS_PER_DAY if self.unit == "days" else 1
 
     @abstractmethod
-    def quantiles(self, probability: "np.ndarray") -> "np.ndarray":
+    def quantiles(self, probability: "np.ndarray | float") -> "np.ndarray":
         """Hours at each probability, with the shape of `probability`."""
 
     @property
@@ -84,9 +84,9 @@ class Distribution(Model):
         return None
 
     @property
-    @abstractmethod
     def scale_hours(self) -> float | None:
         """The scale parameter, if there is one."""
+        return None
 
     @property
     def quantile_hours(self) -> "np.ndarray | None":
@@ -99,9 +99,9 @@ class Distribution(Model):
         """Mean."""
 
     @property
-    @abstractmethod
     def p90_hours(self) -> float:
         """90th percentile."""
+        return float(self.quantiles(0.9))
 
 
 class _Parametric(Distribution):
@@ -112,7 +112,7 @@ class _Parametric(Distribution):
     def frozen(self) -> Any:
         """The frozen scipy.stats distribution of hours, its shape (if any) by position and its scale by name."""
 
-    def quantiles(self, probability: "np.ndarray") -> "np.ndarray":
+    def quantiles(self, probability: "np.ndarray | float") -> "np.ndarray":
         return self.frozen.ppf(probability)
 
     @property
@@ -128,10 +128,6 @@ class _Parametric(Distribution):
     def mean_hours(self) -> float:
         return self.frozen.mean()
 
-    @property
-    def p90_hours(self) -> float:
-        return self.frozen.ppf(0.9)
-
 
 class Family(_Parametric):
     """A distribution with a shape and a scale that can be fitted to stays.
@@ -141,11 +137,15 @@ class Family(_Parametric):
 
     shape_bounds: ClassVar[tuple[float, float]]
     """Shapes that a fit may take: beyond these, a few extreme stays would make a mean of years."""
+    scipy_name: ClassVar[str]
+    """Name in scipy.stats."""
 
-    @staticmethod
-    @abstractmethod
-    def scipy(shape: float, scale: float) -> Any:
+    @classmethod
+    def scipy(cls, shape: float, scale: float) -> Any:
         """The frozen scipy.stats distribution."""
+        from scipy import stats
+
+        return getattr(stats, cls.scipy_name)(shape, scale=scale)
 
     @staticmethod
     @abstractmethod
@@ -176,6 +176,7 @@ class Lognormal(Family):
     params: MeanSd
     """Mean and standard deviation."""
     shape_bounds: ClassVar = (0.01, 2.5)
+    scipy_name: ClassVar = "lognorm"
 
     @property
     def frozen(self) -> Any:
@@ -183,12 +184,6 @@ class Lognormal(Family):
 
         variance = log(1 + (self.params.sd / self.params.mean) ** 2)
         return self.scipy(sqrt(variance), self.hours_per_unit * self.params.mean / np.exp(variance / 2))
-
-    @staticmethod
-    def scipy(shape: float, scale: float) -> Any:
-        from scipy import stats
-
-        return stats.lognorm(shape, scale=scale)
 
     @staticmethod
     def unit_mean(shape: float) -> float:
@@ -218,17 +213,12 @@ class Gamma(Family):
     params: MeanSd
     """Mean and standard deviation."""
     shape_bounds: ClassVar = (0.15, 1e4)
+    scipy_name: ClassVar = "gamma"
 
     @property
     def frozen(self) -> Any:
         shape = (self.params.mean / self.params.sd) ** 2
         return self.scipy(shape, self.hours_per_unit * self.params.mean / shape)
-
-    @staticmethod
-    def scipy(shape: float, scale: float) -> Any:
-        from scipy import stats
-
-        return stats.gamma(shape, scale=scale)
 
     @staticmethod
     def unit_mean(shape: float) -> float:
@@ -260,16 +250,11 @@ class Weibull(Family):
     params: ShapeScale
     """Shape and scale."""
     shape_bounds: ClassVar = (0.3, 100.0)
+    scipy_name: ClassVar = "weibull_min"
 
     @property
     def frozen(self) -> Any:
         return self.scipy(self.params.shape, self.hours_per_unit * self.params.scale)
-
-    @staticmethod
-    def scipy(shape: float, scale: float) -> Any:
-        from scipy import stats
-
-        return stats.weibull_min(shape, scale=scale)
 
     @staticmethod
     def unit_mean(shape: float) -> float:
@@ -316,7 +301,7 @@ class Fixed(Distribution):
     params: Value
     """The duration."""
 
-    def quantiles(self, probability: "np.ndarray") -> "np.ndarray":
+    def quantiles(self, probability: "np.ndarray | float") -> "np.ndarray":
         import numpy as np
 
         return np.full(np.shape(probability), self.mean_hours)
@@ -328,10 +313,6 @@ class Fixed(Distribution):
     @property
     def mean_hours(self) -> float:
         return self.params.value * self.hours_per_unit
-
-    @property
-    def p90_hours(self) -> float:
-        return self.mean_hours
 
 
 class Empirical(Distribution):
@@ -348,14 +329,10 @@ class Empirical(Distribution):
 
         return np.array(self.params.values) * self.hours_per_unit
 
-    def quantiles(self, probability: "np.ndarray") -> "np.ndarray":
+    def quantiles(self, probability: "np.ndarray | float") -> "np.ndarray":
         import numpy as np
 
         return np.quantile(self._hours, probability)
-
-    @property
-    def scale_hours(self) -> None:
-        return None
 
     @property
     def quantile_hours(self) -> "np.ndarray":
@@ -366,12 +343,6 @@ class Empirical(Distribution):
     @property
     def mean_hours(self) -> float:
         return self._hours.mean()
-
-    @property
-    def p90_hours(self) -> float:
-        import numpy as np
-
-        return float(np.quantile(self._hours, 0.9))
 
 
 class FromData(Model):

@@ -74,14 +74,14 @@ def test_quantiles_are_close_everywhere(kind, share):
 
 
 @given(share=st.floats(0, 1, exclude_max=True))
-def test_the_guide_leads_to_the_knot_that_a_search_of_the_whole_grid_finds(share):
+def test_the_guide_finds_the_same_knot_as_a_search_of_the_whole_grid(share):
     knot = min(int(np.searchsorted(GRID, share, side="right")) - 1, len(GRID) - 2)
     knots = tables_of(np.arange(len(GRID), dtype=float)[None])
     assert knot <= quantile(knots, 0, share) <= knot + 1
 
 
 @given(share=st.floats(0, 1, exclude_max=True), kind=st.sampled_from(PARAMETRIC))
-def test_slopes_lose_no_bit(share, kind):
+def test_slopes_are_exact(share, kind):
     table = quantile_table(kind)
     knot = min(int(np.searchsorted(GRID, share, side="right")) - 1, len(GRID) - 2)
     low, high = table[knot : knot + 2]
@@ -123,6 +123,6 @@ def test_a_fitted_family_has_the_whole_tail_of_the_configured_one(kind):
     np.testing.assert_allclose(table, quantile_table(kind))
 
 
-def test_fitted_quantiles_are_taken_as_they_are():
+def test_fitted_quantiles_are_interpolated():
     quantiles = np.array([1.0, 3.0, 5.0])
     np.testing.assert_array_equal(fitted_table("empirical", None, None, quantiles), empirical_table(quantiles))
