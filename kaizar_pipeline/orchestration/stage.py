@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from kaizar_pipeline.config.files import config_hash, hospital_file, load_with_notices
+from kaizar_pipeline.config.files import config_hash, hospital_file, load_with_warnings
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import DataError, KaizarError
@@ -87,13 +87,13 @@ class Stage:
         return self._context.resources.settings
 
     @property
-    def notices(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What was translated in a file of the predecessor's."""
         return self._loaded[1]
 
     @cached_property
     def _loaded(self) -> tuple[HospitalConfig, list[str]]:
-        return load_with_notices(hospital_file(HOME, self._context.partition_key))
+        return load_with_warnings(hospital_file(HOME, self._context.partition_key))
 
     def load(self, *assets: str) -> list[pd.DataFrame]:
         """The hospital's stored tables, which must all be of one as_of; another config than today's is warned about."""

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, HOURS_PER_WEEK
 from kaizar_pipeline.simulation.counting import (
     Counts,
     mean_and_sd,
@@ -14,7 +15,6 @@ from kaizar_pipeline.simulation.counting import (
     standard_error,
 )
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
-from kaizar_pipeline.stats.durations import HOURS_PER_DAY
 from kaizar_pipeline.tables import (
     ALL,
     BOARDING_CAUSES,
@@ -27,8 +27,6 @@ from kaizar_pipeline.tables import (
     WEEK_PROFILE,
 )
 from kaizar_pipeline.tables.kpis import KPI_INDEX
-
-HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 
 
 def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, **constants: Any) -> pd.DataFrame:

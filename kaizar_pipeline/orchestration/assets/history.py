@@ -29,8 +29,8 @@ def history(context: dg.AssetExecutionContext, config: HistoryConfig) -> Iterato
     """The hospital's history: simulated, or read from its extract."""
     with readable_faults():
         stage = Stage(context)
-        for notice in stage.notices:
-            context.log.info(notice)
+        for warning in stage.warnings:
+            context.log.info(warning)
         found = load_history(stage.config, stage.home, config.as_of)
         results = [checks.flow_conservation(found), checks.up_to_date(found, stage.config.patients.max_age_days)]
         in_house = int((found.ward_stays["depart"].isna() & found.ward_stays["admit"].notna()).sum())
