@@ -23,7 +23,8 @@ from joblib import Parallel, delayed
 
 from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
 from kaizar_pipeline.chain.steps import prepare_backtest
-from kaizar_pipeline.config.hospital import FromData, SyntheticPatients
+from kaizar_pipeline.config.distributions import FromData
+from kaizar_pipeline.config.patient_sources import SyntheticPatients
 from kaizar_pipeline.planning.census_backtest import PERSISTENCE, TWIN, WEEKDAY, backtest_occupancy
 from kaizar_pipeline.stats.scores import covered, effective_number
 from kaizar_pipeline.tables import HOSPITAL_TOTAL

@@ -11,17 +11,9 @@ from typing import Any
 
 import ciw  # pyright: ignore[reportMissingImports]
 
-from kaizar_pipeline.config.hospital import (
-    WEEKDAYS,
-    Constant,
-    Exponential,
-    Gamma,
-    HospitalConfig,
-    Lognormal,
-    Ward,
-    route_options,
-)
-from kaizar_pipeline.stats.durations import hours_per_unit
+from kaizar_pipeline.config.distributions import Exponential, Gamma, Lognormal
+from kaizar_pipeline.config.fields import WEEKDAYS
+from kaizar_pipeline.config.hospital import Constant, HospitalConfig, Ward
 
 
 def network(config: HospitalConfig) -> Any:
@@ -58,7 +50,7 @@ def network(config: HospitalConfig) -> Any:
 def _length_of_stay(ward: Ward) -> Any:
     model = ward.los_model
     assert isinstance(model, Lognormal | Gamma)
-    mean, sd = (hours_per_unit(model) * value for value in (model.params.mean, model.params.sd))
+    mean, sd = (model.hours_per_unit * value for value in (model.params.mean, model.params.sd))
     if isinstance(ward.discharge_delay, Exponential):
         mean += ward.discharge_delay.params.mean
     if isinstance(model, Gamma):
@@ -72,7 +64,7 @@ def _patience(model: Any) -> Any:
 
 
 def _row(config: HospitalConfig, ward: Ward, kind: str) -> list[float]:
-    onward = {option.to_ward: option.probability for option in route_options(config, ward.id, kind)}
+    onward = {option.to_ward: option.probability for option in config.route_options(ward.id, kind)}
     return [onward.get(other.id, 0.0) for other in config.wards]
 
 

@@ -29,11 +29,11 @@ from kaizar_pipeline.config.files import (
     hospital_schema,
     load_hospital_config,
     load_scenarios,
-    load_with_notices,
+    load_with_warnings,
     misnamed_files,
     scenario_files,
-    scenario_notices,
     scenario_schema,
+    scenario_warnings,
     shipped,
 )
 from kaizar_pipeline.config.hospital import HospitalConfig
@@ -106,10 +106,10 @@ def check(
         faulty = 0
         for file in chosen:
             try:
-                said, notices = _checked(file)
+                said, warnings = _checked(file)
                 typer.echo(said)
-                for notice in notices:
-                    typer.echo(f"  {notice}")
+                for warning in warnings:
+                    typer.echo(f"  {warning}")
             except ConfigError as error:
                 faulty += 1
                 typer.echo(str(error), err=True)
@@ -121,9 +121,9 @@ def _checked(file: Path) -> tuple[str, list[str]]:
     """What is to be said of a file without faults, and of what was translated in it."""
     if file.resolve().parent.name == SCENARIO_FOLDER:
         said = f"{SCENARIO_FOLDER}/{file.name}: ok, about {', '.join(check_scenario(file)) or 'no hospital'}"
-        return said, scenario_notices(file)
-    config, notices = load_with_notices(file)
-    return f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams", notices
+        return said, scenario_warnings(file)
+    config, warnings = load_with_warnings(file)
+    return f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams", warnings
 
 
 @app.command()

@@ -1,7 +1,7 @@
-"""Every error that Kaizar raises on purpose.
+"""Every error that Kaizar raises on purpose, and the words for a name that is not known.
 
     KaizarError
-    ├── ConfigError        a hospital file that cannot be, each fault with file and line
+    ├── ConfigError        a hospital or scenario file with errors, each with file and line
     ├── DataError          an extract or a stored table that cannot be used
     └── SimulationError    a hospital that cannot be simulated
 
@@ -9,17 +9,20 @@ A message says where, what was found and what is allowed or what to do; it is me
 tracebacks.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class KaizarError(Exception):
     """Base of all errors raised on purpose: catch this one to catch them all."""
 
 
 class ConfigError(KaizarError):
-    """One or more faults in configuration; `faults` holds one line for each."""
+    """One or more errors in configuration; `errors` holds one line for each."""
 
-    def __init__(self, faults: list[str] | str):
-        self.faults = [faults] if isinstance(faults, str) else list(faults)
-        super().__init__("\n".join(self.faults))
+    def __init__(self, errors: list[str] | str):
+        self.errors = [errors] if isinstance(errors, str) else list(errors)
+        super().__init__("\n".join(self.errors))
 
 
 class DataError(KaizarError):
@@ -28,3 +31,20 @@ class DataError(KaizarError):
 
 class SimulationError(KaizarError):
     """A hospital whose simulation cannot be carried out as asked."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that is spelled most like `name`, upper and lower case alike; None when none is near."""
+    by_spelling: dict[str, str] = {}
+    for other in names:
+        by_spelling.setdefault(other.lower(), other)
+    near = get_close_matches(name.lower(), by_spelling, 1)
+    return by_spelling[near[0]] if near else None
+
+
+def unknown(name: str, allowed: Iterable[str], kind: str = "", *, list_allowed: bool = True) -> str:
+    """'unknown ward 'IUC', did you mean 'ICU'?', or the allowed names if none is near."""
+    names = list(allowed)
+    near = nearest(name, names)
+    hint = f", did you mean {near!r}?" if near else f", allowed: {', '.join(names)}" if list_allowed else ""
+    return f"unknown {kind + ' ' if kind else ''}{name!r}{hint}"

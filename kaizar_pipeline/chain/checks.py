@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from kaizar_pipeline.chain.step import NOTHING, Check, Figures, Found, Run
-from kaizar_pipeline.config.hospital import SyntheticPatients
 from kaizar_pipeline.forecasting.drift import level_drift
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL
 from kaizar_pipeline.patients.length_of_stay import differences
@@ -58,8 +57,7 @@ def flow_conservation(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Found
 @check("patients", blocking=False)
 def up_to_date(run: Run, days_behind: int) -> Found:
     """The extract reaches to within `max_age_days` of today."""
-    source = run.config.patients
-    limit = None if isinstance(source, SyntheticPatients) else source.max_age_days
+    limit = run.config.patients.max_age_days
     return NOTHING if limit is None else Found(days_behind <= limit, {"days behind": days_behind})
 
 

@@ -1,4 +1,4 @@
-"""What the config says of days: public holidays, events, and the rates of streams that follow a schedule."""
+"""The calendar of a hospital: public holidays, events, and the daily rates of schedule and constant streams."""
 
 import csv
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ EVENT_SEPARATOR = "; "
 
 
 def public_holidays(hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarray:
-    """bool per date: whether it is a public holiday where the hospital stands."""
+    """bool per date: whether it is a public holiday where the hospital is."""
     if len(dates) == 0:
         return np.zeros(0, dtype=bool)
     years = range(dates.min().year, dates.max().year + 1)
@@ -30,19 +30,19 @@ def read_events(hospital: HospitalInfo, home: Path) -> pd.Series:
     """Names of the events on a day, by date, from the CSV file `hospital.events`; empty when the config names none.
 
     The file, its path relative to `home`, has a header with the columns `date` (2026-07-18) and `name` and a row for
-    each day of each event, past days and days ahead. Raises ConfigError with one line per fault.
+    each day of each event, past days and days ahead. Raises ConfigError with one line per error.
     """
     names: dict[date, set[str]] = {}
     if hospital.events is not None:
-        faults = []
+        errors = []
         for line, row in _csv_rows(home / hospital.events, hospital.events):
-            fault = _event_fault(row, names)
-            if fault:
-                faults.append(f"{hospital.events}:{line}: {fault}")
+            error = _event_error(row, names)
+            if error:
+                errors.append(f"{hospital.events}:{line}: {error}")
             else:
                 names.setdefault(date.fromisoformat(row["date"].strip()), set()).add(row["name"].strip())
-        if faults:
-            raise ConfigError(faults)
+        if errors:
+            raise ConfigError(errors)
     days = pd.DatetimeIndex(sorted(names)).as_unit("us")
     return pd.Series([EVENT_SEPARATOR.join(sorted(names[day])) for day in sorted(names)], days, dtype="str")
 
@@ -53,18 +53,18 @@ def _csv_rows(path: Path, shown: str) -> Iterator[tuple[int, dict[str, str]]]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"{shown}: the file of events cannot be read: {reason}; looked for {path}") from error
+        raise ConfigError(f"{shown}: the file of events cannot be read: {reason}; its path is {path}") from error
     reader = csv.DictReader(text.splitlines(), restval="")
     missing = [name for name in EVENT_COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         found = ", ".join(reader.fieldnames or ()) or "nothing"
-        raise ConfigError(f"{shown}:1: missing column(s) {', '.join(missing)}, found {found}; needed are date and name")
+        raise ConfigError(f"{shown}:1: missing column(s) {', '.join(missing)}, found {found}, required: date, name")
     for row in reader:
         yield reader.line_num, row
 
 
-def _event_fault(row: dict[str, str], known: dict[date, set[str]]) -> str | None:
-    """What is wrong with a row, given the days and names before it."""
+def _event_error(row: dict[str, str], known: dict[date, set[str]]) -> str | None:
+    """What is wrong with a row, given the names by day of the rows before it."""
     name = row["name"].strip()
     try:
         day = date.fromisoformat(row["date"].strip())
@@ -73,7 +73,7 @@ def _event_fault(row: dict[str, str], known: dict[date, set[str]]) -> str | None
     if not name or EVENT_SEPARATOR.strip() in name:
         return f"name: found {row['name']!r}, allowed: any text without {EVENT_SEPARATOR.strip()!r}"
     if name in known.get(day, ()):
-        return f"{name!r} stands on {day} already"
+        return f"{name!r} already appears on {day}"
     return None
 
 
@@ -89,5 +89,5 @@ def configured_rates(stream: ArrivalStream, hospital: HospitalInfo, dates: pd.Da
         case Constant():
             rates = np.full(len(dates), model.mean_per_day)
         case _:
-            raise TypeError(f"stream {stream.id} is forecast: the config does not say its rates")
+            raise TypeError(f"stream {stream.id} is forecast: the config does not give its rates")
     return rates * dates.month.map(lambda month: stream.scale_factor_by_month.get(month, 1.0)).to_numpy(dtype=float)

@@ -1,7 +1,7 @@
-"""A YAML file as plain values plus the line of every part, so that any later fault can say where it is.
+"""A YAML file as plain values plus the line of every part, so that any later error can say where it is.
 
 Scalars are read by YAML 1.2's rules, as editors do: `NO` is Norway and not false, `on` is text, `010` is ten, `12:30`
-is no number of minutes, and dates stay text until the model that wants a date reads them.
+is not a number of minutes, and dates stay text until the model that wants a date reads them.
 """
 
 import re
@@ -12,9 +12,8 @@ from typing import Any
 
 import yaml
 
+from kaizar_pipeline.config.fields import Loc
 from kaizar_pipeline.errors import ConfigError
-
-Loc = tuple[str | int, ...]
 
 _TAGS = {
     "null": (re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""], lambda text: None),
@@ -42,11 +41,11 @@ for _name, (_pattern, _first, _) in _TAGS.items():
 
 @dataclass
 class Document:
-    """A file's values (mappings with text keys, lists, scalars), the line of each part, and faults of its form."""
+    """A file's values (mappings with text keys, lists, scalars), the line of each part, and errors of its form."""
 
     values: Any = None
     lines: dict[Loc, int] = field(default_factory=dict)
-    faults: list[tuple[int, str]] = field(default_factory=list)
+    errors: list[tuple[int, str]] = field(default_factory=list)
 
     def line(self, loc: Loc) -> int:
         """Line of the part at `loc`, or of the nearest part around it."""
@@ -56,7 +55,7 @@ class Document:
 def read_document(path: Path, shown: str) -> Document:
     """Read a YAML file; `shown` names it in messages.
 
-    Repeated keys and tags are left to the caller as `faults`; a file that is no text or no YAML is a ConfigError.
+    Repeated keys and tags are left to the caller as `errors`; a file that is not text or not YAML is a ConfigError.
     """
     try:
         root = _Loader(_text(path, shown)).get_single_node()
@@ -65,12 +64,12 @@ def read_document(path: Path, shown: str) -> Document:
             document.values = _value(root, (), document, ())
         return document
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{shown}:{_no_yaml(error)}") from None
+        raise ConfigError(f"{shown}:{_not_yaml(error)}") from None
     except yaml.reader.ReaderError as error:
         line = path.read_text("utf-8-sig").count("\n", 0, error.position) + 1
-        raise ConfigError(f"{shown}:{line}: no YAML: character #x{error.character:04x} is not allowed") from None
+        raise ConfigError(f"{shown}:{line}: not valid YAML: character #x{error.character:04x} is not allowed") from None
     except RecursionError:
-        raise ConfigError(f"{shown}:1: no hospital: lists or mappings are nested without end") from None
+        raise ConfigError(f"{shown}:1: lists or mappings are nested too deeply") from None
 
 
 def _text(path: Path, shown: str) -> str:
@@ -83,17 +82,17 @@ def _text(path: Path, shown: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            f"{shown}:{line}: no UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+            f"{shown}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
         ) from None
 
 
-def _no_yaml(error: yaml.MarkedYAMLError) -> str:
+def _not_yaml(error: yaml.MarkedYAMLError) -> str:
     mark, begin = error.problem_mark or error.context_mark, error.context_mark
     line = mark.line + 1 if mark else 1
     context = f"{error.context}, " if error.context else ""
     if begin and begin.line + 1 < line:
         context = f"{error.context} that begins on line {begin.line + 1}, "
-    return f"{line}: no YAML: {context}{error.problem}{_hint(str(error.problem))}"
+    return f"{line}: not valid YAML: {context}{error.problem}{_hint(str(error.problem))}"
 
 
 def _hint(problem: str) -> str:
@@ -105,11 +104,11 @@ def _hint(problem: str) -> str:
 
 
 def _value(node: yaml.Node, loc: Loc, document: Document, around: tuple[yaml.Node, ...]) -> Any:
-    """Plain value of `node`, which stands at `loc` inside the nodes `around`; notes lines and faults in `document`."""
+    """Plain value of `node`, which is at `loc` inside the nodes `around`; adds lines and errors to `document`."""
     line = node.start_mark.line + 1
     document.lines.setdefault(loc, line)
     if node in around:
-        document.faults.append((line, "an alias contains itself"))
+        document.errors.append((line, "an alias contains itself"))
         return None
     inside = (*around, node)
     if isinstance(node, yaml.MappingNode):
@@ -120,7 +119,7 @@ def _value(node: yaml.Node, loc: Loc, document: Document, around: tuple[yaml.Nod
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     pattern, _, construct = _TAGS.get(kind, (None, [], None))
     if construct is None or (pattern and not pattern.fullmatch(node.value)):
-        document.faults.append((line, f"tag {node.tag!r} is not allowed here"))
+        document.errors.append((line, f"tag {node.tag!r} is not allowed here"))
         return None
     return construct(node.value)
 
@@ -129,12 +128,12 @@ def _entries(node: yaml.MappingNode, loc: Loc, document: Document) -> Iterator[t
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            document.faults.append((line, "a key must be plain text"))
+            document.errors.append((line, "a key must be plain text"))
             continue
         key = key_node.value
         first = document.lines.get((*loc, key))
         if first is not None:
-            document.faults.append((line, f"key {key!r} stands twice, first on line {first}"))
+            document.errors.append((line, f"key {key!r} appears twice, first on line {first}"))
         else:
             document.lines[*loc, key] = line
         yield key, value_node

@@ -1,10 +1,9 @@
-"""Where a project's hospitals and scenarios lie, and how a YAML file becomes a checked one, or faults by file and
-line."""
+"""Where a project's hospitals and scenarios are, and how a YAML file becomes a checked one, or errors with lines."""
 
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -14,12 +13,13 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from kaizar_pipeline.config.document import Document, read_document
-from kaizar_pipeline.config.hospital import Fault, HospitalConfig, HospitalFile, Model
+from kaizar_pipeline.config.fields import Model, RuleError
+from kaizar_pipeline.config.hospital import HospitalConfig, HospitalFile
 from kaizar_pipeline.config.legacy import Translation, translate_hospital, translate_scenario
-from kaizar_pipeline.config.messages import explain, path_of, unknown
+from kaizar_pipeline.config.messages import explain, path_of
 from kaizar_pipeline.config.scenario import BASELINE, PARTS, Scenario, ScenarioFile
-from kaizar_pipeline.config.variant import variant_faults
-from kaizar_pipeline.errors import ConfigError
+from kaizar_pipeline.config.scenario_rules import scenario_errors
+from kaizar_pipeline.errors import ConfigError, unknown
 
 CONFIG_FOLDER = "hospital_configs"
 SCENARIO_FOLDER = "scenarios"
@@ -27,7 +27,7 @@ SCENARIO_FOLDER = "scenarios"
 _WORKSPACE = "workspace.yaml"
 _HOSPITAL_ID = re.compile(r"[a-z0-9_-]+")
 _BAD_NAME = (
-    "the file's name is the {kind}'s id: allowed are lower-case letters, digits, _ and -, then .yml; rename the file"
+    "the file's name is the {kind}'s id, allowed: lower-case letters, digits, _ and -, then .yml; rename the file"
 )
 
 _OWN = "a scenario changes wards, streams, routing, policies and lengths of stay, never {}"
@@ -38,9 +38,11 @@ _NOT_IN_FILE = {
         **{key: _OWN.format(key) for key in ("hospital", "patients", "patient_types", "simulation")},
     },
 }
-"""Keys that somebody might look for in a file of each kind, and why they are not there."""
+"""Keys that a user might expect in a file of each kind, and why they are not allowed."""
 
 _Checked = TypeVar("_Checked", HospitalConfig, Scenario)
+_Item = TypeVar("_Item")
+_Loaded = TypeVar("_Loaded")
 
 
 def find_home(start: Path | None = None) -> Path:
@@ -52,14 +54,14 @@ def find_home(start: Path | None = None) -> Path:
     if chosen:
         home = Path(chosen).expanduser().resolve()
         if not home.is_dir():
-            raise ConfigError(f"KAIZAR_HOME is {chosen!r}, which is no folder")
+            raise ConfigError(f"KAIZAR_HOME is {chosen!r}, which is not a folder")
         return home
     first = (start or Path.cwd()).resolve()
     for folder in (first, *first.parents):
         if (folder / _WORKSPACE).is_file():
             return folder
     raise ConfigError(
-        f"no project here: neither {first} nor a folder above it holds {_WORKSPACE}; go to one that does, "
+        f"no project here: neither {first} nor a folder above it contains {_WORKSPACE}; go to one that does, "
         "set KAIZAR_HOME, or make a project with `kaizar init FOLDER`"
     )
 
@@ -71,18 +73,18 @@ def shipped(name: str) -> Path:
 
 
 def hospital_files(home: Path) -> dict[str, Path]:
-    """Hospital id -> file, sorted by id; nothing is parsed, and files whose name is no id are left out."""
+    """Hospital id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
     return {path.stem: path for path in sorted((home / CONFIG_FOLDER).glob("*.yml")) if _is_well_named(path)}
 
 
 def scenario_files(home: Path) -> dict[str, Path]:
-    """Scenario id -> file, sorted by id; nothing is parsed, and files whose name is no id are left out."""
+    """Scenario id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
     files = sorted((home / CONFIG_FOLDER / SCENARIO_FOLDER).glob("*.yml"))
     return {path.stem: path for path in files if _is_well_named(path)}
 
 
 def misnamed_files(home: Path, folder: str = "") -> list[Path]:
-    """YAML files among the hospitals, or in `folder` below them, whose name is no id, so that nothing comes of them."""
+    """YAML files among the hospitals, or in `folder` below them, whose name is not an id; they are not loaded."""
     files = sorted((home / CONFIG_FOLDER / folder).glob("*.[yY]*[mM][lL]"))
     return [path for path in files if not _is_well_named(path)]
 
@@ -100,146 +102,153 @@ def hospital_file(home: Path, hospital_id: str) -> Path:
 def load_hospital_config(path: str | Path) -> HospitalConfig:
     """Read and check a hospital's YAML file; the file's stem is the hospital's id.
 
-    A file of the predecessor's is translated first (legacy.py). Raises ConfigError with one line per fault, in the
+    A file of the predecessor's is translated first (legacy.py). Raises ConfigError with one line per error, in the
     order of the file:
     `hospital_configs/x.yml:11: wards[1].los_model.type: unknown 'weibul', did you mean 'weibull'?`.
     Rules that span several parts are checked once the parts themselves are right.
     """
-    return load_with_notices(path)[0]
+    return load_with_warnings(path)[0]
 
 
-def load_with_notices(path: str | Path) -> tuple[HospitalConfig, list[str]]:
-    """The same, with a notice `hospital_configs/x.yml:11: ...` for everything that was translated."""
+def load_with_warnings(path: str | Path) -> tuple[HospitalConfig, list[str]]:
+    """The same, with a warning `hospital_configs/x.yml:11: ...` for everything that was translated."""
     path = Path(path)
     translation = translate_hospital(read_document(path, _shown(path)), path.stem)
-    return _check(HospitalConfig, HospitalFile, "hospital", path, translation.document), _notices(path, translation)
+    return _check(HospitalConfig, HospitalFile, "hospital", path, translation.document), _warnings(path, translation)
 
 
 def load_scenario(path: str | Path, hospital: HospitalConfig | None = None) -> Scenario:
     """Read and check a scenario's YAML file; the file's stem is the scenario's id.
 
     With a `hospital` it is also checked whether the scenario can be applied to it. The predecessor's words are
-    translated first. Raises ConfigError with one line per fault, as `load_hospital_config` does. The hospitals that it
-    lists lie in the folder above its own.
+    translated first. Raises ConfigError with one line per error, as `load_hospital_config` does. The hospitals that it
+    lists are in the folder above its own.
     """
     path = Path(path)
     document = translate_scenario(read_document(path, _shown(path))).document
     scenario = _check(Scenario, ScenarioFile, "scenario", path, document)
-    known = [file.stem for file in sorted(path.parent.parent.glob("*.yml"))]
-    faults: list[Fault] = [
-        (("hospitals", index), unknown(name, known, "hospital"))
-        for index, name in enumerate(scenario.hospitals)
-        if name not in known
-    ]
-    if not scenario.changes_something:
-        faults.append(((), f"changes nothing: give one of {', '.join(PARTS)}"))
-    if hospital is not None and scenario.is_about(hospital.id):
-        faults += [(loc, f"{what} ({hospital.id})") for loc, what in variant_faults(hospital, scenario)]
-    _refuse(path, [(document.line(loc), f"{path_of(loc)}: {what}" if loc else what) for loc, what in faults])
+    errors = list(_use_errors(scenario, path, hospital))
+    if errors:
+        raise _refusal(path, [(document.line(loc), f"{path_of(loc)}: {what}" if loc else what) for loc, what in errors])
     return scenario
+
+
+def _use_errors(scenario: Scenario, path: Path, hospital: HospitalConfig | None) -> Iterator[RuleError]:
+    """What keeps a scenario from being used: the hospitals that it lists, no change, and what `hospital` lacks."""
+    known = [file.stem for file in sorted(path.parent.parent.glob("*.yml"))]
+    for index, name in enumerate(scenario.hospitals):
+        if name not in known:
+            yield ("hospitals", index), unknown(name, known, "hospital")
+    if not scenario.changes_something:
+        yield (), f"changes nothing, allowed: one or more of {', '.join(PARTS)}"
+    if hospital is not None and scenario.is_about(hospital.id):
+        yield from ((loc, f"{what} ({hospital.id})") for loc, what in scenario_errors(hospital, scenario))
 
 
 def load_scenarios(home: Path, hospital: HospitalConfig, names: Sequence[str] = ()) -> list[Scenario]:
     """The scenarios called `names`, by default all that are about `hospital`, checked against it.
 
-    Raises ConfigError for names that there are not, scenarios about other hospitals, and every fault in those wanted;
-    files about other hospitals are not looked into any further.
+    Raises ConfigError for unknown names, scenarios about other hospitals, and every error in those asked for; by
+    default, files about other hospitals are skipped.
     """
     files = scenario_files(home)
-    missing = [name for name in names if name not in files]
-    if missing:
-        nothing = f"no scenario in {home / CONFIG_FOLDER / SCENARIO_FOLDER}: add a file NAME.yml there"
-        raise ConfigError([unknown(name, files, "scenario") if files else nothing for name in missing])
-    scenarios: list[Scenario] = []
-    faults: list[str] = []
-    for name in names or files:
-        about = _hospitals_named(files[name])
-        if hospital.id not in (about or [hospital.id]):
-            if names:
-                faults.append(f"scenario {name} is about {', '.join(map(str, about))}, not {hospital.id}")
-            continue
+    if names and not files:
+        raise ConfigError(f"no scenario in {home / CONFIG_FOLDER / SCENARIO_FOLDER}: add a file NAME.yml there")
+    errors = [unknown(name, files, "scenario") for name in names if name not in files]
+    if errors:
+        raise ConfigError(errors)
+    wanted = names or [name for name, file in files.items() if hospital.id in _about(file, hospital)]
+    return _each(lambda name: _load_about(files[name], hospital), wanted)
+
+
+def _each(load: Callable[[_Item], _Loaded], items: Iterable[_Item]) -> list[_Loaded]:
+    """Every item loaded; the errors of all items are raised together, each once."""
+    loaded: list[_Loaded] = []
+    errors: dict[str, None] = {}
+    for item in items:
         try:
-            scenarios.append(load_scenario(files[name], hospital))
+            loaded.append(load(item))
         except ConfigError as error:
-            faults += error.faults
-    if faults:
-        raise ConfigError(faults)
-    return scenarios
+            errors |= dict.fromkeys(error.errors)
+    if errors:
+        raise ConfigError(list(errors))
+    return loaded
+
+
+def _load_about(path: Path, hospital: HospitalConfig) -> Scenario:
+    """The scenario of a file that must be about `hospital`; a file about others is not read any further."""
+    about = _about(path, hospital)
+    if hospital.id not in about:
+        raise ConfigError(f"scenario {path.stem} is about {', '.join(map(str, about))}, not {hospital.id}")
+    return load_scenario(path, hospital)
+
+
+def _about(path: Path, hospital: HospitalConfig) -> list[object]:
+    """The hospitals that a scenario's file lists, even if it has other errors; `hospital` where it lists none, as it is
+    then about all."""
+    values = read_document(path, _shown(path)).values
+    named = values.get("hospitals") if isinstance(values, dict) else None
+    return named if isinstance(named, list) and named else [hospital.id]
 
 
 def check_scenario(path: str | Path) -> list[str]:
-    """The hospitals beside which the scenario's file lies and that it can be applied to, faulty ones left aside.
+    """The hospitals above the scenario's folder that it can be applied to; those with errors are left out.
 
-    Raises ConfigError with every fault, of the file itself and with each hospital that it is about.
+    Raises ConfigError with every error, of the file itself and with each hospital that it is about.
     """
     hospitals: list[HospitalConfig | None] = [None]
     for file in sorted(Path(path).parent.parent.glob("*.yml")):
         with suppress(ConfigError):
             hospitals.append(load_hospital_config(file))
-    faults: list[str] = []
-    about: list[str] = []
-    for hospital in hospitals:
-        try:
-            scenario = load_scenario(path, hospital)
-            about += [hospital.id] if hospital and scenario.is_about(hospital.id) else []
-        except ConfigError as error:
-            faults += [fault for fault in error.faults if fault not in faults]
-    if faults:
-        raise ConfigError(faults)
-    return about
+    scenario, *_ = _each(lambda hospital: load_scenario(path, hospital), hospitals)
+    return [hospital.id for hospital in hospitals if hospital is not None and scenario.is_about(hospital.id)]
 
 
-def scenario_notices(path: str | Path) -> list[str]:
-    """A notice for everything that is translated in a scenario's file."""
+def scenario_warnings(path: str | Path) -> list[str]:
+    """A warning for everything that is translated in a scenario's file."""
     path = Path(path)
-    return _notices(path, translate_scenario(read_document(path, _shown(path))))
+    return _warnings(path, translate_scenario(read_document(path, _shown(path))))
 
 
-def _notices(path: Path, translation: Translation) -> list[str]:
-    return [
-        f"{_shown(path)}:{line}: {what}" for line, what in sorted(translation.notices, key=lambda notice: notice[0])
-    ]
-
-
-def _hospitals_named(path: Path) -> list[object]:
-    """The hospitals that a scenario's file lists, whatever else is wrong with it."""
-    values = read_document(path, _shown(path)).values
-    named = values.get("hospitals") if isinstance(values, dict) else None
-    return named if isinstance(named, list) else []
+def _warnings(path: Path, translation: Translation) -> list[str]:
+    return [f"{_shown(path)}:{line}: {what}" for line, what in sorted(translation.warnings, key=lambda w: w[0])]
 
 
 def _check(model: type[_Checked], shape: type[Model], kind: str, path: Path, document: Document) -> _Checked:
     """The hospital or scenario that a file's document describes; `shape` is what it may say."""
-    values, faults = document.values, list(document.faults)
+    errors = [*document.errors, *_file_errors(kind, shape, path, document)]
+    if not isinstance(document.values, dict):
+        raise _refusal(path, errors)
+    allowed = {key: value for key, value in document.values.items() if key not in _NOT_IN_FILE[kind]}
     name = path.stem if _is_well_named(path) else "unnamed"
-    if name != path.stem:
-        faults.append((1, _BAD_NAME.format(kind=kind)))
-    if kind == "scenario" and name == BASELINE:
-        faults.append((1, f"{BASELINE!r} is the hospital as it stands; rename the file"))
-    checked = None
-    if isinstance(values, dict):
-        refused = {key: what for key, what in _NOT_IN_FILE[kind].items() if key in values}
-        faults += [(document.line((key,)), f"unknown key {key!r}: {what}") for key, what in refused.items()]
-        allowed = {key: value for key, value in values.items() if key not in refused}
-        try:
-            # strict: text is no number, a number no text; as JSON, because there lists and ISO dates are strict enough
-            checked = model.model_validate_json(json.dumps({**allowed, "id": name}), strict=True)
-        except ValidationError as error:
-            faults += [(document.line(loc), what) for loc, what in explain(error, values, _schema(shape))]
-    else:
-        found = "is empty" if values is None else "is no mapping (key: value)"
-        faults.append((1, f"the file {found}; needed are the keys {', '.join(shape.model_fields)}"))
-    _refuse(path, faults)
-    assert checked is not None
+    try:
+        # strict: text is not read as a number, nor a number as text; from JSON, where that allows lists and ISO dates
+        checked = model.model_validate_json(json.dumps({**allowed, "id": name}), strict=True)
+    except ValidationError as error:
+        found = [(document.line(loc), what) for loc, what in explain(error, document.values, _schema(shape))]
+        raise _refusal(path, [*errors, *found]) from None
+    if errors:
+        raise _refusal(path, errors)
     return checked
 
 
-def _refuse(path: Path, faults: Sequence[tuple[int, str]]) -> None:
-    """Raise the faults, if any, in the order of the file."""
-    if faults:
-        raise ConfigError(
-            [f"{_shown(path)}:{line}: {what}" for line, what in sorted(faults, key=lambda fault: fault[0])]
-        )
+def _file_errors(kind: str, shape: type[Model], path: Path, document: Document) -> Iterator[tuple[int, str]]:
+    """What is wrong with the file's name and with its keys as a whole."""
+    if not _is_well_named(path):
+        yield 1, _BAD_NAME.format(kind=kind)
+    if kind == "scenario" and path.stem == BASELINE:
+        yield 1, f"{BASELINE!r} is the unchanged hospital; rename the file"
+    if not isinstance(document.values, dict):
+        found = "is empty" if document.values is None else "is not a mapping (key: value)"
+        yield 1, f"the file {found}, required keys: {', '.join(shape.model_fields)}"
+    else:
+        for key in document.values.keys() & _NOT_IN_FILE[kind].keys():
+            yield document.line((key,)), f"unknown key {key!r}: {_NOT_IN_FILE[kind][key]}"
+
+
+def _refusal(path: Path, errors: Sequence[tuple[int, str]]) -> ConfigError:
+    """The errors of a file by line, in its order."""
+    return ConfigError([f"{_shown(path)}:{line}: {what}" for line, what in sorted(errors, key=lambda e: e[0])])
 
 
 def config_hash(config: HospitalConfig, scenarios: Sequence[Scenario] = ()) -> str:

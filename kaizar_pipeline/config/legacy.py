@@ -1,8 +1,8 @@
-"""The predecessor's files: put into today's words before they are checked, with a notice for everything that is.
+"""The predecessor's files: translated to today's keys before they are checked, with a warning for each translation.
 
-A file is the predecessor's when it has no `patients` and uses any of its words. Nothing in it is dropped in silence:
-what has a counterpart is translated, what has none is left where it stands, for the check to refuse as an unknown key.
-No data are read here, so a file whose data are missing loads, and its run fails. docs/legacy.md lists the translations.
+A file is the predecessor's when it has no `patients` and uses any of its keys. Nothing in it is dropped silently: a key
+without a counterpart is left in its place, and the check refuses it as unknown. No data are read here, so a file
+whose data are missing loads, and its run fails. docs/legacy.md lists the translations.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from math import exp, expm1, sqrt
 from typing import Any
 
-from kaizar_pipeline.config.document import Document, Loc
+from kaizar_pipeline.config.document import Document
+from kaizar_pipeline.config.fields import Loc
 
 EXIT = "EXIT"
 """Where a route leads out of the hospital."""
@@ -33,27 +34,27 @@ _WARD_WORDS = {"service"}
 
 @dataclass
 class Translation:
-    """A document in today's words, and what was done to it."""
+    """A document in today's keys, and what was done to it."""
 
     document: Document
-    notices: list[tuple[int, str]] = field(default_factory=list)
+    warnings: list[tuple[int, str]] = field(default_factory=list)
     """Line and text of each translation."""
 
-    def note(self, loc: Loc, text: str) -> None:
-        """Tell of a translation of the part at `loc`."""
-        self.notices.append((self.document.line(loc), text))
+    def warn(self, loc: Loc, text: str) -> None:
+        """Warn of a translation of the part at `loc`."""
+        self.warnings.append((self.document.line(loc), text))
 
     def refuse(self, loc: Loc, text: str) -> None:
-        """Add a fault at the part at `loc`."""
-        self.document.faults.append((self.document.line(loc), text))
+        """Add an error at the part at `loc`."""
+        self.document.errors.append((self.document.line(loc), text))
 
-    def stands_at(self, new: Loc, old: Loc) -> None:
-        """Let faults at `new` be shown on the line of `old`."""
+    def show_at(self, new: Loc, old: Loc) -> None:
+        """Let errors at `new` be shown on the line of `old`."""
         self.document.lines[new] = self.document.line(old)
 
 
 def translate_hospital(document: Document, hospital_id: str) -> Translation:
-    """A hospital's document in today's words; one that is not the predecessor's as it is, without notices."""
+    """A hospital's document in today's keys; one that is not the predecessor's as it is, without warnings."""
     if not _is_legacy(document.values):
         return Translation(document)
     values = dict(document.values)
@@ -66,35 +67,43 @@ def translate_hospital(document: Document, hospital_id: str) -> Translation:
     _add_streams(values, entries, translation)
     _add_patients(values, entries, extract, translation)
     if "seasonal_features" in values:
-        translation.note(("seasonal_features",), "seasonal_features left out: the forecast learns the seasons itself")
+        translation.warn(("seasonal_features",), "seasonal_features left out: the forecast learns the seasons itself")
         del values["seasonal_features"]
     return translation
 
 
 def translate_scenario(document: Document) -> Translation:
-    """A scenario's document in today's words: processtime_factors as los_scale, routes as routing, lengths of stay."""
-    values = document.values
-    if not isinstance(values, dict) or not (
-        _WORDS & values.keys() or any(map(_is_legacy_ward, _list(values, "wards")))
-    ):
+    """A scenario's document in today's keys: processtime_factors as los_scale, routes as routing, lengths of stay."""
+    if not _is_legacy_scenario(document.values):
         return Translation(document)
-    values = dict(values)
+    values = dict(document.values)
     translation = Translation(_copy(document, values))
     _translate_routes(values, translation)
-    if "wards" in values and isinstance(values["wards"], list):
+    if isinstance(values.get("wards"), list):
         values["wards"] = [
             _with_los(ward, ("wards", index), translation) if isinstance(ward, dict) else ward
             for index, ward in enumerate(values["wards"])
         ]
-    factors = values.get("processtime_factors")
-    if isinstance(factors, dict):
-        del values["processtime_factors"]
-        before = _list(values, "los_scale")
-        values["los_scale"] = before + [{"wards": [ward], "factor": factor} for ward, factor in factors.items()]
-        for index, ward in enumerate(factors, start=len(before)):
-            translation.stands_at(("los_scale", index), ("processtime_factors", ward))
-            translation.note(("processtime_factors", ward), f"processtime_factors.{ward} read as los_scale")
+    _translate_factors(values, translation)
     return translation
+
+
+def _is_legacy_scenario(values: Any) -> bool:
+    return isinstance(values, dict) and bool(
+        _WORDS & values.keys() or any(map(_is_legacy_ward, _list(values, "wards")))
+    )
+
+
+def _translate_factors(values: dict[str, Any], translation: Translation) -> None:
+    factors = values.get("processtime_factors")
+    if not isinstance(factors, dict):
+        return
+    del values["processtime_factors"]
+    before = _list(values, "los_scale")
+    values["los_scale"] = before + [{"wards": [ward], "factor": factor} for ward, factor in factors.items()]
+    for index, ward in enumerate(factors, start=len(before)):
+        translation.show_at(("los_scale", index), ("processtime_factors", ward))
+        translation.warn(("processtime_factors", ward), f"processtime_factors.{ward} read as los_scale")
 
 
 def _is_legacy(values: Any) -> bool:
@@ -120,7 +129,7 @@ def _is_legacy_ward(ward: Any) -> bool:
 
 
 def _copy(document: Document, values: dict[str, Any]) -> Document:
-    return replace(document, values=values, lines=dict(document.lines), faults=list(document.faults))
+    return replace(document, values=values, lines=dict(document.lines), errors=list(document.errors))
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -140,7 +149,7 @@ def _translate_info(values: dict[str, Any], hospital_id: str, translation: Trans
     for key, default in (("name", hospital_id), ("timezone", "Europe/Amsterdam"), ("country", "NL")):
         if key not in info:
             info[key] = default
-            translation.note(("hospital",), f"hospital.{key} taken to be {default}; give it if that is wrong")
+            translation.warn(("hospital",), f"hospital.{key} taken to be {default}; give it if that is wrong")
     values["hospital"] = info
 
 
@@ -159,8 +168,8 @@ def _translate_simulation(values: dict[str, Any], translation: Translation) -> _
     def renamed(old: str, new: str, also: str = "") -> None:
         if old in simulation and new not in simulation:
             simulation[new] = simulation.pop(old)
-            translation.stands_at(("simulation", new), ("simulation", old))
-            translation.note(("simulation", old), f"simulation.{old} read as {new}{also}")
+            translation.show_at(("simulation", new), ("simulation", old))
+            translation.warn(("simulation", old), f"simulation.{old} read as {new}{also}")
 
     if "sla_alpha" in simulation and "risk_target" not in simulation:
         simulation.setdefault("risk_event", "horizon_peak")
@@ -173,7 +182,7 @@ def _translate_simulation(values: dict[str, Any], translation: Translation) -> _
             taken[key] = simulation.pop(key)
             if key != "data_dir":
                 what = key.removesuffix("_default")
-                translation.note(("simulation", key), f"simulation.{key} read as {what} of wards that name none")
+                translation.warn(("simulation", key), f"simulation.{key} read as {what} of wards that name none")
     if isinstance(values.get("simulation"), dict):
         values["simulation"] = simulation
     return _Defaults(taken.get("data_dir"), taken.get("service_default"), taken.get("capacity_default"))
@@ -200,8 +209,8 @@ def _translate_routes(values: dict[str, Any], translation: Translation) -> None:
     if "routes" not in values or "routing" in values:
         return
     routes = values.pop("routes")
-    translation.stands_at(("routing",), ("routes",))
-    translation.note(("routes",), f"routes read as routing; what went to {EXIT} is what the probabilities leave of 1")
+    translation.show_at(("routing",), ("routes",))
+    translation.warn(("routes",), f"routes read as routing; what went to {EXIT} is what the probabilities leave of 1")
     if not isinstance(routes, list):
         values["routing"] = routes
         return
@@ -212,30 +221,44 @@ def _route(route: Any, index: int, translation: Translation) -> Any:
     if not isinstance(route, dict) or not isinstance(route.get("to"), list):
         return route
     old, new = ("routes", index), ("routing", index)
-    rest = {key: value for key, value in route.items() if key not in ("from", "to")}
+    _check_exit(route["to"], index, translation)
+    translated = {key: value for key, value in route.items() if key not in ("from", "to")}
     if "from" in route:
-        rest["from_ward"] = route["from"]
-        translation.stands_at((*new, "from_ward"), (*old, "from"))
-    options, total = [], 0.0
-    for place, option in enumerate(route["to"]):
-        if not isinstance(option, dict):
-            options.append(option)
-            continue
-        total += option["p"] if isinstance(option.get("p"), int | float) else 0.0
-        if option.get("id") == EXIT and set(option) <= {"id", "p"}:
-            continue
-        names = {"id": "to_ward", "p": "probability"}
-        for key in option:
-            translation.stands_at((*new, "options", len(options), str(names.get(key, key))), (*old, "to", place, key))
-        options.append({names.get(key, key): value for key, value in option.items()})
-    if any(_mapping(option).get("id") == EXIT for option in route["to"]) and abs(total - 1) > 1e-6:
-        translation.refuse((*old, "to"), f"routes[{index}].to: probabilities with {EXIT} add up to {total:g}, not to 1")
-    translation.stands_at(new, old)
-    return {**rest, "options": options}
+        translated["from_ward"] = route["from"]
+        translation.show_at((*new, "from_ward"), (*old, "from"))
+    onward = [(place, option) for place, option in enumerate(route["to"]) if not _is_exit(option)]
+    translated["options"] = [
+        _option(option, (*old, "to", place), (*new, "options", index), translation)
+        for index, (place, option) in enumerate(onward)
+    ]
+    translation.show_at(new, old)
+    return translated
+
+
+def _is_exit(option: Any) -> bool:
+    return _mapping(option).get("id") == EXIT and set(option) <= {"id", "p"}
+
+
+def _check_exit(options: list[Any], index: int, translation: Translation) -> None:
+    """Probabilities with EXIT must add up to 1, since what they leave goes home too."""
+    total = sum(p for option in options if isinstance(p := _mapping(option).get("p"), int | float))
+    if any(_mapping(option).get("id") == EXIT for option in options) and abs(total - 1) > 1e-6:
+        translation.refuse(
+            ("routes", index, "to"), f"routes[{index}].to: probabilities with {EXIT} add up to {total:g}, not to 1"
+        )
+
+
+def _option(option: Any, old: Loc, new: Loc, translation: Translation) -> Any:
+    if not isinstance(option, dict):
+        return option
+    names = {key: {"id": "to_ward", "p": "probability"}.get(key, key) for key in option}
+    for key, name in names.items():
+        translation.show_at((*new, name), (*old, key))
+    return {names[key]: value for key, value in option.items()}
 
 
 def _translate_wards(values: dict[str, Any], defaults: _Defaults, translation: Translation) -> dict[str, str]:
-    """Put the wards into today's words; the service of each ward that no route leads to, by its id."""
+    """Put the wards into today's keys; the service of each ward that no route leads to, by its id."""
     entered = {
         str(option.get("to_ward"))  # which may be anything as yet, even a list
         for route in _list(values, "routing")
@@ -244,32 +267,39 @@ def _translate_wards(values: dict[str, Any], defaults: _Defaults, translation: T
     entries: dict[str, str] = {}
     wards = []
     for index, ward in enumerate(_list(values, "wards")):
-        if not isinstance(ward, dict):
-            wards.append(ward)
-            continue
-        loc: Loc = ("wards", index)
-        los = _mapping(ward.get("los_model"))
-        service = _mapping(los.get("params")).get("service")
-        own = ward.get("service", service) or defaults.service or ward.get("id")
-        if service is not None and service != own:
-            translation.refuse(
-                (*loc, "los_model"),
-                f"wards[{index}].los_model.params.service: the stays of {service!r} cannot make the lengths of stay of "
-                f"a ward of {own!r}; give a distribution",
-            )
-        is_entry = str(ward.get("id")) not in entered
-        if los.get("type") == "empirical_histogram" and not is_entry:
-            translation.refuse(
-                (*loc, "los_model"),
-                f"wards[{index}].los_model: only routes lead to {ward.get('id')!r}, so the extract has no stays of its "
-                "own to take a histogram from; give a distribution",
-            )
-        if is_entry and isinstance(ward.get("id"), str) and isinstance(own, str):
-            entries[ward["id"]] = own
-        wards.append(_ward(ward, loc, defaults, translation))
+        if isinstance(ward, dict):
+            name, service = ward.get("id"), _service(ward, index, defaults, translation)
+            if str(name) in entered:
+                _refuse_histogram(ward, index, translation)
+            elif isinstance(name, str) and isinstance(service, str):
+                entries[name] = service
+            ward = _ward(ward, ("wards", index), defaults, translation)
+        wards.append(ward)
     if isinstance(values.get("wards"), list):
         values["wards"] = wards
     return entries
+
+
+def _service(ward: dict[str, Any], index: int, defaults: _Defaults, translation: Translation) -> Any:
+    """The service that feeds the ward's stream."""
+    of_stays = _mapping(_mapping(ward.get("los_model")).get("params")).get("service")
+    service = ward.get("service", of_stays) or defaults.service or ward.get("id")
+    if of_stays is not None and of_stays != service:
+        translation.refuse(
+            ("wards", index, "los_model"),
+            f"wards[{index}].los_model.params.service: the stays of {of_stays!r} cannot make the lengths of stay of "
+            f"a ward of {service!r}; give a distribution",
+        )
+    return service
+
+
+def _refuse_histogram(ward: dict[str, Any], index: int, translation: Translation) -> None:
+    if _mapping(ward.get("los_model")).get("type") == "empirical_histogram":
+        translation.refuse(
+            ("wards", index, "los_model"),
+            f"wards[{index}].los_model: only routes lead to {ward.get('id')!r}, so the extract has no stays of its "
+            "own to take a histogram from; give a distribution",
+        )
 
 
 def _ward(ward: dict[str, Any], loc: Loc, defaults: _Defaults, translation: Translation) -> dict[str, Any]:
@@ -277,37 +307,43 @@ def _ward(ward: dict[str, Any], loc: Loc, defaults: _Defaults, translation: Tran
     ward = _with_los({key: value for key, value in ward.items() if key != "service"}, loc, translation)
     if ward.get("type") == "SEH":
         ward["type"] = "ED"
-        translation.note((*loc, "type"), f"{name}.type SEH read as ED")
+        translation.warn((*loc, "type"), f"{name}.type SEH read as ED")
     if "boarding" not in ward:
         ward["boarding"] = "release"
-        translation.note(loc, f"{name}: boarding release, the predecessor's rule; hold is closer to most hospitals")
+        translation.warn(loc, f"{name}: boarding release, the predecessor's rule; hold is closer to most hospitals")
     if "capacity" not in ward and defaults.capacity is not None:
         ward["capacity"] = defaults.capacity
-        translation.note(loc, f"{name}.capacity {defaults.capacity} from simulation.capacity_default")
+        translation.warn(loc, f"{name}.capacity {defaults.capacity} from simulation.capacity_default")
     return ward
 
 
 def _with_los(ward: dict[str, Any], loc: Loc, translation: Translation) -> dict[str, Any]:
-    """The ward with its length of stay in today's words; the predecessor's are in days."""
-    los = ward.get("los_model")
+    """The ward with its length of stay in today's keys; the predecessor's are in days."""
+    los, place, name = ward.get("los_model"), (*loc, "los_model"), f"wards[{loc[1]}].los_model"
     if not isinstance(los, dict):
         return dict(ward)
-    name = f"wards[{loc[1]}].los_model"
-    kind, params = los.get("type"), _mapping(los.get("params"))
-    if kind == "empirical_histogram":
-        translation.note((*loc, "los_model"), f"{name}.type empirical_histogram read as from_data")
-        rest = {key: value for key, value in los.items() if key not in ("type", "source", "params")}
-        more = {key: value for key, value in params.items() if key != "service"}
-        return {**ward, "los_model": {**rest, "type": "from_data", **({"params": more} if more else {})}}
-    today = _MOMENTS[str(kind)](params) if str(kind) in _MOMENTS and _are_numbers(params) else None
-    if today is not None:
-        translation.note((*loc, "los_model"), f"{name}.params {', '.join(params)} read as mean and sd")
-        for key in today:
-            translation.stands_at((*loc, "los_model", "params", key), (*loc, "los_model", "params"))
-    if "unit" not in los and kind != "from_data":
-        translation.note((*loc, "los_model"), f"{name}: in days")
+    if los.get("type") == "empirical_histogram":
+        translation.warn(place, f"{name}.type empirical_histogram read as from_data")
+        more = {key: value for key, value in _mapping(los.get("params")).items() if key != "service"}
+        los = {key: value for key, value in los.items() if key not in ("source", "params")} | {"type": "from_data"}
+        return {**ward, "los_model": los | ({"params": more} if more else {})}
+    los = _by_moments(los, place, name, translation)
+    if "unit" not in los and los.get("type") != "from_data":
+        translation.warn(place, f"{name}: in days")
         los = {**los, "unit": "days"}
-    return {**ward, "los_model": los if today is None else {**los, "params": today}}
+    return {**ward, "los_model": los}
+
+
+def _by_moments(los: dict[str, Any], place: Loc, name: str, translation: Translation) -> dict[str, Any]:
+    """A lognormal or gamma by mean and standard deviation, others as they are."""
+    params, moments = _mapping(los.get("params")), _MOMENTS.get(str(los.get("type")))
+    today = moments(params) if moments is not None and _are_numbers(params) else None
+    if today is None:
+        return los
+    translation.warn(place, f"{name}.params {', '.join(params)} read as mean and sd")
+    for key in today:
+        translation.show_at((*place, "params", key), (*place, "params"))
+    return {**los, "params": today}
 
 
 def _are_numbers(params: dict[str, Any]) -> bool:
@@ -335,7 +371,7 @@ def _add_streams(values: dict[str, Any], entries: dict[str, str], translation: T
     """One forecast stream for each ward that no route leads to, and one type of patients."""
     if "patient_types" not in values:
         values["patient_types"] = [{"id": "patient"}]
-        translation.note((), "patient_types: one, `patient`")
+        translation.warn((), "patient_types: one, `patient`")
     if "arrival_streams" in values:
         return
     kinds = [_mapping(kind).get("id") for kind in _list(values, "patient_types")]
@@ -343,9 +379,9 @@ def _add_streams(values: dict[str, Any], entries: dict[str, str], translation: T
         {"id": ward, "target_ward": ward, "patient_type": kinds[0] if kinds else None, "model": {"type": "ml_poisson"}}
         for ward in entries
     ]
-    translation.stands_at(("arrival_streams",), ("wards",))
+    translation.show_at(("arrival_streams",), ("wards",))
     for ward, service in entries.items():
-        translation.note(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
+        translation.warn(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
 
 
 def _add_patients(values: dict[str, Any], entries: dict[str, str], path: str | None, translation: Translation) -> None:
@@ -360,5 +396,5 @@ def _add_patients(values: dict[str, Any], entries: dict[str, str], path: str | N
             translation.refuse(("wards",), f"wards: service {service!r} feeds stream {streams[service]!r} already")
         streams[service] = str(stream.get("id"))
     values["patients"] = {"source": "csv", "path": path, "columns": COLUMNS, "streams": streams}
-    translation.stands_at(("patients",), ("simulation", "data_dir"))
-    translation.note(("simulation", "data_dir"), f"patients: read from {path}, columns {', '.join(COLUMNS.values())}")
+    translation.show_at(("patients",), ("simulation", "data_dir"))
+    translation.warn(("simulation", "data_dir"), f"patients: read from {path}, columns {', '.join(COLUMNS.values())}")

@@ -1,18 +1,18 @@
-"""What pydantic finds wrong with a document, in words for the person who wrote it.
+"""Pydantic's errors in words for the person who wrote the document.
 
-Pydantic speaks of its types and puts the tags of unions in a fault's place; here a fault stands at the path as it is
+Pydantic names its own types and puts the tags of unions into an error's place; here an error has the path that is
 written in the file (`wards[1].los_model.type`) and says what was found and what is allowed there.
 """
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from kaizar_pipeline.config.document import Loc
+from kaizar_pipeline.config.fields import Loc
 from kaizar_pipeline.config.hospital import MAPPING_TAG, NUMBER_TAG
+from kaizar_pipeline.errors import unknown
 
 _KINDS = {
     "string_type": "text",
@@ -42,49 +42,45 @@ _KINDS = {
 
 
 def explain(error: ValidationError, document: Any, schema: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
-    """Each fault as its place in `document` and a sentence that begins with the path; `schema` is its JSON Schema."""
-    for fault in error.errors(include_url=False):
-        if _is_echo(fault):
-            continue
-        loc, what = _explain_one(fault, _written(fault["loc"], document), document, schema)
-        yield loc, f"{path_of(loc)}: {what}" if loc else what
+    """Each error as its place in `document` and a sentence that begins with the path; `schema` is its JSON Schema."""
+    for details in error.errors(include_url=False):
+        if not _is_echo(details):
+            loc, what = _explain_one(details, _written(details["loc"], document), document, schema)
+            yield loc, f"{path_of(loc)}: {what}" if loc else what
 
 
-def _is_echo(fault: ErrorDetails) -> bool:
+def _is_echo(details: ErrorDetails) -> bool:
     """Whether it only says that a list is empty because its items were refused."""
-    return fault["type"] == "too_short" and len(fault["input"]) >= fault.get("ctx", {})["min_length"]
+    return details["type"] == "too_short" and len(details["input"]) >= details.get("ctx", {})["min_length"]
 
 
-def _explain_one(fault: ErrorDetails, loc: Loc, document: Any, schema: dict[str, Any]) -> tuple[Loc, str]:
-    kind, found, context = fault["type"], fault["input"], _plain_numbers(fault.get("ctx", {}))
-    if kind == "missing":
-        return loc[:-1], f"missing key {loc[-1]!r} ({_allowed(loc[:-1], document, schema)[str(loc[-1])]})"
-    if kind == "extra_forbidden":
-        return loc, unknown(str(loc[-1]), _allowed(loc[:-1], document, schema), "key")
-    if kind == "union_tag_not_found":
-        tag = context["discriminator"].strip("'")
-        return loc, f"missing key {tag!r}, allowed values: {', '.join(_tags(loc, document, schema))}"
-    if kind == "union_tag_invalid":
-        tag = context["discriminator"].strip("'")
-        return (*loc, tag), unknown(_shown(found[tag]).strip("'"), _tags(loc, document, schema))
-    if kind == "literal_error":
-        names = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        return loc, unknown(_shown(found).strip("'"), names)
-    if kind in _KINDS:
-        return loc, f"found {_shown(found)}, allowed: {_KINDS[kind].format(**context)}{_remedy(kind, found, context)}"
-    return loc, fault["msg"].removeprefix("Value error, ")
+def _explain_one(details: ErrorDetails, loc: Loc, document: Any, schema: dict[str, Any]) -> tuple[Loc, str]:
+    kind, found, context = details["type"], details["input"], _plain_numbers(details.get("ctx", {}))
+    match kind:
+        case "missing":
+            return loc[:-1], f"missing key {loc[-1]!r} ({_allowed(loc[:-1], document, schema)[str(loc[-1])]})"
+        case "extra_forbidden":
+            return loc, unknown(str(loc[-1]), _allowed(loc[:-1], document, schema), "key")
+        case "union_tag_not_found":
+            tag = context["discriminator"].strip("'")
+            return loc, f"missing key {tag!r}, allowed values: {', '.join(_tags(loc, document, schema))}"
+        case "union_tag_invalid":
+            tag = context["discriminator"].strip("'")
+            return (*loc, tag), unknown(_shown(found[tag]).strip("'"), _tags(loc, document, schema))
+        case "literal_error":
+            names = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            return loc, unknown(_shown(found).strip("'"), names)
+        case _ if kind in _KINDS:
+            return (
+                loc,
+                f"found {_shown(found)}, allowed: {_KINDS[kind].format(**context)}{_remedy(kind, found, context)}",
+            )
+        case _:
+            return loc, details["msg"].removeprefix("Value error, ")
 
 
 def _plain_numbers(context: dict[str, Any]) -> dict[str, Any]:
     return {name: int(v) if isinstance(v, float) and v.is_integer() else v for name, v in context.items()}
-
-
-def unknown(name: str, allowed: Iterable[str], kind: str = "") -> str:
-    """'unknown ward 'IUC', did you mean 'ICU'?', or the names that are allowed if none is near."""
-    names = list(allowed)
-    near = get_close_matches(name, names, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(names)}"
-    return f"unknown {kind + ' ' if kind else ''}{name!r}, {hint}"
 
 
 def _written(loc: Loc, document: Any) -> Loc:
@@ -149,7 +145,7 @@ def _tags(loc: Loc, document: Any, schema: dict[str, Any]) -> list[str]:
 
 
 def _schema_at(loc: Loc, document: Any, schema: dict[str, Any]) -> dict[str, Any]:
-    """The part of `schema` that rules the part of `document` at `loc`."""
+    """The part of `schema` for the part of `document` at `loc`."""
     rule, here = _resolve(schema, document, schema), document
     for part in loc:
         rule = rule["items"] if isinstance(part, int) else rule["properties"].get(part) or rule["additionalProperties"]
@@ -159,8 +155,8 @@ def _schema_at(loc: Loc, document: Any, schema: dict[str, Any]) -> dict[str, Any
 
 
 def _resolve(rule: dict[str, Any], value: Any, schema: dict[str, Any]) -> dict[str, Any]:
-    """`rule` with references followed, a mapping chosen before plain values, and a union narrowed by the tag that
-    `value` bears."""
+    """`rule` with references followed, a mapping chosen before plain values, and a union narrowed by the tag of
+    `value`."""
     options = rule.get("anyOf") or ([] if "discriminator" in rule else rule.get("oneOf", []))
     if options:
         rule = next((option for option in options if "type" not in option), options[0])

@@ -1,4 +1,4 @@
-"""Every key of a hospital's file on one page, made from the models' JSON Schema so that it cannot fall behind."""
+"""Every key of a hospital's file on one page, made from the models' JSON Schema so that it is always up to date."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -61,7 +61,7 @@ def _section(title: str, rule: Rule) -> Iterator[str]:
 
 
 def _value(rule: Rule) -> str:
-    """What may stand there, in words."""
+    """Allowed values, in words."""
     match rule:
         case {"$ref": _}:
             return f"[{_name(rule)}](#{_name(rule).lower()})"
@@ -69,19 +69,21 @@ def _value(rule: Rule) -> str:
             return f"`{value}`"
         case {"enum": values}:
             return ", ".join(f"`{value}`" for value in values)
-        case {"oneOf": ways} | {"anyOf": ways}:
-            return " or ".join(_value(way) for way in ways)
+        case {"oneOf": forms} | {"anyOf": forms}:
+            return " or ".join(map(_value, forms))
         case {"type": "array"}:
             return f"list of {_value(rule.get('items', {})).replace('number', 'numbers', 1)}"
-        case {"type": "object", "patternProperties": values}:
-            return f"mapping to {' or '.join(map(_value, values.values()))}"
         case {"type": "object"}:
-            return f"mapping to {_value(rule.get('additionalProperties') or {})}"
-        case {"type": "integer" | "number" as kind}:
-            return f"{'whole number' if kind == 'integer' else 'number'}{_range(rule)}"
-        case {"type": "string", "format": "date" | "date-time" as kind}:
-            return "date" if kind == "date" else "date, or date and time"
-    return {"string": "text", "boolean": "`true`, `false`", "null": "`null`"}.get(rule.get("type", ""), "anything")
+            forms = rule.get("patternProperties", {}).values() or [rule.get("additionalProperties") or {}]
+            return f"mapping to {' or '.join(map(_value, forms))}"
+    return _scalar(rule)
+
+
+def _scalar(rule: Rule) -> str:
+    kind, form = rule.get("type", ""), rule.get("format", "")
+    words = {"integer": f"whole number{_range(rule)}", "number": f"number{_range(rule)}", "boolean": "`true`, `false`"}
+    text = {"date": "date", "date-time": "date, or date and time"}.get(form, "text")
+    return (words | {"string": text, "null": "`null`"}).get(kind, "anything")
 
 
 def _range(rule: Rule) -> str:

@@ -1,39 +1,43 @@
 """What a scenario's YAML file may say: another version of a hospital, to be compared with the hospital as it is.
 
-Parts are shaped like the hospital's and matched by id, so that a part names its id and only what is different. What
-becomes of a hospital is in `variant.py`; here are the shape, and the rules that need no hospital to be checked.
+Parts have the form of the hospital's and are matched by id, so that a part gives its id and only what is different.
+Here are the models, and the rules that can be checked without a hospital; `variant.py` applies a scenario to one.
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kaizar_pipeline.config.hospital import (
-    AdmissionStop,
+from kaizar_pipeline.config.distributions import Duration
+from kaizar_pipeline.config.fields import (
     Beds,
-    CapacityChange,
-    Constant,
-    Duration,
-    Fault,
     Id,
     Instant,
-    LosCase,
     Model,
     NonNegative,
-    Overflow,
     Positive,
+    RuleError,
+    Weekday,
+    raise_errors,
+    window_errors,
+)
+from kaizar_pipeline.config.hospital import (
+    AdmissionStop,
+    CapacityChange,
+    Constant,
+    HospitalConfig,
+    LosCase,
+    Overflow,
     Route,
     Schedule,
     Ward,
     WardPriority,
-    Weekday,
-    raise_faults,
 )
 
 BASELINE = "baseline"
-"""The scenario that is the hospital as it stands; no file may bear its name."""
+"""The scenario that is the unchanged hospital; no file may have its name."""
 
 
 class WardOverride(Model):
@@ -69,7 +73,7 @@ class StreamOverride(Model):
     hourly_profile: tuple[NonNegative, ...] = ()
     """Weights of a day's 24 hours, or a week's 168 from Monday 0:00. Default: as it is."""
     model: Annotated[Schedule | Constant, Field(discriminator="type")] | None = None
-    """How many come each day; only the hospital itself can have a stream forecast. Default: as it is."""
+    """How many arrive each day; only the hospital itself can have a stream forecast. Default: as it is."""
     scale_factor_by_month: dict[Annotated[int, Field(ge=1, le=12)], NonNegative] = Field(default_factory=dict)
     """Factors by month on a schedule or constant stream, instead of the hospital's. Default: as they are."""
 
@@ -82,7 +86,7 @@ class PolicyOverrides(Model):
     overflow: tuple[Overflow, ...] = ()
     """Redirections, by ward. Default: as they are."""
     admission_stop: tuple[AdmissionStop, ...] = ()
-    """Admission stops, by ward; a threshold of 2 is as good as none. Default: as they are."""
+    """Admission stops, by ward; a threshold of 2 has no effect. Default: as they are."""
 
 
 class ArrivalScale(Model):
@@ -97,7 +101,7 @@ class ArrivalScale(Model):
     start: date | None = Field(default=None, alias="from")
     """First day. Default: the first day ahead."""
     end: date | None = Field(default=None, alias="to")
-    """First day on which it no longer holds. Default: for good."""
+    """First day on which it no longer holds. Default: no end."""
 
     @model_validator(mode="after")
     def _streams_or_wards(self) -> Self:
@@ -105,9 +109,27 @@ class ArrivalScale(Model):
             raise ValueError("names streams and wards; name one of them, or neither for all streams")
         return self
 
+    @property
+    def names_parts(self) -> bool:
+        """Whether it names parts of a hospital."""
+        return bool(self.streams or self.wards)
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """First instant at which it holds, and first at which it no longer does."""
+        return _window(self.start, self.end)
+
+    def applies_to(self, hospital: HospitalConfig) -> list[str]:
+        """The streams that it holds for."""
+        return [
+            stream.id
+            for stream in hospital.arrival_streams
+            if (stream.id in self.streams or not self.streams) and (stream.target_ward in self.wards or not self.wards)
+        ]
+
 
 class LosScale(Model):
-    """A factor on lengths of stay, those of the patients already in the house included."""
+    """A factor on lengths of stay, also those of the patients already in the hospital."""
 
     factor: Positive
     """Factor on every length of stay."""
@@ -123,11 +145,26 @@ class LosScale(Model):
             return values
         if {"from", "to"} & values.keys():
             raise ValueError(
-                "a length of stay is drawn when the patient comes, for days on which none of this may hold: los_scale "
-                "takes no from or to; use capacity_overrides or arrival_scale for what is dated"
+                "a length of stay is drawn on arrival and covers days before and after any date: los_scale takes no "
+                "from or to; use capacity_overrides or arrival_scale for what is dated"
             )
-        # behind a validator like this a list is no longer JSON's, and no tuple either
+        # after a before-validator pydantic no longer takes a list of JSON's for a tuple
         return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether it names parts of a hospital."""
+        return bool(self.wards or self.patient_types)
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """All time: it has no dates."""
+        return _window(None, None)
+
+    def applies_to(self, hospital: HospitalConfig) -> list[tuple[str, str]]:
+        """The wards and patient types that it holds for."""
+        wards, types = self.wards or hospital.ward_ids, self.patient_types or hospital.patient_type_ids
+        return [(ward, patient_type) for ward in wards for patient_type in types]
 
 
 class CapacityOverride(Model):
@@ -142,7 +179,7 @@ class CapacityOverride(Model):
     start: Instant | None = Field(default=None, alias="from")
     """First local instant, a date (its midnight) or a date and time. Default: as_of."""
     end: Instant | None = Field(default=None, alias="to")
-    """First local instant at which it no longer holds. Default: for good."""
+    """First local instant at which it no longer holds. Default: no end."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -150,12 +187,32 @@ class CapacityOverride(Model):
             raise ValueError("give either capacity (beds) or change (beds more or fewer)")
         return self
 
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """First instant at which it holds, and first at which it no longer does."""
+        return _window(self.start, self.end)
+
+    def applies_to(self, hospital: HospitalConfig) -> list[str]:
+        """The ward that it holds for, in any `hospital`."""
+        return [self.ward]
+
+
+def _window(start: date | None, end: date | None) -> tuple[datetime, datetime]:
+    return _instant(start) or datetime.min, _instant(end) or datetime.max
+
+
+def _instant(at: date | None) -> datetime | None:
+    """A date's midnight, an instant without its time zone (which is an error, reported as such)."""
+    if at is None:
+        return None
+    return at.replace(tzinfo=None) if isinstance(at, datetime) else datetime(at.year, at.month, at.day)
+
 
 class ScenarioFile(Model):
-    """Another version of a hospital: what is different, and everything else as it is."""
+    """Another version of a hospital: what is different; everything else is as in the hospital."""
 
     description: str
-    """What happens, for people."""
+    """What the scenario is, for people."""
     hospitals: tuple[str, ...] = ()
     """Hospitals it is about; required when it names wards, streams or patient types. Default: every hospital."""
     wards: tuple[WardOverride, ...] = ()
@@ -187,8 +244,8 @@ class Scenario(ScenarioFile):
     """Name and file name."""
 
     @model_validator(mode="after")
-    def _check_own_faults(self) -> Self:
-        raise_faults("scenario", [*_missing_hospitals(self), *_repeated(self), *_impossible_windows(self)])
+    def _check_rules(self) -> Self:
+        raise_errors("scenario", [*_missing_hospitals(self), *_repeated(self), *_impossible_windows(self)])
         return self
 
     def is_about(self, hospital_id: str) -> bool:
@@ -201,18 +258,14 @@ class Scenario(ScenarioFile):
         return any(getattr(self, name) != ScenarioFile.model_fields[name].default for name in PARTS)
 
 
-def _missing_hospitals(scenario: Scenario) -> Iterator[Fault]:
-    named = [
-        name
-        for name in ("wards", "add_wards", "arrival_streams", "routing", "capacity_overrides")
-        if getattr(scenario, name)
-    ]
-    if any(getattr(scenario.policies, name) for name in PolicyOverrides.model_fields):
-        named.append("policies")
-    if any(rule.streams or rule.wards for rule in scenario.arrival_scale):
-        named.append("arrival_scale")
-    if any(rule.wards or rule.patient_types for rule in scenario.los_scale):
-        named.append("los_scale")
+_NAMED_PARTS = ("wards", "add_wards", "arrival_streams", "routing", "policies", "capacity_overrides")
+"""Keys that name parts of a hospital as soon as they are given."""
+
+
+def _missing_hospitals(scenario: Scenario) -> Iterator[RuleError]:
+    named = [name for name in _NAMED_PARTS if getattr(scenario, name) != ScenarioFile.model_fields[name].default]
+    scales = {"arrival_scale": scenario.arrival_scale, "los_scale": scenario.los_scale}
+    named += [field for field, rules in scales.items() if any(rule.names_parts for rule in rules)]
     if named and not scenario.hospitals:
         yield (
             ("hospitals",),
@@ -220,7 +273,7 @@ def _missing_hospitals(scenario: Scenario) -> Iterator[Fault]:
         )
 
 
-def _repeated(scenario: Scenario) -> Iterator[Fault]:
+def _repeated(scenario: Scenario) -> Iterator[RuleError]:
     keys = {
         ("wards",): [ward.id for ward in scenario.wards],
         ("add_wards",): [ward.id for ward in scenario.add_wards],
@@ -232,18 +285,10 @@ def _repeated(scenario: Scenario) -> Iterator[Fault]:
     for place, found in keys.items():
         for index, key in enumerate(found):
             if key in found[:index]:
-                yield (*place, index), f"says something else of what {place[-1]}[{found.index(key)}] is about already"
+                yield (*place, index), f"repeats the subject of {place[-1]}[{found.index(key)}]; give it once"
 
 
-def _impossible_windows(scenario: Scenario) -> Iterator[Fault]:
+def _impossible_windows(scenario: Scenario) -> Iterator[RuleError]:
     for field in ("arrival_scale", "capacity_overrides"):
         for index, rule in enumerate(getattr(scenario, field)):
-            zones = [
-                name
-                for name, value in (("from", rule.start), ("to", rule.end))
-                if value is not None and getattr(value, "tzinfo", None) is not None
-            ]
-            for name in zones:
-                yield (field, index, name), "has a time zone; give local time without one"
-            if not zones and rule.start is not None and rule.end is not None and rule.end <= rule.start:
-                yield (field, index, "to"), "is not after `from`"
+            yield from (((field, index, *loc), what) for loc, what in window_errors(rule.start, rule.end))

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.calendar import EVENT_SEPARATOR, public_holidays
-from kaizar_pipeline.config.hospital import WEEKDAYS, HospitalInfo
+from kaizar_pipeline.config.fields import WEEKDAYS
+from kaizar_pipeline.config.hospital import HospitalInfo
 
 MIN_DAYS = 56
 """Observed days, beside the first, which only starts the level, below which no calendar is fitted."""

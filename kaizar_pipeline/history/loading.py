@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig, PatientSource, SyntheticPatients
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import PatientSource, SyntheticPatients
 from kaizar_pipeline.errors import ConfigError, DataError
 from kaizar_pipeline.history.synthetic import read_synthetic
 from kaizar_pipeline.patients.extracts import READERS

@@ -10,14 +10,9 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.calendar import configured_rates, public_holidays
-from kaizar_pipeline.config.hospital import (
-    WEEKDAYS,
-    ArrivalStream,
-    HospitalConfig,
-    HospitalInfo,
-    StreamTruth,
-    SyntheticPatients,
-)
+from kaizar_pipeline.config.fields import WEEKDAYS
+from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, HospitalInfo
+from kaizar_pipeline.config.patient_sources import StreamTruth, SyntheticPatients
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.records import Records
 from kaizar_pipeline.simulation.compiled_engine import simulate

@@ -7,7 +7,8 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from kaizar_pipeline.config.files import hospital_file, load_hospital_config, scenario_files
-from kaizar_pipeline.config.hospital import HospitalConfig, SqlPatients, SyntheticPatients
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import SqlPatients, SyntheticPatients
 from kaizar_pipeline.errors import KaizarError
 
 FILE_ASSETS = {

@@ -15,7 +15,7 @@ import pandas as pd
 from kaizar_pipeline.chain.checks import checks_of
 from kaizar_pipeline.chain.overrides import Overrides
 from kaizar_pipeline.chain.step import Check, Found, Made, Run, Step
-from kaizar_pipeline.config.files import config_hash, hospital_file, load_scenarios, load_with_notices
+from kaizar_pipeline.config.files import config_hash, hospital_file, load_scenarios, load_with_warnings
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.orchestration.files import file_versions
 from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
@@ -65,9 +65,9 @@ class Session:
     @cached_property
     def run(self) -> Run:
         """The run; the hospital's file is read here, so that a bad one stops its own hospital only."""
-        config, notices = load_with_notices(hospital_file(self.home, self.hospital_id))
-        for notice in notices:
-            self._log.info(notice)
+        config, warnings = load_with_warnings(hospital_file(self.home, self.hospital_id))
+        for warning in warnings:
+            self._log.info(warning)
         return Run(
             config, self.home, self._overrides,
             scenarios=lambda: load_scenarios(self.home, config), inform=self._log.info, warn=self._log.warning,

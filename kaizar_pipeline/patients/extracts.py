@@ -10,23 +10,22 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import (
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import (
     CsvPatients,
     Extract,
-    HospitalConfig,
     ParquetPatients,
     PatientSource,
     SqlPatients,
     StaysExtract,
 )
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.errors import DataError, nearest
 from kaizar_pipeline.patients.pseudonyms import pseudonym_key, pseudonyms
 from kaizar_pipeline.patients.stamps import Stamps, read_stamps
 
@@ -207,9 +206,8 @@ def _positions(place: str, found: list[str], wanted: list[str], separated: str =
 def _column_error(name: str, found: list[str]) -> str:
     if name in found:
         return f"column {name!r} appears {found.count(name)} times"
-    by_lower_case = {other.lower(): other for other in reversed(found)}
-    near = get_close_matches(name.lower(), list(by_lower_case), 1, 0.6)
-    return f"no column {name!r}" + (f" (did you mean {by_lower_case[near[0]]!r}?)" if near else "")
+    near = nearest(name, found)
+    return f"no column {name!r}" + (f" (did you mean {near!r}?)" if near else "")
 
 
 def _numbered(records: Iterable[Any], wanted: list[str]) -> pd.DataFrame:

@@ -1,8 +1,8 @@
-"""Lengths of stay as configured and as the history shows them, side by side.
+"""Lengths of stay as configured and as observed in the history.
 
-A stay is the time of care in the ward that was asked for: from the bed given to the end of care, without boarding.
-Stays still open at `as_of` count as longer than so far; those that ended nobody knows when say nothing and are left
-out. How rows are fitted: los_fit.py and docs/length_of_stay.md.
+A stay is the time of care in the requested ward: from the bed given to the end of care, without boarding.
+Stays open at `as_of` are censored; those that ended at an unknown time are left out. How rows are fitted: los_fit.py
+and docs/length_of_stay.md.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,24 +12,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import Empirical, Fixed, FromData, HospitalConfig, Ward
+from kaizar_pipeline.config.distributions import Distribution, FromData
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
+from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.los_fit import PROBABILITIES, Fit, fit_stays
+from kaizar_pipeline.patients.los_fit import Fit, fit_stays
 from kaizar_pipeline.patients.survival import Stays, destination_shares, known_within
-from kaizar_pipeline.stats.durations import HOURS_PER_DAY, AnyDuration, distribution, hours_per_unit
 from kaizar_pipeline.tables import ALL, ANY, HOME, LENGTH_OF_STAY
 
 MIN_STAYS = 5
 """Completed stays that a patient type, or a next ward of one, needs for a row of its own."""
 
 BLOCK_DAYS = 28
-"""Days of admission over which lengths of stay are taken together to see them drift."""
+"""Days of admission that make one block in the estimate of drift."""
 
 DIFFERENCE = 0.2
-"""Share by which configured and observed mean may differ without a word."""
+"""Share by which configured and observed mean may differ without a warning."""
 
 DIFFERENCE_STAYS = 20
-"""Completed stays needed to hold a configured mean against."""
+"""Completed stays needed to compare a configured mean with."""
 
 Row = dict[str, Any]
 
@@ -37,10 +38,11 @@ Row = dict[str, Any]
 def lengths_of_stay(
     patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig, *, fit_all: bool = True
 ) -> pd.DataFrame:
-    """The table length_of_stay of `config`: what is configured, and what the stays of `patients` were.
+    """The table length_of_stay of `config`: configured distributions, and fits of the stays of `patients`.
 
-    `in_use` marks the rows that the simulation draws from. Without `fit_all` only wards with `los_model: from_data` are
-    fitted, for who only wants to simulate. Raises DataError for such a ward that has no completed stay.
+    `in_use` marks what the simulation draws from: configured distributions, and the fitted rows of wards with
+    `los_model: from_data`. Without `fit_all` only these wards are fitted, which is all a simulation needs. Raises
+    DataError for such a ward that has no completed stay.
     """
     began = _began(patients, ward_stays, config)
     rows: list[Row] = []
@@ -83,7 +85,7 @@ def _by_group(rows: pd.DataFrame) -> dict[tuple[str, str], Row]:
 
 
 def _width(group: tuple[str, str]) -> int:
-    """How much a row with such a patient type and next ward takes in: the opposite of `LosCase.specificity`."""
+    """How many stays a row of that patient type and next ward covers: the opposite of `LosCase.specificity`."""
     return 2 * (group[0] == ALL) + (group[1] == ANY)
 
 
@@ -99,14 +101,13 @@ def _holds_for_all(configured: Iterable[tuple[str, str]], group: tuple[str, str]
 
 
 def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
-    """Stays that began and of whose length something is known, with patient type and time resolution.
+    """Admitted stays of whose length something is known, with patient type and time resolution.
 
-    Whole stays of wards with a way on are left out: they hold the time in the next wards too. So are stays without an
-    end of patients who departed nobody knows when.
+    Whole stays of wards with routes onward are left out: they include the time in the next wards. So are stays without
+    an end of patients whose departure is unknown.
     """
-    onward = {route.from_ward for route in config.routing if any(option.probability > 0 for option in route.options)}
     began = ward_stays[ward_stays["admit"].notna()]
-    began = began[~(began["whole_stay"] & began["planned_ward_id"].isin(onward))]
+    began = began[~(began["whole_stay"] & began["planned_ward_id"].isin(config.wards_with_routes))]
     columns = ["patient_id", "patient_type", "departure_known", "resolution"]
     stays = began.merge(patients[columns], on="patient_id").assign(as_of=patients["as_of"].iloc[0])
     return stays[stays["ready"].notna() | stays["departure_known"]]
@@ -130,56 +131,25 @@ def _known(stays: pd.DataFrame) -> Stays:
 
 
 def _configured(ward: Ward) -> Iterator[Row]:
+    cases = [(case.patient_type or ALL, case.next_ward or ANY, case.los_model) for case in ward.los_by]
     if not isinstance(ward.los_model, FromData):
-        yield _configured_row(ward, ALL, ANY, ward.los_model)
-    for case in ward.los_by:
-        yield _configured_row(ward, case.patient_type or ALL, case.next_ward or ANY, case.los_model)
+        cases.insert(0, (ALL, ANY, ward.los_model))
+    for patient_type, next_ward, model in cases:
+        row = {"ward_id": ward.id, "patient_type": patient_type, "next_ward_id": next_ward, "origin": "configured"}
+        yield (
+            row | _described(model.type, model) | {"in_use": True, "n": 0, "n_censored": 0, "ks": None, "scale_sd": 0.0}
+        )
 
 
-def _configured_row(ward: Ward, patient_type: str, next_ward: str, duration: AnyDuration) -> Row:
+def _described(name: str, model: Distribution | Fit) -> Row:
+    """The columns of a configured or fitted distribution."""
     return {
-        "ward_id": ward.id,
-        "patient_type": patient_type,
-        "next_ward_id": next_ward,
-        "origin": "configured",
-        "in_use": True,
-        "n": 0,
-        "n_censored": 0,
-        "ks": None,
-        "scale_sd": 0.0,
-        **_parameters(duration),
-    }
-
-
-def _parameters(duration: AnyDuration) -> Row:
-    """Distribution, its parameters, mean and 90th percentile of a configured duration, in hours."""
-    shape = None
-    match duration:
-        case Fixed(params=params):
-            scale = mean = p90 = params.value * hours_per_unit(duration)
-        case Empirical(params=params):
-            return {"distribution": "empirical", **_empirical(np.array(params.values) * hours_per_unit(duration))}
-        case _:
-            frozen = distribution(duration)
-            shape = frozen.args[0] if frozen.args else None
-            scale, mean, p90 = frozen.kwds["scale"], frozen.mean(), frozen.ppf(0.9)
-    return {
-        "distribution": duration.type,
-        "shape": shape,
-        "scale_hours": scale,
-        "quantile_hours": None,
-        "mean_hours": mean,
-        "p90_hours": p90,
-    }
-
-
-def _empirical(hours: np.ndarray) -> Row:
-    return {
-        "shape": None,
-        "scale_hours": None,
-        "quantile_hours": np.quantile(hours, PROBABILITIES),
-        "mean_hours": hours.mean(),
-        "p90_hours": np.quantile(hours, 0.9),
+        "distribution": name,
+        "shape": model.shape,
+        "scale_hours": model.scale_hours,
+        "quantile_hours": model.quantile_hours,
+        "mean_hours": model.mean_hours,
+        "p90_hours": model.p90_hours,
     }
 
 
@@ -190,20 +160,20 @@ def _fitted(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator
     if not stays.n:
         if from_data:
             raise DataError(
-                f"hospital {config.id}, ward {ward.id}: los_model is from_data, but not one completed stay of "
-                f"{len(began):,} is known before as_of; give the ward a distribution such as lognormal, or more history"
+                f"hospital {config.id}, ward {ward.id}: los_model is from_data, but none of its {len(began):,} stays "
+                f"is completed before as_of; give the ward a distribution such as lognormal, or more history"
             )
         return
     whole = fit_stays(stays)
     of_type = {name: (began["patient_type"] == name).to_numpy() for name in config.patient_type_ids}
     own = [name for name, chosen in of_type.items() if stays.take(chosen).n >= MIN_STAYS]
-    yield _fitted_row(ward, ALL, ANY, stays, whole, from_data and len(own) < len(of_type))
+    yield _fitted_row(ward, (ALL, ANY), stays, whole, from_data and len(own) < len(of_type))
     for name in own:
         of_this = stays.take(of_type[name])
         fit = fit_stays(of_this, whole)
-        yield _fitted_row(ward, name, ANY, of_this, fit, from_data)
+        yield _fitted_row(ward, (name, ANY), of_this, fit, from_data)
         for next_ward, onward in _by_next_ward(of_this, began.loc[of_type[name], "next_ward_id"], config):
-            yield _fitted_row(ward, name, next_ward, onward, fit_stays(onward, fit), from_data)
+            yield _fitted_row(ward, (name, next_ward), onward, fit_stays(onward, fit), from_data)
 
 
 def _by_next_ward(stays: Stays, next_ward: pd.Series, config: HospitalConfig) -> Iterator[tuple[str, Stays]]:
@@ -220,21 +190,7 @@ def _by_next_ward(stays: Stays, next_ward: pd.Series, config: HospitalConfig) ->
             yield places[place], onward
 
 
-def _fitted_row(ward: Ward, patient_type: str, next_ward: str, stays: Stays, fit: Fit, in_use: bool) -> Row:
-    return {
-        "ward_id": ward.id,
-        "patient_type": patient_type,
-        "next_ward_id": next_ward,
-        "origin": "fitted",
-        "in_use": in_use,
-        "distribution": fit.distribution,
-        "shape": fit.shape,
-        "scale_hours": fit.scale_hours,
-        "quantile_hours": fit.quantile_hours,
-        "n": stays.n,
-        "n_censored": stays.n_open,
-        "mean_hours": fit.mean_hours,
-        "p90_hours": fit.p90_hours,
-        "ks": fit.ks,
-        "scale_sd": fit.scale_sd,
-    }
+def _fitted_row(ward: Ward, group: tuple[str, str], stays: Stays, fit: Fit, in_use: bool) -> Row:
+    row = {"ward_id": ward.id, "patient_type": group[0], "next_ward_id": group[1], "origin": "fitted", "in_use": in_use}
+    measured = {"n": stays.n, "n_censored": stays.n_open, "ks": fit.ks, "scale_sd": fit.scale_sd}
+    return row | _described(fit.distribution, fit) | measured

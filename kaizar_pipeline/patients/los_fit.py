@@ -1,104 +1,82 @@
 """The distribution of one group of stays: its family and parameters, how well it fits, how far its scale can be off.
 
-Lognormal, gamma and Weibull are fitted by maximum likelihood to all stays, open ones as censored; the best by AIC
-is taken, or the Kaplan-Meier quantiles where even the best fits badly. What a group with few stays lacks, it borrows
-from a wider one. docs/length_of_stay.md explains it.
+FAMILIES (classes of config/distributions.py) are fitted by maximum likelihood to all stays, open ones as censored; the
+best by AIC is taken, or the Kaplan-Meier quantiles where even the best fits badly. A group with few stays is shrunk
+towards a wider one. docs/length_of_stay.md explains it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import exp, gamma, log, pi, sqrt
+from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
 
+from kaizar_pipeline.config.distributions import FAMILIES, N_QUANTILES, Family
 from kaizar_pipeline.patients.survival import MINUTE, KaplanMeier, Stays, kaplan_meier
-from kaizar_pipeline.stats.durations import GRID, family, fitted_table
-
-SHAPE_BOUNDS = {"lognormal": (0.01, 2.5), "gamma": (0.15, 1e4), "weibull": (0.3, 100.0)}
-"""Families, and what shapes a fit may take: beyond these, a few odd stays would make a mean of years."""
+from kaizar_pipeline.stats.durations import GRID, fitted_table
 
 PSEUDO_STAYS = 10.0
 """Weight, in stays, of the wider group in the fit of a narrower one."""
 
 BORROWED = (np.arange(50) + 0.5) / 50
-"""Probabilities of the quantiles that stand for the wider group."""
+"""Probabilities of the quantiles that represent the wider group."""
 
-PROBABILITIES = np.linspace(0, 1, 501)
+PROBABILITIES = np.linspace(0, 1, N_QUANTILES)
 """Probabilities of `quantile_hours`."""
 
 EMPIRICAL_STAYS = 50
 """Completed stays from which on quantiles may replace a family that fits badly."""
 
 ALWAYS_GOOD = 0.02
-"""A fit closer than this, in probability and in its mean, is good, however many stays could tell it from perfect."""
+"""A fit closer than this, in probability and in its mean, is good, however many stays show the difference."""
 
 BLOCK_STAYS = 20
-"""Completed stays that a 28-day block needs to say how long its stays were."""
+"""Completed stays that a 28-day block needs for an estimate of its scale."""
 
 BLOCK_OPEN_SHARE = 0.2
-"""Blocks with more open stays say more about the fitted tail than about their own stays."""
+"""Blocks with more open stays depend on the fitted tail more than on their own stays."""
 
 MIN_BLOCKS = 6
-"""Blocks needed to say how they differ."""
+"""Blocks needed to estimate how they differ."""
 
 _GROUPING = 0.01  # lengths within 1 % count as one in the likelihood: a fit's time then hardly depends on their number
 _STEP = 0.01  # of the log scale, for second derivatives
 _NEAR = 1e-4  # of log shape and log scale, for a gradient
-_LARGE = 600.0  # exp of it is as good as infinite, and no overflow
 
 
 @dataclass(frozen=True)
-class Family:
-    """A lognormal, gamma or Weibull distribution of hours, as in scipy.stats but without its checks of arguments."""
+class FittedFamily:
+    """A family of FAMILIES with its parameters."""
 
     name: str
     shape: float
     scale: float
+    """Hours."""
+
+    @property
+    def family(self) -> type[Family]:
+        """What is computed from the parameters."""
+        return FAMILIES[self.name]
 
     @property
     def frozen(self) -> Any:
-        """The distribution of scipy.stats, for all that is wanted once."""
-        return family(self.name)(self.shape, scale=self.scale)
+        """The distribution of scipy.stats, for what is needed once."""
+        return self.family.scipy(self.shape, self.scale)
 
     @property
     def mean(self) -> float:
         """Hours."""
-        match self.name:
-            case "lognormal":
-                return self.scale * exp(self.shape**2 / 2)
-            case "gamma":
-                return self.scale * self.shape
-            case _:
-                return self.scale * gamma(1 + 1 / self.shape)
+        return self.scale * self.family.unit_mean(self.shape)
 
     def log_density(self, hours: np.ndarray) -> np.ndarray:
         """Logarithm of the density at `hours` above 0."""
-        from scipy import special
-
-        log_x = np.log(hours) - log(self.scale)
-        match self.name:
-            case "lognormal":
-                standard = -0.5 * (log_x / self.shape) ** 2 - log(self.shape * sqrt(2 * pi))
-            case "gamma":
-                standard = self.shape * log_x - np.exp(log_x) - special.gammaln(self.shape)
-            case _:
-                standard = self.shape * log_x - np.exp(np.minimum(self.shape * log_x, _LARGE)) + log(self.shape)
-        return standard - np.log(hours)
+        log_hours = np.log(hours)
+        return self.family.log_density(log_hours - log(self.scale), self.shape) - log_hours
 
     def survival(self, hours: np.ndarray) -> np.ndarray:
         """Share longer than `hours`, from 0 to inf."""
-        from scipy import special
-
-        match self.name:
-            case "lognormal":
-                log_x = np.log(np.maximum(hours, 1e-300)) - log(self.scale)
-                return special.ndtr(-log_x / self.shape)
-            case "gamma":
-                return special.gammaincc(self.shape, hours / self.scale)
-            case _:
-                log_x = np.log(np.maximum(hours, 1e-300)) - log(self.scale)
-                return np.exp(-np.exp(np.minimum(self.shape * log_x, _LARGE)))
+        return self.family.survival(hours, self.shape, self.scale)
 
     def log_between(self, bounds: np.ndarray) -> np.ndarray:
         """Log probability of a length between two, f8[n, 2]."""
@@ -114,7 +92,7 @@ class Fit:
     shape: float | None
     scale_hours: float | None
     quantile_hours: np.ndarray | None
-    """f8[501], for empirical only."""
+    """f8[N_QUANTILES], for empirical only."""
     mean_hours: float
     p90_hours: float
     ks: float | None
@@ -138,7 +116,7 @@ class Fit:
 def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
     """The distribution of `own`, of which at least one must be complete, shrunk towards `wider`.
 
-    `wider` counts as PSEUDO_STAYS further stays, and lends its drift where there are too few blocks.
+    `wider` counts as PSEUDO_STAYS further stays, and its drift is taken where there are too few blocks.
     """
     stays = own if wider is None else own.joined(wider.quantiles(BORROWED), PSEUDO_STAYS)
     by_length = kaplan_meier(stays)
@@ -160,12 +138,12 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
     )
 
 
-def _of_family(best: Family) -> Fit:
+def _of_family(best: FittedFamily) -> Fit:
     return Fit(best.name, best.shape, best.scale, None, best.mean, float(best.frozen.ppf(0.9)), None, 0.0, 0.0)
 
 
 def _is_good(fit: Fit, ks: float, empirical: Fit, n: int) -> bool:
-    """Whether `fit` keeps to Kaplan-Meier (Kolmogorov's 1 % point) and to its mean (two standard errors)."""
+    """Whether `fit` is close to Kaplan-Meier (Kolmogorov's 1 % point) and to its mean (two standard errors)."""
     off = abs(fit.mean_hours / empirical.mean_hours - 1)
     return off <= max(ALWAYS_GOOD, 2 * sqrt(_mean_variance(empirical, n))) and ks <= max(ALWAYS_GOOD, 1.63 / sqrt(n))
 
@@ -176,18 +154,18 @@ def _mean_variance(empirical: Fit, n: int) -> float:
     return float(empirical.quantile_hours.var() / (n * empirical.mean_hours**2))
 
 
-def _fit_variance(stays: Stays, best: Family) -> float:
+def _fit_variance(stays: Stays, best: FittedFamily) -> float:
     """Variance of the log mean, from the scores of both parameters (delta method).
 
-    Their logarithms count as known to a standard deviation of 1 beforehand, so that it is finite whatever the stays.
+    Their logarithms count as known to a standard deviation of 1 beforehand, so that it is always finite.
     """
 
-    def difference(by_shape: float, by_scale: float, of: Callable[[Family], Any]) -> Any:
-        above = Family(best.name, best.shape * exp(by_shape), best.scale * exp(by_scale))
-        below = Family(best.name, best.shape * exp(-by_shape), best.scale * exp(-by_scale))
+    def difference(by_shape: float, by_scale: float, of: Callable[[FittedFamily], Any]) -> Any:
+        above = FittedFamily(best.name, best.shape * exp(by_shape), best.scale * exp(by_scale))
+        below = FittedFamily(best.name, best.shape * exp(-by_shape), best.scale * exp(-by_scale))
         return (of(above) - of(below)) / (2 * _NEAR)
 
-    def likelihood(fitted: Family) -> np.ndarray:
+    def likelihood(fitted: FittedFamily) -> np.ndarray:
         return _log_likelihood(stays, fitted, np.zeros(len(stays.hours)))
 
     steps = ((_NEAR, 0.0), (0.0, _NEAR))
@@ -196,18 +174,19 @@ def _fit_variance(stays: Stays, best: Family) -> float:
     return float(slope @ np.linalg.solve(np.eye(2) + scores * stays.weight @ scores.T, slope))
 
 
-def _best_family(stays: Stays) -> Family:
+def _best_family(stays: Stays) -> FittedFamily:
     """The family of the least AIC; all have two parameters, so that of the most likelihood."""
     from scipy import optimize
 
-    loss = _negative_log_likelihood(stays)
+    loss, moments = _negative_log_likelihood(stays), _log_moments(stays)
     found = []
-    for name, (log_shape, log_scale) in _starts(stays).items():
-        low, high = (log(bound) for bound in SHAPE_BOUNDS[name])
+    for name, family in FAMILIES.items():
+        low, high = (log(bound) for bound in family.shape_bounds)
+        log_shape, log_scale = family.start(*moments)
         first, bounds = [min(max(log_shape, low), high), log_scale], [(low, high), (None, None)]
         result = optimize.minimize(loss, first, args=(name,), jac=True, method="L-BFGS-B", bounds=bounds)
         found.append((float(result.fun), name, *(float(value) for value in np.exp(result.x))))
-    return Family(*min(found)[1:])
+    return FittedFamily(*min(found)[1:])
 
 
 def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[float, np.ndarray]]:
@@ -220,7 +199,7 @@ def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[
     total = stays.weight.sum()
 
     def value(log_shape: float, log_scale: float, name: str) -> float:
-        fitted = Family(name, exp(log_shape), exp(log_scale))
+        fitted = FittedFamily(name, exp(log_shape), exp(log_scale))
         likelihood = weight @ fitted.log_density(hours) + between_weight @ fitted.log_between(between)
         return float(-likelihood / total)
 
@@ -233,26 +212,21 @@ def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[
     return loss
 
 
-def _starts(stays: Stays) -> dict[str, tuple[float, float]]:
-    """(Log shape, log scale) to begin with by family: those with the mean and spread of the logarithms of lengths."""
+def _log_moments(stays: Stays) -> tuple[float, float]:
+    """Mean and standard deviation of the logarithms of lengths."""
     lengths = np.log(np.maximum(stays.hours, MINUTE))
     centre = float(np.average(lengths, weights=stays.weight))
-    spread = max(sqrt(np.average((lengths - centre) ** 2, weights=stays.weight)), 0.01)
-    return {
-        "lognormal": (log(spread), centre),
-        "gamma": (-2 * log(spread), centre + 2 * log(spread)),
-        "weibull": (log(1.28 / spread), centre + 0.45 * spread),
-    }
+    return centre, max(sqrt(np.average((lengths - centre) ** 2, weights=stays.weight)), 0.01)
 
 
-def _distance(observed: KaplanMeier, fitted: Family) -> float:
+def _distance(observed: KaplanMeier, fitted: FittedFamily) -> float:
     """Kolmogorov-Smirnov distance, over the lengths at which stays ended."""
     expected = fitted.survival(observed.hours)
     return float(max(np.abs(expected - observed.survival).max(), np.abs(expected - observed.before).max()))
 
 
-def _empirical(observed: KaplanMeier, tail: Family) -> Fit:
-    """The Kaplan-Meier quantiles; what the longest completed stay leaves open, has the tail of the best family.
+def _empirical(observed: KaplanMeier, tail: FittedFamily) -> Fit:
+    """The Kaplan-Meier quantiles; stays longer than the longest completed one have the tail of the best family.
 
     The last quantile is set so that the mean is kept.
     """
@@ -273,7 +247,7 @@ def _empirical(observed: KaplanMeier, tail: Family) -> Fit:
     return Fit("empirical", None, None, quantile_hours, mean, p90, None, 0.0, 0.0)
 
 
-def drift_variance(stays: Stays, fitted: Family) -> float | None:
+def drift_variance(stays: Stays, fitted: FittedFamily) -> float | None:
     """Variance of the log scale between 28-day blocks beyond sampling variance; None with too few blocks.
 
     Each block's scale is that of the most likelihood with the shape of `fitted`; the variance between them is the
@@ -299,13 +273,13 @@ def drift_variance(stays: Stays, fitted: Family) -> float | None:
     return max(0.0, float(excess / (precision.sum() - (precision**2).sum() / precision.sum())))
 
 
-def _scale_derivatives(stays: Stays, fitted: Family, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _scale_derivatives(stays: Stays, fitted: FittedFamily, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First derivative of each stay's log likelihood by the log scale, and minus the second, at `log_scale` [n]."""
     below, here, above = (_log_likelihood(stays, fitted, log_scale + step) for step in (-_STEP, 0.0, _STEP))
     return (above - below) / (2 * _STEP), (2 * here - above - below) / _STEP**2
 
 
-def _log_likelihood(stays: Stays, fitted: Family, log_scale: np.ndarray) -> np.ndarray:
+def _log_likelihood(stays: Stays, fitted: FittedFamily, log_scale: np.ndarray) -> np.ndarray:
     """Log likelihood of each stay, [n], when the scale is that of `fitted` times exp(log_scale)."""
     bounds = np.column_stack([stays.low, stays.high]) * np.exp(-log_scale)[:, None]
     exact = stays.low == stays.high

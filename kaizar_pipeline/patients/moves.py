@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import HospitalConfig, StaysExtract
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import StaysExtract
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.extracts import ExtractReader, TextRows
 from kaizar_pipeline.patients.rejects import RowFilter, masked

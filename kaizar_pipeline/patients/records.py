@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.files import find_home
-from kaizar_pipeline.config.hospital import Extract, HospitalConfig
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import Extract
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.extracts import ExtractReader, TextRows
 from kaizar_pipeline.patients.moves import read_moves, whole_stays

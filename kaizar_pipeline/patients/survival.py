@@ -1,4 +1,4 @@
-"""Lengths of stay of which some are not over yet: what is known of each, and the Kaplan-Meier estimate of them all.
+"""Lengths of stay of which some are still open: what is known of each, and the Kaplan-Meier estimate.
 
 Source: Klein and Moeschberger, Survival Analysis, 2nd ed. 2003: section 4.2 (Kaplan-Meier), 4.7 (cumulative incidence).
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MINUTE = 1 / 60
-"""Stays under a minute are known to lie between nothing and a minute: continuous distributions give 0 no weight."""
+"""Stays under a minute are known to lie between nothing and a minute: continuous distributions have no density at 0."""
 
 
 @dataclass(frozen=True)
@@ -16,19 +16,19 @@ class Stays:
     """Lengths of stay as far as they are known, f8[n] each, in hours."""
 
     hours: np.ndarray
-    """The length, for an open stay so far; where only days are known, with hours of the day made up."""
+    """The length, for an open stay so far; where only days are known, with a random hour of the day."""
     low: np.ndarray
     """The length is at least this."""
     high: np.ndarray
     """The length is at most this: `low` where it is known exactly, inf for an open stay."""
     weight: np.ndarray
-    """How many stays each stands for."""
+    """How many stays each one counts for."""
     block: np.ndarray
     """i8[n]: number of the 28-day block of the admission, counted back from as_of."""
 
     @property
     def complete(self) -> np.ndarray:
-        """bool[n]: the stay is over."""
+        """bool[n]: the stay has ended."""
         return np.isfinite(self.high)
 
     @property
@@ -76,7 +76,7 @@ class KaplanMeier:
     hours: np.ndarray
     """f8[k]: lengths at which stays ended, rising."""
     survival: np.ndarray
-    """f8[k]: share of stays longer than each; what the last leaves is known of open stays only."""
+    """f8[k]: share of stays longer than each; what the last leaves are open stays."""
     at_risk: np.ndarray
     """f8[k]: stays at least so long."""
 

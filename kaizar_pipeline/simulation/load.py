@@ -21,9 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
-from kaizar_pipeline.stats.durations import GRID, HOURS_PER_DAY
+from kaizar_pipeline.stats.durations import GRID
 
 TOLERANCE = 1e-9
 """Relative rounding error of loads."""

@@ -11,20 +11,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import (
-    ArrivalStream,
-    FromData,
-    HospitalConfig,
-    Schedule,
-    Ward,
-    route_options,
-)
+from kaizar_pipeline.config.distributions import Distribution, FromData
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
+from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Schedule, Ward
 from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import CensusPlan, plan_census
 from kaizar_pipeline.stats.durations import (
     GRID,
-    HOURS_PER_DAY,
-    AnyDuration,
     fitted_table,
     quantile_table,
 )
@@ -252,7 +245,7 @@ class _TableBuilder:
         self._rows = [-np.log1p(-GRID)]
         self.scale_sd, self.scale_stream = [0.0], [0]
 
-    def add(self, duration: AnyDuration | None) -> int:
+    def add(self, duration: Distribution | None) -> int:
         return NO_TABLE if duration is None else self.add_row(quantile_table(duration))
 
     def add_row(self, hours: np.ndarray, scale_sd: float = 0.0, scale_stream: int = 0) -> int:
@@ -334,7 +327,7 @@ def _route_cdf(config: HospitalConfig, next_wards: np.ndarray) -> np.ndarray:
     probability = np.zeros((len(types), len(wards), len(wards)))
     for t, patient_type in enumerate(types):
         for w, ward in enumerate(wards):
-            for option in route_options(config, ward, patient_type):
+            for option in config.route_options(ward, patient_type):
                 probability[t, w, wards.index(option.to_ward)] = option.probability
     cdf = np.cumsum(probability[:, :, next_wards], axis=2)
     return np.where(

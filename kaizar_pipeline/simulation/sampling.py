@@ -6,11 +6,11 @@ beds, so two scenarios of a hospital see the same patients, and both engines see
 
 import numpy as np
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.load import routes
 from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan
 from kaizar_pipeline.simulation.trajectories import Trajectories
-from kaizar_pipeline.stats.durations import HOURS_PER_DAY
 from kaizar_pipeline.stats.philox import Purpose, uniforms
 
 MAX_PATIENTS = 10_000_000

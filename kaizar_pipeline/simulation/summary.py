@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, HOURS_PER_WEEK
 from kaizar_pipeline.simulation.counting import (
     CensusCounts,
     Counts,
@@ -16,7 +17,6 @@ from kaizar_pipeline.simulation.counting import (
     staffed_with_total,
 )
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
-from kaizar_pipeline.stats.durations import HOURS_PER_DAY
 from kaizar_pipeline.stats.quantiles import inverted_cdf
 from kaizar_pipeline.tables import (
     ALL,
@@ -30,8 +30,6 @@ from kaizar_pipeline.tables import (
     WEEK_PROFILE,
 )
 from kaizar_pipeline.tables.kpis import KPI_INDEX
-
-HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 
 
 def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, **constants: Any) -> pd.DataFrame:

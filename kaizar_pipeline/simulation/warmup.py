@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kaizar_pipeline.stats.durations import HOURS_PER_DAY
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, HOURS_PER_WEEK
 
 BATCH = 5
 """Observations that are averaged first: the 5 in MSER-5."""
 
-HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 
 MATERIAL = 0.05
 """Share of the later census that may be missing on the first day that counts."""

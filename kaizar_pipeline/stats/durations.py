@@ -1,25 +1,17 @@
 """Lengths of stay, delays and patience as quantile tables: one grid of probabilities, one row of hours per
 distribution.
 
-Tables are built once, where scipy is at hand; drawing from them takes additions and multiplications only, so every
+Tables are built once, with scipy; drawing from them takes additions and multiplications only, so every
 engine and every machine gets the same bits (exp and log differ in their last bit between machines).
 """
 
-from math import log, sqrt
-from typing import Any
-
 import numpy as np
 
-from kaizar_pipeline.config.hospital import Empirical, Exponential, Fixed, Gamma, Lognormal, Weibull
-
-HOURS_PER_DAY = 24
-
-Parametric = Lognormal | Gamma | Weibull | Exponential
-AnyDuration = Parametric | Fixed | Empirical
+from kaizar_pipeline.config.distributions import FAMILIES, Distribution
 
 
 def _grid() -> np.ndarray:
-    """Probabilities from 0 to 1 - 2**-53, each half cut again and again so that the tails are as fine as the middle."""
+    """Probabilities from 0 to 1 - 2**-53, refined towards both ends so that the tails are as fine as the middle."""
     lower = np.concatenate(
         [2.0**-k + 2.0**-k * np.arange(32) / 32 for k in range(30, 1, -1)]  # [2**-30, 0.5)
     )
@@ -41,54 +33,18 @@ GUIDE = np.stack(
     ],
     axis=1,
 ).astype(np.uint16)
-"""u2[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of so many even cells
-of probability, and the last one inside it; in most cells they are the same."""
+"""u2[GUIDE_CELLS, 2]: where to look for a knot: the last one at or before the beginning of each of GUIDE_CELLS equal
+cells of probability, and the last one inside it; in most cells they are the same."""
 
 
-def hours_per_unit(duration: AnyDuration) -> int:
-    """24 for a duration given in days, 1 for one given in hours."""
-    return HOURS_PER_DAY if duration.unit == "days" else 1
-
-
-def distribution(duration: Parametric) -> Any:
-    """The frozen scipy.stats distribution of a parametric duration, in hours."""
-    from scipy import stats
-
-    unit = hours_per_unit(duration)
-    match duration:
-        case Lognormal(params=params):
-            variance = log(1 + (params.sd / params.mean) ** 2)
-            return stats.lognorm(sqrt(variance), scale=unit * params.mean / np.exp(variance / 2))
-        case Gamma(params=params):
-            shape = (params.mean / params.sd) ** 2
-            return stats.gamma(shape, scale=unit * params.mean / shape)
-        case Weibull(params=params):
-            return stats.weibull_min(params.shape, scale=unit * params.scale)
-        case Exponential(params=params):
-            return stats.expon(scale=unit * params.mean)
-
-
-def quantile_table(duration: AnyDuration) -> np.ndarray:
+def quantile_table(duration: Distribution) -> np.ndarray:
     """Hours at every probability of GRID, f8[len(GRID)]."""
-    match duration:
-        case Fixed(params=params):
-            return np.full(len(GRID), params.value * hours_per_unit(duration))
-        case Empirical(params=params):
-            return np.quantile(np.asarray(params.values) * float(hours_per_unit(duration)), GRID)
-        case _:
-            return distribution(duration).ppf(GRID)
+    return duration.quantiles(GRID)
 
 
 def empirical_table(quantile_hours: np.ndarray) -> np.ndarray:
     """The same from quantiles at evenly spaced probabilities 0 to 1."""
     return np.interp(GRID, np.linspace(0, 1, len(quantile_hours)), quantile_hours)
-
-
-def family(name: str) -> Any:
-    """The scipy.stats distribution of lognormal, gamma or weibull, which takes a shape and `scale`."""
-    from scipy import stats
-
-    return {"lognormal": stats.lognorm, "gamma": stats.gamma, "weibull": stats.weibull_min}[name]
 
 
 def fitted_table(
@@ -97,4 +53,6 @@ def fitted_table(
     """The same from a fitted row of length_of_stay: quantiles for empirical, else a family with its whole tail."""
     if distribution == "empirical":
         return empirical_table(np.asarray(quantile_hours))
-    return family(distribution).ppf(GRID, shape, scale=scale_hours)
+    assert shape is not None
+    assert scale_hours is not None
+    return FAMILIES[distribution].scipy(shape, scale_hours).ppf(GRID)

@@ -284,7 +284,7 @@ LENGTH_OF_STAY = _table(
     Column("patient_type", "VARCHAR", f"Patient type, or {ALL}.", key=True),
     Column("next_ward_id", "VARCHAR", f"Next ward, {HOME} or {ANY}.", key=True),
     Column("origin", "VARCHAR", "configured or fitted.", key=True),
-    Column("in_use", "BOOLEAN", "True: the simulation draws from this row."),
+    Column("in_use", "BOOLEAN", "True: the simulation draws from this distribution (configured: as the file has it)."),
     Column("distribution", "VARCHAR", "lognormal, gamma, weibull, exponential, fixed or empirical."),
     Column("shape", "DOUBLE", "Shape: sigma, alpha or k; null where the distribution has none.", nullable=True),
     Column("scale_hours", "DOUBLE", "Scale (lognormal: the median; fixed: the value).", "hours", nullable=True),

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.distributions import Lognormal, MeanSd
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.config.files import load_hospital_config, shipped
-from kaizar_pipeline.config.hospital import WEEKDAYS, Constant, HospitalConfig, Lognormal, MeanSd
+from kaizar_pipeline.config.hospital import Constant, HospitalConfig
 from kaizar_pipeline.simulation.counting import Counts
 from kaizar_pipeline.simulation.plan import Plan, make_plan
-from kaizar_pipeline.stats.durations import HOURS_PER_DAY, distribution
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 from kaizar_pipeline.verification.queueing import (
     admission_stop_chain,
@@ -257,7 +258,7 @@ _PALM = "Palm 1943 (the census is Poisson, its mean the arrivals weighted by who
 
 
 def _survival(days: np.ndarray) -> np.ndarray:
-    return distribution(LONG_STAY).sf(HOURS_PER_DAY * days)
+    return LONG_STAY.frozen.sf(HOURS_PER_DAY * days)
 
 
 def _long_stays() -> HospitalConfig:

@@ -14,12 +14,12 @@ pytestmark = pytest.mark.unit
 HOSPITAL = HospitalInfo(name="X", timezone="Europe/Amsterdam", country="NL", events="data/events.csv")
 
 
-def faults(home: Path, text: bytes) -> list[str]:
+def errors(home: Path, text: bytes) -> list[str]:
     (home / "data").mkdir()
     (home / "data" / "events.csv").write_bytes(text)
     with pytest.raises(ConfigError) as error:
         read_events(HOSPITAL, home)
-    return error.value.faults
+    return error.value.errors
 
 
 def test_events_of_a_day_are_joined_in_order(tmp_path: Path) -> None:
@@ -36,30 +36,30 @@ def test_no_file_no_events(tmp_path: Path) -> None:
     assert read_events(HOSPITAL.model_copy(update={"events": None}), tmp_path).empty
 
 
-def test_every_fault_has_its_line(tmp_path: Path) -> None:
-    assert faults(
+def test_every_error_has_its_line(tmp_path: Path) -> None:
+    assert errors(
         tmp_path, b"date,name\n18-07-2026,fair\n2026-07-18\n2026-07-18,a;b\n2026-07-18,ok\n2026-07-18,ok\n"
     ) == [
         "data/events.csv:2: date: found '18-07-2026', allowed: a day such as 2026-07-18",
         "data/events.csv:3: name: found '', allowed: any text without ';'",
         "data/events.csv:4: name: found 'a;b', allowed: any text without ';'",
-        "data/events.csv:6: 'ok' stands on 2026-07-18 already",
+        "data/events.csv:6: 'ok' already appears on 2026-07-18",
     ]
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "error"),
     [
-        (b"", ":1: missing column(s) date, name, found nothing; needed are date and name"),
-        (b"day,name\n", ":1: missing column(s) date, found day, name; needed are date and name"),
-        (b"date,name\n2026-07-18,f\xeate\n", ": the file of events cannot be read: it is not UTF-8; looked for "),
+        (b"", ":1: missing column(s) date, name, found nothing, required: date, name"),
+        (b"day,name\n", ":1: missing column(s) date, found day, name, required: date, name"),
+        (b"date,name\n2026-07-18,f\xeate\n", ": the file of events cannot be read: it is not UTF-8; its path is "),
     ],
 )
-def test_a_file_that_is_no_list_of_events(tmp_path: Path, text: bytes, fault: str) -> None:
-    (found,) = faults(tmp_path, text)
-    assert found.startswith("data/events.csv" + fault)
+def test_a_file_that_is_not_a_list_of_events(tmp_path: Path, text: bytes, error: str) -> None:
+    (found,) = errors(tmp_path, text)
+    assert found.startswith("data/events.csv" + error)
 
 
-def test_a_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"No such file or directory; looked for .*events\.csv"):
+def test_a_missing_file_is_named_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"No such file or directory; its path is .*events\.csv"):
         read_events(HOSPITAL, tmp_path)

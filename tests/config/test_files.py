@@ -1,4 +1,4 @@
-"""A hospital's file becomes a checked hospital, or faults that say where, what was found and what is allowed."""
+"""A hospital's file becomes a checked hospital, or errors with place, what was found and what is allowed."""
 
 from pathlib import Path
 
@@ -55,10 +55,10 @@ def write(home: Path, content: str | bytes = GOOD, name: str = "x.yml") -> Path:
     return path
 
 
-def faults(path: Path) -> list[str]:
+def errors(path: Path) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         load_hospital_config(path)
-    return [fault.removeprefix("hospital_configs/x.yml:") for fault in raised.value.faults]
+    return [error.removeprefix("hospital_configs/x.yml:") for error in raised.value.errors]
 
 
 def test_a_good_file_loads_with_its_stem_as_id_and_norway_as_its_country(home: Path):
@@ -148,52 +148,52 @@ def test_a_good_file_loads_with_its_stem_as_id_and_norway_as_its_country(home: P
             "13: wards[1].capacity_changes[0].from: found 'summer', "
             "allowed: a date, or a date and time such as 2026-07-01T08:00",
         ),
-        ("    capacity: 4", "    id: emergency", "8: key 'id' stands twice, first on line 7"),
+        ("    capacity: 4", "    id: emergency", "8: key 'id' appears twice, first on line 7"),
         ("wards:\n", "id: x\nwards:\n", "6: unknown key 'id': a hospital's id is the name of its file"),
         ("name: Test", "name: !!python/object:os.system x", "1: tag 'tag:yaml.org,2002:python/object:os.system'"),
         ("name: Test", "name: &loop [*loop]", "1: an alias contains itself"),
         (
             "    capacity: 4",
             "\tcapacity: 4",
-            "8: no YAML: while scanning for the next token, found character '\\t' that cannot start any token; "
+            "8: not valid YAML: while scanning for the next token, found character '\\t' that cannot start any token; "
             "indent with spaces, not tabs",
         ),
         (
             "  source: synthetic",
             "  source: synthetic: x",
-            "3: no YAML: mapping values are not allowed here; "
+            "3: not valid YAML: mapping values are not allowed here; "
             "check the indentation, and put text that holds ': ' in quotes",
         ),
         (
             "NO}",
             "'NO}",
-            "no YAML: while scanning a quoted scalar that begins on line 1, found unexpected end of stream",
+            "not valid YAML: while scanning a quoted scalar that begins on line 1, found unexpected end of stream",
         ),
     ],
 )
-def test_a_fault_is_named_with_its_line(home: Path, old: str, new: str, expected: str | list[str]):
+def test_an_error_is_named_with_its_line(home: Path, old: str, new: str, expected: str | list[str]):
     assert old in GOOD
-    found = faults(write(home, GOOD.replace(old, new, 1)))
+    found = errors(write(home, GOOD.replace(old, new, 1)))
     if isinstance(expected, list):
         assert found == expected
     else:
-        assert any(expected in fault for fault in found), found
+        assert any(expected in error for error in found), found
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("", f"1: the file is empty; needed are the keys {TOP_KEYS}"),
-        ("# only a comment\n", f"1: the file is empty; needed are the keys {TOP_KEYS}"),
-        ("- a list\n", f"1: the file is no mapping (key: value); needed are the keys {TOP_KEYS}"),
-        (GOOD.replace("Test", "Café").encode("latin-1"), "1: no UTF-8 (byte 0xe9); save the file as UTF-8"),
-        (GOOD + "name: a\0b", "19: no YAML: character #x0000 is not allowed"),
-        ("[" * 5000, "1: no hospital: lists or mappings are nested without end"),
+        ("", f"1: the file is empty, required keys: {TOP_KEYS}"),
+        ("# only a comment\n", f"1: the file is empty, required keys: {TOP_KEYS}"),
+        ("- a list\n", f"1: the file is not a mapping (key: value), required keys: {TOP_KEYS}"),
+        (GOOD.replace("Test", "Café").encode("latin-1"), "1: not UTF-8 (byte 0xe9); save the file as UTF-8"),
+        (GOOD + "name: a\0b", "19: not valid YAML: character #x0000 is not allowed"),
+        ("[" * 5000, "1: lists or mappings are nested too deeply"),
     ],
     ids=["empty", "comment", "list", "latin-1", "control character", "deep"],
 )
-def test_a_file_that_is_no_hospital_at_all(home: Path, content: str | bytes, expected: str):
-    assert faults(write(home, content)) == [expected]
+def test_a_file_that_is_not_a_hospital(home: Path, content: str | bytes, expected: str):
+    assert errors(write(home, content)) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_a_file_that_is_no_hospital_at_all(home: Path, content: str | bytes, exp
         ("'200'", "19: simulation.replications: found '200', allowed: a whole number; leave out the quotes"),
         (
             "{at_most: 100}",
-            "19: simulation.replications: missing key 'precision' (Stop as soon as all of these are reached; looked at "
-            "after 100 futures, then each time their number doubles)",
+            "19: simulation.replications: missing key 'precision' (Stop as soon as all of these are reached; checked "
+            "after 100 replications, then each time their number doubles)",
         ),
         (
             "{at_most: 100, precision: {prob_ful: 0.1}}",
@@ -222,31 +222,31 @@ def test_a_file_that_is_no_hospital_at_all(home: Path, content: str | bytes, exp
         ),
     ],
 )
-def test_a_fault_in_either_form_of_replications(home: Path, replications: str, expected: str):
-    assert faults(write(home, GOOD + f"simulation: {{replications: {replications}}}\n")) == [expected]
+def test_an_error_in_either_form_of_replications(home: Path, replications: str, expected: str):
+    assert errors(write(home, GOOD + f"simulation: {{replications: {replications}}}\n")) == [expected]
 
 
-def test_all_faults_come_at_once_in_the_order_of_the_file(home: Path):
+def test_all_errors_are_reported_in_the_order_of_the_file(home: Path):
     broken = GOOD.replace("capacity: 9", "capacity: -9").replace("0.5", "2").replace("source: synthetic", "sorce: csv")
-    assert faults(write(home, broken)) == [
+    assert errors(write(home, broken)) == [
         "2: patients: missing key 'source', allowed values: csv, parquet, sql, synthetic",
         "11: wards[1].capacity: found -9, allowed: 0 or more",
         "18: routing[0].options[0].probability: found 2, allowed: 1 or less",
     ]
 
 
-def test_rules_between_parts_come_at_once_too(home: Path):
+def test_errors_between_parts_are_reported_together(home: Path):
     broken = GOOD.replace("target_ward: ed", "target_ward: er").replace("to_ward: ward", "to_ward: icu")
-    assert faults(write(home, broken)) == [
+    assert errors(write(home, broken)) == [
         "16: arrival_streams[0].target_ward: unknown ward 'er', allowed: ed, ward",
         "18: routing[0].options[0].to_ward: unknown ward 'icu', allowed: ed, ward",
     ]
 
 
 @pytest.mark.parametrize("name", ["Ward 7.yml", "Upper.yml", "x.yaml", "a.b.yml"])
-def test_a_file_whose_name_is_no_id_is_refused_and_left_out(home: Path, name: str):
+def test_a_file_whose_name_is_not_an_id_is_refused_and_left_out(home: Path, name: str):
     path = write(home, name=name)
-    with pytest.raises(ConfigError, match=r"^hospital_configs/.*:1: the file's name is the hospital's id: allowed are"):
+    with pytest.raises(ConfigError, match=r"^hospital_configs/.*:1: the file's name is the hospital's id, allowed:"):
         load_hospital_config(path)
     assert hospital_files(home) == {}
     assert misnamed_files(home) == [path]
@@ -275,7 +275,7 @@ def test_the_home_is_found_upwards_or_named(home: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("KAIZAR_HOME", str(below))
     assert find_home() == below
     monkeypatch.setenv("KAIZAR_HOME", str(home / "gone"))
-    with pytest.raises(ConfigError, match="which is no folder"):
+    with pytest.raises(ConfigError, match="which is not a folder"):
         find_home()
     monkeypatch.delenv("KAIZAR_HOME")
     (home / "workspace.yaml").unlink()

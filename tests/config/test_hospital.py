@@ -1,4 +1,4 @@
-"""Rules that span several parts of a hospital: each one bites, at its place, and what is left out has its default."""
+"""Rules that span several parts of a hospital: a broken one is an error at its place."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kaizar_pipeline.config.hospital import HospitalConfig, Replications, route_options
+from kaizar_pipeline.config.hospital import HospitalConfig, Replications
 
 pytestmark = pytest.mark.unit
 
@@ -79,15 +79,15 @@ def append(*path_and_value: Any) -> Change:
     return change
 
 
-def faults(*changes: Change) -> list[tuple[str, str]]:
-    """Place and message of every fault after the changes."""
+def errors(*changes: Change) -> list[tuple[str, str]]:
+    """Place and message of every error after the changes."""
     data = hospital()
     for change in changes:
         change(data)
     try:
         HospitalConfig.model_validate(data)
     except ValidationError as error:
-        return [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
+        return [(".".join(map(str, details["loc"])), details["msg"]) for details in error.errors()]
     return []
 
 
@@ -135,9 +135,9 @@ def test_a_type_without_its_own_route_takes_the_one_for_every_type():
     data = hospital()
     data["routing"].append({"from_ward": "ed", "options": [{"to_ward": "home_care", "probability": 0.1}]})
     config = HospitalConfig.model_validate(data)
-    assert [option.to_ward for option in route_options(config, "ed", "acute")] == ["ward"]
-    assert [option.to_ward for option in route_options(config, "ed", "planned")] == ["home_care"]
-    assert route_options(config, "ward", "acute") == ()
+    assert [option.to_ward for option in config.route_options("ed", "acute")] == ["ward"]
+    assert [option.to_ward for option in config.route_options("ed", "planned")] == ["home_care"]
+    assert config.route_options("ward", "acute") == ()
 
 
 WEEK = {"type": "fixed", "params": {"value": 168}}
@@ -150,7 +150,7 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
     ("change", "place", "message"),
     [
         (put("hospital", "timezone", "Europe/Amsterdm"), "hospital.timezone", "did you mean 'Europe/Amsterdam'?"),
-        (put("hospital", "country", "XX"), "hospital.country", "no holidays known for 'XX'"),
+        (put("hospital", "country", "XX"), "hospital.country", "unknown country 'XX'"),
         (put("hospital", "subdivision", "ZZ"), "hospital.subdivision", "unknown 'ZZ'"),
         (put("wards", 1, "id", "ed"), "wards.1.id", "'ed' is already the id of wards[0]"),
         (put("patient_types", 1, "id", "acute"), "patient_types.1.id", "already the id of patient_types[0]"),
@@ -167,7 +167,7 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
         (
             put("wards", 0, "los_by", [{"los_model": WEEK}, {"los_model": WEEK}]),
             "wards.0.los_by.0",
-            "the same patient_type and next_ward stand twice",
+            "the same patient_type and next_ward appear twice",
         ),
         (put("arrival_streams", 0, "hourly_profile", [1] * 23), "arrival_streams.0.hourly_profile", "23 numbers"),
         (
@@ -204,12 +204,12 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
         (
             append("routing", 0, "options", {"to_ward": "home_care", "probability": 0.6}),
             "routing.0.options",
-            "probabilities add up to 1.1, at most 1 is allowed",
+            "probabilities add up to 1.1, allowed: 1 or less",
         ),
         (
             append("routing", 0, "options", {"to_ward": "ward", "probability": 0.1}),
             "routing.0.options",
-            "ward 'ward' stands 2 times",
+            "ward 'ward' appears 2 times",
         ),
         (
             append("routing", {"from_ward": "ed", "patient_type": "acute", "options": []}),
@@ -238,7 +238,7 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "policies.admission_stop.0.stop_types.0",
             "unknown patient type 'x'",
         ),
-        (put("policies", "overflow", [SPILL, SPILL]), "policies.overflow.1.ward", "has an overflow rule already"),
+        (put("policies", "overflow", [SPILL, SPILL]), "policies.overflow.1.ward", "already has an overflow rule"),
         (
             put("policies", "overflow", [{"ward": "ed", "redirect_to": ["ed"]}]),
             "policies.overflow.0.redirect_to",
@@ -247,7 +247,7 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
         (
             put("policies", "priorities", [{"ward": "ed", "patient_type": "acute", "priority": 1}] * 2),
             "policies.priorities.1",
-            "the same ward and patient type stand twice",
+            "the same ward and patient type appear twice",
         ),
         (put("simulation", {"warmup_days": 3}), "simulation.warmup_days", "start: census needs no warm-up"),
         (put("simulation", {"engine": "ciw"}), "simulation.engine", "'compiled' or 'simpy'"),
@@ -305,18 +305,18 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
     ],
 )
 def test_a_broken_rule_is_named_at_its_place(change: Change, place: str, message: str):
-    found = faults(change)
+    found = errors(change)
     assert any(where == place and message in what for where, what in found), found
 
 
 def test_a_ward_fitted_from_whole_stays_may_not_lead_onward():
-    found = faults(put("patients", extract()), put("wards", 0, "los_model", {"type": "from_data"}))
+    found = errors(put("patients", extract()), put("wards", 0, "los_model", {"type": "from_data"}))
     assert [where for where, _ in found] == ["wards.0.los_model"]
     assert "would be counted twice" in found[0][1]
 
 
-def test_all_broken_rules_come_at_once():
-    found = faults(
+def test_all_broken_rules_are_reported_at_once():
+    found = errors(
         put("arrival_streams", 0, "target_ward", "er"),
         put("policies", "overflow", [SPILL, SPILL]),
         put("simulation", {"warmup_days": 3}),

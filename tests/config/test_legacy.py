@@ -1,4 +1,4 @@
-"""The predecessor's files: they load with a notice for everything that was translated, run, or are refused."""
+"""The predecessor's files: they load with a warning for every translation and run, or are refused."""
 
 from collections.abc import Callable
 from math import exp
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from kaizar_pipeline import ConfigError, DataError, run_chain
 from kaizar_pipeline.__main__ import app
 from kaizar_pipeline.config.document import read_document
-from kaizar_pipeline.config.files import load_hospital_config, load_with_notices
+from kaizar_pipeline.config.files import load_hospital_config, load_with_warnings
 from kaizar_pipeline.config.legacy import translate_hospital, translate_scenario
 
 FILES = Path(__file__).parent / "legacy"
@@ -95,10 +95,10 @@ class TestNorth:
         assert config.patients.model_dump()["path"] == "data/north/patients.csv"
         assert config.patients.model_dump()["streams"] == {"emergency": "SEH", "surgery": "OK"}
 
-    def test_every_translation_is_told_on_its_line(self, home: Path):
-        _, notices = load_with_notices(home / "hospital_configs" / "north.yml")
-        told = [notice.removeprefix("hospital_configs/north.yml:") for notice in notices]
-        assert told == sorted(told, key=lambda notice: int(notice.partition(":")[0]))
+    def test_every_translation_is_a_warning_with_its_line(self, home: Path):
+        _, warnings = load_with_warnings(home / "hospital_configs" / "north.yml")
+        shown = [warning.removeprefix("hospital_configs/north.yml:") for warning in warnings]
+        assert shown == sorted(shown, key=lambda warning: int(warning.partition(":")[0]))
         for expected in (
             "2: hospital.country taken to be NL; give it if that is wrong",
             "4: wards[0].type SEH read as ED",
@@ -115,9 +115,9 @@ class TestNorth:
             "service",
             "18: seasonal_features left out: the forecast learns the seasons itself",
         ):
-            assert expected in told
+            assert expected in shown
 
-    def test_check_shows_the_notices(self, home: Path):
+    def test_check_shows_the_warnings(self, home: Path):
         result = CliRunner().invoke(app, ["check"])
         assert result.exit_code == 0
         assert "north.yml: ok, 4 wards, 2 streams\n  hospital_configs/north.yml:1: " in result.stdout
@@ -145,7 +145,7 @@ class TestNorth:
     def test_what_cannot_be_translated_is_refused(self, change, old: str, new: str, expected: str):
         with pytest.raises(ConfigError) as raised:
             load_hospital_config(change("north", old, new))
-        assert any(expected in fault for fault in raised.value.faults), raised.value.faults
+        assert any(expected in error for error in raised.value.errors), raised.value.errors
 
 
 @pytest.mark.unit
@@ -188,7 +188,7 @@ def test_todays_files_stay_as_they_are(repository: Path):
         document = read_document(path, path.name)
         translation = translate_hospital(document, path.stem)
         assert translation.document is document
-        assert translation.notices == []
+        assert translation.warnings == []
 
 
 @pytest.mark.unit
@@ -200,7 +200,7 @@ class TestScenarios:
             "hospitals": ["north"],
             "los_scale": [{"wards": ["SEH"], "factor": 1.2}, {"wards": ["KLN"], "factor": 1.1}],
         }
-        assert translation.notices == [
+        assert translation.warnings == [
             (3, "processtime_factors.SEH read as los_scale"), (3, "processtime_factors.KLN read as los_scale"),
         ]  # fmt: skip
         assert translation.document.line(("los_scale", 1, "factor")) == 3
@@ -218,7 +218,7 @@ class TestScenarios:
         assert set(ward) == {"id", "los_model"}
         assert ward["los_model"]["unit"] == "days"
         assert ward["los_model"]["params"]["mean"] == pytest.approx(exp(0.5 + 0.32))
-        assert [line for line, _ in translation.notices] == [3, 6, 6]
+        assert [line for line, _ in translation.warnings] == [3, 6, 6]
 
 
 @pytest.mark.integration

@@ -1,4 +1,4 @@
-"""A scenario's file becomes a checked scenario, or faults that say where, what was found and what is allowed."""
+"""A scenario's file becomes a checked scenario, or errors with place, what was found and what is allowed."""
 
 from pathlib import Path
 
@@ -55,10 +55,10 @@ def write(home: Path, content: str, name: str = "s.yml") -> Path:
     return path
 
 
-def faults(path: Path) -> list[str]:
+def errors(path: Path) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         check_scenario(path)
-    return [fault.removeprefix("hospital_configs/scenarios/s.yml:") for fault in raised.value.faults]
+    return [error.removeprefix("hospital_configs/scenarios/s.yml:") for error in raised.value.errors]
 
 
 def test_a_scenario_of_every_part(home: Path):
@@ -124,12 +124,13 @@ capacity_overrides: [{ward: ed, change: -1, from: 2026-12-01T08:00}, {ward: ward
             "description: What if\nwards: [{id: ward}]",
             "1: hospitals: is required, since wards name parts of a hospital: list the hospitals meant",
         ),
-        ("hospitals: [x]", "1: missing key 'description' (What happens, for people)"),
+        ("hospitals: [x]", "1: missing key 'description' (What the scenario is, for people)"),
         (
             HEAD,
-            "1: changes nothing: give one of wards, add_wards, arrival_streams, routing, policies, arrival_scale, los",
+            "1: changes nothing, allowed: one or more of wards, add_wards, arrival_streams, routing, policies, "
+            "arrival_scale, los_scale, capacity_overrides",
         ),
-        (HEAD + "policies: {overflow: []}", "1: changes nothing: give one of wards"),
+        (HEAD + "policies: {overflow: []}", "1: changes nothing, allowed: one or more of wards"),
         (
             HEAD + "simulation: {seed: 3}",
             "3: unknown key 'simulation': a scenario changes wards, streams, routing, policies and lengths of stay, "
@@ -139,11 +140,11 @@ capacity_overrides: [{ward: ed, change: -1, from: 2026-12-01T08:00}, {ward: ward
         (HEAD + "capacity_overrides: [{ward: ed}]", "3: capacity_overrides[0]: give either capacity (beds) or change"),
         (
             HEAD + "capacity_overrides: [{ward: ed, change: -5}]",
-            "3: capacity_overrides[0].change: ward 'ed' has as few as 4 beds, so 5 fewer cannot be (x)",
+            "3: capacity_overrides[0].change: ward 'ed' has as few as 4 beds, so 5 fewer is not possible (x)",
         ),
         (
             HEAD + "capacity_overrides: [{ward: ward, change: -8}]",
-            "3: capacity_overrides[0].change: ward 'ward' has as few as 7 beds, so 8 fewer cannot be (x)",
+            "3: capacity_overrides[0].change: ward 'ward' has as few as 7 beds, so 8 fewer is not possible (x)",
         ),
         (
             HEAD + "capacity_overrides: [{ward: hotel, capacity: 8}]",
@@ -157,7 +158,10 @@ capacity_overrides: [{ward: ed, change: -1, from: 2026-12-01T08:00}, {ward: ward
             HEAD + "capacity_overrides: [{ward: ed, capacity: 3, from: 2026-12-02T00:00Z}]",
             "3: capacity_overrides[0].from: has a time zone; give local time without one",
         ),
-        (HEAD + "los_scale: [{factor: 0.9, from: 2026-12-02}]", "3: los_scale[0]: a length of stay is drawn when"),
+        (
+            HEAD + "los_scale: [{factor: 0.9, from: 2026-12-02}]",
+            "3: los_scale[0]: a length of stay is drawn on arrival",
+        ),
         (HEAD + "los_scale: [{factor: 0}]", "3: los_scale[0].factor: found 0, allowed: more than 0"),
         (HEAD + "los_scale: [{factor: 1, wards: ed}]", "3: los_scale[0].wards: found 'ed', allowed: a list"),
         (
@@ -186,18 +190,18 @@ capacity_overrides: [{ward: ed, change: -1, from: 2026-12-01T08:00}, {ward: ward
         ),
         (
             HEAD + "routing: [{from_ward: ward, options: [{to_ward: ward, probability: 1}]}]",
-            "3: routing: makes an impossible hospital: routing: patients of type 'acute' never get home from ward",
+            "3: routing: makes an impossible hospital: routing: patients of type 'acute' never go home from ward",
         ),
         (
             HEAD + "wards:\n  - {id: ed, capacity: 3}\n  - {id: ed, boarding: release}",
-            "5: wards[1]: says something else of what wards[0] is about already",
+            "5: wards[1]: repeats the subject of wards[0]; give it once",
         ),
-        ("- a list", "1: the file is no mapping (key: value); needed are the keys description, hospitals, wards"),
+        ("- a list", "1: the file is not a mapping (key: value), required keys: description, hospitals, wards"),
     ],
 )
-def test_a_fault_is_named_with_its_line(home: Path, content: str, expected: str):
-    found = faults(write(home, content))
-    assert any(fault.startswith(expected) for fault in found), found
+def test_an_error_is_named_with_its_line(home: Path, content: str, expected: str):
+    found = errors(write(home, content))
+    assert any(error.startswith(expected) for error in found), found
 
 
 @pytest.mark.parametrize(
@@ -221,20 +225,20 @@ def test_a_fault_is_named_with_its_line(home: Path, content: str, expected: str)
         ),
         (
             "wards: [{id: ed, capacity: 3}]\ncapacity_overrides: [{ward: ed, change: 1}]",
-            "4: capacity_overrides[0]: wards[0] sets the beds of 'ed' already; say it once (x)",
+            "4: capacity_overrides[0]: wards[0] sets the beds of 'ed' already; give it once (x)",
         ),
         (
             "wards: [{id: ed, los_model: {type: fixed, params: {value: 3}}}]\nlos_scale: [{factor: 2}]",
-            "4: los_scale[0]: wards[0] sets lengths of stay in 'ed' already; say it once (x)",
+            "4: los_scale[0]: wards[0] sets lengths of stay in 'ed' already; give it once (x)",
         ),
         (
             "arrival_streams: [{id: surgery, model: {type: constant, mean_per_day: 2}}]\narrival_scale: [{factor: 2}]",
-            "4: arrival_scale[0]: arrival_streams[0] sets how many come to 'surgery' already; say it once (x)",
+            "4: arrival_scale[0]: arrival_streams[0] sets the arrivals of 'surgery' already; give it once (x)",
         ),
     ],
 )
 def test_two_rules_about_one_thing_at_one_time_contradict(home: Path, content: str, expected: str):
-    found = faults(write(home, HEAD + content))
+    found = errors(write(home, HEAD + content))
     assert len(found) == 1
     assert found[0].startswith(expected), found
 
@@ -244,12 +248,12 @@ def test_rules_that_follow_one_another_do_not_contradict(home: Path):
     assert check_scenario(write(home, HEAD + f"capacity_overrides: {rules}")) == ["x"]
 
 
-def test_all_faults_come_at_once(home: Path):
+def test_all_errors_are_reported(home: Path):
     content = (
         HEAD
         + "wards: [{id: wrd}]\nlos_scale: [{factor: 2, wards: [icu]}]\ncapacity_overrides: [{ward: ed, change: -9}]"
     )
-    assert [fault.split(":")[:2] for fault in faults(write(home, content))] == [
+    assert [error.split(":")[:2] for error in errors(write(home, content))] == [
         ["3", " wards[0].id"], ["4", " los_scale[0].wards[0]"], ["5", " capacity_overrides[0].change"],
     ]  # fmt: skip
 
@@ -283,11 +287,11 @@ def test_the_scenarios_of_a_hospital(home: Path):
     ("name", "expected"),
     [
         ("No Id.yml", "the file's name is the scenario's id"),
-        ("baseline.yml", "'baseline' is the hospital as it stands; rename the file"),
+        ("baseline.yml", "'baseline' is the unchanged hospital; rename the file"),
     ],
 )
 def test_names_that_no_scenario_can_have(home: Path, name: str, expected: str):
     path = write(home, HEAD, name)
-    assert any(expected in fault for fault in faults(path))
+    assert any(expected in error for error in errors(path))
     assert misnamed_files(home, "scenarios") == ([path] if name == "No Id.yml" else [])
     assert "No Id" not in scenario_files(home)

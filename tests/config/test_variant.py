@@ -77,7 +77,7 @@ def test_beds_are_taken_away_where_the_window_has_them():
     from_monday = {"ward": "ward", "change": -7, "from": "2026-12-07", "to": "2026-12-09"}
     assert beds(applied(capacity_overrides=[from_monday]))[8:12] == [2, 4, 4, 4]
     until_sunday = from_monday | {"from": "2026-12-06T12:00"}
-    with pytest.raises(ConfigError, match="ward 'ward' has as few as 6 beds, so 7 fewer cannot be"):
+    with pytest.raises(ConfigError, match="ward 'ward' has as few as 6 beds, so 7 fewer is not possible"):
         applied(capacity_overrides=[until_sunday])
 
 
@@ -175,18 +175,18 @@ def test_an_added_ward_stands_behind_the_others():
     assert variant.config.ward_ids == ["ed", "ward", "new"]
 
 
-def test_what_cannot_be_applied_says_everything_that_is_wrong():
+def test_a_scenario_that_cannot_be_applied_is_refused_with_every_error():
     with pytest.raises(ConfigError) as raised:
         applied(wards=[{"id": "wrd"}], capacity_overrides=[{"ward": "ed", "change": -5}])
-    assert raised.value.faults == [
+    assert raised.value.errors == [
         "scenario s: wards[0].id: unknown ward 'wrd', did you mean 'ward'?",
-        "scenario s: capacity_overrides[0].change: ward 'ed' has as few as 4 beds, so 5 fewer cannot be",
+        "scenario s: capacity_overrides[0].change: ward 'ed' has as few as 4 beds, so 5 fewer is not possible",
     ]
     with pytest.raises(ConfigError, match=r"^scenario s is about other, not tiny$"):
         applied(hospitals=["other"])
 
 
-def test_rules_about_other_days_than_those_ahead_are_told():
+def test_rules_about_other_days_than_those_ahead_are_reported():
     dated = scenario(
         arrival_scale=[
             {"factor": 1.1, "from": "2026-12-09", "to": "2026-12-20"},  # the last day ahead

@@ -1,4 +1,4 @@
-"""Lengths of stay: what is configured in hours, what the stays were, and which of both the simulation uses."""
+"""Lengths of stay: configured ones in hours, fits of the history, and which the simulation uses."""
 
 from collections.abc import Sequence
 
@@ -90,24 +90,24 @@ def test_stays_that_are_all_equal_have_that_length(hospital):
     assert fitted["scale_sd"] == pytest.approx(1 / 5)
 
 
-def test_one_stay_is_a_fit_with_hardly_any_certainty(hospital):
+def test_one_stay_has_a_fit_with_a_large_error(hospital):
     fitted = row(lengths_of_stay(*history([7.0]), hospital(los_model=FROM_DATA)), "ed", "fitted")
     assert fitted[["n", "mean_hours", "scale_sd"]].tolist() == [1, 7, 1]
 
 
-def test_stays_of_no_length_are_of_no_length(hospital):
+def test_stays_of_length_zero_have_a_mean_of_zero(hospital):
     fitted = row(lengths_of_stay(*history([0.0] * 30), hospital(los_model=FROM_DATA)), "ed", "fitted")
     assert (fitted["mean_hours"], fitted["p90_hours"]) == (0, 0)
 
 
-def test_stays_of_no_length_among_others(hospital):
+def test_stays_of_length_zero_among_others(hospital):
     hours = [0.0] * 30 + list(np.linspace(1, 10, 70))
     fitted = row(lengths_of_stay(*history(hours), hospital(los_model=FROM_DATA)), "ed", "fitted")
     assert fitted["distribution"] == "empirical"
     assert fitted["mean_hours"] == pytest.approx(np.mean(hours), rel=0.01)
 
 
-def test_stays_of_years_are_fitted_as_they_are(hospital):
+def test_stays_of_years_are_fitted(hospital):
     hours = np.random.default_rng(5).gamma(4.0, 5000.0, 400)  # two and a quarter years on average
     patients, stays = history(list(hours))
     early = stays["admit"] - pd.Timedelta(days=4000)
@@ -160,12 +160,12 @@ def test_next_wards_have_rows_where_patients_go_to_several(hospital):
     assert fitted.loc["_any", "mean_hours"] == pytest.approx(hours.mean(), rel=0.05)
 
 
-def test_days_without_times_bound_a_stay_by_a_day_on_either_side(hospital):
+def test_stamps_of_days_give_a_length_within_a_day(hospital):
     rng = np.random.default_rng(3)
     admit = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.uniform(0, 100 * 24, 3000), unit="h")
     length = pd.to_timedelta(rng.gamma(3.0, 20.0, 3000), unit="h")
     patients, stays = history([1.0] * 3000)
-    shuffled = pd.to_timedelta(rng.uniform(0, 24, 3000), unit="h")  # the hours of the day are made up
+    shuffled = pd.to_timedelta(rng.uniform(0, 24, 3000), unit="h")  # random hours of the day
     stays = stays.assign(
         admit=admit,
         ready=((admit + length).normalize() + shuffled).where(length > pd.Timedelta(days=1), admit + length),
@@ -181,19 +181,19 @@ def test_fits_of_configured_wards_are_for_comparison_only(hospital):
     assert not row(lengths_of_stay(*history([2.0] * 30), hospital()), "ed", "fitted")["in_use"]
 
 
-def test_ends_that_nobody_wrote_down_say_nothing(hospital):
+def test_stays_with_an_unknown_end_are_left_out(hospital):
     patients, stays = history([1.0, 2.0, None])
     table = lengths_of_stay(patients.assign(departure_known=[True, True, False]), stays, hospital(los_model=FROM_DATA))
     assert row(table, "ed", "fitted")[["n", "n_censored"]].tolist() == [2, 0]
 
 
-def test_a_stay_with_an_end_counts_although_nobody_knows_when_the_patient_left(hospital):
+def test_a_stay_with_an_end_counts_although_the_departure_is_unknown(hospital):
     patients, stays = history([1.0, 2.0], whole=False)
     table = lengths_of_stay(patients.assign(departure_known=[True, False]), stays, hospital(los_model=FROM_DATA))
     assert row(table, "ed", "fitted")["n"] == 2
 
 
-def test_whole_stays_tell_nothing_of_a_ward_with_a_way_on(hospital):
+def test_whole_stays_are_left_out_for_a_ward_with_routes_onward(hospital):
     routing = ({"from_ward": "ed", "options": ({"to_ward": "bed", "probability": 0.5},)},)
     assert lengths_of_stay(*history([2.0] * 30), hospital(routing=routing)).query("origin == 'fitted'").empty
     ward_moves = history([2.0] * 30, whole=False)
@@ -202,7 +202,7 @@ def test_whole_stays_tell_nothing_of_a_ward_with_a_way_on(hospital):
 
 def test_from_data_without_a_completed_stay_is_an_error(hospital):
     with pytest.raises(
-        DataError, match=r"ward ed: los_model is from_data, but not one completed stay of 2 .* lognormal"
+        DataError, match=r"ward ed: los_model is from_data, but none of its 2 stays is completed .* lognormal"
     ):
         lengths_of_stay(*history([None, None]), hospital(los_model=FROM_DATA))
 
@@ -212,41 +212,41 @@ def test_a_ward_with_open_stays_only_has_no_fitted_row(hospital):
 
 
 class TestDifferences:
-    """Configured means are held against observed ones where there are stays enough to tell."""
+    """Configured means are compared with observed ones where there are enough stays."""
 
     def lengths(self, hospital, mean: float, n: int, los_by: tuple = ()) -> pd.DataFrame:
         model = {"type": "exponential", "params": {"mean": mean}}
         hours = list(np.random.default_rng(4).exponential(10.0, n))
         return lengths_of_stay(*history(hours), hospital(los_model=model, ward={"los_by": los_by}))
 
-    def test_a_mean_that_is_far_off_is_named_once(self, hospital):
+    def test_a_mean_that_is_far_off_is_reported_once(self, hospital):
         (line,) = differences(self.lengths(hospital, 20.0, 1000))
         assert line.startswith("ward ed, patient type _all, next ward _any: configured mean 20.0 h, observed ")
         assert line.endswith(" h in 1,000 completed stays")
 
-    def test_nearly_right_is_right(self, hospital):
+    def test_a_small_difference_is_not_reported(self, hospital):
         assert differences(self.lengths(hospital, 11.5, 1000)) == []
 
     @pytest.mark.parametrize(("mean", "n"), [(13.0, 25), (20.0, 19)])
-    def test_few_stays_prove_nothing(self, hospital, mean, n):
+    def test_few_stays_are_not_compared(self, hospital, mean, n):
         assert differences(self.lengths(hospital, mean, n)) == []
 
-    def test_an_exception_is_held_against_its_own_patients_only(self, hospital):
+    def test_an_exception_is_compared_with_its_own_patients_only(self, hospital):
         case = {"patient_type": "acute", "los_model": {"type": "fixed", "params": {"value": 10.0}}}
         assert differences(self.lengths(hospital, 50.0, 1000, (case,))) == []
         wrong = case | {"los_model": {"type": "fixed", "params": {"value": 30.0}}}
         (line,) = differences(self.lengths(hospital, 10.0, 1000, (wrong,)))
         assert line.startswith("ward ed, patient type acute, next ward _any: configured mean 30.0 h")
 
-    def test_no_length_at_all_is_far_off(self, hospital):
+    def test_a_mean_of_zero_is_far_off(self, hospital):
         case = {"patient_type": "acute", "los_model": {"type": "fixed", "params": {"value": 0.0}}}
         assert len(differences(self.lengths(hospital, 10.0, 100, (case,)))) == 1
 
-    def test_wards_that_live_by_their_data_have_nothing_to_differ_from(self, hospital):
+    def test_wards_from_data_are_not_compared(self, hospital):
         assert differences(lengths_of_stay(*history([2.0] * 30), hospital(los_model=FROM_DATA))) == []
 
 
-def test_only_what_is_drawn_from_need_be_fitted(hospital):
+def test_only_rows_in_use_need_to_be_fitted(hospital):
     given = history([2.0] * 30)
     configured, learned = hospital(), hospital(los_model=FROM_DATA)
     assert set(lengths_of_stay(*given, configured, fit_all=False)["origin"]) == {"configured"}

@@ -1,4 +1,4 @@
-"""Fits find the distribution that made the stays, whatever is still open; and real stays cut short."""
+"""Fits find the distribution of the stays although some are open; and fits of real stays seen before their end."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kaizar_pipeline.patients.los_fit import BORROWED, Family, drift_variance, fit_stays
+from kaizar_pipeline.patients.los_fit import BORROWED, FittedFamily, drift_variance, fit_stays
 from kaizar_pipeline.patients.survival import Stays, known_within
 
 pytestmark = pytest.mark.unit
@@ -20,7 +20,7 @@ FAMILIES = {
 
 
 def seen_after(hours: np.ndarray, age: np.ndarray) -> Stays:
-    """Stays of `hours` as they stand `age` hours after admission."""
+    """Stays of `hours` as known `age` hours after admission."""
     is_open = hours > age
     low, high = known_within(hours)
     return Stays(
@@ -44,8 +44,8 @@ def in_hours(times: pd.Series) -> np.ndarray:
 class TestFamilies:
     """Each of lognormal, gamma and weibull."""
 
-    def test_is_that_of_scipy(self, name):
-        fitted, hours = Family(name, 0.8, 30.0), np.array([1e-3, 1.0, 30.0, 400.0])
+    def test_equals_scipy(self, name):
+        fitted, hours = FittedFamily(name, 0.8, 30.0), np.array([1e-3, 1.0, 30.0, 400.0])
         np.testing.assert_allclose(fitted.log_density(hours), fitted.frozen.logpdf(hours))
         np.testing.assert_allclose(fitted.survival(hours), fitted.frozen.sf(hours))
         assert fitted.survival(np.array([0.0, np.inf])).tolist() == [1, 0]
@@ -70,7 +70,7 @@ class TestFamilies:
 
 
 class TestBadFits:
-    """Two lumps of stays that no family fits."""
+    """Stays with two peaks, which no family fits."""
 
     hours = np.concatenate([stats.norm(5, 0.5).rvs(300, random_state=1), stats.norm(50, 3).rvs(300, random_state=2)])
 
@@ -95,26 +95,26 @@ class TestBadFits:
 
 
 def test_whole_days_alone_have_a_finite_fit():
-    made_up = np.random.default_rng(1).uniform(0, 24, 200)
-    same_day = Stays(made_up, np.zeros(200), np.full(200, 24.0), np.ones(200), np.zeros(200, dtype=int))
+    hour_of_day = np.random.default_rng(1).uniform(0, 24, 200)
+    same_day = Stays(hour_of_day, np.zeros(200), np.full(200, 24.0), np.ones(200), np.zeros(200, dtype=int))
     found = fit_stays(same_day)
     assert 0 < found.mean_hours < 24
     assert np.isfinite(found.scale_sd)
 
 
 @pytest.mark.parametrize("hours", [[1.0, 1.0, 1e5], [0.0, 3.0], [5.0, 5.0, 5.0001], [0.0, 0.0, 30000.0]])
-def test_a_few_odd_stays_make_no_mean_beyond_reason(hours):
+def test_a_few_extreme_stays_have_a_bounded_mean(hours):
     found = fit_stays(everything(np.array(hours)))
     assert 0 < found.mean_hours < 30 * max(hours)
     assert 0 <= found.scale_sd < 10
 
 
-class TestBorrowing:
-    """A group of few stays counts the wider group as ten more."""
+class TestShrinking:
+    """The wider group counts as ten further stays."""
 
     wider = fit_stays(everything(FAMILIES["gamma"].rvs(5000, random_state=1)))
 
-    def test_pulls_a_small_group_further_than_a_large_one(self):
+    def test_shrinks_a_small_group_more_than_a_large_one(self):
         apart = [
             fit_stays(everything(100 + FAMILIES["gamma"].rvs(n, random_state=3)), self.wider).mean_hours
             for n in (5, 50, 5000)
@@ -126,7 +126,7 @@ class TestBorrowing:
         assert quantiles.mean() == pytest.approx(self.wider.mean_hours, rel=0.01)
         assert fit_stays(everything(quantiles), self.wider).mean_hours == pytest.approx(quantiles.mean(), rel=0.02)
 
-    def test_lends_its_drift_where_there_are_too_few_blocks(self):
+    def test_takes_the_wider_drift_where_there_are_too_few_blocks(self):
         few = fit_stays(everything(np.arange(1.0, 30.0)), self.wider)
         assert few.drift_variance == self.wider.drift_variance
 
@@ -146,26 +146,26 @@ class TestDrift:
         root_mean = np.sqrt(np.mean([self.drift(0.1, seed, name) for seed in range(6)]))
         assert root_mean == pytest.approx(0.1, rel=0.2)
 
-    def test_is_next_to_nothing_where_there_is_none(self):
+    def test_is_almost_zero_where_there_is_none(self):
         assert np.sqrt(np.mean([self.drift(0.0, seed) for seed in range(6)])) < 0.015
 
-    def test_is_not_seen_in_the_last_block_although_half_of_it_is_open(self):
+    def test_leaves_out_the_last_block_when_half_of_it_is_open(self):
         rng = np.random.default_rng(7)
         age = rng.uniform(0, 26 * 28 * 24, 26 * 200)
         hours = FAMILIES["weibull"].rvs(len(age), random_state=rng) * 20  # 32 days on average
-        wrong_tail = Family("lognormal", 1.5, 300.0)
+        wrong_tail = FittedFamily("lognormal", 1.5, 300.0)
         found, without_last = (
             drift_variance(of, wrong_tail)
             for of in (seen_after(hours, age), seen_after(hours[age > 28 * 24], age[age > 28 * 24]))
         )
         assert found == without_last
 
-    def test_cannot_be_known_from_five_blocks(self):
+    def test_is_not_estimated_from_five_blocks(self):
         age = np.repeat(np.arange(5) * 28 * 24.0 + 600, 100)
-        assert drift_variance(seen_after(np.ones(500), age), Family("gamma", 1.0, 1.0)) is None
+        assert drift_variance(seen_after(np.ones(500), age), FittedFamily("gamma", 1.0, 1.0)) is None
 
 
-def test_the_error_of_the_mean_is_as_large_as_said():
+def test_the_variance_of_the_log_mean_is_right():
     rng = np.random.default_rng(3)
     true = FAMILIES["gamma"].mean()
     fits = [
@@ -177,7 +177,7 @@ def test_the_error_of_the_mean_is_as_large_as_said():
 
 @pytest.mark.integration
 def test_a_short_stay_unit_seen_at_noon(real_data: Path):
-    """Every day's patients of a real unit, each as he or she stands at noon: half of the stays are open."""
+    """Every day's patients of a real unit, each as known at noon: half of the stays are open."""
     log = real_data / "ssu_2024.csv.gz"
     if not log.exists():
         pytest.skip("no ssu_2024.csv.gz")

@@ -1,4 +1,4 @@
-"""Kaplan-Meier and cumulative incidence on stays few enough to count by hand, and their laws."""
+"""Kaplan-Meier and cumulative incidence on a few stays counted by hand, and their laws."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def stays(completed: list[float], still_open: list[float] | None = None) -> Stay
     return Stays(hours, hours, np.where(is_open, np.inf, hours), np.ones(len(hours)), np.zeros(len(hours), dtype=int))
 
 
-def test_an_open_stay_counts_until_it_is_lost_sight_of():
+def test_an_open_stay_counts_until_it_is_censored():
     found = kaplan_meier(stays([1.0, 3.0, 3.0], [2.0]))
     assert found.hours.tolist() == [1, 3]
     assert found.survival.tolist() == [0.75, 0]
@@ -27,7 +27,7 @@ def test_what_the_longest_completed_stay_leaves_is_open():
     assert kaplan_meier(stays([1.0], [5.0, 5.0, 5.0])).survival.tolist() == [0.75]
 
 
-def test_a_stay_that_ends_when_another_is_lost_sight_of_ends_first():
+def test_an_end_comes_before_a_censoring_at_the_same_time():
     assert kaplan_meier(stays([2.0], [2.0])).survival.tolist() == [0.5]
 
 
@@ -52,7 +52,7 @@ def test_stays_under_a_minute_lie_between_nothing_and_a_minute():
     assert (low.tolist(), high.tolist()) == ([0, 1], [MINUTE, 1])
 
 
-def test_an_open_stay_goes_where_longer_stays_went():
+def test_an_open_stay_has_the_destinations_of_longer_stays():
     of = stays([1.0, 1.0, 4.0, 9.0], [0.5, 2.0, 10.0])
     shares = destination_shares(of, np.array([0, 0, 0, 1, -1, -1, -1]), 2)
     assert shares[:4].tolist() == [[1, 0], [1, 0], [1, 0], [0, 1]]

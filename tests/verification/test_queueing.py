@@ -5,8 +5,7 @@ from math import erf, sqrt
 import numpy as np
 import pytest
 
-from kaizar_pipeline.config.hospital import Lognormal, MeanSd
-from kaizar_pipeline.stats.durations import distribution
+from kaizar_pipeline.config.distributions import Lognormal, MeanSd
 from kaizar_pipeline.verification.queueing import (
     admission_stop_chain,
     boarding_chain,
@@ -27,7 +26,7 @@ from kaizar_pipeline.verification.queueing import (
 
 pytestmark = pytest.mark.unit
 
-LOS = distribution(Lognormal(type="lognormal", params=MeanSd(mean=7.4, sd=8.61))).sf
+LOS = Lognormal(type="lognormal", params=MeanSd(mean=7.4, sd=8.61)).frozen.sf
 """Survival function of the stays of the weekly wave and of the warm start, in days."""
 
 

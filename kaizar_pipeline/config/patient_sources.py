@@ -1,0 +1,193 @@
+"""Where a hospital's patients come from: a synthetic history or an extract, as its file says."""
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from kaizar_pipeline.config.distributions import Duration
+from kaizar_pipeline.config.fields import Id, Model, NonNegative, Positive, Share, Weekday
+
+DAYTIME_DISCHARGES = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 6, 8, 9, 10, 10, 9, 8, 6, 4, 2, 1, 1, 0, 0)
+"""Discharges by hour of the day for extracts with days only: an assumption: most patients leave around midday."""
+
+
+class StreamTruth(Model):
+    """How a synthetic stream's arrivals are generated; the forecast never reads it."""
+
+    mean_per_day: Positive | None = None
+    """Mean arrivals per day at the start. Required for forecast streams; others follow their model."""
+    weekday: dict[Weekday, NonNegative] = Field(default_factory=dict)
+    """Factors by weekday, scaled to a mean of 1 over the week. Default: 1."""
+    yearly_amplitude: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Relative height of the yearly wave. Default: 0."""
+    yearly_peak_day: Annotated[int, Field(ge=1, le=366)] = 15
+    """Day of the year at which the wave peaks. Default: 15 (mid January)."""
+    holiday_factor: NonNegative = 1.0
+    """Factor on public holidays. Default: 1."""
+    trend_per_year: Annotated[float, Field(gt=-1, lt=5)] = 0.0
+    """Relative growth per year. Default: 0."""
+    drift_sd: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Random-walk drift of the log level: standard deviation after one year. Default: 0."""
+    overdispersion: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Squared coefficient of variation of a day's own gamma factor. Default: 0 (pure Poisson)."""
+
+
+class Truth(Model):
+    """What the history of a synthetic hospital is drawn from, where that differs from the config."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Seed of the history alone: simulation.seed leaves the past as it is. Default: 1."""
+    streams: dict[Id, StreamTruth] = Field(default_factory=dict)
+    """Arrivals by stream."""
+    los: dict[Id, Duration] = Field(default_factory=dict)
+    """Length of stay by ward, instead of the configured one. Needed for a ward whose los_model is from_data."""
+
+
+class PatientSource(Model):
+    """A source of patients, and what it knows: the chain asks this, and never which source it is."""
+
+    knows_beds: ClassVar[bool] = False
+    """Whether the beds of the config are those of the past too."""
+
+    @property
+    def knows_outcomes(self) -> bool:
+        """Whether it says who was turned away."""
+        return True
+
+    @property
+    def knows_departures(self) -> bool:
+        """Whether a patient without a departure is still in the hospital."""
+        return True
+
+
+class SyntheticPatients(PatientSource):
+    """A synthetic history, simulated with the hospital's own wards and rules."""
+
+    knows_beds: ClassVar[bool] = True
+    max_age_days: ClassVar[int | None] = None
+
+    source: Literal["synthetic"]
+    """Source of the patients."""
+    history_start: date
+    """First day of the history, which begins with an empty hospital. Keep it: draws are indexed from it."""
+    truth: Truth = Truth()
+    """What the history is drawn from."""
+
+
+class PatientColumns(Model):
+    """Names that the extract uses; only these columns are ever read."""
+
+    patient_id: str
+    """Column with the id of the request; stored as a keyed hash only."""
+    arrival: str
+    """Column with the arrival."""
+    departure: str
+    """Column with the departure from the hospital, empty when there was none yet."""
+    service: str | None = None
+    """Column with the service, mapped by `streams`. Default: none; then the config has exactly one stream."""
+    outcome: str | None = None
+    """Column with the outcome: admitted, waiting, diverted or left. Default: none, all were admitted."""
+
+
+class StayColumns(Model):
+    """Names that the extract of ward stays uses; only these columns are ever read."""
+
+    patient_id: str
+    """Column with the id, as in the extract of patients."""
+    ward: str
+    """Column with the ward, mapped by `wards`."""
+    admit: str
+    """Column with the admission to the ward."""
+    depart: str
+    """Column with the departure from the ward, empty when there was none yet."""
+
+
+class StaysExtract(Model):
+    """A second extract with one row per stay in a ward."""
+
+    path: str | None = None
+    """File, for csv and parquet; relative to the folder that holds hospital_configs/. Default: none."""
+    query: str | None = None
+    """Query, for sql. Default: none."""
+    columns: StayColumns
+    """Names that the extract uses."""
+    wards: dict[str, Id] = Field(default_factory=dict)
+    """The source's ward names to ward ids. Default: they are the ids."""
+
+
+class _Extract(PatientSource):
+    location_key: ClassVar[Literal["path", "query"]] = "path"
+    """The key that says where to read, in this part and in `stays`."""
+    history_start: ClassVar[date | None] = None
+
+    columns: PatientColumns
+    """Names that the extract uses."""
+    streams: dict[str, Id] = Field(default_factory=dict)
+    """The source's services to arrival streams; a row with another service is set aside."""
+    stays: StaysExtract | None = None
+    """Extract of ward stays. Default: none, one stay per patient in the stream's target ward."""
+    date_format: str | None = None
+    """Format of the stamps, such as %d/%m/%Y %H:%M. Default: ISO 8601."""
+    complete_through: date | None = None
+    """Last complete day of the extract. Default: the day before the latest arrival date."""
+    max_age_days: Annotated[int, Field(ge=0)] | None = 3
+    """An extract further behind than this is run, marked stale and warned about; null: never. Default: 3."""
+    missing_departure: Literal["open", "unknown"] = "open"
+    """What no departure means: still in the hospital (open, default) or not recorded (unknown)."""
+    max_open_days: Positive | None = None
+    """Patients open for longer count as departed at an unknown time. Default: no limit."""
+    max_reject_share: Share = 0.02
+    """The run fails when more than this share of rows has to be set aside. Default: 0.02."""
+    discharge_profile: Annotated[tuple[NonNegative, ...], Field(min_length=24, max_length=24)] = DAYTIME_DISCHARGES
+    """Weights of the 24 hours for departures of which only the day is known. Default: around midday."""
+    pseudonym_key: str | None = None
+    """Key of the hashed ids, for synthetic data only. Default: that in KAIZAR_PSEUDONYM_KEY or data/pseudonym.key."""
+
+    @property
+    def knows_outcomes(self) -> bool:
+        """Whether a column holds the outcome."""
+        return self.columns.outcome is not None
+
+    @property
+    def knows_departures(self) -> bool:
+        """Whether every departure is written down."""
+        return self.missing_departure == "open"
+
+
+class CsvPatients(_Extract):
+    """A CSV file with a header."""
+
+    source: Literal["csv"]
+    """Source of the patients."""
+    path: str
+    """File, relative to the folder that holds hospital_configs/."""
+    encoding: str = "utf-8"
+    """Encoding of the file. Default: utf-8."""
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """Separator of the columns. Default: a comma."""
+
+
+class ParquetPatients(_Extract):
+    """A Parquet file."""
+
+    source: Literal["parquet"]
+    """Source of the patients."""
+    path: str
+    """File, relative to the folder that holds hospital_configs/."""
+
+
+class SqlPatients(_Extract):
+    """A query on a database."""
+
+    location_key: ClassVar[Literal["path", "query"]] = "query"
+
+    source: Literal["sql"]
+    """Source of the patients."""
+    url_env: str
+    """Environment variable with the SQLAlchemy address of the database (it carries a password)."""
+    query: str
+    """SELECT that returns one row per request."""
+
+
+Extract = CsvPatients | ParquetPatients | SqlPatients

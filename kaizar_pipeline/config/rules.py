@@ -1,0 +1,341 @@
+"""The rules between the parts of a hospital: references, routes, probabilities, sources of patients.
+
+Each rule is a function that yields its errors with their places; `rule_errors` reports those of all rules at once.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+from zoneinfo import available_timezones
+
+from kaizar_pipeline.config.distributions import FromData
+from kaizar_pipeline.config.fields import Loc, Model, RuleError, window_errors
+from kaizar_pipeline.config.patient_sources import Extract, StaysExtract, SyntheticPatients
+from kaizar_pipeline.errors import unknown
+from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
+
+if TYPE_CHECKING:
+    from kaizar_pipeline.config.hospital import HospitalConfig, RouteOption, Ward
+
+_Errors = Iterator[RuleError]
+
+_REFERENCES = {
+    "target_ward": "ward",
+    "from_ward": "ward",
+    "to_ward": "ward",
+    "next_ward": "ward",
+    "redirect_to": "ward",
+    "patient_type": "patient type",
+    "stop_types": "patient type",
+}
+"""Keys whose values are ids, with the kind of part that they name."""
+
+
+def rule_errors(config: "HospitalConfig") -> _Errors:
+    """Every broken rule, with its place."""
+    for rule in _RULES:
+        yield from rule(config)
+
+
+def _known_place(config: "HospitalConfig") -> _Errors:
+    import holidays
+
+    timezone, country, subdivision = config.hospital.timezone, config.hospital.country, config.hospital.subdivision
+    if timezone not in _timezones():
+        yield ("hospital", "timezone"), unknown(timezone, sorted(_timezones()), list_allowed=False)
+    supported = holidays.list_supported_countries()
+    if country not in supported:
+        yield (
+            ("hospital", "country"),
+            f"unknown country {country!r}, allowed: a two-letter code such as NL",
+        )
+    elif subdivision and subdivision not in supported[country]:
+        yield ("hospital", "subdivision"), unknown(subdivision, sorted(supported[country]))
+
+
+@cache
+def _timezones() -> set[str]:
+    """Names of time zones; found once, since that scans the disk."""
+    return available_timezones()
+
+
+def _ids_once(config: "HospitalConfig") -> _Errors:
+    for field in ("wards", "patient_types", "arrival_streams"):
+        ids = [item.id for item in getattr(config, field)]
+        for index, name in enumerate(ids):
+            if name in ids[:index]:
+                yield (field, index, "id"), f"{name!r} is already the id of {field}[{ids.index(name)}]"
+            if name in (HOSPITAL_TOTAL, ALL, ANY, HOME):
+                yield (field, index, "id"), f"{name!r} is reserved"
+
+
+def _known_references(config: "HospitalConfig") -> _Errors:
+    known = {"ward": set(config.ward_ids), "patient type": set(config.patient_type_ids)}
+    for loc, kind, value in _references(config, ()):
+        allowed = known[kind] | ({HOME} if loc[-1] == "next_ward" else set())
+        if value not in allowed:
+            yield loc, unknown(value, sorted(allowed), kind)
+
+
+def _references(found: Any, loc: Loc) -> Iterator[tuple[Loc, str, str]]:
+    """Every reference in a part of the config as (place, kind, id)."""
+    if isinstance(found, tuple):
+        for index, item in enumerate(found):
+            yield from _references(item, (*loc, index))
+    elif isinstance(found, Model):
+        for name in type(found).model_fields:
+            value, place = getattr(found, name), (*loc, name)
+            kind = _REFERENCES.get(name)
+            if kind is None or value is None:
+                yield from _references(value, place)
+            elif isinstance(value, tuple):
+                yield from (((*place, i), kind, item) for i, item in enumerate(value))
+            else:
+                yield place, kind, value
+
+
+def _stream_profiles(config: "HospitalConfig") -> _Errors:
+    for index, stream in enumerate(config.arrival_streams):
+        loc, profile = ("arrival_streams", index, "hourly_profile"), stream.hourly_profile
+        if len(profile) not in (24, 168):
+            yield loc, f"{len(profile)} numbers, allowed: 24 (hours of a day) or 168 (hours of a week)"
+        elif any(sum(profile[start : start + 24]) <= 0 for start in range(0, len(profile), 24)):
+            yield loc, "a day whose hours are all zero; every day needs a weight above zero"
+
+
+def _stream_seasons(config: "HospitalConfig") -> _Errors:
+    for index, stream in enumerate(config.arrival_streams):
+        if stream.is_forecast and stream.scale_factor_by_month:
+            yield (
+                ("arrival_streams", index, "scale_factor_by_month"),
+                "not for ml_poisson: the season is learned; use it on schedule or constant streams",
+            )
+
+
+def _stream_numbers(config: "HospitalConfig") -> _Errors:
+    """Streams draw from random numbers addressed by the crc32 of their id."""
+    seen: dict[int, str] = {}
+    for index, stream in enumerate(config.arrival_streams):
+        other = seen.setdefault(crc32(stream.id.encode()), stream.id)
+        if other != stream.id:
+            yield (
+                ("arrival_streams", index, "id"),
+                f"{stream.id!r} shares its random numbers with {other!r} (equal crc32); rename one of them",
+            )
+
+
+def _ward_beds(config: "HospitalConfig") -> _Errors:
+    for index, ward in enumerate(config.wards):
+        if ward.capacity is None and (ward.capacity_changes or ward.weekday_capacity):
+            yield (
+                ("wards", index, "capacity"),
+                "null means unlimited, and then beds cannot change; give the usual number of beds",
+            )
+
+
+def _ward_cases(config: "HospitalConfig") -> _Errors:
+    for index, ward in enumerate(config.wards):
+        groups = [(case.patient_type, case.next_ward) for case in ward.los_by]
+        for case_index, group in enumerate(groups):
+            if groups.count(group) > 1:
+                yield ("wards", index, "los_by", case_index), "the same patient_type and next_ward appear twice"
+
+
+def _ward_changes(config: "HospitalConfig") -> _Errors:
+    for index, ward in enumerate(config.wards):
+        errors = [
+            ((i, *loc), what)
+            for i, change in enumerate(ward.capacity_changes)
+            for loc, what in window_errors(change.start, change.end)
+        ]
+        for place, what in errors or _overlaps(ward):
+            yield ("wards", index, "capacity_changes", *place), what
+
+
+def _overlaps(ward: "Ward") -> _Errors:
+    changes = sorted(enumerate(ward.capacity_changes), key=lambda item: item[1].start)
+    for (_, first), (index, second) in pairwise(changes):
+        if first.end is None or first.end > second.start:
+            yield (index, "from"), "overlaps another change of this ward"
+
+
+def _routes(config: "HospitalConfig") -> _Errors:
+    rows = Counter((route.from_ward, route.patient_type) for route in config.routing)
+    for index, route in enumerate(config.routing):
+        total = sum(option.probability for option in route.options)
+        if total > 1 + 1e-9:
+            yield ("routing", index, "options"), f"probabilities add up to {total:g}, allowed: 1 or less"
+        if rows[route.from_ward, route.patient_type] > 1:
+            yield ("routing", index), f"more than one row for ward {route.from_ward!r} and this patient type"
+        for target, times in Counter(option.to_ward for option in route.options).items():
+            if times > 1:
+                yield ("routing", index, "options"), f"ward {target!r} appears {times} times"
+
+
+def _routes_home(config: "HospitalConfig") -> _Errors:
+    for patient_type in config.patient_type_ids:
+        trapped = _wards_without_exit(config, patient_type)
+        if trapped:
+            yield (
+                ("routing",),
+                f"patients of type {patient_type!r} never go home from {', '.join(trapped)}: a loop without exit",
+            )
+
+
+def _wards_without_exit(config: "HospitalConfig", patient_type: str) -> list[str]:
+    onward = {ward: _next_places(config.route_options(ward, patient_type)) for ward in config.ward_ids}
+    leading_home = {HOME}
+    while more := {ward for ward, places in onward.items() if ward not in leading_home and places & leading_home}:
+        leading_home |= more
+    return [ward for ward in config.ward_ids if ward not in leading_home]
+
+
+def _next_places(options: Iterable["RouteOption"]) -> set[str]:
+    """Where patients go with these options, HOME included where the probabilities leave something of 1."""
+    home = {HOME} if sum(option.probability for option in options) < 1 - 1e-9 else set[str]()
+    return home | {option.to_ward for option in options if option.probability > 0}
+
+
+def _policy_wards(config: "HospitalConfig") -> _Errors:
+    wards = {ward.id: ward for ward in config.wards}
+    for field in ("priorities", "overflow", "admission_stop"):
+        for index, rule in enumerate(getattr(config.policies, field)):
+            loc = ("policies", field, index, "ward")
+            if rule.ward not in wards:
+                yield loc, unknown(rule.ward, sorted(wards), "ward")
+            elif field != "priorities" and wards[rule.ward].capacity is None:
+                yield loc, f"ward {rule.ward!r} has unlimited beds and is never full"
+
+
+def _overflows(config: "HospitalConfig") -> _Errors:
+    wards = [rule.ward for rule in config.policies.overflow]
+    for index, rule in enumerate(config.policies.overflow):
+        if rule.ward in wards[:index]:
+            yield ("policies", "overflow", index, "ward"), f"ward {rule.ward!r} already has an overflow rule"
+        if rule.ward in rule.redirect_to:
+            yield ("policies", "overflow", index, "redirect_to"), f"ward {rule.ward!r} cannot overflow into itself"
+
+
+def _priorities(config: "HospitalConfig") -> _Errors:
+    pairs = [(rule.ward, rule.patient_type) for rule in config.policies.priorities]
+    for index, pair in enumerate(pairs):
+        if pair in pairs[:index]:
+            yield ("policies", "priorities", index), "the same ward and patient type appear twice"
+
+
+def _patients(config: "HospitalConfig") -> _Errors:
+    """The rules of the kind of source that the patients come from."""
+    if isinstance(config.patients, SyntheticPatients):
+        for rule in _SYNTHETIC_RULES:
+            yield from rule(config, config.patients)
+    else:
+        for rule in _EXTRACT_RULES:
+            yield from rule(config, config.patients)
+
+
+def _warmup(config: "HospitalConfig") -> _Errors:
+    if config.simulation.start == "census" and config.simulation.warmup_days is not None:
+        yield ("simulation", "warmup_days"), "goes with start: empty only; start: census needs no warm-up"
+
+
+def _truth_of_forecasts(config: "HospitalConfig", patients: SyntheticPatients) -> _Errors:
+    for stream in config.forecast_streams:
+        truth = patients.truth.streams.get(stream.id)
+        if truth is None or truth.mean_per_day is None:
+            yield (
+                ("patients", "truth", "streams"),
+                f"stream {stream.id!r} is forecast: its synthetic history needs streams.{stream.id}.mean_per_day",
+            )
+
+
+def _truth_streams(config: "HospitalConfig", patients: SyntheticPatients) -> _Errors:
+    streams = {stream.id: stream for stream in config.arrival_streams}
+    for name in patients.truth.streams:
+        loc = ("patients", "truth", "streams", name)
+        if name not in streams:
+            yield loc, unknown(name, sorted(streams), "stream")
+        elif not streams[name].is_forecast:
+            yield loc, "only forecast streams have a truth; others follow their model"
+
+
+def _truth_stays(config: "HospitalConfig", patients: SyntheticPatients) -> _Errors:
+    for name in patients.truth.los:
+        if name not in config.ward_ids:
+            yield ("patients", "truth", "los", name), unknown(name, sorted(config.ward_ids), "ward")
+    for index, ward in _from_data(config):
+        if ward.id not in patients.truth.los:
+            yield (
+                ("wards", index, "los_model"),
+                f"from_data on a synthetic hospital needs patients.truth.los.{ward.id} to make the data from",
+            )
+
+
+def _from_data(config: "HospitalConfig") -> Iterator[tuple[int, "Ward"]]:
+    """The wards whose length of stay is fitted to the data, with their positions."""
+    return ((index, ward) for index, ward in enumerate(config.wards) if isinstance(ward.los_model, FromData))
+
+
+def _services(config: "HospitalConfig", patients: Extract) -> _Errors:
+    streams = sorted(stream.id for stream in config.arrival_streams)
+    for service, name in patients.streams.items():
+        if name not in streams:
+            yield ("patients", "streams", service), unknown(name, streams, "stream")
+    if patients.columns.service is not None:
+        if not patients.streams:
+            yield ("patients", "streams"), "is empty: map each service of the extract to a stream"
+        return
+    if len(streams) != 1:
+        yield ("patients", "columns"), f"without a service column there can be one stream only, found {len(streams)}"
+    if patients.streams:
+        yield ("patients", "streams"), "maps services, but columns.service names no column"
+
+
+def _departures(config: "HospitalConfig", patients: Extract) -> _Errors:
+    if patients.missing_departure == "unknown" and config.simulation.start == "census":
+        yield (
+            ("simulation", "start"),
+            "census cannot be known from an extract with missing_departure: unknown; use start: empty",
+        )
+    if sum(patients.discharge_profile) <= 0:
+        yield ("patients", "discharge_profile"), "all zero; at least one hour needs a weight above zero"
+
+
+def _stays(config: "HospitalConfig", patients: Extract) -> _Errors:
+    if patients.stays is None:
+        return
+    given = [key for key in ("path", "query") if getattr(patients.stays, key) is not None]
+    expected = patients.location_key
+    if expected not in given:
+        yield ("patients", "stays"), f"source: {patients.source} needs {expected}"
+    if set(given) - {expected}:
+        yield ("patients", "stays"), f"source: {patients.source} takes {expected} only"
+    yield from _stay_wards(config, patients.stays)
+
+
+def _stay_wards(config: "HospitalConfig", stays: StaysExtract) -> _Errors:
+    for name in stays.wards.values():
+        if name not in config.ward_ids:
+            yield ("patients", "stays", "wards"), unknown(name, sorted(config.ward_ids), "ward")
+
+
+def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
+    if patients.stays is not None:
+        return
+    for index, ward in _from_data(config):
+        if ward.id in config.wards_with_routes:
+            yield (
+                ("wards", index, "los_model"),
+                "from_data with routes onward needs an extract of ward stays (patients.stays): without one a stay is "
+                "the whole time in hospital, and the time in the next ward would be counted twice",
+            )
+
+
+_RULES: tuple[Callable[["HospitalConfig"], _Errors], ...] = (
+    _known_place, _ids_once, _known_references, _stream_profiles, _stream_seasons, _stream_numbers, _ward_beds,
+    _ward_cases, _ward_changes, _routes, _routes_home, _policy_wards, _overflows, _priorities, _patients, _warmup,
+)  # fmt: skip
+_SYNTHETIC_RULES = (_truth_of_forecasts, _truth_streams, _truth_stays)
+_EXTRACT_RULES = (_services, _departures, _stays, _whole_stays)
