@@ -26,7 +26,7 @@ from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.planning import beds, drivers
-from kaizar_pipeline.planning.census_backtest import backtest_occupancy
+from kaizar_pipeline.planning.census_backtest import TWIN, backtest_occupancy
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.forecast_log import extend_log, score_log
 from kaizar_pipeline.planning.headline_changes import (
