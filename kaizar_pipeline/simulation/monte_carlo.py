@@ -266,6 +266,7 @@ def extend_all(
                 yield run
         except BaseException:
             stop[0] = 1
+            pool.shutdown(wait=False, cancel_futures=True)
             for run, *_ in under_way:
                 run.interrupted = True
             raise
