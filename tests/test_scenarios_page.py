@@ -8,7 +8,7 @@ import pytest
 
 from kaizar_pipeline.config.files import check_scenario
 from kaizar_pipeline.config.scenario import ScenarioFile
-from kaizar_pipeline.planning.comparison import GROUPS
+from kaizar_pipeline.simulation.monte_carlo import GROUPS
 
 pytestmark = pytest.mark.integration
 

@@ -247,7 +247,7 @@ def _ways(wards: int, extra_beds: int) -> int:
     return comb(extra_beds + wards - 1, extra_beds) if wards else 0
 
 
-def _most_helped(places: Sequence[str], extra_beds: int, harm_with_one: Sequence[np.ndarray]) -> list[str]:
+def _most_helped(places: list[str], extra_beds: int, harm_with_one: Sequence[np.ndarray]) -> list[str]:
     """As many of `places` as there may be allocations, those where one bed leaves least harm."""
     enough = max(n for n in range(1, len(places)) if _ways(n, extra_beds) <= MOST_ALLOCATIONS)
     best = np.argsort([harm.mean() for harm in harm_with_one], kind="stable")[:enough]
