@@ -202,10 +202,7 @@ def bed_allocations(
                 f"{extra_beds} extra beds can be placed in {len(places)} wards in {_ways(len(places), extra_beds):,} "
                 f"ways, at most {MOST_ALLOCATIONS} are tried; ask for fewer beds or name fewer wards"
             )
-        enough = max(n for n in range(1, len(places)) if _ways(n, extra_beds) <= MOST_ALLOCATIONS)
-        mean_harm = {ward: of.mean() for ward, of in zip(places, harm_with({w: 1} for w in places), strict=True)}
-        helped = sorted(places, key=mean_harm.__getitem__)[:enough]
-        places = [ward for ward in places if ward in helped]
+        places = _most_helped(places, extra_beds, harm_with({ward: 1} for ward in places))
     placements = list(_placements(places, extra_beds))
     baseline, *harmed = harm_with([{}, *placements])
     tried = sorted(zip(placements, harmed, strict=True), key=lambda way: way[1].mean())
@@ -248,6 +245,13 @@ def _places(plan: Plan, wards: Sequence[str] | None) -> list[str]:
 def _ways(wards: int, extra_beds: int) -> int:
     """To place so many beds in so many wards."""
     return comb(extra_beds + wards - 1, extra_beds) if wards else 0
+
+
+def _most_helped(places: list[str], extra_beds: int, harm_with_one: Sequence[np.ndarray]) -> list[str]:
+    """As many of `places` as there may be allocations, those where one bed leaves least harm."""
+    enough = max(n for n in range(1, len(places)) if _ways(n, extra_beds) <= MOST_ALLOCATIONS)
+    best = np.argsort([harm.mean() for harm in harm_with_one], kind="stable")[:enough]
+    return [places[i] for i in sorted(best)]
 
 
 def _placements(places: Sequence[str], extra_beds: int) -> Iterator[dict[str, int]]:

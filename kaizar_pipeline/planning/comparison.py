@@ -52,7 +52,7 @@ def compare_scenarios(
     check_load(start.plan, allow=start.config.simulation.overload == "allow")
     n = min(replications or start.compared_replications, start.independent_replications)
     runs: list[Run] = []
-    for run in experiment.run_all([start.plan, *plans], n):
+    for run in experiment.run_all([start.plan, *plans], n, grouped=True):
         runs.append(run)
         if progress:
             progress(len(runs), 1 + len(plans))

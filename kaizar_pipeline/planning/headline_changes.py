@@ -296,15 +296,18 @@ def _simulate_all(steps: Sequence[Inputs], workers: int | None) -> list[_Headlin
     """The headlines of each step. Equal plans are simulated once; all have as many groups of replications, so that one
     group can be left out of two of them."""
     groups = min(GROUPS, *(json.loads(step["replications"]) for step in steps))
-    asked = [(_plan(step), json.loads(step["replications"])) for step in steps]
-    keys = [(fingerprint(plan), replications) for plan, replications in asked]
-    distinct = {key: MonteCarlo(plan, with_demand=False) for key, (plan, _) in zip(keys, asked, strict=True)}
-    states: dict[tuple[bytes, int], list[Histograms]] = {key: [] for key in distinct}
-    for group in range(groups):
-        ends = [(run, group_ends(replications, groups)[group]) for (_, replications), run in distinct.items()]
-        for key, run in zip(distinct, extend_all(ends, threads("compiled", workers)), strict=True):
-            states[key].append(run.actual.census)
-    found = {key: _headlines(distinct[key].plan, of) for key, of in states.items()}
+    runs: dict[tuple[bytes, int], MonteCarlo] = {}
+    keys: list[tuple[bytes, int]] = []
+    for step in steps:
+        plan = _plan(step)
+        keys.append((fingerprint(plan), json.loads(step["replications"])))
+        runs.setdefault(keys[-1], MonteCarlo(plan, with_demand=False))
+    ends = [group_ends(replications, groups) for _, replications in runs]
+    census = [
+        [run.actual.census for run in extend_all(zip(runs.values(), group, strict=True), threads("compiled", workers))]
+        for group in zip(*ends, strict=True)
+    ]
+    found = {key: _headlines(runs[key].plan, of) for key, of in zip(runs, zip(*census, strict=True), strict=True)}
     return [found[key] for key in keys]
 
 

@@ -33,14 +33,14 @@ class Experiment:
         self._threads = threads(self._engine, workers)
         self._known: dict[bytes, MonteCarlo] = {}
 
-    def run(self, plan: Plan, replications: int) -> Run:
-        """What is kept of each of so many replications of a plan."""
-        [run] = self.run_all([plan], replications)
+    def run(self, plan: Plan, replications: int, *, grouped: bool = False) -> Run:
+        """What is kept of each of so many replications of a plan; `grouped`: with the census by group."""
+        [run] = self.run_all([plan], replications, grouped=grouped)
         return run
 
-    def run_all(self, plans: Iterable[Plan], replications: int) -> Iterator[Run]:
+    def run_all(self, plans: Iterable[Plan], replications: int, *, grouped: bool = False) -> Iterator[Run]:
         """The same of many plans, which are taken one after the other and simulated side by side."""
-        ends = frozenset(group_ends(replications))
+        ends = frozenset(group_ends(replications) if grouped else ())
         asked = ((self._prepared(plan, ends), replications) for plan in plans)
         for monte_carlo in extend_all(asked, self._threads):
             self._remember(monte_carlo)
@@ -93,14 +93,17 @@ class Experiment:
     def _remember(self, monte_carlo: MonteCarlo) -> None:
         """Keep the results without the buffers, and drop those longest not used where there are too many."""
         monte_carlo.retire()
-        own = fingerprint(self.start.plan)
-        others = [(key, known.nbytes) for key, known in self._known.items() if key != own]
+        others = [(key, known.nbytes) for key, known in self._known.items() if key != self._own]
         excess = sum(size for _, size in others) - MEMORY
         for key, size in others:
             if excess <= 0:
                 break
             excess -= size
             del self._known[key]
+
+    @cached_property
+    def _own(self) -> bytes:
+        return fingerprint(self.start.plan)
 
     @cached_property
     def _cuts(self) -> frozenset[int]:

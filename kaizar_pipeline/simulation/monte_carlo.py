@@ -62,7 +62,8 @@ class Run:
         return self.kpis[:, ward, KPI_INDEX[name]]
 
     def p95_census(self) -> np.ndarray:
-        """f8[groups, W + 1]: the census not exceeded in 95 % of the hours and replications of each group."""
+        """f8[groups, W + 1]: the census not exceeded in 95 % of the hours and replications of each group; of a run with
+        groups."""
         found = []
         for first, last in pairwise([0, *group_ends(len(self.kpis))]):
             parts = [hours for end, hours in self.census_hours if first < end <= last]
@@ -173,8 +174,9 @@ class MonteCarlo:
 
     def retire(self) -> None:
         """Give back the buffers of the workers."""
-        self._retired = [(self._total("actual"), self._total("demand"))]
-        self._workers, self._idle = [], deque()
+        if self._workers:
+            self._retired = [(self._total("actual"), self._total("demand"))]
+            self._workers, self._idle = [], deque()
 
     def submit(self, pool: ThreadPoolExecutor, replications: int, stop: np.ndarray) -> "list[Future[Block]]":
         """Hand the blocks that are missing to `pool`; for `extend_all`."""
@@ -264,6 +266,7 @@ def extend_all(
                 yield run
         except BaseException:
             stop[0] = 1
+            pool.shutdown(wait=False, cancel_futures=True)
             for run, *_ in under_way:
                 run.interrupted = True
             raise

@@ -211,7 +211,7 @@ def test_an_overloaded_scenario_is_an_answer_and_an_overloaded_hospital_is_not()
 def test_the_percentile_of_the_census_is_that_of_each_group(replications: int):
     experiment = experiment_of(hospital())
     plan = experiment.start.plan
-    found = experiment.run(plan, replications).p95_census()
+    found = experiment.run(plan, replications, grouped=True).p95_census()
     groups = np.array_split(np.arange(replications), min(GROUPS, replications))
     assert len(found) == len(groups)
     for of_group, group in zip(found, groups, strict=True):

@@ -77,11 +77,11 @@ def test_the_chain_simulates_no_replication_of_a_plan_twice(
 
 def test_results_do_not_depend_on_what_was_simulated_before(start: StartingPoint, simulated: list[tuple[bytes, int]]):
     plan, experiment = start.plan, Experiment(start, workers=2)
-    few, more = experiment.run(plan, 30), experiment.run(plan, 50)
-    assert_equal(few, Experiment(start, workers=1).run(plan, 30))
-    assert_equal(more, Experiment(start, workers=1).run(plan, 50))
+    few, more = experiment.run(plan, 30, grouped=True), experiment.run(plan, 50, grouped=True)
+    assert_equal(few, Experiment(start, workers=1).run(plan, 30, grouped=True))
+    assert_equal(more, Experiment(start, workers=1).run(plan, 50, grouped=True))
     simulated.clear()
-    assert_equal(experiment.run(plan, 30), few)
+    assert_equal(experiment.run(plan, 30, grouped=True), few)
     assert not simulated
 
 
@@ -104,7 +104,7 @@ def test_what_was_not_used_for_longest_is_forgotten_but_for_the_hospital_as_it_i
     monkeypatch.setattr(module, "MEMORY", 0)
     experiment = Experiment(start)
     plans = [start.plan, start.with_beds({"a": 1})]
-    first = [list(experiment.run_all(plans, 20)) for _ in range(2)]
+    first = [list(experiment.run_all(plans, 20, grouped=True)) for _ in range(2)]
     assert [simulated.count((fingerprint(plan), 0)) for plan in plans] == [1, 2]
     for one, other in zip(*first, strict=True):
         assert_equal(one, other)
