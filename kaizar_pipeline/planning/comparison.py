@@ -27,7 +27,7 @@ from kaizar_pipeline.errors import ConfigError
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, rate_paths
-from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Plan, make_plan
+from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Horizon, Plan, make_plan
 from kaizar_pipeline.stats.philox import hospital_key
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, SCENARIO_COMPARISON
 from kaizar_pipeline.tables.kpis import KPI_INDEX, KPIS
@@ -112,15 +112,11 @@ class _Planner:
         return make_plan(
             variant.config,
             self._rates | self._rates_of_its_own(variant.config),
-            self._as_of,
-            len(self._dates),
+            Horizon(self._as_of, len(self._dates), simulation.warmup),
             key=hospital_key(self._config.id, simulation.seed),
-            warmup_days=simulation.warmup,
             length_of_stay=self._length_of_stay,
             census=self._census,
-            arrival_factors=variant.arrival_factors,
-            los_factors=variant.los_factors,
-        )
+        ).scaled(variant.arrival_factors, variant.los_factors)
 
     def _rates_of_its_own(self, config: HospitalConfig) -> dict[str, np.ndarray]:
         """Rates of the streams of which the scenario says how many come."""

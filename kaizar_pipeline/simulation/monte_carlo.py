@@ -16,7 +16,7 @@ from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, mean_and_sd, replications_with
 from kaizar_pipeline.simulation.load import check_load
-from kaizar_pipeline.simulation.plan import UNLIMITED, Plan, make_plan
+from kaizar_pipeline.simulation.plan import UNLIMITED, Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.precision import (
     Achieved,
     is_reached,
@@ -123,10 +123,8 @@ def plan_ahead(
     return make_plan(
         config,
         rate_paths(arrival_rates),
-        pd.Timestamp(arrival_rates["as_of"].iloc[0]),
-        days=arrival_rates["date"].nunique(),
+        Horizon(pd.Timestamp(arrival_rates["as_of"].iloc[0]), arrival_rates["date"].nunique(), simulation.warmup),
         key=hospital_key(config.id, simulation.seed),
-        warmup_days=simulation.warmup,
         length_of_stay=length_of_stay,
         census=census if simulation.start == "census" else None,
     )
@@ -290,6 +288,9 @@ class MonteCarlo:
             census=Histograms(total.start, total.census),
             peaks=Histograms(total.start, total.peaks),
             others=total.others,
+            other_squares=total.other_squares,
+            queued=total.queued,
             week=total.week,
+            week_squares=total.week_squares,
             kpi=None,
         )

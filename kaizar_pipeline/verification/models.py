@@ -16,7 +16,7 @@ import pandas as pd
 from kaizar_pipeline.config.files import load_hospital_config, shipped
 from kaizar_pipeline.config.hospital import WEEKDAYS, Constant, HospitalConfig, Lognormal, MeanSd
 from kaizar_pipeline.simulation.counting import Counts
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.stats.durations import HOURS_PER_DAY, distribution
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 from kaizar_pipeline.verification.queueing import (
@@ -184,7 +184,7 @@ def _steady(config: HospitalConfig, *hourly: float) -> Callable[[], Plan]:
 def _daily(config: HospitalConfig, rates: Sequence[Sequence[float]], warmup_days: int) -> Callable[[], Plan]:
     """The plan for these daily rates of each stream."""
     by_stream = {stream.id: np.array([path]) for stream, path in zip(config.arrival_streams, rates, strict=True)}
-    return lambda: make_plan(config, by_stream, MONDAY, len(rates[0]), key=0, warmup_days=warmup_days)
+    return lambda: make_plan(config, by_stream, Horizon(MONDAY, len(rates[0]), warmup_days), key=0)
 
 
 # Queues
@@ -298,7 +298,7 @@ def _warm_start() -> Case:
     return Case(
         "Ten patients in bed at the start, nobody comes",
         "conditional survival, S(elapsed + t) / S(elapsed) for each",
-        lambda: make_plan(_long_stays(), {"patient": np.zeros((1, 15))}, MONDAY, 15, key=0, census=census),
+        lambda: make_plan(_long_stays(), {"patient": np.zeros((1, 15))}, Horizon(MONDAY, 15), key=0, census=census),
         tuple(
             Quantity(
                 f"in bed after {days} days",
@@ -439,7 +439,7 @@ def _by_hand(
     return Case(
         model,
         "worked out by hand",
-        lambda: make_plan(hospital, rates, MONDAY, 1, key=0, census=census),
+        lambda: make_plan(hospital, rates, Horizon(MONDAY, 1), key=0, census=census),
         tuple(quantities),
         replications=0,
     )

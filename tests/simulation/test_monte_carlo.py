@@ -7,7 +7,7 @@ import pytest
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.monte_carlo import run, simulate_occupancy
-from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.simulation.plan import Horizon, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.trajectories import DIVERTED
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
@@ -68,7 +68,7 @@ def test_the_reference_engine_gives_the_same_tables(hospital, rates):
 
 
 def test_what_comes_in_goes_out_or_is_still_there(hospital, rates):
-    plan = make_plan(hospital, {s: np.full((1, 5), 9.0) for s in "st"}, AS_OF, 5, key=1)
+    plan = make_plan(hospital, {s: np.full((1, 5), 9.0) for s in "st"}, Horizon(AS_OF, 5), key=1)
     counts, demand = run(plan, 20, workers=1, keep_replications=True)
     assert counts.kpis is not None
 
@@ -187,7 +187,7 @@ def test_the_census_is_read_from_the_tables():
 
 
 def test_quantiles_of_waits_are_those_of_the_sorted_waits(hospital):
-    plan = make_plan(hospital, {stream: np.full((1, 5), 9.0) for stream in "st"}, AS_OF, 5, key=3)
+    plan = make_plan(hospital, {stream: np.full((1, 5), 9.0) for stream in "st"}, Horizon(AS_OF, 5), key=3)
     counts, _ = run(plan, 1, workers=1, keep_replications=True)
     drawn = draw(plan, 0)
     stays = simulate(plan, drawn)
