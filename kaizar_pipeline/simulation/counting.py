@@ -97,11 +97,15 @@ class Counts:
     peaks: Histograms
     """By day: the highest of its 24 hourly censuses."""
     others: np.ndarray
-    """i8[7, W + 1, H]: patients waiting for, boarding in and lying as outliers in the ward, summed over replications;
-    their squares, summed; replications in which somebody waited."""
+    """i8[3, W + 1, H]: WAITING, BOARDING and OUTLIERS, summed over replications."""
+    other_squares: np.ndarray
+    """i8[3, W + 1, H]: their squares, summed."""
+    queued: np.ndarray
+    """i8[W + 1, H]: replications in which somebody waited."""
     week: np.ndarray
-    """i8[4, W + 1, 168]: by hour of the week from Monday 0:00, the census and the hours full of each replication,
-    summed; their squares, summed."""
+    """i8[2, W + 1, 168]: CENSUS and FULL by hour of the week from Monday 0:00, summed over replications."""
+    week_squares: np.ndarray
+    """i8[2, W + 1, 168]: their squares, summed."""
     kpi: Moments | None
     """Moments of [W + 1, T + 1, len(KPIS)]; none for a demand run."""
     kpis: np.ndarray | None = None

@@ -14,6 +14,7 @@ from kaizar_pipeline.simulation.counting import (
     standard_error,
 )
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+from kaizar_pipeline.simulation.trajectories import HOURS_PER_WEEK
 from kaizar_pipeline.stats.durations import HOURS_PER_DAY
 from kaizar_pipeline.tables import (
     ALL,
@@ -27,8 +28,6 @@ from kaizar_pipeline.tables import (
     WEEK_PROFILE,
 )
 from kaizar_pipeline.tables.kpis import KPI_INDEX
-
-HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 
 
 def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, **constants: Any) -> pd.DataFrame:
@@ -46,11 +45,11 @@ def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, *
             **_census_columns(histogram),
             **_share("prob_full", np.where(limited, full, np.nan), n),
             **_share("prob_above", np.where(limited, above, np.nan), n),
-            **_share("prob_queue", counts.others[6, w], n),
+            **_share("prob_queue", counts.queued[w], n),
         }
         for kind, name in enumerate(("mean_waiting", "mean_boarding", "mean_outliers")):
             columns[name] = counts.others[kind, w] / n
-            columns[f"{name}_se"] = standard_error(counts.others[kind, w], counts.others[3 + kind, w], n)
+            columns[f"{name}_se"] = standard_error(counts.others[kind, w], counts.other_squares[kind, w], n)
         frames.append(pd.DataFrame({"ward_id": ward_id, "at": at, **columns}))
     return OCCUPANCY_DISTRIBUTIONS.frame(pd.concat(frames, ignore_index=True), replications=n, **constants)
 
@@ -120,7 +119,7 @@ def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
         together = np.stack([histogram[slot == s].sum(axis=0) for s in slots])
         columns: dict[str, Any] = {}
         for row, name in enumerate(("mean", "prob_full")):
-            total, squares = counts.week[row, w, slots], counts.week[2 + row, w, slots]
+            total, squares = counts.week[row, w, slots], counts.week_squares[row, w, slots]
             columns[name] = total / n / weeks
             columns[f"{name}_se"] = standard_error(total, squares, n) / weeks
         if (staffed[w] == UNLIMITED).any():

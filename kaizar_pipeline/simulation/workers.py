@@ -30,9 +30,8 @@ class Worker:
     """Runs blocks of replications of a plan and of its demand run, one block at a time."""
 
     def __init__(self, plan: Plan, engine: Engine = "compiled", with_demand: bool = True):
-        self.plan, self.engine, self.with_demand = plan, engine, with_demand
+        self.plan, self.engine = plan, engine
         self._demand_plan = plan.demand()
-        self._sources, self._rules, self._demand_rules = sources_of(plan), rules_of(plan), rules_of(self._demand_plan)
         staffed = staffed_with_total(plan)
         self.window = Window(
             plan.hours,
@@ -41,8 +40,11 @@ class Worker:
             staffed.astype(np.int32),
             np.where((staffed == UNLIMITED).any(axis=1), -1, staffed.sum(axis=1)),
         )
+        self._model = kernel.Model(
+            sources_of(plan), rules_of(plan), rules_of(self._demand_plan), self.window, with_demand
+        )
         self._patients, self._stays = buffer_sizes(plan)
-        self._make_room()
+        self._make_buffers()
         widths = np.full(len(plan.ward_ids) + 1, 8)
         self.actual, self.demand = (kernel.make_tallies(widths, self.window) for _ in range(2))
 
@@ -62,8 +64,12 @@ class Worker:
             now, status = step(first + done, scale[done:], stop, _rows(records, slice(done, None)))
             done += now
             if status != OK:
-                self._make_way(status)
+                self._enlarge(status)
         return _rows(records, slice(done))
+
+    @property
+    def _totals(self) -> kernel.Totals:
+        return kernel.Totals(self.actual, self.demand)
 
     def _records(self, replications: int) -> Records:
         wards, types = len(self.plan.ward_ids), len(self.plan.patient_type_ids)
@@ -72,11 +78,8 @@ class Worker:
     def _run_compiled(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
         return cast(
             tuple[int, int],
-            kernel.run_block(
-                self._sources, self._rules, self._demand_rules, self.window, self.with_demand, first, scale, stop,
-                self._room, self.actual, self.demand, records,
-            ),
-        )  # fmt: skip
+            kernel.run_block(self._model, kernel.Block(first, scale, stop), self._buffers, self._totals, records),
+        )
 
     def _run_reference(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
         for r in range(len(records.kpis)):
@@ -86,40 +89,30 @@ class Worker:
             if len(drawn.los) > self._stays:
                 return r, FEW_STAYS
             stays = simulate(self.plan, drawn)
-            demand_stays = simulate(self._demand_plan, drawn) if self.with_demand else stays
+            demand_stays = simulate(self._demand_plan, drawn) if self._model.with_demand else stays
+            run = kernel.Simulated(drawn, stays, demand_stays)
             with announced():
-                status = kernel.tally_one(
-                    self.window,
-                    self.with_demand,
-                    drawn,
-                    stays,
-                    demand_stays,
-                    self._room,
-                    self.actual,
-                    self.demand,
-                    records,
-                    r,
-                )
+                status = kernel.tally_one(self._model, run, self._buffers, self._totals, records, r)
             if status != OK:
                 return r, status
         return len(records.kpis), OK
 
-    def _make_way(self, status: int) -> None:
+    def _enlarge(self, status: int) -> None:
         """Make room for what did not fit."""
         if status == ENDLESS_ROUTE:
             raise endless_route(self.plan)
         if status == FEW_BEDS:
-            self.actual = self._wider(self.actual, self._room.counted.highest)
-            self.demand = self._wider(self.demand, self._room.counted_demand.highest)
+            self.actual = self._wider(self.actual, self._buffers.counted.highest)
+            self.demand = self._wider(self.demand, self._buffers.counted_demand.highest)
             return
         if status == FEW_PATIENTS:
             self._patients *= 2
         self._stays *= 2
-        self._make_room()
+        self._make_buffers()
 
-    def _make_room(self) -> None:
+    def _make_buffers(self) -> None:
         try:
-            self._room = kernel.make_room(self._sources, self._rules, self.window, self._patients, self._stays)
+            self._buffers = kernel.make_buffers(self._model, self._patients, self._stays)
         except MemoryError:
             raise SimulationError(
                 f"no memory for {self._patients:,} patients in one replication; simulate fewer days or fewer streams"
@@ -133,7 +126,7 @@ class Worker:
 
 
 def _rows(records: Records, rows: slice) -> Records:
-    return Records(*(part[rows] for part in records))
+    return Records._make(part[rows] for part in records)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from hand_made import MONDAY, make_config
 
 from kaizar_pipeline.simulation.counting import Counts, Histograms
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.simpy_engine import simulate
 from kaizar_pipeline.simulation.summary import (
@@ -42,13 +42,17 @@ def counts_of(census: np.ndarray) -> Counts:
     for hour in range(hours):
         slots[0, :, hour % 168] += census[:, hour]
         slots[1, :, hour % 168] += census[:, hour] >= 2
-    week = np.concatenate([slots.sum(axis=1), (slots**2).sum(axis=1)])
+    week, week_squares = (np.repeat(values.sum(axis=1)[:, None], 2, axis=1) for values in (slots, slots**2))
+    none = np.zeros((3, 2, hours), dtype=np.int64)
     return Counts(
         replications=replications,
         census=Histograms(start, np.concatenate([histogram.T.ravel()] * 2)),
         peaks=Histograms(start, np.concatenate([peaks.T.ravel()] * 2)),
-        others=np.zeros((7, 2, hours), dtype=np.int64),
-        week=np.repeat(week[:, None], 2, axis=1),
+        others=none,
+        other_squares=none,
+        queued=none[0],
+        week=week,
+        week_squares=week_squares,
         kpi=None,
     )
 
@@ -59,7 +63,7 @@ def four_weeks() -> tuple[Plan, Counts]:
     0, 1, 1, 2 patients on the first and 2, 2, 3, 1 on the second."""
     census = np.zeros((4, DAYS * 24), dtype=np.int64)
     census[:, 0], census[:, 168] = (0, 1, 1, 2), (2, 2, 3, 1)
-    plan = make_plan(make_config({"a": 2}), {"s": np.ones((1, DAYS))}, MONDAY, DAYS, key=1)
+    plan = make_plan(make_config({"a": 2}), {"s": np.ones((1, DAYS))}, Horizon(MONDAY, DAYS), key=1)
     return plan, counts_of(census)
 
 
@@ -110,7 +114,7 @@ def hospital() -> Plan:
         routing=[{"from_ward": "ed", "options": options}],
         policies={"overflow": [{"ward": "b", "redirect_to": ["a"]}]},
     )
-    return make_plan(config, {"s": np.full((1, DAYS), 10.0)}, MONDAY, DAYS, key=5)
+    return make_plan(config, {"s": np.full((1, DAYS), 10.0)}, Horizon(MONDAY, DAYS), key=5)
 
 
 @pytest.fixture(scope="module")

@@ -204,13 +204,13 @@ def test_results_do_not_depend_on_the_room_at_first(monkeypatch: pytest.MonkeyPa
     usual = simulated({"a": 2, "b": 12}, **arguments)
 
     short: list[int] = []
-    make_way = workers.Worker._make_way
+    make_way = workers.Worker._enlarge
 
     def noted(worker: workers.Worker, status: int) -> None:
         short.append(status)
         make_way(worker, status)
 
-    monkeypatch.setattr(workers.Worker, "_make_way", noted)
+    monkeypatch.setattr(workers.Worker, "_enlarge", noted)
     for module in (workers, sampling):
         monkeypatch.setattr(module, "buffer_sizes", lambda _: (1, 1))
     cramped = simulated({"a": 2, "b": 12}, **arguments)
@@ -260,9 +260,9 @@ sys.path.insert(0, "tests/support")
 import numpy as np
 from hand_made import MONDAY, make_config
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
-from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.simulation.plan import Horizon, make_plan
 engine, days = sys.argv[1], int(sys.argv[2])
-plan = make_plan(make_config({"a": 9}), {"s": np.full((1, days), 100.0)}, MONDAY, days, key=1)
+plan = make_plan(make_config({"a": 9}), {"s": np.full((1, days), 100.0)}, Horizon(MONDAY, days), key=1)
 MonteCarlo(plan, engine=engine, workers=2).extend(100_000, lambda *_: print("under way", flush=True))
 """
 
