@@ -4,7 +4,7 @@
 synthetic history and the tests.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
@@ -29,6 +29,8 @@ from kaizar_pipeline.simulation.kernel.events import EventScratch, simulate
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
 from kaizar_pipeline.simulation.trajectories import HOURS_PER_WEEK, Stays, Trajectories
 from kaizar_pipeline.tables.kpis import KPIS
+
+Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
 
 
 class Model(NamedTuple):
@@ -175,20 +177,19 @@ def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
     )
 
 
+def _make(kind: type[Arrays], **shapes: int | tuple[int, ...]) -> Arrays:
+    """Arrays of zeros of these shapes, each of the type that its field of `kind` has."""
+    types = get_type_hints(kind)
+    return kind(**{name: np.zeros(shape, get_args(get_args(types[name])[1])[0]) for name, shape in shapes.items()})
+
+
 def make_arrivals(sources: Sources, patients: int) -> ArrivalScratch:
     """Working memory for the arrivals of so many patients."""
-    return ArrivalScratch(
-        time=np.empty(patients),
-        stream=np.empty(patients, dtype=np.uint32),
-        number=np.empty(patients, dtype=np.uint32),
-        patience=np.empty(patients),
-        order=np.empty(patients, dtype=np.uint32),
-        before=np.empty(patients + 2, dtype=np.uint32),
-        upto=np.zeros(24 * sources.streams.hour_weights.shape[1] + 1),
-        batch=np.empty(BATCH),
-        hour=np.empty(BATCH, dtype=np.uint32),
-        batch_patience=np.empty(BATCH),
-    )
+    return _make(
+        ArrivalScratch, time=patients, stream=patients, number=patients, patience=patients, order=patients,
+        before=patients + 2, upto=24 * sources.streams.hour_weights.shape[1] + 1, batch=BATCH, hour=BATCH,
+        batch_patience=BATCH,
+    )  # fmt: skip
 
 
 def make_stay_scratch(wards: int, stays: int) -> StayScratch:
@@ -211,33 +212,13 @@ def make_stays(patients: int, stays: int) -> Stays:
 
 def make_events(rules: Rules, priorities: int, patients: int) -> EventScratch:
     """Working memory for the events of so many patients."""
-    wards, stops = len(rules.beds), len(rules.stop_ward)
-    return EventScratch(
-        soon_time=np.empty(2 * patients),
-        soon=np.empty(2 * patients, dtype=np.uint32),
-        later=np.empty(patients + 1, dtype=np.int32),
-        next_later=np.empty(2 * patients, dtype=np.int32),
-        due=np.empty(2 * patients),
-        now=np.empty(3, dtype=np.int64),
-        granted=np.empty(patients, dtype=np.uint32),
-        stay=np.empty(patients, dtype=np.uint32),
-        held=np.empty(patients, dtype=np.int32),
-        ward=np.empty(patients, dtype=np.uint32),
-        waits=np.empty(patients, dtype=np.bool_),
-        behind=np.empty(patients, dtype=np.int32),
-        ahead=np.empty(patients, dtype=np.int32),
-        first=np.empty((wards, priorities), dtype=np.int32),
-        last=np.empty((wards, priorities), dtype=np.int32),
-        queue=np.empty(wards, dtype=np.int64),
-        census=np.empty(wards, dtype=np.int64),
-        beds=np.empty(wards, dtype=np.int64),
-        overflow_at=np.empty(wards, dtype=np.int64),
-        stop_at=np.empty(stops, dtype=np.int64),
-        waiting_in=np.empty((wards, wards), dtype=np.int32),
-        blocked=np.empty(wards, dtype=np.int64),
-        came_from=np.empty(wards, dtype=np.int64),
-        to_visit=np.empty(wards, dtype=np.int64),
-    )
+    wards, timed = len(rules.beds), 2 * patients
+    return _make(
+        EventScratch, soon_time=timed, soon=timed, later=patients + 1, next_later=timed, due=timed, now=3,
+        granted=patients, stay=patients, held=patients, ward=patients, waits=patients, behind=patients, ahead=patients,
+        first=(wards, priorities), last=(wards, priorities), queue=wards, census=wards, beds=wards, overflow_at=wards,
+        stop_at=len(rules.stop_ward), waiting_in=(wards, wards), blocked=wards, came_from=wards, to_visit=wards,
+    )  # fmt: skip
 
 
 def make_buffers(model: Model, patients: int, stays: int) -> Buffers:
@@ -257,49 +238,32 @@ def make_buffers(model: Model, patients: int, stays: int) -> Buffers:
 
 
 def _make_counted(wards: int, types: int, window: Window, stays: int) -> Counted:
-    wait = np.empty(stays)
-    return Counted(
-        census=np.zeros((wards + 1, window.hours + 1), dtype=np.int32),
-        highest=np.zeros(wards + 1, dtype=np.int64),
-        others=np.zeros((3, wards + 1, window.hours + 1), dtype=np.int32),
-        is_any=np.zeros((3, wards + 1), dtype=np.bool_),
-        week=np.zeros((2, wards + 1, HOURS_PER_WEEK), dtype=np.int64),
-        sums=np.zeros((wards + 1, types + 1, SUMS)),
-        wait=wait,
-        wait_ward=np.empty(stays, dtype=np.uint32),
-        wait_type=np.empty(stays, dtype=np.uint32),
-        wait_bits=wait.view(np.uint64),
-        wait_order=np.empty((2, stays), dtype=np.uint32),
-        digit_place=np.empty(2**DIGIT_BITS + 1, dtype=np.uint32),
-        wait_rank=np.empty((3, wards + 1, types + 1), dtype=np.int64),
-    )
+    hours = window.hours + 1
+    counted = _make(
+        Counted, census=(wards + 1, hours), highest=wards + 1, others=(3, wards + 1, hours), is_any=(3, wards + 1),
+        week=(2, wards + 1, HOURS_PER_WEEK), sums=(wards + 1, types + 1, SUMS), wait=stays, wait_ward=stays,
+        wait_type=stays, wait_bits=stays, wait_order=(2, stays), digit_place=2**DIGIT_BITS + 1,
+        wait_rank=(3, wards + 1, types + 1),
+    )  # fmt: skip
+    return counted._replace(wait_bits=counted.wait.view(np.uint64))
 
 
 def make_records(wards: int, types: int, window: Window, replications: int) -> Records:
     """Empty records of so many replications."""
-    days = (window.hours - window.warmup) // 24
-    return Records(
-        kpis=np.empty((replications, wards + 1, types + 1, len(KPIS))),
-        boarded=np.empty((replications, wards, wards)),
-        peaks=np.zeros((replications, wards + 1, days), dtype=np.int32),
-        demand_peaks=np.zeros((replications, wards + 1, days), dtype=np.int32),
-    )
+    peaks = replications, wards + 1, (window.hours - window.warmup) // 24
+    kpis, boarded = (replications, wards + 1, types + 1, len(KPIS)), (replications, wards, wards)
+    return _make(Records, kpis=kpis, boarded=boarded, peaks=peaks, demand_peaks=peaks)
 
 
 def make_tallies(widths: Integers, window: Window) -> Tallies:
     """Empty tallies for fewer than `widths` i8[W + 1] patients in each ward and in the hospital."""
     hours, wards = window.hours - window.warmup, len(widths)
     start = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
-    return Tallies(
-        start=start,
-        census=np.zeros(start[-1] * hours, dtype=np.uint32),
-        peaks=np.zeros(start[-1] * (hours // 24), dtype=np.uint32),
-        others=np.zeros((3, wards, hours), dtype=np.int64),
-        other_squares=np.zeros((3, wards, hours), dtype=np.int64),
-        queued=np.zeros((wards, hours), dtype=np.int64),
-        week=np.zeros((2, wards, HOURS_PER_WEEK), dtype=np.int64),
-        week_squares=np.zeros((2, wards, HOURS_PER_WEEK), dtype=np.int64),
-    )
+    others, week, beds = (3, wards, hours), (2, wards, HOURS_PER_WEEK), int(start[-1])
+    return _make(
+        Tallies, start=len(start), census=beds * hours, peaks=beds * (hours // 24), others=others,
+        other_squares=others, queued=(wards, hours), week=week, week_squares=week,
+    )._replace(start=start)  # fmt: skip
 
 
 def widened(tallies: Tallies, widths: Integers, window: Window) -> Tallies:
