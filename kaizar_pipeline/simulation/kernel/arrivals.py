@@ -79,9 +79,8 @@ def draw_arrivals(sources: Sources, path: int, scratch: ArrivalScratch, arrival:
         first = streams.first_rate[k] + ((path + sources.redraw_offsets[LEVEL]) % streams.n_paths[k]) * days
         rates = streams.rates[first : first + days]
         for added in (False, True):
-            stream = Stream(
-                k, added, sources.key, replication, streams.number[k], rates, streams.factor[k], streams.hour_weights[k]
-            )
+            address, factor, hour_weights = np.uint64(streams.number[k]), streams.factor[k], streams.hour_weights[k]
+            stream = Stream(k, added, sources.key, replication, address, rates, factor, hour_weights)
             if added and not streams.has_excess[k]:
                 pass
             elif streams.rounded[k]:
