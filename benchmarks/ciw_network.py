@@ -2,7 +2,7 @@
 
 The same rates, routes, beds (those of weekdays too), lengths of stay, priorities of patient types, patience,
 admission stop and boarding: a ward without a waiting room blocks patients in the ward before (Ciw's Type I blocking).
-Left out are the hourly profile, overflow, exchange, dated changes of beds, and lengths of stay by next ward; the mean
+Not described: the hourly profile, overflow, exchange, dated changes of beds, and lengths of stay by next ward; the mean
 discharge delay is in the length of stay.
 """
 

@@ -1,5 +1,5 @@
-/* Contend later, in plain C: kaizar_pipeline/simulation/kernel/events.py function by function, with the same buckets,
- * queues and arrays, as a yardstick for the compiled engine. Built and called by benchmarks/engines.py; equal to it bit for bit.
+/* Simulate, in plain C: kaizar_pipeline/simulation/kernel/events.py function by function, with the same buckets,
+ * queues and arrays, as a yardstick for the compiled engine. Built and called by engines.py; equal to it bit for bit.
  *
  * The structs hold the arrays of the named tuples of the same names, in their order; see there for their meaning.
  */
@@ -14,7 +14,7 @@ enum { NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED, LEFT };
 enum { NOWHERE = -1, UNSEEN = -2 };
 
 typedef struct {
-    int64_t wards, ranks, changes, stops, types, census, patients, stays, buckets, room;
+    int64_t wards, ranks, changes, stops, types, census, patients, stays, buckets, capacity;
     double hours;
 } Sizes;
 
@@ -388,7 +388,7 @@ static int request_bed(const Hospital *h, int64_t p, double now, double asked)
             exchange(h, held, ward);
     }
     if (stay == h->drawn->offset[p] && h->drawn->patience[p] < INFINITY)
-        push(h, now + h->drawn->patience[p], h->n->room + p);
+        push(h, now + h->drawn->patience[p], h->n->capacity + p);
     return 0;
 }
 
@@ -458,7 +458,7 @@ static int64_t next_event(const Hospital *h, int64_t change, int64_t arrival, do
     int64_t last = s->now[SOON] - 1;
     if (last >= 0 && s->soon_time[last] <= now) {
         now = s->soon_time[last];
-        kind = s->soon[last] < h->n->room ? END_OF_STAY : PATIENCE;
+        kind = s->soon[last] < h->n->capacity ? END_OF_STAY : PATIENCE;
     }
     if (change < h->n->changes) {
         double hour = h->rules->change_hour[change];
@@ -488,7 +488,7 @@ void simulate(const Sizes *n, const Rules *rules, const Trajectories *drawn, con
         } else if (kind == END_OF_STAY) {
             effect = end_stay(h, pop(s), now, now);
         } else if (kind == PATIENCE) {
-            give_up(h, pop(s) - h->n->room, now);
+            give_up(h, pop(s) - h->n->capacity, now);
         } else if (kind == ARRIVAL) {
             effect = arrive(h, arrival++, now);
         } else {

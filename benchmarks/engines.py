@@ -1,7 +1,7 @@
-"""How fast the twin is, as ratios: `python benchmarks/engines.py`; docs/benchmarks.md has the results.
+"""How fast the twin is, as ratios: `python -m benchmarks.engines`; docs/benchmarks.md has the results.
 
-CPU times of what is compared are taken in turn, so that other work on the machine slows all of it alike; a ratio is the
-median over the turns. Compiling is not in the figures: everything runs once before it is timed.
+CPU times of what is compared are taken in turn, so that other load on the machine slows all of it equally; a ratio is
+the median over the turns. Compiling is not in the figures: everything runs once before it is timed.
 """
 
 import argparse
@@ -31,13 +31,14 @@ from rich.table import Table
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation import simpy_engine
 from kaizar_pipeline.simulation.kernel import block
+from kaizar_pipeline.simulation.kernel.draw import Replication
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import buffer_sizes, draw, los_scales
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 from kaizar_pipeline.simulation.workers import Worker
-from kaizar_pipeline.tables.kpis import KPIS
+from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 FOLDER = Path(__file__).parent
 START = pd.Timestamp("2026-01-01")
@@ -49,7 +50,7 @@ PROGRESS = Console(stderr=True, highlight=False)
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. Rows without `key` tell what others are made of."""
+    """A line of the table. Rows without `key` are components of others."""
 
     what: str
     measured: float
@@ -57,8 +58,8 @@ class Row:
     key: str = ""
 
 
-class Skipped(Exception):  # noqa: N818  no error: the rest goes on
-    """What a measurement needs is not here."""
+class Skipped(Exception):  # noqa: N818  not an error: the rest goes on
+    """What a measurement needs is not installed."""
 
 
 # The hospital
@@ -77,20 +78,20 @@ def plan_of(days: int) -> Plan:
     rates = {
         s.id: np.full((1, days), s.model.mean_per_day) for s in config.arrival_streams if s.model.type != "ml_poisson"
     }
-    return make_plan(config, rates, START, days, key=7, warmup_days=config.simulation.warmup)
+    return make_plan(config, rates, Horizon(START, days, config.simulation.warmup), key=7)
 
 
 def occupancy() -> dict[str, float]:
-    """Mean occupancy of each ward and of the house, in beds used over beds staffed."""
+    """Mean occupancy of each ward and of the hospital, in beds used over beds staffed."""
     monte_carlo = MonteCarlo(plan_of(DAYS), workers=1, with_demand=False)
     monte_carlo.extend(20)
     kpi = monte_carlo.actual.kpi
-    means = kpi.measured_mean[:, -1, KPIS.index("mean_occupancy")]
-    return dict(zip([*plan_of(DAYS).ward_ids, "the house"], means.tolist(), strict=True))
+    means = kpi.measured_mean[:, -1, KPI_INDEX["mean_occupancy"]]
+    return dict(zip([*plan_of(DAYS).ward_ids, "the hospital"], means.tolist(), strict=True))
 
 
 class Replications:
-    """A few replications of a plan, drawn, with room to simulate them."""
+    """A few replications of a plan, drawn, with buffers to simulate them."""
 
     def __init__(self, plan: Plan, number: int):
         self.plan, self.rules = plan, rules_of(plan)
@@ -150,7 +151,8 @@ def ciw_over_compiled() -> list[Row]:
         import ciw  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise Skipped("needs Ciw: pip install -r benchmarks/requirements.txt") from None
-    from ciw_network import network
+
+    from benchmarks.ciw_network import network
 
     plan, config = plan_of(DAYS), hospital()
     many, sources, scale = Replications(plan, 5), sources_of(plan), los_scales(plan, 0, 5)
@@ -164,7 +166,7 @@ def ciw_over_compiled() -> list[Row]:
 
     def draw_and_simulate() -> None:
         for r in range(5):
-            block.draw_one(sources, r, scale[r], drawn, arrivals, work)
+            block.draw_one(sources, Replication(r, scale[r]), drawn, arrivals, work)
         many.simulate()
 
     times = ms_in_turn(5, ciw=simulate_with_ciw, compiled=many.simulate, drawn=draw_and_simulate)
@@ -200,7 +202,7 @@ def compiled_over_c() -> list[Row]:
     ]
 
 
-_SIZES = ("wards", "ranks", "changes", "stops", "types", "census", "patients", "stays", "buckets", "room")
+_SIZES = ("wards", "ranks", "changes", "stops", "types", "census", "patients", "stays", "buckets", "capacity")
 
 
 class _Sizes(ctypes.Structure):
@@ -301,7 +303,7 @@ def peak_megabytes(replications: int) -> float:
     monte_carlo.extend(replications)
     assert monte_carlo.actual.replications == monte_carlo.demand.replications == replications
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would tell the parent's peak where that is higher
+    if status.exists():  # getrusage would return the parent's peak where that is higher
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(lines["VmHWM"].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -17,7 +17,7 @@ from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.records import Records
 from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.load import check_load
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, LEFT, NOT_ARRIVED, Stays, Trajectories
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
@@ -52,7 +52,7 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
     dates = pd.date_range(start, as_of, inclusive="left")
     key = hospital_key(config.id, patients.truth.seed)
     rates = {stream.id: true_rates(config, stream, dates)[None] for stream in config.arrival_streams}
-    plan = make_plan(_under_truth(config, patients), rates, start, len(dates), key=key)
+    plan = make_plan(_under_truth(config, patients), rates, Horizon(start, len(dates)), key=key)
     check_load(plan, allow=config.simulation.overload == "allow")
     trajectories = draw(plan, HISTORY_REPLICATION)
     stays = simulate(plan, trajectories)

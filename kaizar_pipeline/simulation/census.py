@@ -1,11 +1,11 @@
-"""The patients in the house at the start: who holds which bed, who waits for one, and what is left of each one's stay.
+"""The patients in the hospital at the start: who holds which bed, who waits for one, and since when.
 
-Semantics: the seated are seated whatever the capacity; a stay in progress goes on for what is left of it given the time
-already spent; those who wait, with or without a bed, keep their place, in order of their original request.
+Semantics: the seated are seated whatever the capacity; the rest of a stay in progress is drawn given the time already
+spent; those who wait, with or without a bed, keep their place, in order of their original request.
 """
 
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,17 +19,17 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class CensusPlan:
+class Census(NamedTuple):
     """The census as arrays, N patients in order of their original request. Hours are relative to the start, so <= 0."""
 
     stream: np.ndarray
-    """u4[N]: crc32 of the stream id."""
+    """u8[N]: crc32 of the stream id."""
     number: np.ndarray
-    """u4[N]: a hash of the patient id."""
+    """u8[N]: a 32-bit hash of the patient id."""
     patient_type: np.ndarray
+    """i8[N]"""
     ward: np.ndarray
-    """i4[N]: planned ward of the first stay, in progress or waited for."""
+    """i8[N]: planned ward of the first stay, in progress or waited for."""
     seat: np.ndarray
     """i4[N]: ward of the bed held, -1 for none."""
     admitted: np.ndarray
@@ -41,14 +41,11 @@ class CensusPlan:
     elapsed: np.ndarray
     """f8[N]: hours in care so far."""
     next_known: np.ndarray
-    """i4[N]: next ward (W: home) of those whose care has ended, -1 where it is still to be drawn."""
+    """i8[N]: next ward (W: home) of those whose care has ended, -1 where it is still to be drawn."""
     delay_elapsed: np.ndarray
     """f8[N]: hours of discharge delay so far, 0 for none."""
     patience_elapsed: np.ndarray
     """f8[N]: hours waited for a first bed so far; endless patience (inf) for everybody else."""
-
-    def __len__(self) -> int:
-        return len(self.seat)
 
 
 def plan_census(
@@ -57,9 +54,9 @@ def plan_census(
     ward_ids: list[str],
     patient_type_ids: list[str],
     patience_table: np.ndarray,
-) -> CensusPlan:
-    """Compile `census` (see `starting_census`; None: nobody). `patience_table` i4[T] says whose patience can end: -1
-    for none. Raises DataError for patients in wards or of types that there are not."""
+) -> Census:
+    """The arrays of the table `census` (see `starting_census`; None: nobody). `patience_table` i4[T] is -1 for types
+    of endless patience. Raises DataError for patients in unknown wards or of unknown types."""
     nobody = pd.DataFrame(columns=["request", *_COLUMNS])
     rows = (nobody if census is None else census).sort_values(["request", "patient_id"], ignore_index=True)
     home = len(ward_ids)
@@ -76,7 +73,7 @@ def plan_census(
         return found
 
     def hours_before(column: str) -> np.ndarray:
-        """Hours from the start back to each time, NaN for none."""
+        """From each time to the start, NaN for none."""
         return (start - pd.to_datetime(rows[column])).dt.total_seconds().to_numpy(dtype=np.float64) / 3600
 
     seat, waits_for = places("ward_id", ward_ids), places("waits_for", ward_ids)
@@ -85,17 +82,17 @@ def plan_census(
     in_care = seated & np.isnan(ready_since) & ~waits
     patient_type = places("patient_type", patient_type_ids)
     impatient = rows["first_ward"].to_numpy(dtype=bool) & (patience_table[patient_type] >= 0)
-    return CensusPlan(
-        stream=np.array([stream_number(stream) for stream in rows["stream_id"]], dtype=np.uint32),
-        number=np.array([_number(patient) for patient in rows["patient_id"]], dtype=np.uint32),
-        patient_type=patient_type,
-        ward=np.where(seated, places("planned_ward_id", ward_ids), waits_for).astype(np.int32),
+    return Census(
+        stream=np.array([stream_number(stream) for stream in rows["stream_id"]], dtype=np.uint64),
+        number=np.array([_number(patient) for patient in rows["patient_id"]], dtype=np.uint64),
+        patient_type=patient_type.astype(np.int64),
+        ward=np.where(seated, places("planned_ward_id", ward_ids), waits_for).astype(np.int64),
         seat=seat,
         admitted=np.where(seated, -hours_before("admit"), np.inf),
         requested=np.where(waits, -hours_before("waits_since"), 0.0),
         in_care=in_care,
         elapsed=np.where(in_care, hours_before("admit"), 0.0),
-        next_known=np.where(seated & ~in_care, np.where(waits, waits_for, home), -1).astype(np.int32),
+        next_known=np.where(seated & ~in_care, np.where(waits, waits_for, home), -1).astype(np.int64),
         delay_elapsed=np.where(seated & ~in_care & ~waits, np.nan_to_num(ready_since), 0.0),
         patience_elapsed=np.where(impatient, np.nan_to_num(hours_before("waits_since")), np.inf),
     )

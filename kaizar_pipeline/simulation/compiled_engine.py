@@ -1,5 +1,4 @@
-"""The fast engine: the rules of `simpy_engine`, compiled. For equal trajectories both return equal arrays, bit for
-bit."""
+"""The fast engine: the rules of `simpy_engine`, compiled. For equal trajectories both return the same bits."""
 
 from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories

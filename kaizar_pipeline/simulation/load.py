@@ -1,20 +1,20 @@
-"""Whether the beds can cope at all: the offered load of every ward against its staffed beds, before anything is drawn.
+"""Whether the beds suffice at all: the offered load of every ward against its staffed beds, before anything is drawn.
 
-The offered load of a ward is the mean number of beds its patients would use if beds were never short: requests per hour
+The offered load of a ward is the mean number of beds its patients would use if beds were unlimited: requests per hour
 (those of its streams and, by the traffic equations of the routing, those sent on from other wards) times mean hours in
 bed (length of stay by patient type and next ward, and the discharge delay). Rates, routes, lengths of stay and beds are
 those of the `Plan`, over the hours that count. Boarding takes beds beyond the offered load and is not in it.
 
 Where the load reaches the beds, the queue grows for as long as the run lasts and no result means anything, unless
-something bounds it. So only the load that must fit is held against the beds. Left aside are
+something bounds it. So only the load that must fit is compared with the beds. Excluded are
 
 - patients of a type that an admission stop lists: they can be turned away;
 - patients who lose patience, at their first ward, and at later wards as long as they hold a limited bed while they
-  wait: who boards keeps others from the first ward, and these leave. Once they wait outside any bed (`boarding:
-  release`) they count, as far as the wards before have beds to get them there.
+  wait: a boarder keeps others from the first ward, and these leave. Once they wait outside any bed (`boarding:
+  release`) they count, as far as the wards before have the beds to treat them.
 
-A ward with overflow also has the beds that the wards it redirects to leave free. An overload that these hide from the
-check is simulated like any other hospital.
+A ward with overflow also has the beds that are free in the wards it redirects to. An overload hidden from the check by
+these is simulated like any other hospital.
 """
 
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ class WardLoad:
     wards: tuple[str, ...]
     """The ward, then those it may overflow into."""
     offered: float
-    """All patients, were beds never short."""
+    """Of all patients, if beds were unlimited."""
     must_fit: float
-    """Of these, those who cannot be turned away."""
+    """Of these, of those who cannot be turned away."""
     beds: float
     """Mean staffed beds over the hours that count, inf for unlimited."""
     diverges: bool
@@ -57,7 +57,7 @@ class WardLoad:
 
 
 def check_load(plan: Plan, *, allow: bool = False) -> list[WardLoad]:
-    """The wards that cannot cope, in the order of the config.
+    """The overloaded wards, in the order of the config.
 
     Raises SimulationError naming all of them, unless `allow` (simulation.overload: allow).
     """
@@ -90,14 +90,14 @@ def ward_loads(plan: Plan) -> list[WardLoad]:
     loads = []
     for ward, redirect_to in enumerate(plan.overflow_wards):
         pool = [ward, *redirect_to]
-        room = beds[ward] + spare[list(redirect_to)].sum()
+        capacity = beds[ward] + spare[list(redirect_to)].sum()
         loads.append(
             WardLoad(
                 wards=tuple(plan.ward_ids[w] for w in pool),
                 offered=float(offered[pool].sum()),
                 must_fit=float(must_fit[pool].sum()),
                 beds=float(beds[pool].sum()),
-                diverges=bool(must_fit[ward] > 0 and must_fit[ward] >= room * (1 - TOLERANCE)),
+                diverges=bool(must_fit[ward] > 0 and must_fit[ward] >= capacity * (1 - TOLERANCE)),
             )
         )
     return loads
@@ -133,9 +133,9 @@ def _visits(entries: np.ndarray, onward: np.ndarray) -> np.ndarray:
     return np.linalg.solve(np.eye(wards) - onward.transpose(0, 2, 1), entries[:, :, None])[:, :, 0]
 
 
-def _share_reached(room: np.ndarray, load: np.ndarray) -> np.ndarray:
-    """f8[W]: the share of impatient patients, who bring `load`, for whom there is `room`."""
-    return np.clip(np.divide(room, load, out=np.ones_like(room), where=load > 0), 0.0, 1.0)
+def _share_reached(free: np.ndarray, load: np.ndarray) -> np.ndarray:
+    """f8[W]: the share of impatient patients, with an offered load of `load`, for whom beds are `free`."""
+    return np.clip(np.divide(free, load, out=np.ones_like(free), where=load > 0), 0.0, 1.0)
 
 
 def _visits_once_released(

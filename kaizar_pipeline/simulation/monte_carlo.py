@@ -120,20 +120,13 @@ class MonteCarlo:
     @property
     def actual(self) -> Counts:
         """With the beds and rules of the plan."""
-        from kaizar_pipeline.simulation.kernel.count import (
-            BOARDING,
-            CENSUS_IN_WEEK,
-            FULL_IN_WEEK,
-            OUTLIERS,
-            QUEUED,
-            WAITING,
-        )
+        from kaizar_pipeline.simulation.kernel.count import BOARDING, CENSUS, FULL, OUTLIERS, WAITING
 
         total, n = self._total("actual"), self.replications
         waiting, boarding, outliers = (
-            Sums(total.others[kind], total.others[3 + kind], n) for kind in (WAITING, BOARDING, OUTLIERS)
+            Sums(total.others[kind], total.other_squares[kind], n) for kind in (WAITING, BOARDING, OUTLIERS)
         )
-        week_census, week_full = (Sums(total.week[k], total.week[2 + k], n) for k in (CENSUS_IN_WEEK, FULL_IN_WEEK))
+        week_census, week_full = (Sums(total.week[kind], total.week_squares[kind], n) for kind in (CENSUS, FULL))
         return Counts(
             replications=n,
             census=Histograms(total.start, total.census),
@@ -141,7 +134,7 @@ class MonteCarlo:
             waiting=waiting,
             boarding=boarding,
             outliers=outliers,
-            queued=total.others[QUEUED],
+            queued=total.queued,
             week_census=week_census,
             week_full=week_full,
             kpi=self._kpi.moments(),

@@ -1,12 +1,13 @@
 """A hospital compiled for simulation: everything that is not random, as small arrays with indices instead of names.
 
 `make_plan` turns config and tables into a `Plan`; `draw` (sampling.py) adds the random numbers; an engine does the
-rest. Time is hours since the start of the plan, which is `as_of` less the warm-up. Semantics: docs/simulation.md.
+rest. Time is hours since the warm-up begins. Semantics: docs/simulation.md.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,39 +16,54 @@ from kaizar_pipeline.config.distributions import Distribution, FromData
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Schedule, Ward
 from kaizar_pipeline.errors import DataError, SimulationError
-from kaizar_pipeline.simulation.census import CensusPlan, plan_census
-from kaizar_pipeline.stats.durations import (
-    GRID,
-    fitted_table,
-    quantile_table,
-)
+from kaizar_pipeline.simulation.census import Census, plan_census
+from kaizar_pipeline.stats.durations import GRID, fitted_table, quantile_table
 from kaizar_pipeline.stats.philox import stream_number
 from kaizar_pipeline.tables import ALL, ANY, HOME
 
 MAX_REPLICATIONS = 10_000
-"""Futures at most where each one is kept by itself, in memory."""
+"""The most replications whose results are kept one by one, in memory."""
 
 UNLIMITED = 2**31 - 1
-"""Number of beds that stands for no limit."""
+"""Number of beds that means no limit."""
 
 NO_TABLE = -1
-"""Index of a quantile table that stands for none: no delay, endless patience."""
+"""Index that means no quantile table: no delay, endless patience."""
 
 RANDOM_SOURCES = ("arrivals_level", "arrivals_noise", "routing", "length_of_stay", "starting_census")
-"""What chance decides, in the order in which it comes about: the rate path; who comes when on it, and with how much
-patience; their ways through the wards; their lengths of stay and discharge delays, with the replication's own scale of
-both; the rest of the stays of those in the house at the start, and their ways on."""
+"""Sources of randomness, in causal order: the rate path; arrivals on it, and their patience; routes through the wards;
+lengths of stay and discharge delays, with the replication's own factor on them; the rest of the stays of the starting
+census, and their further routes."""
 
 UNIT_EXPONENTIAL = 0
 """Index of the quantile table of gaps between the arrivals of a Poisson process of rate 1."""
 
 
+class Horizon(NamedTuple):
+    """The days of a plan: `days` days that count from the local midnight `start`, after `warmup_days` that repeat the
+    first week."""
+
+    start: pd.Timestamp
+    days: int
+    warmup_days: int = 0
+
+    @property
+    def first(self) -> pd.Timestamp:
+        """Where the warm-up begins."""
+        return self.start - pd.Timedelta(days=self.warmup_days)
+
+    @property
+    def day_index(self) -> np.ndarray:
+        """i8[warm-up and days]: for each day of the run, the day that counts whose rates it has."""
+        return np.concatenate([np.arange(-self.warmup_days, 0) % min(7, self.days), np.arange(self.days)])
+
+
 @dataclass(frozen=True)
 class StreamPlan:
-    """One stream of arrivals: its address, its patients and its rates."""
+    """One stream of arrivals."""
 
     number: int
-    """crc32 of the id: its place in the addresses of random numbers."""
+    """crc32 of the id, part of the addresses of its random numbers."""
     patient_type: int
     ward: int
     daily_rates: np.ndarray
@@ -55,10 +71,10 @@ class StreamPlan:
     hour_weights: np.ndarray
     """f8[days, 24]: share of a day's arrivals in each hour."""
     rounded: bool
-    """True: each day brings its rate rounded up or down at random; False: a Poisson number."""
+    """Arrivals per day: True, the rate rounded up or down at random; False, a Poisson number."""
     factor: np.ndarray
-    """f8[days]: a scenario's factor on the rates. The baseline's patients stay: thinned where it is below 1, joined by
-    others where it is above."""
+    """f8[days]: a scenario's factor on the rates. The baseline's patients are thinned where it is below 1; others are
+    added where it is above."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +92,7 @@ class Plan:
     config."""
 
     key: int
-    start: pd.Timestamp
-    hours: int
-    warmup_hours: int
+    horizon: Horizon
     ward_ids: tuple[str, ...]
     patient_type_ids: tuple[str, ...]
     stream_ids: tuple[str, ...]
@@ -91,16 +105,15 @@ class Plan:
     overflow_threshold: np.ndarray
     """f8[W]: fraction of the staffed beds from which on requests are redirected, inf for never."""
     overflow_wards: tuple[tuple[int, ...], ...]
-    """Where to, for each ward, in order."""
+    """By ward: where to, in order."""
     admission_stops: tuple[AdmissionStopPlan, ...]
     queue_rank: np.ndarray
     """i4[W, T]: place in the queue, 0 most urgent."""
     streams: tuple[StreamPlan, ...]
     next_wards: np.ndarray
-    """i4[W]: the wards in order of their ids, which is the order of route_cdf; so the order of the file does not
-    matter."""
+    """i4[W]: the wards in order of their ids, which is that of route_cdf: the order of the file changes nothing."""
     route_cdf: np.ndarray
-    """f8[T, W, W]: by type and ward, cumulative probability of the next ward; what is left goes home."""
+    """f8[T, W, W]: by type and ward, cumulative probability of the next ward; the rest goes home."""
     los_table: np.ndarray
     """i4[T, W, W + 1]: quantile table by type, ward and next ward (W: home)."""
     delay_table: np.ndarray
@@ -112,25 +125,40 @@ class Plan:
     los_scale_sd: np.ndarray
     """f8[tables]: standard deviation of the logarithm of each replication's own factor on lengths of stay."""
     los_scale_stream: np.ndarray
-    """u4[tables]: whose number the factor comes from: crc32 of the ward's id."""
-    census: CensusPlan
+    """u4[tables]: address of the random number of that factor: crc32 of the ward's id."""
+    census: Census
     redraw_offsets: tuple[int, ...] = (0,) * len(RANDOM_SOURCES)
-    """Added to the replication's number for each of RANDOM_SOURCES: 0 the replication's own numbers, else another's."""
+    """Added to the replication's number for each of RANDOM_SOURCES: other than 0, those numbers are redrawn."""
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """Hour 0: where the warm-up begins."""
+        return self.horizon.first
+
+    @property
+    def hours(self) -> int:
+        """Hours of the run, warm-up included."""
+        return self.warmup_hours + self.statistics_hours
+
+    @property
+    def warmup_hours(self) -> int:
+        """Hours before the first that counts."""
+        return self.horizon.warmup_days * HOURS_PER_DAY
 
     @property
     def home(self) -> int:
-        """Index that stands for home among next wards."""
+        """Index of home among next wards."""
         return len(self.ward_ids)
 
     @property
     def statistics_start(self) -> pd.Timestamp:
         """The first instant that counts: as_of."""
-        return self.start + pd.Timedelta(hours=self.warmup_hours)
+        return self.horizon.start
 
     @property
     def statistics_hours(self) -> int:
         """Hours that count."""
-        return self.hours - self.warmup_hours
+        return self.horizon.days * HOURS_PER_DAY
 
     @cached_property
     def staffed(self) -> np.ndarray:
@@ -143,8 +171,35 @@ class Plan:
 
     @property
     def independent_replications(self) -> int:
-        """Replications that share nothing by chance: beyond them rate paths come again."""
+        """Replications that share no rate path; beyond them the paths are used again."""
         return min((len(s.daily_rates) for s in self.streams if len(s.daily_rates) > 1), default=MAX_REPLICATIONS)
+
+    def scaled(self, arrivals: Mapping[str, np.ndarray], stays: Mapping[tuple[str, str], float]) -> "Plan":
+        """The same hospital with a scenario's factors: `arrivals` f8[days that count] by stream, and `stays` on the
+        lengths of stay by ward and patient type."""
+        day_index, tables = self.horizon.day_index, len(self.quantile_hours)
+        streams = tuple(
+            replace(plan, factor=np.asarray(arrivals[stream], dtype=np.float64)[day_index])
+            if stream in arrivals
+            else plan
+            for stream, plan in zip(self.stream_ids, self.streams, strict=True)
+        )
+        los_table, scaled = self.los_table.copy(), dict[tuple[int, float], int]()
+        for (ward, patient_type), factor in stays.items():
+            place = self.patient_type_ids.index(patient_type), self.ward_ids.index(ward)
+            los_table[place] = [
+                scaled.setdefault((table, factor), tables + len(scaled)) for table in los_table[place].tolist()
+            ]
+        source = [*range(tables), *(table for table, _ in scaled)]
+        factors = np.array([1.0] * tables + [factor for _, factor in scaled])
+        return replace(
+            self,
+            streams=streams,
+            los_table=los_table,
+            quantile_hours=factors[:, None] * self.quantile_hours[source],
+            los_scale_sd=self.los_scale_sd[source],
+            los_scale_stream=self.los_scale_stream[source],
+        )
 
     def demand(self) -> "Plan":
         """The same hospital with unlimited beds and no overflow or admission stop, for the same trajectories."""
@@ -161,165 +216,131 @@ class Plan:
 def make_plan(
     config: HospitalConfig,
     rates: Mapping[str, np.ndarray],
-    start: pd.Timestamp,
-    days: int,
+    horizon: Horizon,
     *,
     key: int,
-    warmup_days: int = 0,
     length_of_stay: pd.DataFrame | None = None,
     census: pd.DataFrame | None = None,
-    arrival_factors: Mapping[str, np.ndarray] | None = None,
-    los_factors: Mapping[tuple[str, str], float] | None = None,
 ) -> Plan:
-    """Compile `config` for `days` days from the local midnight `start`, after `warmup_days` that repeat the first week.
+    """Compile `config` for the days of `horizon`; `Plan.scaled` adds the factors of a scenario.
 
     `rates` holds f8[paths, days] by stream id. `length_of_stay` is needed for wards whose los_model is from_data.
-    `census` are the patients in the house at `start` (census.py), none by default. `arrival_factors` holds a scenario's
-    f8[days] by stream id, 1 where it says nothing; `los_factors` its factors on lengths of stay by ward and patient
-    type. Raises DataError for a stream without rates, and for patients of the census whom the config does not know.
+    `census` are the patients in the hospital at the start (census.py), none by default. Raises DataError for a stream
+    without rates, and for patients of the census whom the config does not know.
     """
     wards, types = config.ward_ids, config.patient_type_ids
-    without = [stream.id for stream in config.arrival_streams if stream.id not in rates]
-    if without:
-        raise DataError(f"stream {without[0]!r} has no rates; make arrival_rates again with this config")
-    tables = _TableBuilder()
+    tables = _Tables()
     los_table = _los_tables(config, tables, length_of_stay)
-    _scale(los_table, config, tables, los_factors or {})
     delay_table = np.array([tables.add(ward.discharge_delay) for ward in config.wards], dtype=np.int32)
     patience_table = np.array([tables.add(kind.patience) for kind in config.patient_types], dtype=np.int32)
     next_wards = np.argsort(np.array(wards), kind="stable").astype(np.int32)
-
-    factors = arrival_factors or {}
-    day_index = np.concatenate([np.arange(-warmup_days, 0) % min(7, days), np.arange(days)])
-    first = start - pd.Timedelta(days=warmup_days)
-    beds, changes = _capacity(config, first, warmup_days + days)
-    overflow = {rule.ward: rule for rule in config.policies.overflow}
+    beds, changes = _capacity(config, horizon)
+    overflow_threshold, overflow_wards = _overflow(config)
     return Plan(
         key=key,
-        start=first,
-        hours=(warmup_days + days) * HOURS_PER_DAY,
-        warmup_hours=warmup_days * HOURS_PER_DAY,
+        horizon=horizon,
         ward_ids=tuple(wards),
         patient_type_ids=tuple(types),
         stream_ids=tuple(stream.id for stream in config.arrival_streams),
         beds=beds,
         capacity_changes=changes,
         holds_bed=np.array([ward.boarding == "hold" for ward in config.wards]),
-        overflow_threshold=np.array([overflow[w].threshold if w in overflow else np.inf for w in wards]),
-        overflow_wards=tuple(
-            tuple(wards.index(to) for to in overflow[w].redirect_to) if w in overflow else () for w in wards
-        ),
+        overflow_threshold=overflow_threshold,
+        overflow_wards=overflow_wards,
         admission_stops=tuple(
             AdmissionStopPlan(wards.index(rule.ward), rule.threshold, frozenset(map(types.index, rule.stop_types)))
             for rule in config.policies.admission_stop
         ),
         queue_rank=_queue_rank(config),
-        streams=tuple(
-            StreamPlan(
-                number=stream_number(stream.id),
-                patient_type=types.index(stream.patient_type),
-                ward=wards.index(stream.target_ward),
-                daily_rates=np.asarray(rates[stream.id], dtype=np.float64)[:, day_index],
-                hour_weights=hour_weights(stream, start, days)[day_index],
-                rounded=isinstance(stream.model, Schedule) and stream.model.variability == "fixed",
-                factor=np.asarray(factors.get(stream.id, np.ones(days)), dtype=np.float64)[day_index],
-            )
-            for stream in config.arrival_streams
-        ),
+        streams=tuple(_stream(config, stream, rates, horizon) for stream in config.arrival_streams),
         next_wards=next_wards,
         route_cdf=_route_cdf(config, next_wards),
         los_table=los_table,
         delay_table=delay_table,
         patience_table=patience_table,
-        quantile_hours=tables.build(),
+        quantile_hours=np.array(tables.hours),
         los_scale_sd=np.array(tables.scale_sd),
         los_scale_stream=np.array(tables.scale_stream, dtype=np.uint32),
-        census=plan_census(census, start, wards, types, patience_table),
+        census=plan_census(census, horizon.start, wards, types, patience_table),
     )
 
 
-class _TableBuilder:
+def _stream(
+    config: HospitalConfig, stream: ArrivalStream, rates: Mapping[str, np.ndarray], horizon: Horizon
+) -> StreamPlan:
+    if stream.id not in rates:
+        raise DataError(f"stream {stream.id!r} has no rates; make arrival_rates again with this config")
+    day_index = horizon.day_index
+    return StreamPlan(
+        number=stream_number(stream.id),
+        patient_type=config.patient_type_ids.index(stream.patient_type),
+        ward=config.ward_ids.index(stream.target_ward),
+        daily_rates=np.asarray(rates[stream.id], dtype=np.float64)[:, day_index],
+        hour_weights=hour_weights(stream, horizon.start, horizon.days)[day_index],
+        rounded=isinstance(stream.model, Schedule) and stream.model.variability == "fixed",
+        factor=np.ones(len(day_index)),
+    )
+
+
+class _Tables:
     """Collects quantile tables and hands out their indices."""
 
     def __init__(self) -> None:
-        self._rows = [-np.log1p(-GRID)]
+        self.hours = [-np.log1p(-GRID)]
         self.scale_sd, self.scale_stream = [0.0], [0]
 
     def add(self, duration: Distribution | None) -> int:
-        return NO_TABLE if duration is None else self.add_row(quantile_table(duration))
+        return NO_TABLE if duration is None else self.add_hours(quantile_table(duration))
 
-    def add_row(self, hours: np.ndarray, scale_sd: float = 0.0, scale_stream: int = 0) -> int:
-        self._rows.append(hours)
+    def add_hours(self, hours: np.ndarray, scale_sd: float = 0.0, scale_stream: int = 0) -> int:
+        self.hours.append(hours)
         self.scale_sd.append(scale_sd)
         self.scale_stream.append(scale_stream)
-        return len(self._rows) - 1
-
-    def add_scaled(self, table: int, factor: float) -> int:
-        return self.add_row(factor * self._rows[table], self.scale_sd[table], self.scale_stream[table])
-
-    def build(self) -> np.ndarray:
-        return np.array(self._rows)
+        return len(self.hours) - 1
 
 
-def _los_tables(config: HospitalConfig, tables: _TableBuilder, length_of_stay: pd.DataFrame | None) -> np.ndarray:
-    wards, types = config.ward_ids, config.patient_type_ids
-    index = np.empty((len(types), len(wards), len(wards) + 1), dtype=np.int32)
+def _los_tables(config: HospitalConfig, tables: _Tables, length_of_stay: pd.DataFrame | None) -> np.ndarray:
+    types, next_wards = config.patient_type_ids, [*config.ward_ids, HOME]
+    index = np.empty((len(types), len(config.wards), len(next_wards)), dtype=np.int32)
     for w, ward in enumerate(config.wards):
         if isinstance(ward.los_model, FromData):
-            _fill_from_data(index[:, w, :], ward, types, [*wards, HOME], tables, length_of_stay)
+            fitted = _fitted_tables(ward, tables, length_of_stay)
+            index[:, w, :] = [[_closest(fitted, ward, kind, to) for to in next_wards] for kind in types]
         else:
             index[:, w, :] = tables.add(ward.los_model)
         for case in sorted(ward.los_by, key=lambda case: case.specificity):
             t = slice(None) if case.patient_type is None else types.index(case.patient_type)
-            n = slice(None) if case.next_ward is None else [*wards, HOME].index(case.next_ward)
+            n = slice(None) if case.next_ward is None else next_wards.index(case.next_ward)
             index[t, w, n] = tables.add(case.los_model)
     return index
 
 
-def _scale(
-    index: np.ndarray, config: HospitalConfig, tables: _TableBuilder, factors: Mapping[tuple[str, str], float]
-) -> None:
-    """Point `index` [T, W, W + 1] to scaled tables where there is a factor."""
-    scaled: dict[tuple[int, float], int] = {}
-    for (ward, patient_type), factor in factors.items():
-        row = index[config.patient_type_ids.index(patient_type), config.ward_ids.index(ward)]
-        for place, table in enumerate(row.tolist()):
-            if (table, factor) not in scaled:
-                scaled[table, factor] = tables.add_scaled(table, factor)
-            row[place] = scaled[table, factor]
+def _fitted_tables(ward: Ward, tables: _Tables, length_of_stay: pd.DataFrame | None) -> dict[tuple[str, str], int]:
+    """The tables of the rows of a from_data ward that are in use, by patient type and next ward."""
+    if length_of_stay is None:
+        return {}
+    rows = length_of_stay[
+        (length_of_stay["ward_id"] == ward.id) & (length_of_stay["origin"] == "fitted") & length_of_stay["in_use"]
+    ]
+    return {
+        (row["patient_type"], row["next_ward_id"]): tables.add_hours(
+            fitted_table(row["distribution"], row["shape"], row["scale_hours"], row["quantile_hours"]),
+            scale_sd=row["scale_sd"],
+            scale_stream=stream_number(ward.id),
+        )
+        for row in rows.to_dict("records")
+    }
 
 
-def _fill_from_data(
-    index: np.ndarray,
-    ward: Ward,
-    types: list[str],
-    next_wards: list[str],
-    tables: _TableBuilder,
-    length_of_stay: pd.DataFrame | None,
-) -> None:
-    """Quantile tables of a from_data ward into `index` [T, W + 1]: the row of patient type and next ward, else that of
-    the type, else that of all types."""
-    found = {}
-    if length_of_stay is not None:
-        rows = length_of_stay[
-            (length_of_stay["ward_id"] == ward.id) & (length_of_stay["origin"] == "fitted") & length_of_stay["in_use"]
-        ]
-        found = {
-            (row["patient_type"], row["next_ward_id"]): tables.add_row(
-                fitted_table(row["distribution"], row["shape"], row["scale_hours"], row["quantile_hours"]),
-                scale_sd=row["scale_sd"],
-                scale_stream=stream_number(ward.id),
-            )
-            for row in rows.to_dict("records")
-        }
-    for t, patient_type in enumerate(types):
-        table = found.get((patient_type, ANY), found.get((ALL, ANY)))
-        if table is None:
-            raise SimulationError(
-                f"ward {ward.id}: los_model is from_data, but length_of_stay has no row in use for patients of type "
-                f"{patient_type}; give a configured los_model"
-            )
-        index[t] = [found.get((patient_type, next_ward), table) for next_ward in next_wards]
+def _closest(fitted: Mapping[tuple[str, str], int], ward: Ward, patient_type: str, next_ward: str) -> int:
+    """The table of patient type and next ward, else that of the type, else that of all types."""
+    of_type = fitted.get((patient_type, ANY), fitted.get((ALL, ANY)))
+    if of_type is None:
+        raise SimulationError(
+            f"ward {ward.id}: los_model is from_data, but length_of_stay has no row in use for patients of type "
+            f"{patient_type}; give a configured los_model"
+        )
+    return fitted.get((patient_type, next_ward), of_type)
 
 
 def _route_cdf(config: HospitalConfig, next_wards: np.ndarray) -> np.ndarray:
@@ -330,9 +351,15 @@ def _route_cdf(config: HospitalConfig, next_wards: np.ndarray) -> np.ndarray:
             for option in config.route_options(ward, patient_type):
                 probability[t, w, wards.index(option.to_ward)] = option.probability
     cdf = np.cumsum(probability[:, :, next_wards], axis=2)
-    return np.where(
-        cdf >= 1 - 1e-9, 1.0, cdf
-    )  # probabilities that add up to 1 but for rounding leave nobody to go home
+    return np.where(cdf >= 1 - 1e-9, 1.0, cdf)  # where rounding alone leaves a rest to 1, nobody goes home
+
+
+def _overflow(config: HospitalConfig) -> tuple[np.ndarray, tuple[tuple[int, ...], ...]]:
+    """By ward, the threshold and the wards to redirect to."""
+    rules = {rule.ward: rule for rule in config.policies.overflow}
+    wards = config.ward_ids
+    threshold = np.array([rules[ward].threshold if ward in rules else np.inf for ward in wards])
+    return threshold, tuple(tuple(map(wards.index, rules[ward].redirect_to)) if ward in rules else () for ward in wards)
 
 
 def _queue_rank(config: HospitalConfig) -> np.ndarray:
@@ -349,23 +376,17 @@ def hour_weights(stream: ArrivalStream, start: pd.Timestamp, days: int) -> np.nd
     return week[(start.weekday() + np.arange(days)) % 7 % len(week)]
 
 
-def _capacity(
-    config: HospitalConfig, start: pd.Timestamp, days: int
-) -> tuple[np.ndarray, tuple[tuple[float, int, int], ...]]:
-    """Beds at `start`, and every later change as (hour, ward, beds)."""
-    end = start + pd.Timedelta(days=days)
+def _capacity(config: HospitalConfig, horizon: Horizon) -> tuple[np.ndarray, tuple[tuple[float, int, int], ...]]:
+    """Beds when the warm-up begins, and every later change as (hour, ward, beds)."""
+    start, end = horizon.first, horizon.start + pd.Timedelta(days=horizon.days)
     midnights = set(pd.date_range(start, end, inclusive="left"))
     beds = np.empty(len(config.wards), dtype=np.int64)
     changes = []
     for w, ward in enumerate(config.wards):
-        dated = {
-            pd.Timestamp(t) for change in ward.capacity_changes for t in (change.start, change.end) if t is not None
-        }
-        instants = sorted(
-            {start} | {t for t in dated if start < t < end} | (midnights if ward.weekday_capacity else set())
-        )
+        dated = {pd.Timestamp(t) for change in ward.capacity_changes for t in (change.start, change.end) if t}
+        instants = {t for t in dated if start < t < end} | (midnights if ward.weekday_capacity else set())
         beds[w] = last = _beds_at(ward, start)
-        for instant in instants[1:]:
+        for instant in sorted(instants):
             now = _beds_at(ward, instant)
             if now != last:
                 changes.append(((instant - start) / pd.Timedelta(hours=1), w, now))

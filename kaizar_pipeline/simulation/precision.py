@@ -1,12 +1,12 @@
 """How many replications are enough: half-widths of confidence intervals, looked at on a schedule stated beforehand.
 
-Looking again and again and stopping when an interval happens to be narrow makes ordinary 95 % intervals too optimistic.
+Looking repeatedly and stopping when an interval happens to be narrow makes ordinary 95 % intervals too optimistic.
 So the looks are planned before the first replication (`looks`), and the 5 % that may go wrong are split over all K of
 them (Bonferroni): each interval is one of 1 - 0.05 / K.
 
-What is guaranteed: for each single quantity, ward and hour, the intervals at all planned looks hold together with a
+Guaranteed: for each single quantity, ward and hour, the intervals at all planned looks hold together with a
 probability of at least 95 %. So the one that is reported holds with at least 95 %, whichever look the run stopped at
-and for whatever reason. What is not: that the intervals of all wards, hours and quantities hold at once. And it is a
+and for whatever reason. Not guaranteed: that the intervals of all wards, hours and quantities hold at once. And it is a
 statement about the error of simulating a finite number of times, not of the forecast.
 
 Means use Student's t, so they lean on the central limit theorem over at least 100 replications; a mean that was the
@@ -66,7 +66,7 @@ def share_half_width(events: np.ndarray, n: int, planned_looks: int = 1) -> np.n
 
 
 def _probability(planned_looks: int) -> float:
-    """Where the upper bound of each two-sided interval stands."""
+    """Probability of the upper bound of each two-sided interval."""
     return 1 - (1 - CONFIDENCE) / planned_looks / 2
 
 

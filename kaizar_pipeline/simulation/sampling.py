@@ -1,6 +1,6 @@
 """Draw first: every random number of one replication, before any queueing.
 
-`draw(plan, replication)` returns the patients' arrivals, ways through the wards and durations. It knows nothing of
+`draw(plan, replication)` returns the patients' arrivals, routes through the wards and durations. It does not depend on
 beds, so two scenarios of a hospital see the same patients, and both engines see the same trajectories.
 """
 
@@ -14,14 +14,14 @@ from kaizar_pipeline.simulation.trajectories import Trajectories
 from kaizar_pipeline.stats.philox import Purpose, uniforms
 
 MAX_PATIENTS = 10_000_000
-"""Patients of one replication, beyond any hospital: a rate that brings more is taken for a slip."""
+"""Patients of one replication, beyond any hospital: a rate that brings more is taken for a typing error."""
 
 
 def draw(plan: Plan, replication: int) -> Trajectories:
     """The trajectories of one replication, a pure function of the plan (which holds the key) and the number."""
     from kaizar_pipeline.simulation.kernel.block import draw_one, make_arrivals, make_drawn, make_stay_scratch
     from kaizar_pipeline.simulation.kernel.compiling import announced
-    from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, OK
+    from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, OK, Replication
     from kaizar_pipeline.simulation.kernel.inputs import sources_of
 
     sources, scale = sources_of(plan), los_scales(plan, replication, 1)[0]
@@ -30,7 +30,7 @@ def draw(plan: Plan, replication: int) -> Trajectories:
         drawn, arrivals = make_drawn(sources, patients, stays), make_arrivals(sources, patients)
         work = make_stay_scratch(len(plan.ward_ids), stays)
         with announced():
-            status, n_patients, n_stays = draw_one(sources, replication, scale, drawn, arrivals, work)
+            status, n_patients, n_stays = draw_one(sources, Replication(replication, scale), drawn, arrivals, work)
         if status == OK:
             return drawn.cut(n_patients, n_stays)
         if status == ENDLESS_ROUTE:
@@ -56,7 +56,7 @@ def los_scales(plan: Plan, first: int, replications: int) -> np.ndarray:
 
 
 def buffer_sizes(plan: Plan) -> tuple[int, int]:
-    """Patients and stays that a replication will hardly exceed; where one does, more room is made. Raises
+    """Patients and stays that a replication will hardly exceed; where one does, the buffers are enlarged. Raises
     SimulationError beyond MAX_PATIENTS."""
     by_stream = [s.daily_rates.sum(axis=1).max() * max(s.factor.max(), 1.0) for s in plan.streams]
     arrivals = float(np.sum(by_stream))
@@ -65,12 +65,12 @@ def buffer_sizes(plan: Plan) -> tuple[int, int]:
             f"stream {plan.stream_ids[int(np.argmax(by_stream))]}: {max(by_stream):.3g} patients in "
             f"{plan.hours // HOURS_PER_DAY} days, allowed: {MAX_PATIENTS:,} in all streams; look at its mean per day"
         )
-    patients = len(plan.census) + int(arrivals + 6 * np.sqrt(arrivals)) + 16
+    patients = len(plan.census.seat) + int(arrivals + 6 * np.sqrt(arrivals)) + 16
     return patients, 2 * patients
 
 
 def endless_route(plan: Plan) -> SimulationError:
-    """The error for a patient whose way through the wards does not end."""
+    """The error for a patient whose route through the wards does not end."""
     from kaizar_pipeline.simulation.kernel.draw import MAX_STAYS
 
     onward, _ = routes(plan)

@@ -2,7 +2,7 @@
 
 Nothing here is random: `simulate` turns trajectories into stays. It is the specification; every other engine must
 return the same arrays bit for bit. Timed events at one instant happen in the order CAPACITY < END_OF_STAY < PATIENCE <
-ARRIVAL, then by patient; whatever one of them sets off (release, grant, onward request) is over before the next one
+ARRIVAL, then by patient; whatever one of them causes (release, grant, onward request) is over before the next one
 begins.
 """
 
@@ -20,27 +20,28 @@ from simpy.events import NORMAL, Event, EventPriority
 
 from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.trajectories import (
+    ARRIVAL,
+    CAPACITY,
     DISCHARGED,
     DIVERTED,
+    END_OF_STAY,
     IN_SYSTEM,
     LEFT,
     NOT_ARRIVED,
     NOWHERE,
+    PATIENCE,
     Stays,
     Trajectories,
 )
 
-CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
-"""Kinds of timed events, in the order in which they happen at one instant."""
-
 
 def simulate(plan: Plan, trajectories: Trajectories) -> Stays:
     """Run one replication from 0 up to, and not including, `plan.hours`."""
-    return _Hospital(plan, trajectories).run()
+    return Hospital(plan, trajectories).run()
 
 
-class _TimedEnvironment(simpy.Environment):
-    """SimPy's environment with events at an absolute time and with an order of their own at that time."""
+class TimedEnvironment(simpy.Environment):
+    """SimPy's environment with events at an absolute time, and an explicit order among those at one time."""
 
     def __init__(self, patients: int):
         super().__init__()
@@ -56,7 +57,7 @@ class _TimedEnvironment(simpy.Environment):
 
 
 @dataclass(order=True)
-class _Waiter:
+class Waiter:
     """A patient in a queue; more urgent ones come first, then those who asked first."""
 
     priority: int
@@ -65,20 +66,21 @@ class _Waiter:
     held: int = field(compare=False)
     """Ward of the bed held meanwhile, or NOWHERE."""
     granted: Event = field(compare=False)
-    """Succeeds with the ward of the bed, or with NOWHERE when patience is at an end."""
+    """Succeeds with the ward of the bed, or with NOWHERE when patience ends."""
 
 
-class _Ward:
+class Ward:
     """Beds and the queue for them. A freed bed looks free until the queue is served, so free also asks for no queue."""
 
     def __init__(self, index: int, beds: int):
         self.index = index
         self.beds = beds
         self.census = 0
-        self.queue: list[_Waiter] = []
+        self.queue: list[Waiter] = []
 
     @property
     def has_free_bed(self) -> bool:
+        """Whether a request is granted at once."""
         return self.census < self.beds and not self.queue
 
     def is_at(self, threshold: float) -> bool:
@@ -86,16 +88,18 @@ class _Ward:
         return threshold < inf and self.census >= ceil(threshold * self.beds - 1e-9)
 
 
-class _Hospital:
+class Hospital:
+    """The hospital during one replication. Tests observe it by overriding its methods, one for each rule."""
+
     def __init__(self, plan: Plan, trajectories: Trajectories):
         self.plan = plan
         self.trajectories = trajectories
-        self.wards = [_Ward(index, int(beds)) for index, beds in enumerate(plan.beds)]
+        self.wards = [Ward(index, int(beds)) for index, beds in enumerate(plan.beds)]
         self.waiting_in: dict[tuple[int, int], int] = {}
         """Patients who hold a bed in the first ward and wait for the second: the edges in which a cycle can close."""
         self.turn = 0
         stays, patients = len(trajectories.los), len(trajectories.arrival)
-        self.env = _TimedEnvironment(patients)
+        self.env = TimedEnvironment(patients)
         self.request, self.admit, self.ready, self.depart = (np.full(stays, inf) for _ in range(4))
         self.used_ward = np.full(stays, NOWHERE, dtype=np.int32)
         self.status = np.full(patients, NOT_ARRIVED, dtype=np.int8)
@@ -104,17 +108,18 @@ class _Hospital:
         self.offset, self.planned_ward = trajectories.offset.tolist(), trajectories.planned_ward.tolist()
 
     def run(self) -> Stays:
-        self._seat_census()
+        """Run to the end of the horizon."""
+        self.seat_census()
         for hour, ward, beds in self.plan.capacity_changes:
-            self._call_at(hour, CAPACITY, 0, lambda ward=ward, beds=beds: self._staff(self.wards[ward], beds))
-        self.env.process(self._arrivals())
+            self.call_at(hour, CAPACITY, 0, lambda ward=ward, beds=beds: self.staff(self.wards[ward], beds))
+        self.env.process(self.arrivals())
         self.env.run(until=self.plan.hours)
         return Stays(self.request, self.admit, self.ready, self.depart, self.used_ward, self.status)
 
     # Patients
 
-    def _seat_census(self) -> None:
-        """Seat the patients in the house, whatever the capacity; then all go on, in order of their original request."""
+    def seat_census(self) -> None:
+        """Seat the census, whatever the capacity; then all go on, in order of their original request."""
         census = self.trajectories
         for patient in range(census.n_census):
             self.status[patient] = IN_SYSTEM
@@ -124,32 +129,34 @@ class _Hospital:
                 self.used_ward[stay] = census.seat[patient]
                 self.request[stay] = self.admit[stay] = census.admitted[patient]
         for patient in range(census.n_census):
-            self.env.process(self._patient_of_the_census(patient))
+            self.env.process(self.patient_of_census(patient))
 
-    def _arrivals(self) -> Generator[Event, Any, None]:
+    def arrivals(self) -> Generator[Event, Any, None]:
+        """Let the patients arrive who are not diverted."""
         arrival = self.trajectories.arrival.tolist()
         for patient in range(self.trajectories.n_census, len(arrival)):
             yield self.env.at(arrival[patient], ARRIVAL, patient)
-            if self._is_stopped(patient):
+            if self.is_stopped(patient):
                 self.status[patient] = DIVERTED
                 self.request[self.offset[patient]] = self.depart[self.offset[patient]] = self.env.now
             else:
                 self.status[patient] = IN_SYSTEM
-                self.env.process(self._way_through(patient, self.offset[patient], NOWHERE))
+                self.env.process(self.route(patient, self.offset[patient], NOWHERE))
 
-    def _patient_of_the_census(self, patient: int) -> Generator[Event, Any, None]:
+    def patient_of_census(self, patient: int) -> Generator[Event, Any, None]:
+        """The rest of the stay in progress, or the request that still waits, and the stays after it."""
         seat, stay = int(self.trajectories.seat[patient]), self.offset[patient]
         pending_since = float(self.trajectories.requested[patient])
         if seat == NOWHERE:
-            yield from self._way_through(patient, stay, NOWHERE, pending_since)
+            yield from self.route(patient, stay, NOWHERE, pending_since)
             return
         if self.los[stay] > 0:
             yield self.env.at(self.los[stay], END_OF_STAY, patient)
-        held = yield from self._after_care(patient, stay, seat)
+        held = yield from self.after_care(patient, stay, seat)
         since = pending_since if self.los[stay] == 0 else None
-        yield from self._way_through(patient, stay + 1, held, since)
+        yield from self.route(patient, stay + 1, held, since)
 
-    def _way_through(
+    def route(
         self, patient: int, first: int, held: int, pending_since: float | None = None
     ) -> Generator[Event, Any, None]:
         """The patient's stays from `first` on, holding a bed in `held`; the first was asked for at `pending_since` or
@@ -158,7 +165,7 @@ class _Hospital:
             self.request[stay] = self.env.now if pending_since is None else pending_since
             asked_before = pending_since is not None and pending_since < 0
             pending_since = None
-            ward = yield from self._bed(patient, stay, held, asked_before)
+            ward = yield from self.bed(patient, stay, held, asked_before)
             if ward == NOWHERE:
                 self.status[patient] = LEFT
                 self.depart[stay] = self.env.now
@@ -167,14 +174,14 @@ class _Hospital:
             self.admit[stay] = self.env.now
             if held != NOWHERE:
                 self.depart[stay - 1] = self.env.now
-                self._serve(self.wards[held])
+                self.serve(self.wards[held])
             yield self.env.at(self.env.now + self.los[stay], END_OF_STAY, patient)
-            held = yield from self._after_care(patient, stay, ward)
+            held = yield from self.after_care(patient, stay, ward)
         self.status[patient] = DISCHARGED
 
-    def _after_care(self, patient: int, stay: int, ward: int) -> Generator[Event, Any, int]:
-        """End care in `ward`: wait out the discharge delay and go, give the bed up, or hold it. Returns the bed still
-        held."""
+    def after_care(self, patient: int, stay: int, ward: int) -> Generator[Event, Any, int]:
+        """End care in `ward`: go home after the discharge delay, release the bed, or hold it. Returns the ward of the
+        bed still held."""
         self.ready[stay] = self.env.now
         is_last = stay + 1 == self.offset[patient + 1]
         if is_last and self.delay[stay] > 0:
@@ -182,81 +189,83 @@ class _Hospital:
         if is_last or not self.plan.holds_bed[ward]:
             self.depart[stay] = self.env.now
             self.wards[ward].census -= 1
-            self._serve(self.wards[ward])
+            self.serve(self.wards[ward])
             return NOWHERE
         return ward
 
     # Beds
 
-    def _bed(self, patient: int, stay: int, held: int, asked_before: bool) -> Generator[Event, Any, int]:
+    def bed(self, patient: int, stay: int, held: int, asked_before: bool) -> Generator[Event, Any, int]:
         """Ask for a bed for `stay` and wait for it. Returns its ward, or NOWHERE when patience ended first."""
         planned = self.planned_ward[stay]
         if planned == held:
             return planned  # the bed is kept, without queueing
-        ward = self.wards[planned] if asked_before else self._overflow(self.wards[planned])
-        waiter = _Waiter(int(self.trajectories.priority[stay]), self.turn, patient, held, self.env.event())
+        ward = self.wards[planned] if asked_before else self.overflow(self.wards[planned])
+        waiter = Waiter(int(self.trajectories.priority[stay]), self.turn, patient, held, self.env.event())
         self.turn += 1
         if ward.has_free_bed:
-            self._move(waiter, ward)
+            self.move(waiter, ward)
             return ward.index
         insort(ward.queue, waiter)
         if held != NOWHERE:
             edge = (held, ward.index)
             self.waiting_in[edge] = self.waiting_in.get(edge, 0) + 1
             if self.waiting_in[edge] == 1:
-                self._exchange(edge)
+                self.exchange(edge)
         is_first = stay == self.offset[patient]
         if is_first and self.trajectories.patience[patient] < inf:
             ends = self.env.now + float(self.trajectories.patience[patient])
-            self._call_at(ends, PATIENCE, patient, lambda: self._give_up(ward, waiter))
+            self.call_at(ends, PATIENCE, patient, lambda: self.give_up(ward, waiter))
         return (yield waiter.granted)
 
-    def _overflow(self, ward: _Ward) -> _Ward:
-        """The ward that takes a request for `ward`: another one if it is at its threshold and one of its list has
-        room."""
+    def overflow(self, ward: Ward) -> Ward:
+        """The ward that takes a request for `ward`: if it is at its threshold, the first of its list with a free
+        bed."""
         if ward.is_at(self.plan.overflow_threshold[ward.index]):
             for other in self.plan.overflow_wards[ward.index]:
                 if self.wards[other].has_free_bed:
                     return self.wards[other]
         return ward
 
-    def _is_stopped(self, patient: int) -> bool:
+    def is_stopped(self, patient: int) -> bool:
+        """Whether an admission stop diverts the patient."""
         patient_type = int(self.trajectories.patient_type[patient])
         return any(
             patient_type in stop.patient_types and self.wards[stop.ward].is_at(stop.threshold)
             for stop in self.plan.admission_stops
         )
 
-    def _serve(self, ward: _Ward) -> None:
-        """Give free beds to those who wait, the first first."""
+    def serve(self, ward: Ward) -> None:
+        """Give free beds to those who wait, in their order."""
         while ward.queue and ward.census < ward.beds:
-            self._grant(ward.queue[0], ward)
+            self.grant(ward.queue[0], ward)
 
-    def _grant(self, waiter: _Waiter, ward: _Ward) -> None:
+    def grant(self, waiter: Waiter, ward: Ward) -> None:
+        """Give the waiter a bed in `ward`."""
         ward.queue.remove(waiter)
         if waiter.held != NOWHERE:
             self.waiting_in[waiter.held, ward.index] -= 1
-        self._move(waiter, ward)
+        self.move(waiter, ward)
         waiter.granted.succeed(ward.index)
 
-    def _move(self, waiter: _Waiter, ward: _Ward) -> None:
+    def move(self, waiter: Waiter, ward: Ward) -> None:
         """Take a bed in `ward` and leave the one held; its ward's queue is served when the patient has gone."""
         ward.census += 1
         if waiter.held != NOWHERE:
             self.wards[waiter.held].census -= 1
 
-    def _exchange(self, edge: tuple[int, int]) -> None:
+    def exchange(self, edge: tuple[int, int]) -> None:
         """If waiting along `edge` closes a cycle of full wards, the first waiter of each of its edges moves on at
         once."""
-        cycle = self._shortest_cycle(edge)
+        cycle = self.shortest_cycle(edge)
         first_waiters = [
             next(waiter for waiter in self.wards[to].queue if waiter.held == held)
             for held, to in zip(cycle, cycle[1:] + cycle[:1], strict=True)
         ]
         for waiter, to in zip(first_waiters, cycle[1:] + cycle[:1], strict=True):
-            self._grant(waiter, self.wards[to])
+            self.grant(waiter, self.wards[to])
 
-    def _shortest_cycle(self, edge: tuple[int, int]) -> list[int]:
+    def shortest_cycle(self, edge: tuple[int, int]) -> list[int]:
         """The wards of the shortest cycle through `edge`, beginning with the ward left; empty if none. Ties: config
         order."""
         start, goal = edge[1], edge[0]
@@ -275,16 +284,19 @@ class _Hospital:
             ward = came_from[ward]
         return path[:1] + path[:0:-1]
 
-    def _give_up(self, ward: _Ward, waiter: _Waiter) -> None:
+    def give_up(self, ward: Ward, waiter: Waiter) -> None:
+        """Leave without being seen, unless a bed was granted in time."""
         if not waiter.granted.triggered:
             ward.queue.remove(waiter)
             waiter.granted.succeed(NOWHERE)
 
-    def _staff(self, ward: _Ward, beds: int) -> None:
+    def staff(self, ward: Ward, beds: int) -> None:
+        """Staff so many beds from now on."""
         ward.beds = beds
-        self._serve(ward)
+        self.serve(ward)
 
-    def _call_at(self, time: float, kind: int, index: int, action: Callable[[], None]) -> None:
+    def call_at(self, time: float, kind: int, index: int, action: Callable[[], None]) -> None:
+        """Call `action` as a timed event."""
         event = self.env.at(time, kind, index)
         assert event.callbacks is not None
         event.callbacks.append(lambda _: action())

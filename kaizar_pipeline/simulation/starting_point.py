@@ -12,7 +12,7 @@ from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
-from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Plan, make_plan
+from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Horizon, Plan, make_plan
 from kaizar_pipeline.stats.philox import hospital_key
 
 ENOUGH_FOR_DIFFERENCES = 1000
@@ -85,15 +85,11 @@ class StartingPoint:
         return make_plan(
             variant.config,
             self._rates | self._rates_changed(variant.config),
-            self.as_of,
-            self.days,
+            Horizon(self.as_of, self.days, simulation.warmup),
             key=hospital_key(self.config.id, simulation.seed),
-            warmup_days=simulation.warmup,
             length_of_stay=self.length_of_stay,
             census=self.census if simulation.start == "census" else None,
-            arrival_factors=variant.arrival_factors,
-            los_factors=variant.los_factors,
-        )
+        ).scaled(variant.arrival_factors, variant.los_factors)
 
     def _rates_changed(self, config: HospitalConfig) -> dict[str, np.ndarray]:
         """Rates of the streams whose number of arrivals the scenario sets."""

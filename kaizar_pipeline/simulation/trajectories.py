@@ -1,6 +1,6 @@
-"""The two records of a replication: the patients as they were drawn, and what became of them.
+"""The two records of a replication: the patients as drawn, and what happened to them.
 
-`draw` makes trajectories, an engine turns them into stays, counting reads both. Time is hours since the plan's start;
+`draw` makes trajectories, an engine turns them into stays, counting reads both. Time is hours since the warm-up begins;
 never is +inf. P patients have S stays in all.
 """
 
@@ -11,15 +11,25 @@ import numpy as np
 NOWHERE = -1
 """The ward of those who hold no bed."""
 
+CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
+"""Kinds of timed events, in the order in which they happen at one instant."""
+
 NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED, LEFT = range(5)
-"""What became of a patient by the end."""
+"""Status of a patient at the end."""
+
+WAITING, BOARDING, OUTLIERS = range(3)
+"""Groups of patients counted at each hour beside the census of a ward: those who wait for a bed in it, those in it who
+wait for the next, and those in it who asked for another."""
+
+CENSUS, FULL = range(2)
+"""What is counted by hour of the week: patients in beds, and weeks in which the ward is full."""
 
 
 class Trajectories(NamedTuple):
     """The patients of one replication, before any queueing."""
 
     n_census: int
-    """Patients in the house at the start; they come first, in order of their original request."""
+    """Patients of the starting census; they are the first, in order of their original request."""
     seat: np.ndarray
     """i4[n_census]: ward of the bed held, -1 for none."""
     admitted: np.ndarray
@@ -58,7 +68,7 @@ _BY_PATIENT = ("arrival", "patient_type", "stream", "number", "patience")
 
 
 class Stays(NamedTuple):
-    """What happened to the stays of those patients."""
+    """What happened in the stays of those patients."""
 
     request: np.ndarray
     """f8[S]"""

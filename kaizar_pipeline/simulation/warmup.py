@@ -1,4 +1,4 @@
-"""Whether the warm-up is long enough: MSER-5 on the mean census, and words for the user where it is not.
+"""Whether the warm-up is long enough: MSER-5 on the mean census, and a warning for the user where it is not.
 
 A run that begins empty fills up; what counts should begin when it has. The rule is MSER-5 (White 1997, An effective
 truncation heuristic for bias reduction in simulation output, Simulation 69): average the series in batches of 5, and
@@ -15,12 +15,11 @@ from kaizar_pipeline.config.fields import HOURS_PER_DAY, HOURS_PER_WEEK
 BATCH = 5
 """Observations that are averaged first: the 5 in MSER-5."""
 
-
 MATERIAL = 0.05
 """Share of the later census that may be missing on the first day that counts."""
 
 NOISE = 3.0
-"""Standard errors by which the census must fall short, so that chance does not raise the alarm."""
+"""Standard errors by which the census must fall short, so that chance gives no warning."""
 
 
 def mser5(series: np.ndarray) -> int:
@@ -70,7 +69,7 @@ def diagnose(
     and the census of the first day that counts falls short of the later one by a material share and by more than
     chance explains (the variance of a census is at most about its mean, as it is without a limit of beds).
 
-    Limits: the hours that count must span two weeks, otherwise no ward is named. Arrivals or beds that really grow
+    Limits: the hours that count must span two weeks, otherwise no ward is named. Arrivals or beds that really increase
     after the first day (the end of a holiday) look like a ward that fills up. MSER-5 sees a quarter of the hours that
     count, so where a ward fills up for longer the answer is "more than". Stays far longer than the horizon are noticed
     as long as the census still rises by the material share.

@@ -42,10 +42,12 @@ class Worker:
     """Runs blocks of replications of a plan, and of its demand run, one block at a time."""
 
     def __init__(self, plan: Plan, engine: Engine = "compiled", with_demand: bool = True):
-        self.plan, self.engine, self.with_demand = plan, engine, with_demand
+        self.plan, self.engine = plan, engine
         self._demand_plan = plan.demand()
-        self._sources, self._rules, self._demand_rules = sources_of(plan), rules_of(plan), rules_of(self._demand_plan)
         self.window = window_of(plan)
+        self._model = kernel.Model(
+            sources_of(plan), rules_of(plan), rules_of(self._demand_plan), self.window, with_demand
+        )
         self._patients, self._stays = buffer_sizes(plan)
         self._make_buffers()
         widths = np.full(len(plan.ward_ids) + 1, 8)
@@ -76,6 +78,10 @@ class Worker:
         by_number = self.actual.census.reshape(-1, hours).sum(axis=1, dtype=np.int64)
         return np.split(by_number, self.actual.start[1:-1])
 
+    @property
+    def _totals(self) -> kernel.Totals:
+        return kernel.Totals(self.actual, self.demand)
+
     def _records(self, replications: int) -> Records:
         wards, types = len(self.plan.ward_ids), len(self.plan.patient_type_ids)
         return kernel.make_records(wards, types, self.window, replications)
@@ -83,11 +89,8 @@ class Worker:
     def _run_compiled(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
         return cast(
             tuple[int, int],
-            kernel.run_block(
-                self._sources, self._rules, self._demand_rules, self.window, self.with_demand, first, scale, stop,
-                self._buffers, self.actual, self.demand, records,
-            ),
-        )  # fmt: skip
+            kernel.run_block(self._model, kernel.Block(first, scale, stop), self._buffers, self._totals, records),
+        )
 
     def _run_reference(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
         for r in range(len(records.kpis)):
@@ -97,20 +100,10 @@ class Worker:
             if len(drawn.los) > self._stays:
                 return r, FEW_STAYS
             stays = simulate(self.plan, drawn)
-            demand_stays = simulate(self._demand_plan, drawn) if self.with_demand else stays
+            demand_stays = simulate(self._demand_plan, drawn) if self._model.with_demand else stays
+            run = kernel.Simulated(drawn, stays, demand_stays)
             with announced():
-                status = kernel.tally_one(
-                    self.window,
-                    self.with_demand,
-                    drawn,
-                    stays,
-                    demand_stays,
-                    self._buffers,
-                    self.actual,
-                    self.demand,
-                    records,
-                    r,
-                )
+                status = kernel.tally_one(self._model, run, self._buffers, self._totals, records, r)
             if status != OK:
                 return r, status
         return len(records.kpis), OK
@@ -130,7 +123,7 @@ class Worker:
 
     def _make_buffers(self) -> None:
         try:
-            self._buffers = kernel.make_room(self._sources, self._rules, self.window, self._patients, self._stays)
+            self._buffers = kernel.make_buffers(self._model, self._patients, self._stays)
         except MemoryError:
             raise SimulationError(
                 f"no memory for {self._patients:,} patients in one replication; simulate fewer days or fewer streams"
@@ -144,7 +137,7 @@ class Worker:
 
 
 def _rows(records: Records, rows: slice) -> Records:
-    return Records(*(part[rows] for part in records))
+    return Records._make(part[rows] for part in records)
 
 
 @contextmanager

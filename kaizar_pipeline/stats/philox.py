@@ -19,7 +19,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
 HISTORY_REPLICATION = 2**32 - 1
-"""The replication that a synthetic history is drawn with, out of reach of any forecast's."""
+"""The replication of a synthetic history, out of reach of any forecast's."""
 
 Numbers = Any
 """An integer or an array of integers."""
@@ -44,7 +44,7 @@ def hospital_key(hospital_id: str, seed: int) -> int:
 
 
 def stream_number(stream_id: str) -> int:
-    """The 32-bit number by which a stream stands in addresses."""
+    """The 32-bit number of a stream in addresses."""
     return crc32(stream_id.encode())
 
 

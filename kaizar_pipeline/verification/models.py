@@ -18,7 +18,7 @@ from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.config.files import load_hospital_config, shipped
 from kaizar_pipeline.config.hospital import Constant, HospitalConfig
 from kaizar_pipeline.simulation.counting import Counts
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 from kaizar_pipeline.verification.queueing import (
     admission_stop_chain,
@@ -178,7 +178,7 @@ def _steady(config: HospitalConfig, *hourly: float) -> Callable[[], Plan]:
 def _daily(config: HospitalConfig, rates: Sequence[Sequence[float]], warmup_days: int) -> Callable[[], Plan]:
     """The plan for these daily rates of each stream."""
     by_stream = {stream.id: np.array([path]) for stream, path in zip(config.arrival_streams, rates, strict=True)}
-    return lambda: make_plan(config, by_stream, MONDAY, len(rates[0]), key=0, warmup_days=warmup_days)
+    return lambda: make_plan(config, by_stream, Horizon(MONDAY, len(rates[0]), warmup_days), key=0)
 
 
 # Queues
@@ -292,7 +292,7 @@ def _warm_start() -> Case:
     return Case(
         "Ten patients in bed at the start, nobody comes",
         "conditional survival, S(elapsed + t) / S(elapsed) for each",
-        lambda: make_plan(_long_stays(), {"patient": np.zeros((1, 15))}, MONDAY, 15, key=0, census=census),
+        lambda: make_plan(_long_stays(), {"patient": np.zeros((1, 15))}, Horizon(MONDAY, 15), key=0, census=census),
         tuple(
             Quantity(
                 f"in bed after {days} days",
@@ -433,7 +433,7 @@ def _by_hand(
     return Case(
         model,
         "worked out by hand",
-        lambda: make_plan(hospital, rates, MONDAY, 1, key=0, census=census),
+        lambda: make_plan(hospital, rates, Horizon(MONDAY, 1), key=0, census=census),
         tuple(quantities),
         replications=0,
     )

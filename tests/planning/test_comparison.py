@@ -16,7 +16,7 @@ from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo
 from kaizar_pipeline.simulation.occupancy import simulate_occupancy
-from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.simulation.plan import Horizon, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.tables import SCENARIO_COMPARISON
@@ -149,7 +149,7 @@ def test_dated_arrivals_change_their_days_only():
 def test_a_factor_on_arrivals_keeps_the_patients_of_the_baseline(factor: float):
     config = hospital()
     plans = [
-        make_plan(config, {"s": np.full((1, DAYS), 24.0)}, MONDAY, DAYS, key=1, arrival_factors=factors)
+        make_plan(config, {"s": np.full((1, DAYS), 24.0)}, Horizon(MONDAY, DAYS), key=1).scaled(factors, {})
         for factors in ({}, {"s": np.full(DAYS, factor)})
     ]
 
@@ -166,7 +166,7 @@ def test_a_factor_on_arrivals_keeps_the_patients_of_the_baseline(factor: float):
 def test_a_factor_on_lengths_of_stay_multiplies_each():
     config = hospital()
     one, other = (
-        draw(make_plan(config, {"s": np.full((1, DAYS), 24.0)}, MONDAY, DAYS, key=1, los_factors=factors), 0)
+        draw(make_plan(config, {"s": np.full((1, DAYS), 24.0)}, Horizon(MONDAY, DAYS), key=1).scaled({}, factors), 0)
         for factors in ({}, {("ward", "low"): 1.5})
     )
     np.testing.assert_array_equal(one.planned_ward, other.planned_ward)

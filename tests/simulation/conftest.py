@@ -13,7 +13,7 @@ from kaizar_pipeline.simulation.simpy_engine import simulate
 
 @pytest.fixture
 def play() -> Callable[..., Played]:
-    """Simulate hand-made patients in a small hospital for one day (or `days`) from a Monday."""
+    """Simulate given patients in a small hospital for one day (or `days`) from a Monday."""
 
     def run(wards: dict[str, Any], patients: list[Patient], days: int = 1, **parts: Any) -> Played:
         plan = make_small_plan(make_config(wards, **parts), days)

@@ -1,23 +1,26 @@
-"""When and where the kernel is compiled: it is announced, and works where nothing can be written."""
+"""When and where the kernel is compiled: it is announced once, kept on disk, and works where nothing can be written."""
 
+import ast
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import pytest
 
 import kaizar_pipeline
-from kaizar_pipeline.simulation.kernel import compiling
 
 pytestmark = pytest.mark.integration
 
-SOURCES = Path(kaizar_pipeline.__file__).parents[1]
+PACKAGE = Path(kaizar_pipeline.__file__).parent
+KERNEL = Path("simulation", "kernel")
+ANNOUNCEMENT = "compiling the simulation engine for this machine, once: about a minute\n"
 
 COMPILED_TWICE = """
 import logging
 logging.basicConfig(format="%(message)s")
-from kaizar_pipeline.simulation.kernel.block import run_block
 from kaizar_pipeline.simulation.kernel.compiling import announced, entry
 
 @entry
@@ -27,78 +30,7 @@ def twice(x):
 for _ in range(2):
     with announced():
         assert twice(21) == 42
-print(type(run_block._cache).__name__, run_block._cache.cache_path)
 """
-ANNOUNCEMENT = "compiling the simulation engine for this machine, once: about a minute\n"
-
-
-def run_elsewhere(tmp_path: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own whose home and cache cannot be written, unless told otherwise."""
-    nowhere = tmp_path / "file"
-    nowhere.touch()  # nothing can be made below a file, not even by root
-    usual = {"HOME": nowhere / "home", "NUMBA_CACHE_DIR": nowhere / "cache", "PYTHONPATH": SOURCES}
-    environment = {name: str(path) for name, path in usual.items()} | environment
-    script = tmp_path / "script.py"
-    script.write_text(code)
-    return subprocess.run(
-        [sys.executable, script], env=os.environ | environment, capture_output=True, text=True, check=True
-    )
-
-
-def test_without_a_folder_to_write_to_the_kernel_is_compiled_in_memory(tmp_path: Path):
-    done = run_elsewhere(tmp_path, COMPILED_TWICE)
-    assert done.stdout == "NullCache None\n"
-    assert done.stderr == ANNOUNCEMENT  # not again the second time
-
-
-def test_the_cache_is_where_it_is_asked_to_be(tmp_path: Path):
-    done = run_elsewhere(tmp_path, COMPILED_TWICE, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
-    kind, folder = done.stdout.split()
-    assert kind == "FunctionCache"
-    assert Path(folder).is_relative_to(tmp_path / "cache")
-
-
-@pytest.fixture
-def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A kernel of one file, and a home of its own."""
-    folder = tmp_path / "package" / "simulation" / "kernel"
-    folder.mkdir(parents=True)
-    (folder / "events.py").write_text("one")
-    for name in compiling._CONSTANTS_FROM:
-        source = tmp_path / "package" / name
-        source.parent.mkdir(exist_ok=True)
-        source.write_text(f"constants of {name}")
-    monkeypatch.setattr(compiling, "_FOLDER", folder)
-    monkeypatch.setattr(compiling, "_PACKAGE", tmp_path / "package")
-    monkeypatch.setattr(compiling.config, "CACHE_DIR", "")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    return folder
-
-
-def test_the_cache_is_one_folder_for_each_version_of_the_sources(sources: Path):
-    before = compiling._cache_folder()
-    assert before is not None
-    assert before.parent == sources / "__pycache__"
-    assert compiling._cache_folder() == before
-    (sources / "events.py").write_text("two")
-    after = compiling._cache_folder()
-    assert after != before
-    (sources.parents[1] / "tables" / "kpis.py").write_text("another order")
-    assert compiling._cache_folder() not in (before, after)
-
-
-def test_an_installation_that_cannot_be_written_uses_the_home_folder(sources: Path, tmp_path: Path):
-    (sources / "__pycache__").touch()
-    folder = compiling._cache_folder()
-    assert folder is not None
-    assert folder.parent == tmp_path / "home" / ".cache" / "kaizar-pipeline"
-
-
-def test_without_a_home_either_there_is_no_cache(sources: Path, tmp_path: Path):
-    (sources / "__pycache__").touch()
-    (tmp_path / "home").touch()
-    assert compiling._cache_folder() is None
-
 
 FIRST_DRAW = """
 import logging
@@ -109,8 +41,89 @@ print(len(draw(cases()[-1].plan(), 0).arrival))
 """
 
 
+@dataclass(frozen=True)
+class Installation:
+    """A copy of the package, importable in parts, with its own home folder."""
+
+    folder: Path
+
+    @property
+    def package(self) -> Path:
+        return self.folder / "kaizar_pipeline"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    def run(self, code: str, **environment: Path) -> subprocess.CompletedProcess[str]:
+        script = self.folder / "script.py"
+        script.write_text(code)
+        usual = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+        own = {"HOME": self.home, "PYTHONPATH": self.folder} | environment
+        return subprocess.run(
+            [sys.executable, script],
+            env=usual | {name: str(path) for name, path in own.items()},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    def caches(self, **environment: Path) -> set[Path]:
+        """Folders of machine code once a function of the kernel has been compiled."""
+        self.run(COMPILED_TWICE, **environment)
+        return {index.parents[1] for index in self.folder.rglob("*.nbi")}
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    copytree(PACKAGE, tmp_path / "kaizar_pipeline", ignore=ignore_patterns("__pycache__"))
+    (tmp_path / "kaizar_pipeline" / "__init__.py").write_text("")
+    return Installation(tmp_path)
+
+
+def imported_by_the_kernel() -> list[str]:
+    """Modules outside the kernel that it takes constants and types from."""
+    trees = [ast.parse(path.read_text()) for path in (PACKAGE / KERNEL).glob("*.py")]
+    names = {node.module for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    paths = {f"{name.replace('.', '/')}.py" for name in names if name and name.startswith("kaizar_pipeline.")}
+    return sorted(path for path in paths if "/kernel/" not in path)
+
+
+def test_every_version_of_the_sources_has_its_own_cache(installation: Installation):
+    (first,) = installation.caches()
+    assert first.parent == installation.package / KERNEL / "__pycache__"
+    assert installation.caches() == {first}
+    sources = [f"kaizar_pipeline/{KERNEL}/events.py", *imported_by_the_kernel()]
+    assert len(sources) > 5
+    for versions, source in enumerate(sources, start=2):
+        with (installation.folder / source).open("a") as file:
+            file.write("\n# another version\n")
+        assert len(installation.caches()) == versions, source
+
+
+def test_an_installation_that_cannot_be_written_uses_the_home_folder(installation: Installation):
+    (installation.package / KERNEL / "__pycache__").touch()
+    (folder,) = installation.caches()
+    assert folder.parent == installation.home / ".cache" / "kaizar-pipeline"
+
+
+def test_without_a_home_either_the_kernel_is_compiled_in_memory(installation: Installation):
+    (installation.package / KERNEL / "__pycache__").touch()
+    installation.home.touch()  # nothing can be made below a file, not even by root
+    assert installation.caches() == set()
+
+
+def test_the_cache_is_where_it_is_asked_to_be(installation: Installation, tmp_path: Path):
+    (folder,) = installation.caches(NUMBA_CACHE_DIR=tmp_path / "cache")
+    assert folder.parent == tmp_path / "cache"
+
+
+def test_compiling_is_announced_once(installation: Installation):
+    assert installation.run(COMPILED_TWICE).stderr == ANNOUNCEMENT
+
+
 @pytest.mark.e2e
-def test_the_first_use_is_announced_and_the_next_is_ready(tmp_path: Path):
-    said = [run_elsewhere(tmp_path, FIRST_DRAW, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
-    assert [done.stdout for done in said] == ["7\n", "7\n"]
-    assert [done.stderr for done in said] == [ANNOUNCEMENT, ""]
+def test_the_first_use_is_announced_and_the_next_is_ready(installation: Installation):
+    done = [installation.run(FIRST_DRAW) for _ in range(2)]
+    assert [run.stdout for run in done] == ["7\n", "7\n"]
+    assert [run.stderr for run in done] == [ANNOUNCEMENT, ""]

@@ -9,7 +9,7 @@ from hand_made import MONDAY, make_config
 
 from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, Sums
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Run
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.simpy_engine import simulate
 from kaizar_pipeline.simulation.summary import (
@@ -69,7 +69,7 @@ def four_weeks() -> tuple[Plan, Counts]:
     0, 1, 1, 2 patients on the first and 2, 2, 3, 1 on the second."""
     census = np.zeros((4, DAYS * 24), dtype=np.int64)
     census[:, 0], census[:, 168] = (0, 1, 1, 2), (2, 2, 3, 1)
-    plan = make_plan(make_config({"a": 2}), {"s": np.ones((1, DAYS))}, MONDAY, DAYS, key=1)
+    plan = make_plan(make_config({"a": 2}), {"s": np.ones((1, DAYS))}, Horizon(MONDAY, DAYS), key=1)
     return plan, counts_of(census)
 
 
@@ -120,7 +120,7 @@ def hospital() -> Plan:
         routing=[{"from_ward": "ed", "options": options}],
         policies={"overflow": [{"ward": "b", "redirect_to": ["a"]}]},
     )
-    return make_plan(config, {"s": np.full((1, DAYS), 10.0)}, MONDAY, DAYS, key=5)
+    return make_plan(config, {"s": np.full((1, DAYS), 10.0)}, Horizon(MONDAY, DAYS), key=5)
 
 
 @pytest.fixture(scope="module")

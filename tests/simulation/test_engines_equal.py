@@ -1,10 +1,10 @@
-"""The compiled engine returns what the reference returns, bit for bit, in whatever hospital.
+"""The compiled engine returns what the reference returns, bit for bit, in any hospital.
 
 Three hundred random hospitals, the same on every machine. Before a change of the rules is trusted, run thousands:
 
     KAIZAR_MORE_EXAMPLES=20 pytest tests/simulation/test_engines_equal.py --timeout=0
 
-That the comparison would notice a broken rule is shown by mutants.py.
+mutants.py shows that the comparison would detect a broken rule.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What holds in every hospital, whatever its patients, on either engine."""
+"""Laws that hold in every hospital, for any patients, on either engine."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,7 +81,7 @@ class Run:
         )
 
 
-def times_of_a_stay_follow_upon_one_another(run: Run) -> None:
+def the_times_of_a_stay_are_in_order(run: Run) -> None:
     stays = run.stays
     in_bed = stays.used_ward != NOWHERE
     assert np.array_equal(in_bed, np.isfinite(stays.admit))
@@ -102,18 +102,18 @@ def care_lasts_as_drawn(run: Run) -> None:
     assert np.array_equal(stays.depart[discharged], (stays.ready + trajectories.delay)[discharged])
 
 
-def a_way_leads_from_bed_to_bed(run: Run) -> None:
+def patients_go_from_bed_to_bed(run: Run) -> None:
     stays = run.stays
     later = run.follows[stays.used_ward[run.follows - 1] != NOWHERE]
     before = later - 1
-    asked_at_last = stays.request[later] >= 0
-    assert np.array_equal(stays.request[later][asked_at_last], stays.ready[before][asked_at_last])
+    asked_after_the_start = stays.request[later] >= 0
+    assert np.array_equal(stays.request[later][asked_after_the_start], stays.ready[before][asked_after_the_start])
     holds = run.plan.holds_bed[stays.used_ward[before]]
     assert np.array_equal(stays.depart[before][holds], stays.admit[later][holds])
     assert np.array_equal(stays.depart[before][~holds], stays.ready[before][~holds])
 
 
-def the_outcome_says_what_happened(run: Run) -> None:
+def the_status_agrees_with_the_times(run: Run) -> None:
     stays, offset = run.stays, run.trajectories.offset
     first, last = offset[:-1], offset[1:] - 1
     gone = (stays.status == DIVERTED) | (stays.status == LEFT)
@@ -124,7 +124,7 @@ def the_outcome_says_what_happened(run: Run) -> None:
     assert np.all(np.isinf(stays.request[untouched]))
 
 
-def patients_flow_in_and_out(run: Run) -> None:
+def patients_are_conserved(run: Run) -> None:
     arrived = np.sum(run.stays.status != NOT_ARRIVED)
     gone = np.sum(np.isin(run.stays.status, (DISCHARGED, DIVERTED, LEFT)))
     boarders = len(_boarders(run, run.instants[-1]))
@@ -151,18 +151,18 @@ def nobody_waits_while_a_bed_is_free(run: Run) -> None:
     assert np.all((run.waiting == 0) | (run.census >= run.beds))
 
 
-def no_ring_of_boarders_remains(run: Run) -> None:
+def no_cycle_of_boarders_remains(run: Run) -> None:
     for instant in run.instants:
         edges = set(_boarders(run, instant))
-        while edges:  # a ward that nobody waits to enter, or whose boarders wait for nothing, is in no ring
-            in_ring = {held for held, _ in edges} & {to for _, to in edges}
-            inner = {(held, to) for held, to in edges if held in in_ring and to in in_ring}
+        while edges:  # a ward that nobody waits to enter, or whose boarders wait for nothing, is in no cycle
+            in_cycle = {held for held, _ in edges} & {to for _, to in edges}
+            inner = {(held, to) for held, to in edges if held in in_cycle and to in in_cycle}
             assert inner != edges
             edges = inner
 
 
-def the_queue_is_kept(run: Run) -> None:
-    """Whoever asked earlier and is no less urgent comes first, but for those whose bed was exchanged."""
+def queues_are_in_order(run: Run) -> None:
+    """A patient who asked earlier and is no less urgent is admitted first, except where beds were exchanged."""
     stays, rank = run.stays, run.trajectories.priority
     left = run.stays.status[run.patient] == LEFT
     held = np.zeros(len(rank), dtype=bool)
@@ -176,10 +176,10 @@ def the_queue_is_kept(run: Run) -> None:
         assert np.all((admit[:, None] <= admit)[comes_first])
 
 
-def outliers_are_where_overflow_sent_them(run: Run) -> None:
+def outliers_are_where_overflow_redirected_them(run: Run) -> None:
     stays, planned = run.stays, run.trajectories.planned_ward
-    outlies = (stays.used_ward != planned) & (stays.used_ward != NOWHERE) & (stays.admit >= 0)
-    for stay in np.flatnonzero(outlies):
+    outlying = (stays.used_ward != planned) & (stays.used_ward != NOWHERE) & (stays.admit >= 0)
+    for stay in np.flatnonzero(outlying):
         assert stays.used_ward[stay] in run.plan.overflow_wards[planned[stay]]
         assert stays.admit[stay] == stays.request[stay]
 
@@ -196,16 +196,16 @@ def patients_leave_exactly_when_patience_ends(run: Run) -> None:
 
 
 LAWS = (
-    times_of_a_stay_follow_upon_one_another,
+    the_times_of_a_stay_are_in_order,
     care_lasts_as_drawn,
-    a_way_leads_from_bed_to_bed,
-    the_outcome_says_what_happened,
-    patients_flow_in_and_out,
+    patients_go_from_bed_to_bed,
+    the_status_agrees_with_the_times,
+    patients_are_conserved,
     nobody_is_added_to_a_full_ward,
     nobody_waits_while_a_bed_is_free,
-    no_ring_of_boarders_remains,
-    the_queue_is_kept,
-    outliers_are_where_overflow_sent_them,
+    no_cycle_of_boarders_remains,
+    queues_are_in_order,
+    outliers_are_where_overflow_redirected_them,
     patients_leave_exactly_when_patience_ends,
 )
 

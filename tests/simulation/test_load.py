@@ -1,4 +1,4 @@
-"""Offered loads by hand, which of them must fit, and when a hospital is refused."""
+"""Offered loads with exact answers, which of them must fit, and when a hospital is refused."""
 
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.load import WardLoad, check_load, ward_loads
-from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.simulation.plan import Horizon, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 
 pytestmark = pytest.mark.unit
@@ -39,8 +39,8 @@ def route(from_ward: str, **options: float) -> dict[str, Any]:
     return {"from_ward": from_ward, "options": [{"to_ward": to, "probability": p} for to, p in options.items()]}
 
 
-def loads_of(config: HospitalConfig, rates: dict[str, Any], **more: Any) -> dict[str, WardLoad]:
-    plan = make_plan(config, _paths(rates), MONDAY, DAYS, key=1, **more)
+def loads_of(config: HospitalConfig, rates: dict[str, Any], warmup_days: int = 0, **more: Any) -> dict[str, WardLoad]:
+    plan = make_plan(config, _paths(rates), Horizon(MONDAY, DAYS, warmup_days), key=1, **more)
     return {load.wards[0]: load for load in ward_loads(plan)}
 
 
@@ -50,7 +50,7 @@ def _paths(rates: dict[str, Any]) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def hospital(config):
-    """Makes a hospital with one forecast stream `s` (low, to the first ward) unless told otherwise."""
+    """Makes a hospital with one forecast stream `s` (low, to the first ward) by default."""
 
     def make(
         wards: dict[str, Any],
@@ -76,7 +76,7 @@ def test_requests_times_hours_in_bed(hospital):
     assert str(loads["a"]) == "ward a: offered load 6.0 beds against 9.0 staffed (67%)"
 
 
-def test_routes_that_come_back(hospital):
+def test_routes_with_a_cycle(hospital):
     # of 12 a day to a, 0.5 go to b and 0.5 of those back: a is visited 12 / (1 - 0.25) = 16 times, b 8 times
     config = hospital({"a": ward(99, 24), "b": ward(99, 12)}, routing=[route("a", b=0.5), route("b", a=0.5)])
     loads = loads_of(config, {"s": 12})
@@ -131,9 +131,9 @@ def test_mean_rates_and_mean_beds_of_the_days_that_count(hospital):
     assert load.beds == pytest.approx((6 * 10 + 3 + 7 * 4) / 14)
 
 
-def test_a_load_that_reaches_the_beds_is_refused_by_name(hospital):
+def test_a_load_that_reaches_the_beds_is_refused_with_the_ward(hospital):
     config = hospital({"ed": ward(4, 8), "a": ward(9, 48), "b": ward(0, 1)}, routing=[route("ed", a=0.5, b=0.1)])
-    plan = make_plan(config, _paths({"s": 10}), MONDAY, DAYS, key=1)
+    plan = make_plan(config, _paths({"s": 10}), Horizon(MONDAY, DAYS), key=1)
     with pytest.raises(SimulationError) as raised:
         check_load(plan)
     assert str(raised.value) == (
@@ -176,7 +176,7 @@ def impatient(hospital, policies: dict[str, Any] | None = None, **ed: Any) -> Ho
     )
 
 
-def test_impatient_patients_leave_before_the_beds_burst(hospital):
+def test_impatient_patients_need_not_fit(hospital):
     loads = loads_of(impatient(hospital), {"s": 9, "t": 0.5})
     assert [load.offered for load in loads.values()] == pytest.approx([9.5, 9.5])
     assert [load.must_fit for load in loads.values()] == pytest.approx([0.5, 0.5])
@@ -198,21 +198,23 @@ def test_impatient_patients_count_once_they_take_no_bed_from_others(hospital, ed
     assert (loads["ed"].diverges, loads["a"].diverges) == (False, True)
 
 
-def test_impatient_patients_whom_a_stop_turns_away_never_count(hospital):
+def test_impatient_patients_of_an_admission_stop_never_count(hospital):
     stop = {"admission_stop": [{"ward": "a", "threshold": 1.0, "stop_types": ["low"]}]}
     loads = loads_of(impatient(hospital, stop, boarding="release", capacity=50), {"s": 9, "t": 0.5})
     assert [load.must_fit for load in loads.values()] == pytest.approx([0.5, 0.5])
 
 
-def test_a_ward_with_overflow_has_the_room_that_others_leave(hospital):
-    spill = {"overflow": [{"ward": "a", "redirect_to": ["b", "c"]}]}
+def test_a_ward_with_overflow_has_the_beds_that_others_leave_free(hospital):
+    overflow = {"overflow": [{"ward": "a", "redirect_to": ["b", "c"]}]}
     config = hospital(
-        {"a": ward(2, 24), "b": ward(3, 24), "c": ward(1, 24)}, streams(s="a low", t="b low", u="c low"), policies=spill
+        {"a": ward(2, 24), "b": ward(3, 24), "c": ward(1, 24)},
+        streams(s="a low", t="b low", u="c low"),
+        policies=overflow,
     )
     load = loads_of(config, {"s": 3, "t": 1, "u": 0.5})["a"]
     assert (load.wards, load.must_fit, load.beds, load.diverges) == (("a", "b", "c"), 4.5, 6.0, False)
     assert loads_of(config, {"s": 4.5, "t": 1, "u": 0.5})["a"].diverges
-    # c cannot cope by itself: that takes nothing from a
+    # c is overloaded by itself: that takes no beds from a
     loads = loads_of(config, {"s": 3, "t": 1, "u": 9})
     assert [loads[name].diverges for name in "abc"] == [False, False, True]
     assert str(loads["a"]) == "ward a with b, c: offered load 13.0 beds against 6.0 staffed (217%)"
@@ -227,7 +229,7 @@ def test_five_hundred_wards(hospital):
     assert [name for name, load in loads.items() if load.diverges] == ["w0"]
 
 
-def test_drawn_patients_bring_the_load_that_was_computed(hospital):
+def test_drawn_patients_have_the_offered_load(hospital):
     long = {"type": "lognormal", "params": {"mean": 30, "sd": 30}}
     wards = {
         "ed": {"capacity": 9, "los_model": {"type": "gamma", "params": {"mean": 5, "sd": 3}}},
@@ -241,7 +243,7 @@ def test_drawn_patients_bring_the_load_that_was_computed(hospital):
     }
     routing = [route("ed", b=0.4, a=0.3), route("b", a=0.5), route("a", b=0.2, ed=0.1)]
     config = hospital(wards, streams(s="ed low", t="a high"), routing=routing)
-    plan = make_plan(config, _paths({"s": 20, "t": 5}), MONDAY, DAYS, key=1)
+    plan = make_plan(config, _paths({"s": 20, "t": 5}), Horizon(MONDAY, DAYS), key=1)
     drawn = []
     for replication in range(150):
         trajectories = draw(plan, replication)

@@ -9,7 +9,7 @@ from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
-from kaizar_pipeline.simulation.plan import make_plan
+from kaizar_pipeline.simulation.plan import Horizon, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.simulation.trajectories import DIVERTED
@@ -74,7 +74,7 @@ def test_the_reference_engine_gives_the_same_tables(hospital, rates):
 
 
 def test_every_request_has_one_outcome(hospital):
-    plan = make_plan(hospital, {s: np.full((1, 5), 9.0) for s in "st"}, AS_OF, 5, key=1)
+    plan = make_plan(hospital, {s: np.full((1, 5), 9.0) for s in "st"}, Horizon(AS_OF, 5), key=1)
     monte_carlo = MonteCarlo(plan, workers=1)
     monte_carlo.extend(20)
     run, counts = monte_carlo.kept(20), monte_carlo.actual
@@ -189,7 +189,7 @@ def test_the_census_is_read_from_the_tables():
 
 
 def test_quantiles_of_waits_are_those_of_the_sorted_waits(hospital):
-    plan = make_plan(hospital, {stream: np.full((1, 5), 9.0) for stream in "st"}, AS_OF, 5, key=3)
+    plan = make_plan(hospital, {stream: np.full((1, 5), 9.0) for stream in "st"}, Horizon(AS_OF, 5), key=3)
     monte_carlo = MonteCarlo(plan, workers=1)
     monte_carlo.extend(1)
     drawn = draw(plan, 0)

@@ -1,4 +1,4 @@
-"""The random hospitals notice every broken rule of mutants.py."""
+"""The random hospitals detect every broken rule of mutants.py."""
 
 import subprocess
 import sys
@@ -9,9 +9,8 @@ import pytest
 pytestmark = pytest.mark.integration
 
 
-def test_every_broken_rule_is_noticed() -> None:
-    script = (
-        Path(__file__).parents[1] / "support" / "mutants.py"
-    )  # in a process of its own, where numba compiles nothing
+def test_every_broken_rule_is_detected() -> None:
+    script = Path(__file__).parents[1] / "support" / "mutants.py"
+    # in a process of its own, where numba compiles nothing
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

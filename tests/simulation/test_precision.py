@@ -26,12 +26,12 @@ pytestmark = pytest.mark.unit
     ("at_most", "schedule"),
     [(2, [2]), (100, [100]), (150, [100, 150]), (400, [100, 200, 400]), (1000, [100, 200, 400, 800, 1000])],
 )
-def test_looks_double_up_to_the_most_there_may_be(at_most: int, schedule: list[int]):
+def test_looks_double_up_to_the_maximum(at_most: int, schedule: list[int]):
     assert looks(at_most) == schedule
 
 
 @given(at_most=st.integers(2, 100_000))
-def test_looks_are_few_rising_and_end_at_the_most(at_most: int):
+def test_looks_are_few_ascending_and_end_at_the_maximum(at_most: int):
     schedule = looks(at_most)
     assert schedule[-1] == at_most
     assert len(schedule) <= 11
@@ -46,7 +46,7 @@ def test_known_half_widths():
     assert share_half_width(np.array([50, 0, 10]), 100) == pytest.approx([0.0962, 0.036994, 0.0744], abs=5e-5)
 
 
-def test_what_was_measured_once_or_never():
+def test_means_measured_once_or_never():
     assert mean_half_width(np.array([np.nan, np.nan, 0.0]), np.array([0, 1, 5])).tolist() == pytest.approx(
         [np.nan, np.inf, 0.0], nan_ok=True
     )
@@ -68,7 +68,7 @@ def test_laws_of_the_half_width_of_a_share(n: int, data: st.DataObject):
 
 
 @pytest.mark.parametrize("n", [100, 800])
-def test_a_share_is_covered_whatever_it_is(n: int):
+def test_every_share_is_covered(n: int):
     width = share_half_width(np.arange(n + 1), n)
     for truth in np.concatenate([np.geomspace(1e-5, 0.5, 60), 1 - np.geomspace(1e-5, 0.5, 60)]):
         covers = np.abs(np.arange(n + 1) / n - truth) <= width
@@ -90,7 +90,7 @@ def test_stopping_early_keeps_the_coverage_of_a_mean(target: float):
     stop = np.where((width <= target).any(axis=1), (width <= target).argmax(axis=1), len(schedule) - 1)
     trial = np.arange(len(draws))
     assert (np.abs(mean) <= width)[trial, stop].mean() >= 0.95
-    # what is promised is more: all looks together; intervals that ignore the other looks do not keep that promise
+    # the guarantee is stronger: all looks together; intervals that ignore the other looks do not have it
     assert (np.abs(mean) <= width).all(axis=1).mean() >= 0.95
     assert (np.abs(mean) <= mean_half_width(se, n)).all(axis=1).mean() < 0.92
 
@@ -116,7 +116,7 @@ def test_the_widest_interval_and_where_it_is():
     assert not is_reached([found])
 
 
-def test_without_target_or_measure_nothing_holds_up():
+def test_without_target_or_measurement_the_run_may_stop():
     free = widest("mean_census", np.array([[5.0]]), ["ed"], replications=100)
     unlimited = widest("prob_full", np.array([[np.nan]]), ["ed"], replications=100, target=0.01)
     assert (free.reached, unlimited.reached, unlimited.ward) == (None, True, None)

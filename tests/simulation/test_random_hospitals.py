@@ -1,4 +1,4 @@
-"""The random hospitals reach every rule, and often: what the comparison of the engines stands on."""
+"""The random hospitals reach every rule, and often: the basis of the comparison of the engines."""
 
 from collections import Counter
 from collections.abc import Generator
@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_hospitals import Hospital, hospital_of_seed
+from random_hospitals import Hospital as RandomHospital
+from random_hospitals import hospital_of_seed
 from simpy.events import Event
 
 from kaizar_pipeline.simulation.plan import UNLIMITED
-from kaizar_pipeline.simulation.simpy_engine import _Hospital, _Waiter, _Ward
+from kaizar_pipeline.simulation.simpy_engine import Hospital, Waiter, Ward
 from kaizar_pipeline.simulation.trajectories import DIVERTED, LEFT, NOT_ARRIVED, NOWHERE, Stays
 
 pytestmark = pytest.mark.integration
@@ -21,35 +22,35 @@ MANY = 5
 """Hospitals out of 400 in which each thing has to happen."""
 
 
-class _Observed(_Hospital):
-    """The reference engine, counting what it meets."""
+class _Observed(Hospital):
+    """The reference engine, counting which rules it applies."""
 
-    def __init__(self, hospital: Hospital):
+    def __init__(self, hospital: RandomHospital):
         self.met: Counter[str] = Counter()
         super().__init__(hospital.plan, hospital.trajectories)
 
-    def _seat_census(self) -> None:
-        super()._seat_census()
+    def seat_census(self) -> None:
+        super().seat_census()
         self.met["census above the beds"] += any(ward.census > ward.beds for ward in self.wards)
 
-    def _way_through(
+    def route(
         self, patient: int, first: int, held: int, pending_since: float | None = None
     ) -> Generator[Event, Any, None]:
         asked_before = pending_since is not None and pending_since < 0
         self.met["census waits without a bed"] += asked_before and held == NOWHERE
         self.met["census boards"] += asked_before and held != NOWHERE
         self.met["care of the census had just ended"] += pending_since == 0 and held != NOWHERE
-        return super()._way_through(patient, first, held, pending_since)
+        return super().route(patient, first, held, pending_since)
 
-    def _after_care(self, patient: int, stay: int, ward: int) -> Generator[Event, Any, int]:
+    def after_care(self, patient: int, stay: int, ward: int) -> Generator[Event, Any, int]:
         is_last = stay + 1 == self.offset[patient + 1]
         delayed = is_last and self.delay[stay] > 0
         self.met["discharge delayed"] += delayed
         self.met["discharge delayed in the census"] += delayed and stay < self.offset[self.trajectories.n_census]
         self.met["bed released to wait outside"] += not is_last and not self.plan.holds_bed[ward]
-        return super()._after_care(patient, stay, ward)
+        return super().after_care(patient, stay, ward)
 
-    def _bed(self, patient: int, stay: int, held: int, asked_before: bool) -> Generator[Event, Any, int]:
+    def bed(self, patient: int, stay: int, held: int, asked_before: bool) -> Generator[Event, Any, int]:
         planned = self.wards[self.planned_ward[stay]]
         first = stay == self.offset[patient]
         self.met["same ward again, bed kept"] += planned.index == held
@@ -59,12 +60,12 @@ class _Observed(_Hospital):
         self.met["an outlier goes on from another ward's bed"] += (
             held != NOWHERE and self.planned_ward[stay - 1] != held and planned.index != held
         )
-        return super()._bed(patient, stay, held, asked_before)
+        return super().bed(patient, stay, held, asked_before)
 
-    def _overflow(self, ward: _Ward) -> _Ward:
+    def overflow(self, ward: Ward) -> Ward:
         threshold = self.plan.overflow_threshold[ward.index]
         at_threshold, listed = ward.is_at(threshold), self.plan.overflow_wards[ward.index]
-        taken = super()._overflow(ward)
+        taken = super().overflow(ward)
         self.met["overflow"] += taken is not ward
         self.met["overflow not to the first listed"] += taken is not ward and taken.index != listed[0]
         self.met["overflow below the capacity"] += taken is not ward and ward.has_free_bed
@@ -76,15 +77,15 @@ class _Observed(_Hospital):
         )
         return taken
 
-    def _is_stopped(self, patient: int) -> bool:
-        stopped = super()._is_stopped(patient)
+    def is_stopped(self, patient: int) -> bool:
+        stopped = super().is_stopped(patient)
         target = self.planned_ward[self.offset[patient]]
-        self.met["diverted for another ward's sake"] += stopped and all(
+        self.met["diverted for another ward"] += stopped and all(
             stop.ward != target for stop in self.plan.admission_stops
         )
         return stopped
 
-    def _grant(self, waiter: _Waiter, ward: _Ward) -> None:
+    def grant(self, waiter: Waiter, ward: Ward) -> None:
         last_asked = max(other.turn for other in ward.queue)
         self.met["a more urgent patient passes"] += waiter is ward.queue[0] and any(
             other.turn < waiter.turn for other in ward.queue
@@ -93,10 +94,10 @@ class _Observed(_Hospital):
             other.priority == waiter.priority and other.turn > waiter.turn for other in ward.queue
         )
         self.met["an exchange passes others"] += waiter is not ward.queue[0] and waiter.turn == last_asked
-        super()._grant(waiter, ward)
+        super().grant(waiter, ward)
 
-    def _shortest_cycle(self, edge: tuple[int, int]) -> list[int]:
-        cycle = super()._shortest_cycle(edge)
+    def shortest_cycle(self, edge: tuple[int, int]) -> list[int]:
+        cycle = super().shortest_cycle(edge)
         if cycle:
             self.met[f"exchange of {min(len(cycle), 4)}"] += 1  # 4 stands for any more
             self.met["exchange in a ward above its beds"] += any(
@@ -107,18 +108,18 @@ class _Observed(_Hospital):
             )
         return cycle
 
-    def _staff(self, ward: _Ward, beds: int) -> None:
+    def staff(self, ward: Ward, beds: int) -> None:
         self.met["beds closed under patients"] += ward.census > beds
         waiting = len(ward.queue)
-        super()._staff(ward, beds)
+        super().staff(ward, beds)
         self.met["several admitted as beds open"] += waiting - len(ward.queue) > 1
 
-    def _give_up(self, ward: _Ward, waiter: _Waiter) -> None:
+    def give_up(self, ward: Ward, waiter: Waiter) -> None:
         self.met["admitted before patience ended"] += waiter.granted.triggered
-        super()._give_up(ward, waiter)
+        super().give_up(ward, waiter)
 
 
-def _met_in_stays(hospital: Hospital, stays: Stays) -> Counter[str]:
+def _met_in_stays(hospital: RandomHospital, stays: Stays) -> Counter[str]:
     plan, trajectories = hospital.plan, hospital.trajectories
     met: Counter[str] = Counter()
     in_bed = np.isfinite(stays.admit)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw, los_scales
 from kaizar_pipeline.simulation.trajectories import Trajectories
 from kaizar_pipeline.stats.durations import GRID
@@ -22,7 +22,9 @@ MONDAY = pd.Timestamp("2026-01-05")
 
 def plan_of(config, days=7, rates=None, **parts) -> Plan:
     wards = parts.pop("wards", {"a": None, "b": None})
-    return make_plan(config(wards, **parts), {"s": np.full((1, days), 20.0)} | (rates or {}), MONDAY, days, key=9)
+    return make_plan(
+        config(wards, **parts), {"s": np.full((1, days), 20.0)} | (rates or {}), Horizon(MONDAY, days), key=9
+    )
 
 
 def same(one: Trajectories, other: Trajectories) -> bool:
@@ -35,7 +37,7 @@ def test_a_replication_is_a_pure_function_of_its_number(config):
     assert not np.array_equal(draw(plan, 3).arrival, draw(plan, 4).arrival)
 
 
-def test_replications_take_rate_paths_in_turn(config):
+def test_replications_cycle_through_rate_paths(config):
     rates = {"s": np.array([[5.0] * 7, [50.0] * 7])}
     counts = [len(draw(plan_of(config, rates=rates), r).arrival) for r in range(4)]
     assert counts[0] < 100 < counts[1]
@@ -146,7 +148,7 @@ def test_a_route_that_hardly_ever_ends_is_an_error_that_names_the_wards(config):
         draw(plan_of(config, wards=dict.fromkeys(["ed", "a", "b"]), routing=routing), 0)
 
 
-def test_a_day_without_anybody(config):
+def test_no_arrivals(config):
     assert len(draw(plan_of(config, rates={"s": np.zeros((1, 7))}), 0).arrival) == 0
 
 
@@ -174,13 +176,12 @@ def with_factors(config, factors, streams) -> Plan:
         patient_types=[{"id": "low", "patience": {"type": "exponential", "params": {"mean": 5}}}],
         **streams,
     )
-    return make_plan(
-        hospital, {"s": np.full((1, 7), 20.3)}, MONDAY, 7, key=9, arrival_factors={"s": np.asarray(factors, float)}
-    )
+    plan = make_plan(hospital, {"s": np.full((1, 7), 20.3)}, Horizon(MONDAY, 7), key=9)
+    return plan.scaled({"s": np.asarray(factors, float)}, {})
 
 
 def patients_of(drawn: Trajectories) -> dict[tuple[int, int], tuple[Any, ...]]:
-    """All that is known of each patient by stream and number."""
+    """The trajectory of each patient by stream and number."""
     parts = [np.split(values, drawn.offset[1:-1]) for values in (drawn.planned_ward, drawn.los, drawn.delay)]
     return {
         (int(stream), int(number)): (arrival, patience, *(part[p].tolist() for part in parts))
@@ -193,19 +194,11 @@ def patients_of(drawn: Trajectories) -> dict[tuple[int, int], tuple[Any, ...]]:
 @STREAMS
 def test_a_factor_of_one_changes_no_bit(config, streams):
     without = plan_of(config, rates={"s": np.full((1, 7), 20.3)}, **streams)
-    plan = make_plan(
-        config({"a": None, "b": None}, **streams),
-        {"s": np.full((1, 7), 20.3)},
-        MONDAY,
-        7,
-        key=9,
-        arrival_factors={"s": np.ones(7)},
-    )
-    assert same(draw(plan, 2), draw(without, 2))
+    assert same(draw(without.scaled({"s": np.ones(7)}, {("a", "low"): 1.0}), 2), draw(without, 2))
 
 
 @STREAMS
-def test_fewer_arrivals_are_some_of_the_baselines(config, streams):
+def test_fewer_arrivals_are_a_part_of_the_baselines(config, streams):
     baseline, fewer = (with_factors(config, [factor] * 7, streams) for factor in (1.0, 0.3))
     kept = of = 0
     for replication in range(20):
@@ -216,21 +209,21 @@ def test_fewer_arrivals_are_some_of_the_baselines(config, streams):
 
 
 @STREAMS
-def test_lower_factors_keep_some_of_those_whom_higher_ones_keep(config, streams):
+def test_lower_factors_keep_a_part_of_what_higher_ones_keep(config, streams):
     low, high = (patients_of(draw(with_factors(config, [factor] * 7, streams), 0)) for factor in (0.3, 0.6))
     assert low.items() < high.items()
 
 
 @STREAMS
-def test_more_arrivals_join_the_baselines(config, streams):
+def test_more_arrivals_are_added_to_the_baselines(config, streams):
     baseline, more = (with_factors(config, [factor] * 7, streams) for factor in (1.0, 1.5))
     added = 0
     for replication in range(20):
         before, after = patients_of(draw(baseline, replication)), patients_of(draw(more, replication))
         assert before.items() <= after.items()
-        joined = [number for _, number in after.keys() - before.keys()]
-        assert sorted(joined) == list(range(EXCESS, EXCESS + len(joined)))
-        added += len(joined)
+        added_numbers = [number for _, number in after.keys() - before.keys()]
+        assert sorted(added_numbers) == list(range(EXCESS, EXCESS + len(added_numbers)))
+        added += len(added_numbers)
     expected = 0.5 * 20.3 * 7 * 20  # at most that is their variance too
     assert abs(added - expected) < 4 * np.sqrt(expected)
 
@@ -245,7 +238,7 @@ def test_added_patients_of_a_fixed_schedule_are_rounded_day_by_day(config):
 
 
 @STREAMS
-def test_factors_hold_for_their_day(config, streams):
+def test_factors_apply_to_their_day(config, streams):
     factors = [1, 0, 2, 1, 0.5, 1, 3]
     before = patients_of(draw(with_factors(config, [1] * 7, streams), 4))
     after = patients_of(draw(with_factors(config, factors, streams), 4))
@@ -265,7 +258,7 @@ def test_factors_hold_for_their_day(config, streams):
             assert was.items() < now.items()
 
 
-# Uncertain lengths of stay: a factor of its own in each replication
+# Uncertain lengths of stay: each replication has its own factor
 
 
 def with_uncertain_stays(config, sd: float, census: pd.DataFrame | None = None) -> Plan:
@@ -282,12 +275,14 @@ def with_uncertain_stays(config, sd: float, census: pd.DataFrame | None = None) 
     ]
     routing = [{"from_ward": "a", "options": [{"to_ward": "b", "probability": 0.5}]}]
     rates = {kind: np.full((1, 7), 20.0) for kind in ("low", "high")}
-    plan = make_plan(config(wards, arrival_streams=streams, routing=routing), rates, MONDAY, 7, key=9, census=census)
-    spread, whose = np.zeros(len(plan.quantile_hours)), np.zeros(len(plan.quantile_hours), dtype=np.uint32)
+    plan = make_plan(
+        config(wards, arrival_streams=streams, routing=routing), rates, Horizon(MONDAY, 7), key=9, census=census
+    )
+    spread, stream = np.zeros(len(plan.quantile_hours)), np.zeros(len(plan.quantile_hours), dtype=np.uint32)
     for place, ward in enumerate("ab"):
         tables = np.unique(plan.los_table[:, place])
-        spread[tables], whose[tables] = sd, stream_number(ward)
-    return replace(plan, los_scale_sd=spread, los_scale_stream=whose)
+        spread[tables], stream[tables] = sd, stream_number(ward)
+    return replace(plan, los_scale_sd=spread, los_scale_stream=stream)
 
 
 def test_a_replications_factor_on_stays_has_mean_one_and_is_shared_by_a_ward(config):
@@ -346,6 +341,6 @@ def test_the_rest_of_a_stay_given_the_time_spent_and_the_factor(config, sd: floa
         _, u = uniforms(plan.key, replication, plan.census.stream, plan.census.number, Purpose.CENSUS, 0)
         spent = np.interp(elapsed / k, knots, GRID)
         rest = k * np.interp(spent + u * (1 - spent), GRID, knots) - elapsed
-        rest[-1] = 0  # longer in the house than any stay
+        rest[-1] = 0  # longer in the hospital than any stay
         drawn = draw(plan, replication)
         assert drawn.los[drawn.offset[:6]] == pytest.approx(rest, rel=1e-9)

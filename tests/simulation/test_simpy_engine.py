@@ -1,4 +1,4 @@
-"""The rules of the hospital as stories, each with the exact answer worked out by hand. Times are hours."""
+"""The rules of the hospital as stories, each with its exact answer. Times are hours."""
 
 from math import inf
 
@@ -17,13 +17,13 @@ def test_boarders_hold_their_bed_until_the_next_ward_takes_them(play, patient):
     assert played.depart[-1][-1] == 14
 
 
-def test_the_more_urgent_come_first_then_those_who_asked_first(play, patient):
+def test_the_more_urgent_are_served_first_then_those_who_asked_first(play, patient):
     arrivals = [(1, "low"), (1.5, "low"), (2, "low"), (2.5, "high"), (4.5, "high")]
     played = play({"ward": 1}, [patient(t, [("ward", 2)], kind) for t, kind in arrivals])
     assert played.admit == [[1], [7], [9], [3], [5]]
 
 
-def test_a_ward_may_turn_the_priorities_round(play, patient):
+def test_a_ward_may_reverse_the_priorities(play, patient):
     arrivals = [(1, "low"), (1.5, "high"), (2, "low")]
     policies = {"priorities": [{"ward": "ward", "patient_type": "low", "priority": 9}]}
     played = play({"ward": 1}, [patient(t, [("ward", 2)], kind) for t, kind in arrivals], policies=policies)
@@ -47,23 +47,23 @@ def test_weekend_beds(play, patient):
     assert play({"ward": ward}, [patient(t, [("ward", 50)]) for t in (1, 2, 3)], days=4).admit == [[1], [24], [74]]
 
 
-def test_two_patients_who_want_each_others_bed_change_places(play, patient):
+def test_two_patients_who_wait_for_each_others_bed_exchange(play, patient):
     played = play({"a": 1, "b": 1}, [patient(0, [("a", 2), ("b", 5)]), patient(1, [("b", 3), ("a", 5)])])
     assert played.admit == [[0, 4], [1, 4]]
     assert played.used == [["a", "b"], ["b", "a"]]
 
 
-def test_three_patients_in_a_ring_change_places_at_once(play, patient):
+def test_three_patients_in_a_cycle_exchange_at_once(play, patient):
     wards = {"a": 1, "b": 1, "c": 1}
-    ways = [[("a", 1), ("b", 9)], [("b", 2), ("c", 9)], [("c", 3), ("a", 9)]]
-    played = play(wards, [patient(0, way) for way in ways])
+    stays = [[("a", 1), ("b", 9)], [("b", 2), ("c", 9)], [("c", 3), ("a", 9)]]
+    played = play(wards, [patient(0, of_one) for of_one in stays])
     assert [stays[1] for stays in played.admit] == [3, 3, 3]
 
 
-def test_the_shortest_ring_changes_places(play, patient):
-    # 1 waits in a for b; 2 in b for c; when 3 (in c) asks for b, the ring b-c closes and leaves 1 waiting
-    ways = [[("a", 1), ("b", 2)], [("b", 1.5), ("c", 9)], [("c", 2), ("b", 4)]]
-    played = play({"a": 1, "b": 1, "c": 1}, [patient(0, way) for way in ways])
+def test_the_shortest_cycle_is_exchanged(play, patient):
+    # 1 waits in a for b; 2 in b for c; when 3 (in c) asks for b, the cycle b-c closes and leaves 1 waiting
+    stays = [[("a", 1), ("b", 2)], [("b", 1.5), ("c", 9)], [("c", 2), ("b", 4)]]
+    played = play({"a": 1, "b": 1, "c": 1}, [patient(0, of_one) for of_one in stays])
     assert [stays[1] for stays in played.admit] == [6, 2, 2]
 
 
@@ -76,7 +76,7 @@ def test_an_exchange_passes_a_more_urgent_patient_who_holds_no_bed(play, patient
     assert play({"a": 1, "b": 1}, patients).admit == [[0, 3], [0, 3], [8]]
 
 
-def test_release_gives_the_bed_up_and_waits_outside(play, patient):
+def test_release_frees_the_bed_and_waits_outside(play, patient):
     wards = {"ed": {"capacity": 1, "boarding": "release"}, "ward": 1}
     played = play(wards, [patient(t, [("ed", 1), ("ward", 3)]) for t in (1, 2, 3, 4)])
     assert played.admit == [[1, 2], [2, 5], [3, 8], [4, 11]]
@@ -105,7 +105,7 @@ def test_overflow_is_decided_once_and_begins_at_its_threshold(play, patient):
     assert played.admit == [[0], [1], [2], [10]]
 
 
-def test_overflow_leaves_alone_a_ward_where_somebody_waits(play, patient):
+def test_overflow_avoids_a_ward_with_a_queue(play, patient):
     overflow = [{"ward": "a", "threshold": 1.0, "redirect_to": ["b"]}]
     patients = [patient(0, [("b", 4)]), patient(0, [("a", 10)]), patient(1, [("b", 4)]), patient(5, [("a", 1)])]
     assert play({"a": 1, "b": 1}, patients, policies={"overflow": overflow}).used[-1] == ["a"]
@@ -119,14 +119,14 @@ def test_an_outlier_keeps_the_route_of_the_planned_ward(play, patient):
     assert played.admit[1] == [1, 3]
 
 
-def test_an_admission_stop_diverts_listed_types_wherever_they_were_headed(play, patient):
+def test_an_admission_stop_diverts_listed_types_from_every_ward(play, patient):
     stops = [{"ward": "a", "threshold": 0.5, "stop_types": ["low"]}]
     patients = [patient(0, [("a", 2)]), patient(1, [("b", 2)]), patient(1, [("b", 2)], "high"), patient(2, [("b", 1)])]
     played = play({"a": 2, "b": 9}, patients, policies={"admission_stop": stops})
     assert played.status == [DISCHARGED, DIVERTED, DISCHARGED, DISCHARGED]
 
 
-def test_an_admission_stop_lets_transfers_pass(play, patient):
+def test_an_admission_stop_does_not_stop_transfers(play, patient):
     stops = [{"ward": "b", "threshold": 1.0, "stop_types": ["low"]}]
     patients = [patient(0, [("b", 5)], "high"), patient(0, [("a", 1), ("b", 1)], "high"), patient(2, [("a", 1)])]
     played = play({"a": 2, "b": 1}, patients, policies={"admission_stop": stops})
@@ -142,7 +142,7 @@ def test_patients_leave_when_their_patience_ends(play, patient):
     assert played.admit[1] == [inf]
 
 
-def test_a_bed_that_comes_free_as_patience_ends_is_taken(play, patient):
+def test_a_bed_freed_as_patience_ends_is_taken(play, patient):
     played = play({"a": 1}, [patient(0, [("a", 5)]), patient(1, [("a", 1)], patience=4)])
     assert played.admit == [[0], [5]]
 
@@ -177,7 +177,7 @@ def test_what_would_happen_as_the_horizon_ends_does_not(play, patient):
     assert played.depart == [[inf], [inf]]
 
 
-def test_the_census_is_seated_whatever_the_capacity(play, patient):
+def test_the_census_is_seated_above_the_capacity_too(play, patient):
     census = [patient(0, [("a", hours)], seat="a", census=True) for hours in (1, 2, 3)]
     played = play({"a": 1}, [*census, patient(0.5, [("a", 1)])])
     assert played.admit[-1] == [3]

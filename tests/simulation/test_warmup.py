@@ -1,4 +1,4 @@
-"""Whether a warm-up suffices: the rule by hand, and wards that fill up as M/G/infinity does, with noise and cycles."""
+"""Whether a warm-up suffices: the rule with exact answers, and wards that fill up as M/G/infinity does."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ WEEK = np.repeat([1.15, 1.1, 1.0, 1.0, 1.0, 0.9, 0.85], 24)
 DAY = 1 + 0.6 * np.sin(2 * np.pi * (np.arange(24) - 8) / 24)
 
 
-def test_what_differs_at_the_start_is_cut_off():
+def test_a_different_start_is_cut_off():
     assert mser5(np.repeat([0.0, 1.0], [10, 40])) == 10
     assert mser5(np.repeat([7.0, 1.0], [13, 87])) == 15
-    # by hand: batches 0, 3, 4, 4, 4, 4 have (sum of squares about the mean) / (how many left)^2 of
+    # batches 0, 3, 4, 4, 4, 4 have (sum of squares about the mean) / (how many left)^2 of
     # 12.83 / 36, 0.8 / 25, 0 / 16: two go
     assert mser5(np.repeat([0.0, 3, 4, 4, 4, 4], 5)) == 10
     # batches 0, 4, 4, 4: one goes, though two are the most that may
@@ -55,14 +55,14 @@ def filling_up(los_days: float, level: float, days: int, replications: int, seed
 
 @pytest.mark.parametrize("los_days", [0.1, 0.5, 1.0, 1.5])
 @pytest.mark.parametrize("level", [3, 60])
-def test_a_warmup_that_suffices_raises_no_alarm(los_days: float, level: float):
+def test_a_sufficient_warmup_gives_no_warning(los_days: float, level: float):
     for seed in range(5):
         census = filling_up(los_days, level, 35, 200, seed)
         assert diagnose(census[:, 168:], 168, ["ward"], replications=200) == []
 
 
 @pytest.mark.parametrize(("los_days", "level"), [(5.0, 60), (7.0, 10), (21.0, 60), (90.0, 60)])
-def test_a_warmup_far_too_short_is_named(los_days: float, level: float):
+def test_a_warmup_far_too_short_gives_a_warning(los_days: float, level: float):
     for seed in range(3):
         (found,) = diagnose(filling_up(los_days, level, 35, 200, seed)[:, 168:], 168, ["ward"], replications=200)
         assert found.ward == "ward"
@@ -83,7 +83,7 @@ def test_without_warmup_the_need_follows_the_length_of_stay():
     assert needed[2] > 150
 
 
-def test_the_warning_in_words():
+def test_the_text_of_the_warning():
     hours = np.arange(35 * 24)
     wards = np.stack([10 * (1 - np.exp(-hours / 200)), np.full(35 * 24, 8.0)])
     # missing on day 8: 0.4317 x 0.944; on days 22 and 29: 0.0804 and 0.0347 x 0.944; 1 - 0.5924 / 0.9456 = 37 %

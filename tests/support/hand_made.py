@@ -1,4 +1,4 @@
-"""Small hospitals and patients made by hand: what stories and random hospitals are both built of."""
+"""Small hospitals and patients with given times: what stories and random hospitals are both built of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.simulation.plan import Plan, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 
 MONDAY = pd.Timestamp("2026-01-05")
@@ -18,10 +18,10 @@ TYPES = ["low", "high"]
 
 @dataclass(frozen=True)
 class Patient:
-    """A patient by hand: arrival, then (ward, hours) for each stay. `seat` and `requested` make one of the census."""
+    """A patient: arrival, then (ward, hours) for each stay. `seat` and `requested` are for those of the census."""
 
     arrival: float
-    way: list[tuple[str, float]]
+    stays: list[tuple[str, float]]
     kind: str = "low"
     patience: float = inf
     delay: float = 0.0
@@ -32,7 +32,7 @@ class Patient:
 
 @dataclass(frozen=True)
 class Played:
-    """What came of the patients: lists by patient of lists by stay, times in hours."""
+    """What happened to the patients: lists by patient of lists by stay, times in hours."""
 
     plan: Plan
     trajectories: Trajectories
@@ -90,25 +90,25 @@ def make_config(wards: Mapping[str, int | dict[str, Any] | None], **parts: Any) 
 
 def make_small_plan(config: HospitalConfig, days: int) -> Plan:
     """The plan of a hospital of `make_config` for `days` days from a Monday."""
-    return make_plan(config, {"s": np.ones((1, days))}, MONDAY, days, key=1)
+    return make_plan(config, {"s": np.ones((1, days))}, Horizon(MONDAY, days), key=1)
 
 
 def trajectories_of(plan: Plan, patients: list[Patient]) -> Trajectories:
-    """Hand-made trajectories; patients of the census come first and in the order given."""
-    wards = list(plan.ward_ids)
+    """The trajectories of these patients; those of the census come first and in the order given."""
+    wards = {name: index for index, name in enumerate(plan.ward_ids)} | {None: -1}
     census = [patient for patient in patients if patient.census]
-    stays = [(wards.index(ward), hours, patient) for patient in patients for ward, hours in patient.way]
+    stays = [stay for patient in patients for stay in patient.stays]
     kinds = np.array([plan.patient_type_ids.index(patient.kind) for patient in patients], dtype=np.int32)
-    lengths = [len(patient.way) for patient in patients]
+    lengths = [len(patient.stays) for patient in patients]
     offset = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    planned = np.array([ward for ward, _, _ in stays], dtype=np.int32)
+    planned = np.array([wards[ward] for ward, _ in stays], dtype=np.int32)
     delay = np.zeros(len(stays))
     delay[offset[1:] - 1] = [patient.delay for patient in patients]
     return Trajectories(
         n_census=len(census),
-        seat=np.array([-1 if p.seat is None else wards.index(p.seat) for p in census], dtype=np.int32),
-        admitted=np.array([inf if p.seat is None else -1.0 for p in census]),
-        requested=np.array([p.requested for p in census]),
+        seat=np.array([wards[patient.seat] for patient in census], dtype=np.int32),
+        admitted=np.array([inf if patient.seat is None else -1.0 for patient in census]),
+        requested=np.array([patient.requested for patient in census]),
         arrival=np.array([patient.arrival for patient in patients], dtype=np.float64),
         patient_type=kinds,
         stream=np.zeros(len(patients), dtype=np.int32),
@@ -117,6 +117,6 @@ def trajectories_of(plan: Plan, patients: list[Patient]) -> Trajectories:
         offset=offset,
         planned_ward=planned,
         priority=plan.queue_rank[planned, np.repeat(kinds, lengths)],
-        los=np.array([hours for _, hours, _ in stays], dtype=np.float64),
+        los=np.array([hours for _, hours in stays], dtype=np.float64),
         delay=delay,
     )

@@ -1,12 +1,13 @@
-"""Broken rules, each of which the random hospitals must tell from the reference: proof that their silence means much.
+"""Broken rules, each of which the random hospitals must detect: evidence that their agreement means something.
 
     python tests/support/mutants.py [part of a name ...]
 
-A mutant is a change in the text of the kernel's event loop, run as ordinary Python on one random hospital after the
-other until its stays differ. Prints a table; the exit status is 1 when a mutant survives. A mutant whose text no longer
-stands in the kernel is an error, so the list stays current.
+A mutant is a change in the syntax tree of one function of the kernel's event loop, run as ordinary Python on one random
+hospital after the other until its stays differ. Prints a table; the exit status is 1 when a mutant survives. A mutant
+whose code is no longer in its function is an error, so the list stays current.
 """
 
+import ast
 import os
 import signal
 import sys
@@ -29,257 +30,263 @@ CASES = 400
 """Hospitals a mutant is run on at most."""
 
 HANGS_AFTER = 5
-"""Seconds after which a mutant is taken to run for ever."""
-
-SOURCE = Path(events.__file__).read_text()
+"""Seconds after which a mutant is assumed to run for ever."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A rule broken: `text` of the event loop, which stands there once, replaced by `by`."""
+    """A rule broken: in `function` of the event loop, the code `sound`, an expression or statements which it has once,
+    replaced by `broken`."""
 
     name: str
-    text: str
-    by: str
+    function: str
+    sound: str
+    broken: str
+
+    def tree(self) -> ast.Module:
+        """The event loop with this rule broken."""
+        tree = ast.parse(Path(events.__file__).read_text())
+        (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == self.function)
+        replacement = _Replacement(ast.parse(self.sound).body, ast.parse(self.broken).body)
+        replacement.visit(function)
+        if replacement.times != 1:
+            raise ValueError(f"{self.name}: {self.function} has {replacement.times} times, not once: {self.sound}")
+        return ast.fix_missing_locations(tree)
 
 
-SEATS = """            state.census[ward] += 1
-            stays.used_ward[stay] = ward
-"""
-MOST_URGENT = """        rank = index(0)
-        while state.first[ward, rank] == NOWHERE:
-            rank = index(rank + 1)
-"""
-NEXT_EVENT = "state.now[SOON] > 0 and state.soon_time[last] <= now"
-CHANGE_FIRST = "hour < now or (hour == now and kind >= 0)"
+class _Replacement(ast.NodeTransformer):
+    """Replaces statements, or an expression, wherever they are equal to the given ones."""
+
+    def __init__(self, sound: list[ast.stmt], broken: list[ast.stmt]):
+        self.sound, self.broken, self.times = [ast.dump(node) for node in sound], broken, 0
+        self.expression: tuple[str, ast.expr] | None = None
+        match sound, broken:
+            case [ast.Expr(value=expression)], [ast.Expr(value=by)]:
+                self.expression = ast.dump(expression), by
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if self.expression and isinstance(node, ast.expr) and ast.dump(node) == self.expression[0]:
+            self.times += 1
+            return self.expression[1]
+        for statements in (getattr(node, name, None) for name in ("body", "orelse")):
+            if isinstance(statements, list) and not self.expression:
+                self._replace_in(statements)
+        return super().generic_visit(node)
+
+    def _replace_in(self, statements: list[ast.stmt]) -> None:
+        n = len(self.sound)
+        for first in range(len(statements) - n + 1):
+            if [ast.dump(node) for node in statements[first : first + n]] == self.sound:
+                statements[first : first + n] = self.broken
+                self.times += 1
+                return
+
+
+NEXT_CHANGE = "hour < now or (hour == now and kind >= 0)"
 EARLIER = "state.soon_time[place] < time or (state.soon_time[place] == time and state.soon[place] < event)"
-FIRST_CYCLE = "for there in range(len(came_from)):"
-EXCHANGES = "if state.waiting_in[held, ward] == 1 and state.blocked[ward] > 0:"
-FIRST_WAITER = """            if state.held[p] == held:
-                return p
-            p = state.behind[p]
-    return NOWHERE
+MOST_URGENT = """
+rank = index(0)
+while state.first[ward, rank] == NOWHERE:
+    rank = index(rank + 1)
 """
-LAST_WAITER = """            if state.held[p] == held:
-                found = p
-            p = state.behind[p]
-    return found
+SERVES = "_grant(state, index(state.first[ward, rank]), ward, rank)"
+EXCHANGES = "state.waiting_in[held, ward] == 1 and state.blocked[ward] > 0"
+FIRST_WAITER = """
+p = state.first[ward, rank]
+while p != NOWHERE:
+    if state.held[p] == held:
+        return signed(p)
+    p = state.behind[p]
 """
-OVERFLOW = "for place in range(rules.first_overflow[ward], rules.first_overflow[ward + 1]):"
-SERVES_ALL = "while state.queue[ward] > 0 and state.census[ward] < state.beds[ward]:"
+REDIRECTS = "range(rules.first_overflow[ward], rules.first_overflow[ward + 1])"
 THRESHOLD = "ceil(threshold * beds - 1e-9)"
-STAFF = "_staff(rules, state, freed, rules.change_beds[change])"
+STAFFS = "_staff(rules, state, ward, rules.change_beds[change])"
 STOPPED_TYPE = "rules.stop_types[stop, index(drawn.patient_type[p])]"
-RELEASES = "    if rules.holds_bed[ward]:\n        state.held[p] = ward"
-TAKES_BEDS = """            elif taken < state.now[GRANTED] and begun == drawn.n_census:
-                admitted = state.granted[index(taken)]
-                taken += 1
-            else:
-                break
-            freed = _admit(rules, drawn, stays, state, index(admitted), now) if admitted != NOWHERE else NOWHERE
-        if begun == drawn.n_census:
-            state.now[GRANTED] = 0
-"""
-GIVES_UP = "if state.waits[p] and stay == drawn.offset[p]:"
+STOPPED = f"{STOPPED_TYPE} and state.census[rules.stop_ward[stop]] >= state.stop_at[stop]"
+GIVES_UP = "state.waits[p] and stay == drawn.offset[p]"
 
 MUTANTS = (
     # order of simultaneous events
-    Mutant("beds change after stays end", CHANGE_FIRST, "hour < now or (hour == now and kind == ARRIVAL)"),
-    Mutant("beds change after all else", CHANGE_FIRST, "hour < now"),
-    Mutant("patients arrive before stays end", NEXT_EVENT, NEXT_EVENT.replace("<=", "<")),
+    Mutant(
+        "beds change after stays end", "_next_event", NEXT_CHANGE, "hour < now or (hour == now and kind == ARRIVAL)"
+    ),
+    Mutant("beds change after all else", "_next_event", NEXT_CHANGE, "hour < now"),
+    Mutant(
+        "patients arrive before stays end", "_next_event", "state.soon_time[last] <= now", "state.soon_time[last] < now"
+    ),
     Mutant(
         "patience ends before stays do",
+        "_is_before",
         "state.soon[place] < event",
         "(state.soon[place] + len(state.stay)) % len(state.soon) < (event + len(state.stay)) % len(state.soon)",
     ),
-    Mutant("stays that end together end in no order", EARLIER, "state.soon_time[place] < time"),
+    Mutant("stays that end together end in no order", "_is_before", EARLIER, "state.soon_time[place] < time"),
     Mutant(
-        "stays that end together end last patient first", EARLIER, EARLIER.replace("[place] < event", "[place] > event")
+        "stays that end together end last patient first",
+        "_is_before",
+        "state.soon[place] < event",
+        "state.soon[place] > event",
     ),
-    Mutant("the horizon is part of the run", "if time < rules.hours:", "if time <= rules.hours:"),
-    Mutant("events go to buckets that are open", "if bucket <= state.now[OPEN]:", "if bucket < state.now[OPEN]:"),
-    Mutant("arrivals come before their bucket opens", "state.now[OPEN] < upto", "state.now[OPEN] < upto - 1"),
+    Mutant("the horizon is part of the run", "_push", "time < rules.hours", "time <= rules.hours"),
+    Mutant("events go to buckets that are open", "_push", "bucket <= state.now[OPEN]", "bucket < state.now[OPEN]"),
+    Mutant(
+        "arrivals come before their bucket opens",
+        "_open_buckets",
+        "state.now[OPEN] < upto",
+        "state.now[OPEN] < upto - 1",
+    ),
     # queues and priorities
     Mutant(
         "less urgent first",
+        "_serve",
         MOST_URGENT,
         MOST_URGENT.replace("(0)", "(state.first.shape[1] - 1)").replace("+ 1)", "- 1)"),
     ),
-    Mutant(
-        "last come first served",
-        "_grant(state, index(state.first[ward, rank]), ward, rank)",
-        "_grant(state, index(state.last[ward, rank]), ward, rank)",
-    ),
+    Mutant("last come first served", "_serve", SERVES, SERVES.replace("first", "last")),
     Mutant(
         "priority of the first ward everywhere",
-        "rank = index(drawn.priority[state.stay[p]])",
-        "rank = index(drawn.priority[drawn.offset[p]])",
+        "_join_queue",
+        "drawn.priority[state.stay[p]]",
+        "drawn.priority[drawn.offset[p]]",
     ),
-    Mutant("one patient served at a time", SERVES_ALL, SERVES_ALL.replace("while", "if")),
-    Mutant(
-        "more beds admit nobody",
-        STAFF,
-        f"{STAFF}\n            freed = NOWHERE",
-    ),
+    Mutant("one patient served at a time", "_serve", SERVES, f"{SERVES}\nbreak"),
+    Mutant("more beds admit nobody", "_change_beds", "_event(now, ward, NOWHERE)", "_event(now, NOWHERE, NOWHERE)"),
     Mutant(
         "beds that close keep their patients' successors",
-        STAFF,
-        STAFF.replace("rules.change_beds[change]", "max(rules.change_beds[change], state.census[freed])"),
+        "_change_beds",
+        "rules.change_beds[change]",
+        "max(rules.change_beds[change], state.census[ward])",
     ),
-    Mutant(
-        "a free bed is taken past the queue",
-        "state.census[ward] < state.beds[ward] and state.queue[ward] == 0",
-        "state.census[ward] < state.beds[ward]",
-    ),
-    Mutant(
-        "the bed left serves nobody",
-        "    _care(rules, drawn, stays, state, p, now)\n    return held",
-        "    _care(rules, drawn, stays, state, p, now)\n    return NOWHERE",
-    ),
+    Mutant("a free bed is taken past the queue", "_has_free_bed", "state.queue[ward] == 0", "True"),
+    Mutant("the bed left serves nobody", "_admit", "return held", "return NOWHERE"),
     Mutant(
         "beds granted last are taken first",
-        "admitted = state.granted[index(taken)]",
-        "admitted = state.granted[index(state.now[GRANTED] - 1 - taken)]",
+        "_settle",
+        "state.granted[index(taken)]",
+        "state.granted[index(state.now[GRANTED] - 1 - taken)]",
     ),
     # boarding
-    Mutant("released beds are held", RELEASES, RELEASES.replace("rules.holds_bed[ward]", "True")),
-    Mutant("held beds are released", RELEASES, RELEASES.replace("rules.holds_bed[ward]", "False")),
+    Mutant("released beds are held", "_end_stay", "rules.holds_bed[ward]", "True"),
+    Mutant("held beds are released", "_end_stay", "rules.holds_bed[ward]", "False"),
     Mutant(
         "the next ward's rule of boarding holds",
-        RELEASES,
-        RELEASES.replace("[ward]", "[drawn.planned_ward[stay + 1]]", 1),
+        "_end_stay",
+        "rules.holds_bed[ward]",
+        "rules.holds_bed[drawn.planned_ward[stay + 1]]",
     ),
     Mutant(
         "an outlier boards by the planned ward's rule",
-        RELEASES,
-        RELEASES.replace("[ward]", "[drawn.planned_ward[stay]]", 1),
+        "_end_stay",
+        "rules.holds_bed[ward]",
+        "rules.holds_bed[drawn.planned_ward[stay]]",
     ),
     Mutant(
-        "an outlier frees a bed of the planned ward",
-        "    ward = index(stays.used_ward[stay])\n    stays.ready",
-        "    ward = index(drawn.planned_ward[stay])\n    stays.ready",
+        "an outlier frees a bed of the planned ward", "_end_stay", "stays.used_ward[stay]", "drawn.planned_ward[stay]"
     ),
-    Mutant("a stay in the same ward queues again", "if ward == held:  # the bed", "if False:  # the bed"),
+    Mutant("a stay in the same ward queues again", "_request", "ward == held", "False"),
     # exchange
-    Mutant("no exchange", EXCHANGES, "if False:"),
-    Mutant("exchange of two only", EXCHANGES, EXCHANGES[:-1] + " and state.waiting_in[ward, held] > 0:"),
+    Mutant("no exchange", "_request", EXCHANGES, "False"),
+    Mutant("exchange of two only", "_request", EXCHANGES, f"{EXCHANGES} and state.waiting_in[ward, held] > 0"),
     Mutant(
         "exchange of any length, not the shortest",
-        "here = to_visit[visited]\n        visited += 1",
-        "found -= 1\n        here = to_visit[found]",
+        "_shortest_cycle",
+        "here = to_visit[visited]\nvisited += 1",
+        "found -= 1\nhere = to_visit[found]",
     ),
     Mutant(
-        "rings of equal length in reverse order of the config",
-        FIRST_CYCLE,
-        "for there in range(len(came_from) - 1, -1, -1):",
+        "cycles of equal length in reverse order of the config",
+        "_shortest_cycle",
+        "range(len(came_from))",
+        "range(len(came_from) - 1, -1, -1)",
     ),
-    Mutant("the last waiter of an edge is exchanged", FIRST_WAITER, LAST_WAITER),
+    Mutant(
+        "the last waiter of an edge is exchanged",
+        "_first_waiter",
+        FIRST_WAITER,
+        FIRST_WAITER.replace("first", "last").replace("behind", "ahead"),
+    ),
     # overflow
-    Mutant("no overflow", "if state.census[ward] >= state.overflow_at[ward]:", "if False:"),
+    Mutant("no overflow", "_overflow", "state.census[ward] >= state.overflow_at[ward]", "False"),
     Mutant(
         "overflow to the last listed",
-        OVERFLOW,
-        "for place in range(rules.first_overflow[ward + 1] - 1, rules.first_overflow[ward] - 1, -1):",
+        "_overflow",
+        REDIRECTS,
+        "range(rules.first_overflow[ward + 1] - 1, rules.first_overflow[ward] - 1, -1)",
     ),
-    Mutant(
-        "overflow to the first listed only",
-        "rules.first_overflow[ward + 1]):",
-        "min(rules.first_overflow[ward] + 1, rules.first_overflow[ward + 1])):",
-    ),
+    Mutant("overflow to the first listed only", "_overflow", REDIRECTS, f"{REDIRECTS}[:1]"),
     Mutant(
         "overflow only from a full ward",
-        "_whole_beds(rules.overflow_threshold[ward], beds)",
-        "_whole_beds(max(1.0, rules.overflow_threshold[ward]), beds)",
+        "_staff",
+        "rules.overflow_threshold[ward]",
+        "max(1.0, rules.overflow_threshold[ward])",
     ),
-    Mutant("overflow of requests made before the start", "    if asked >= 0:\n", "    if True:\n"),
-    Mutant(
-        "outliers count in the planned ward",
-        "stays.used_ward[stay] = state.ward[p]",
-        "stays.used_ward[stay] = drawn.planned_ward[stay]",
-    ),
+    Mutant("overflow of requests made before the start", "_request", "stays.request[stay] >= 0", "True"),
+    Mutant("outliers count in the planned ward", "_admit", "state.ward[p]", "drawn.planned_ward[stay]"),
     # thresholds
-    Mutant("thresholds reached one patient later", THRESHOLD, f"{THRESHOLD} + 1"),
-    Mutant("thresholds rounded down", THRESHOLD, "int(threshold * beds + 1e-9)"),
-    Mutant("thresholds without tolerance", THRESHOLD, THRESHOLD.replace(" - 1e-9", "")),
+    Mutant("thresholds reached one patient later", "_whole_beds", THRESHOLD, f"{THRESHOLD} + 1"),
+    Mutant("thresholds rounded down", "_whole_beds", THRESHOLD, "int(threshold * beds + 1e-9)"),
+    Mutant("thresholds without tolerance", "_whole_beds", THRESHOLD, "ceil(threshold * beds)"),
     Mutant(
         "thresholds of the beds at the start",
-        STAFF,
-        "state.beds[freed] = rules.change_beds[change]",
+        "_change_beds",
+        STAFFS,
+        "state.beds[ward] = rules.change_beds[change]",
     ),
     # admission stops
-    Mutant("no admission stop", "stays.status[p] = DIVERTED\n", "stays.status[p] = IN_SYSTEM\n            return p\n"),
+    Mutant("no admission stop", "_arrive", STOPPED, "False"),
     Mutant(
         "only the first admission stop counts",
-        "for stop in range(len(rules.stop_ward)):\n        if (\n",
-        "for stop in range(min(1, len(rules.stop_ward))):\n        if (\n",
+        "_arrive",
+        "range(len(rules.stop_ward))",
+        "range(len(rules.stop_ward))[:1]",
     ),
-    Mutant("admission stops for every type", STOPPED_TYPE, "True"),
+    Mutant("admission stops for every type", "_arrive", STOPPED_TYPE, "True"),
     Mutant(
         "admission stops look at the ward asked for",
-        "state.census[rules.stop_ward[stop]] >= state.stop_at[stop]",
-        "state.census[drawn.planned_ward[stay]] >= state.stop_at[stop]",
+        "_arrive",
+        "state.census[rules.stop_ward[stop]]",
+        "state.census[drawn.planned_ward[stay]]",
     ),
     Mutant(
-        "admission stops for headed patients only",
+        "admission stops for patients of the ward only",
+        "_arrive",
         STOPPED_TYPE,
         f"rules.stop_ward[stop] == drawn.planned_ward[stay] and {STOPPED_TYPE}",
     ),
     # patience
-    Mutant("patience never ends", GIVES_UP, "if False:"),
-    Mutant("patience of 0 is endless", "and drawn.patience[p] < np.inf:", "and 0 < drawn.patience[p] < np.inf:"),
-    Mutant("patience ends in later wards too", GIVES_UP, "if state.waits[p]:"),
-    Mutant(
-        "patience counts from time 0",
-        "_push(rules, state, now + drawn.patience[p], len(state.stay) + p)",
-        "_push(rules, state, max(now, drawn.patience[p]), len(state.stay) + p)",
-    ),
+    Mutant("patience never ends", "_give_up", GIVES_UP, "False"),
+    Mutant("patience of 0 is endless", "_request", "drawn.patience[p] < np.inf", "0 < drawn.patience[p] < np.inf"),
+    Mutant("patience ends in later wards too", "_give_up", GIVES_UP, "state.waits[p]"),
+    Mutant("patience counts from time 0", "_request", "now + drawn.patience[p]", "max(now, drawn.patience[p])"),
     # durations
-    Mutant("no discharge delay", "        end += drawn.delay[stay]", "        end += 0"),
-    Mutant(
-        "care ends after the discharge delay",
-        "stays.ready[stay] = min(stays.ready[stay], now)",
-        "stays.ready[stay] = now",
-    ),
+    Mutant("no discharge delay", "_care", "end += drawn.delay[stay]", "end += 0"),
+    Mutant("care ends after the discharge delay", "_end_stay", "min(stays.ready[stay], now)", "now"),
     Mutant(
         "care lasts from the request",
-        "end = now + drawn.los[stay]",
-        "end = max(now, stays.request[stay] + drawn.los[stay])",
+        "_care",
+        "now + drawn.los[stay]",
+        "max(now, stays.request[stay] + drawn.los[stay])",
     ),
     # census at the start
     Mutant(
         "the census is seated within the beds",
-        SEATS,
-        SEATS.replace("+= 1", "= min(state.census[ward] + 1, state.beds[ward])"),
+        "_reset",
+        "state.census[ward] += 1",
+        "state.census[ward] = min(state.census[ward] + 1, state.beds[ward])",
     ),
-    Mutant(
-        "the census goes on in reverse order",
-        "_begin(rules, drawn, stays, state, begun)",
-        "_begin(rules, drawn, stays, state, drawn.n_census - 1 - begun)",
-    ),
-    Mutant(
-        "the census asks at the start",
-        "return _end_stay(rules, drawn, stays, state, p, 0.0, drawn.requested[p])",
-        "return _end_stay(rules, drawn, stays, state, p, 0.0, 0.0)",
-    ),
-    Mutant(
-        "beds are taken before all of the census has asked",
-        TAKES_BEDS,
-        TAKES_BEDS.replace("begun == drawn.n_census", "True"),
-    ),
+    Mutant("the census goes on in reverse order", "simulate", "index(begun)", "index(drawn.n_census - 1 - begun)"),
+    Mutant("the census asks at the start", "_begin", "drawn.requested[p]", "0.0"),
+    Mutant("beds are taken before all of the census has asked", "simulate", "begun == drawn.n_census", "True"),
 )
 """Not among them, because nothing would show: patients who arrive before patience ends at the same instant (neither
-frees a bed), an exchange tried at every wait (a ring can close only at the first along an edge), and the order in which
-the patients of a ring move (all do, and its wards stay full)."""
+frees a bed), an exchange tried at every wait (a cycle can close only at the first along an edge), and the order in
+which the patients of a cycle move (all do, and its wards stay full)."""
 
 
 def break_rule(mutant: Mutant) -> None:
     """Put the event loop with one rule broken in the place of the sound one."""
-    if SOURCE.count(mutant.text) != 1:
-        raise ValueError(
-            f"{mutant.name}: stands {SOURCE.count(mutant.text)} times in events.py, not once: {mutant.text}"
-        )
     module = ModuleType("mutant")
-    exec(compile(SOURCE.replace(mutant.text, mutant.by), f"<{mutant.name}>", "exec"), module.__dict__)
+    exec(compile(mutant.tree(), f"<{mutant.name}>", "exec"), module.__dict__)
     block.simulate = module.simulate
 
 

@@ -2,7 +2,7 @@
 
 Each is made from a seed, so thousands are quick and every one is rich. Hypothesis chooses the seed and shrinks by
 leaving patients and rules out; a counter-example prints as the arguments of the `play` fixture. Patients are made
-directly, not drawn.
+directly, not drawn by the twin.
 """
 
 import os
@@ -24,10 +24,10 @@ from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 KINDS = ("low", "high", "other")
 
 THRESHOLDS = (0.3, 0.5, 0.5 + 1e-12, 0.7, 0.9, 1.0, 1.0, 1.0 + 1e-12, 1.3, 2.0)
-"""Shares of the beds, two of them a little above what is meant, as a sum of fractions may be."""
+"""Shares of the beds, two of them above a round value by a rounding error, as a sum of fractions may be."""
 
 TICKS_PER_HOUR = (1, 2, 10, 9973, 9973, 9973)
-"""Times are whole ticks. On the coarse grids events coincide, in tenths of an hour often but for the last bit."""
+"""Times are whole ticks. On the coarse grids events coincide; in tenths of an hour often except for the last bit."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,16 @@ def hospital_of_seed(seed: int) -> Hospital:
 def hospitals(draw: st.DrawFn) -> Hospital:
     """The hospital of some seed less a few patients and rules; the simplest has none."""
     whole = hospital_of_seed(draw(st.integers(0, 2**32 - 1)))
-    stays = st.integers(0, 31).map(bool)
+    remains = st.integers(0, 31).map(bool)
 
     def some(items: list[Any]) -> list[Any]:
-        return [item for item in items if draw(stays)]
+        return [item for item in items if draw(remains)]
 
     def shorter(patient: Patient) -> Patient:
-        return patient if patient.census or draw(stays) else replace(patient, way=patient.way[:1])
+        return patient if patient.census or draw(remains) else replace(patient, stays=patient.stays[:1])
 
     def simpler(ward: dict[str, Any]) -> dict[str, Any]:
-        calendar = [name for name in ("capacity_changes", "weekday_capacity") if name in ward and not draw(stays)]
+        calendar = [name for name in ("capacity_changes", "weekday_capacity") if name in ward and not draw(remains)]
         return {name: value for name, value in ward.items() if name not in calendar}
 
     policies = {name: some(rules) for name, rules in whole.parts["policies"].items()}
@@ -123,7 +123,7 @@ class _Maker:
             "admission_stop": [self._stop(self.random.choice(limited)) for _ in range(self._stops()) if limited],
         }
         seats = self._seats(wards)
-        census = [self._in_the_house(seats) for _ in range(self._number((0, 20, 40)))]
+        census = [self._of_census(seats) for _ in range(self._number((0, 20, 40)))]
         arrivals = [self._arrival() for _ in range(self._number((10, 30, 70)))]
         patients = census + sorted(arrivals, key=lambda patient: patient.arrival)
         return Hospital(wards, patients, self.days, {"patient_types": kinds, "policies": policies})
@@ -160,7 +160,7 @@ class _Maker:
         return self.random.choice((0, 1, 1, 2, 3, 5))
 
     def _changes(self) -> list[dict[str, Any]]:
-        """Up to three periods that follow upon one another, with or without a gap."""
+        """Up to three consecutive periods, with or without a gap."""
         bounds = sorted({self._hours(min(self.hours, self.arrivals_end + 8)) for _ in range(4)})
         instants = [MONDAY.to_pydatetime() + timedelta(hours=hour) for hour in bounds]
         periods = list(pairwise(instants))
@@ -189,10 +189,10 @@ class _Maker:
 
     # Patients
 
-    def _way(self) -> list[tuple[str, float]]:
+    def _stays(self) -> list[tuple[str, float]]:
         stays = self.random.choice((1, 1, 2, 2, 3, 4, 6))
         first = self.random.randrange(len(self.names))
-        if self.is_full_of_boarders and self._chance(1, 2):  # in a ring
+        if self.is_full_of_boarders and self._chance(1, 2):  # in a cycle
             wards = [self.names[(first + step) % len(self.names)] for step in range(stays)]
         else:
             wards = [self.names[first]] + [self.random.choice(self.names) for _ in range(stays - 1)]
@@ -207,7 +207,7 @@ class _Maker:
     def _arrival(self) -> Patient:
         return Patient(
             arrival=self._hours(self.arrivals_end),
-            way=self._way(),
+            stays=self._stays(),
             kind=self.random.choice(KINDS),
             patience=self._patience(),
             delay=self._delay(),
@@ -222,18 +222,18 @@ class _Maker:
         self.random.shuffle(seats)
         return seats
 
-    def _in_the_house(self, seats: list[str]) -> Patient:
-        """In care, with care ended (boarding, held up, or only just due to go on), or waiting without a bed."""
+    def _of_census(self, seats: list[str]) -> Patient:
+        """In care, with care ended (boarding, or just about to go on), or waiting without a bed."""
         form = self.random.choice(("in care", "ended", "boards", "boards", "waits"))
         seat = seats.pop() if seats and form != "waits" else None
-        way = self._way()
+        stays = self._stays()
         if seat is not None:
-            planned = seat if self._chance(3, 4) else way[0][0]
-            way[0] = (planned, way[0][1] if form == "in care" else 0.0)
-        pending = seat is None or (form == "boards" and len(way) > 1)
+            planned = seat if self._chance(3, 4) else stays[0][0]
+            stays[0] = (planned, stays[0][1] if form == "in care" else 0.0)
+        pending = seat is None or (form == "boards" and len(stays) > 1)
         return Patient(
             arrival=0.0,
-            way=way,
+            stays=stays,
             kind=self.random.choice(KINDS),
             patience=self._patience() if seat is None else inf,
             delay=self._delay(),

@@ -1,20 +1,20 @@
 """A block of replications in one call: draw, simulate with the beds there are and without limits, count, add.
 
-`run_block` is the fast way; `draw_one`, `simulate_one` and `tally_one` are its parts, for the reference engine, the
+`run_block` does it all; `draw_one`, `simulate_one` and `tally_one` are its parts, for the reference engine, the
 synthetic history and the tests.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
+from kaizar_pipeline.config.fields import HOURS_PER_WEEK
+from kaizar_pipeline.simulation.kernel.arrays import Floats, Integers
 from kaizar_pipeline.simulation.kernel.arrivals import BATCH, ArrivalScratch
 from kaizar_pipeline.simulation.kernel.compiling import compiled, entry
 from kaizar_pipeline.simulation.kernel.count import (
     DIGIT_BITS,
-    HOURS_PER_WEEK,
-    QUEUED,
-    WAITED_SOME,
+    SUMS,
     Counted,
     Records,
     Tallies,
@@ -25,14 +25,36 @@ from kaizar_pipeline.simulation.kernel.count import (
     count_stays,
     fits,
 )
-from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, StayScratch, draw
+from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, Replication, StayScratch, draw
 from kaizar_pipeline.simulation.kernel.events import EventScratch, simulate
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 from kaizar_pipeline.tables.kpis import KPIS
 
+Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
 
-class Room(NamedTuple):
+
+class Model(NamedTuple):
+    """What is simulated: the hospital, with the beds there are and, if `with_demand`, without limits."""
+
+    sources: Sources
+    rules: Rules
+    demand_rules: Rules
+    window: Window
+    with_demand: bool
+
+
+class Block(NamedTuple):
+    """The replications of a call: `first` and those that follow, one per row of `scale`."""
+
+    first: int
+    scale: Floats
+    """f8[replications, tables]: factors on the lengths of stay."""
+    stop: Integers
+    """i8[1]: other than 0 to end before the next replication."""
+
+
+class Buffers(NamedTuple):
     """Everything one worker needs to run replications, used again for each."""
 
     drawn: Trajectories
@@ -45,76 +67,98 @@ class Room(NamedTuple):
     counted_demand: Counted
 
 
+class Totals(NamedTuple):
+    """The tallies of one worker."""
+
+    actual: Tallies
+    demand: Tallies
+
+
+class Simulated(NamedTuple):
+    """One replication."""
+
+    drawn: Trajectories
+    stays: Stays
+    demand_stays: Stays
+
+
 @compiled
-def _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r):
-    """Count a replication and add it, to both runs or to neither, and note it in row `r` of `records`; FEW_BEDS when a
-    histogram is too narrow."""
-    count_stays(window, drawn, stays, room.counted, records.kpis[r], records.boarded[r])
-    if not fits(room.counted, actual):
+def _tally(model: Model, run: Simulated, buffers: Buffers, totals: Totals, records: Records, r: int) -> int:
+    """Count a replication and add it, to both tallies or to neither, and note it in row `r` of `records`; FEW_BEDS when
+    a histogram is too narrow."""
+    window, counted, counted_demand = model.window, buffers.counted, buffers.counted_demand
+    count_stays(window, run.drawn, run.stays, counted, records.kpis[r], records.boarded[r])
+    if not fits(counted, totals.actual):
         return FEW_BEDS
-    if with_demand:
-        count_census(window, demand_stays, room.counted_demand)
-        if not fits(room.counted_demand, demand):
+    if model.with_demand:
+        count_census(window, run.demand_stays, counted_demand)
+        if not fits(counted_demand, totals.demand):
             return FEW_BEDS
-        add_census(window, room.counted_demand, demand, records.demand_peaks[r])
-    add_census(window, room.counted, actual, records.peaks[r])
-    add_others(window, room.counted, actual)
+        add_census(window, counted_demand, totals.demand, records.demand_peaks[r])
+    add_census(window, counted, totals.actual, records.peaks[r])
+    add_others(window, counted, totals.actual)
     return OK
 
 
+@compiled
+def _cut(stays: Stays, patients: int, n: int) -> Stays:
+    """The first `n` stays of a buffer."""
+    return Stays(
+        stays.request[:n], stays.admit[:n], stays.ready[:n], stays.depart[:n], stays.used_ward[:n],
+        stays.status[:patients],
+    )  # fmt: skip
+
+
 @entry
-def run_block(sources, rules, demand_rules, window, with_demand, first, scale, stop, room, actual, demand, records):
-    """Run the replications `first` on, one per row of `scale` f8[n, tables] and of `records`, until all are done,
-    `stop[0]` is set, or room is short. Returns how many were done, and the status."""
+def run_block(model: Model, block: Block, buffers: Buffers, totals: Totals, records: Records) -> tuple[int, int]:
+    """Run the replications of `block`, one per row of `records`, until all are done, it is told to stop, or a buffer is
+    too small. Returns the number done, and the status."""
     for r in range(len(records.kpis)):
-        if stop[0] != 0:
+        if block.stop[0] != 0:
             return r, OK
-        status, n, s = draw(sources, first + r, scale[r], room.drawn, room.arrivals, room.stay_scratch)
+        whole = buffers.drawn
+        status, n, s = draw(
+            model.sources, Replication(block.first + r, block.scale[r]), whole, buffers.arrivals, buffers.stay_scratch
+        )
         if status != OK:
             return r, status
         drawn = Trajectories(
-            room.drawn.n_census, room.drawn.seat, room.drawn.admitted, room.drawn.requested, room.drawn.arrival[:n],
-            room.drawn.patient_type[:n], room.drawn.stream[:n], room.drawn.number[:n], room.drawn.patience[:n],
-            room.drawn.offset[: n + 1], room.drawn.planned_ward[:s], room.drawn.priority[:s], room.drawn.los[:s],
-            room.drawn.delay[:s],
+            whole.n_census, whole.seat, whole.admitted, whole.requested, whole.arrival[:n], whole.patient_type[:n],
+            whole.stream[:n], whole.number[:n], whole.patience[:n], whole.offset[: n + 1], whole.planned_ward[:s],
+            whole.priority[:s], whole.los[:s], whole.delay[:s],
         )  # fmt: skip
-        stays = Stays(
-            room.stays.request[:s], room.stays.admit[:s], room.stays.ready[:s], room.stays.depart[:s],
-            room.stays.used_ward[:s], room.stays.status[:n],
-        )  # fmt: skip
-        demand_stays = Stays(
-            room.demand_stays.request[:s], room.demand_stays.admit[:s], room.demand_stays.ready[:s],
-            room.demand_stays.depart[:s], room.demand_stays.used_ward[:s], room.demand_stays.status[:n],
-        )  # fmt: skip
-        simulate(rules, drawn, stays, room.events)
-        if with_demand:
-            simulate(demand_rules, drawn, demand_stays, room.events)
-        status = _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r)
+        run = Simulated(drawn, _cut(buffers.stays, n, s), _cut(buffers.demand_stays, n, s))
+        simulate(model.rules, drawn, run.stays, buffers.events)
+        if model.with_demand:
+            simulate(model.demand_rules, drawn, run.demand_stays, buffers.events)
+        status = _tally(model, run, buffers, totals, records, r)
         if status != OK:
             return r, status
     return len(records.kpis), OK
 
 
 @entry
-def draw_one(sources, path, scale, drawn, arrivals, stays):
+def draw_one(
+    sources: Sources, replication: Replication, drawn: Trajectories, arrivals: ArrivalScratch, work: StayScratch
+) -> tuple[int, int, int]:
     """Draw a replication into `drawn`; status, patients and stays."""
-    return draw(sources, path, scale, drawn, arrivals, stays)
+    return draw(sources, replication, drawn, arrivals, work)
 
 
 @entry
-def simulate_one(rules, drawn, stays, events):
+def simulate_one(rules: Rules, drawn: Trajectories, stays: Stays, events: EventScratch) -> None:
     """Turn trajectories into `stays`."""
     simulate(rules, drawn, stays, events)
 
 
 @entry
-def tally_one(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r):
+def tally_one(model: Model, run: Simulated, buffers: Buffers, totals: Totals, records: Records, r: int) -> int:
     """Count a replication that some engine has simulated, add it, and note it in row `r` of `records`."""
-    return _tally(window, with_demand, drawn, stays, demand_stays, room, actual, demand, records, r)
+    return _tally(model, run, buffers, totals, records, r)
 
 
 def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
-    """Room for the trajectories of so many patients and stays; what the census fixes is in place."""
+    """A buffer for the trajectories of so many patients and stays; what the census fixes is filled in."""
     census = sources.census
     return Trajectories(
         n_census=len(census.seat),
@@ -134,30 +178,29 @@ def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
     )
 
 
+def _make(kind: type[Arrays], **shapes: int | tuple[int, ...]) -> Arrays:
+    """Arrays of zeros of these shapes, each of the type that its field of `kind` has."""
+    types = get_type_hints(kind)
+    return kind(**{name: np.zeros(shape, get_args(get_args(types[name])[1])[0]) for name, shape in shapes.items()})
+
+
 def make_arrivals(sources: Sources, patients: int) -> ArrivalScratch:
-    """Room for the arrivals of so many patients."""
-    return ArrivalScratch(
-        time=np.empty(patients),
-        stream=np.empty(patients, dtype=np.uint32),
-        number=np.empty(patients, dtype=np.uint32),
-        patience=np.empty(patients),
-        order=np.empty(patients, dtype=np.uint32),
-        before=np.empty(patients + 2, dtype=np.uint32),
-        upto=np.zeros(24 * sources.streams.hour_weights.shape[1] + 1),
-        batch=np.empty(BATCH),
-        hour=np.empty(BATCH, dtype=np.uint32),
-        batch_patience=np.empty(BATCH),
-    )
+    """Working memory for the arrivals of so many patients."""
+    return _make(
+        ArrivalScratch, time=patients, stream=patients, number=patients, patience=patients, order=patients,
+        before=patients + 2, upto=24 * sources.streams.hour_weights.shape[1] + 1, batch=BATCH, hour=BATCH,
+        batch_patience=BATCH,
+    )  # fmt: skip
 
 
 def make_stay_scratch(wards: int, stays: int) -> StayScratch:
-    """Room for the stays of one batch of patients, which may be all there is room for, and for one stage more."""
+    """Working memory for all of so many stays, which may be those of one batch, and for one stage more."""
     whole, part, word = (np.empty((n, stays + BATCH), dtype=kind) for n, kind in ((4, "u4"), (3, "f8"), (2, "u8")))
     return StayScratch(*whole, *part, *word, left=np.empty(wards + 1))
 
 
 def make_stays(patients: int, stays: int) -> Stays:
-    """Room for so many stays."""
+    """A buffer for so many stays."""
     return Stays(
         request=np.empty(stays),
         admit=np.empty(stays),
@@ -169,40 +212,21 @@ def make_stays(patients: int, stays: int) -> Stays:
 
 
 def make_events(rules: Rules, priorities: int, patients: int) -> EventScratch:
-    """Room for the events of so many patients."""
-    wards, stops = len(rules.beds), len(rules.stop_ward)
-    return EventScratch(
-        soon_time=np.empty(2 * patients),
-        soon=np.empty(2 * patients, dtype=np.uint32),
-        later=np.empty(patients + 1, dtype=np.int32),
-        next_later=np.empty(2 * patients, dtype=np.int32),
-        due=np.empty(2 * patients),
-        now=np.empty(3, dtype=np.int64),
-        granted=np.empty(patients, dtype=np.uint32),
-        stay=np.empty(patients, dtype=np.uint32),
-        held=np.empty(patients, dtype=np.int32),
-        ward=np.empty(patients, dtype=np.uint32),
-        waits=np.empty(patients, dtype=np.bool_),
-        behind=np.empty(patients, dtype=np.int32),
-        ahead=np.empty(patients, dtype=np.int32),
-        first=np.empty((wards, priorities), dtype=np.int32),
-        last=np.empty((wards, priorities), dtype=np.int32),
-        queue=np.empty(wards, dtype=np.int64),
-        census=np.empty(wards, dtype=np.int64),
-        beds=np.empty(wards, dtype=np.int64),
-        overflow_at=np.empty(wards, dtype=np.int64),
-        stop_at=np.empty(stops, dtype=np.int64),
-        waiting_in=np.empty((wards, wards), dtype=np.int32),
-        blocked=np.empty(wards, dtype=np.int64),
-        came_from=np.empty(wards, dtype=np.int64),
-        to_visit=np.empty(wards, dtype=np.int64),
-    )
+    """Working memory for the events of so many patients."""
+    wards, timed = len(rules.beds), 2 * patients
+    return _make(
+        EventScratch, soon_time=timed, soon=timed, later=patients + 1, next_later=timed, due=timed, now=3,
+        granted=patients, stay=patients, held=patients, ward=patients, waits=patients, behind=patients, ahead=patients,
+        first=(wards, priorities), last=(wards, priorities), queue=wards, census=wards, beds=wards, overflow_at=wards,
+        stop_at=len(rules.stop_ward), waiting_in=(wards, wards), blocked=wards, came_from=wards, to_visit=wards,
+    )  # fmt: skip
 
 
-def make_room(sources: Sources, rules: Rules, window: Window, patients: int, stays: int) -> Room:
-    """Room for replications of at most so many patients and stays."""
+def make_buffers(model: Model, patients: int, stays: int) -> Buffers:
+    """Buffers for replications of at most so many patients and stays."""
+    sources, rules, window = model.sources, model.rules, model.window
     wards, types = len(rules.beds), len(sources.patience_table)
-    return Room(
+    return Buffers(
         drawn=make_drawn(sources, patients, stays),
         stays=make_stays(patients, stays),
         demand_stays=make_stays(patients, stays),
@@ -215,53 +239,39 @@ def make_room(sources: Sources, rules: Rules, window: Window, patients: int, sta
 
 
 def _make_counted(wards: int, types: int, window: Window, stays: int) -> Counted:
-    wait = np.empty(stays)
-    return Counted(
-        census=np.zeros((wards + 1, window.hours + 1), dtype=np.int32),
-        highest=np.zeros(wards + 1, dtype=np.int64),
-        others=np.zeros((3, wards + 1, window.hours + 1), dtype=np.int32),
-        is_any=np.zeros((3, wards + 1), dtype=np.bool_),
-        week=np.zeros((2, wards + 1, HOURS_PER_WEEK), dtype=np.int64),
-        sums=np.zeros((wards + 1, types + 1, WAITED_SOME + 1)),
-        wait=wait,
-        wait_ward=np.empty(stays, dtype=np.uint32),
-        wait_type=np.empty(stays, dtype=np.uint32),
-        wait_bits=wait.view(np.uint64),
-        wait_order=np.empty((2, stays), dtype=np.uint32),
-        digit_place=np.empty(2**DIGIT_BITS + 1, dtype=np.uint32),
-        wait_rank=np.empty((3, wards + 1, types + 1), dtype=np.int64),
-    )
+    hours = window.hours + 1
+    counted = _make(
+        Counted, census=(wards + 1, hours), highest=wards + 1, others=(3, wards + 1, hours), is_any=(3, wards + 1),
+        week=(2, wards + 1, HOURS_PER_WEEK), sums=(wards + 1, types + 1, SUMS), wait=stays, wait_ward=stays,
+        wait_type=stays, wait_bits=stays, wait_order=(2, stays), digit_place=2**DIGIT_BITS + 1,
+        wait_rank=(3, wards + 1, types + 1),
+    )  # fmt: skip
+    return counted._replace(wait_bits=counted.wait.view(np.uint64))
 
 
 def make_records(wards: int, types: int, window: Window, replications: int) -> Records:
-    """Room for what so many replications bring."""
-    days = (window.hours - window.warmup) // 24
-    return Records(
-        kpis=np.empty((replications, wards + 1, types + 1, len(KPIS))),
-        boarded=np.empty((replications, wards, wards)),
-        peaks=np.zeros((replications, wards + 1, days), dtype=np.int32),
-        demand_peaks=np.zeros((replications, wards + 1, days), dtype=np.int32),
-    )
+    """Empty records of so many replications."""
+    peaks = replications, wards + 1, (window.hours - window.warmup) // 24
+    kpis, boarded = (replications, wards + 1, types + 1, len(KPIS)), (replications, wards, wards)
+    return _make(Records, kpis=kpis, boarded=boarded, peaks=peaks, demand_peaks=peaks)
 
 
-def make_tallies(widths: np.ndarray, window: Window) -> Tallies:
-    """Empty tallies with room for fewer than `widths` i8[W + 1] patients in each ward and the house."""
+def make_tallies(widths: Integers, window: Window) -> Tallies:
+    """Empty tallies for fewer than `widths` i8[W + 1] patients in each ward and in the hospital."""
     hours, wards = window.hours - window.warmup, len(widths)
     start = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
-    return Tallies(
-        start=start,
-        census=np.zeros(start[-1] * hours, dtype=np.uint32),
-        peaks=np.zeros(start[-1] * (hours // 24), dtype=np.uint32),
-        others=np.zeros((QUEUED + 1, wards, hours), dtype=np.int64),
-        week=np.zeros((4, wards, HOURS_PER_WEEK), dtype=np.int64),
-    )
+    others, week, beds = (3, wards, hours), (2, wards, HOURS_PER_WEEK), int(start[-1])
+    return _make(
+        Tallies, start=len(start), census=beds * hours, peaks=beds * (hours // 24), others=others,
+        other_squares=others, queued=(wards, hours), week=week, week_squares=week,
+    )._replace(start=start)  # fmt: skip
 
 
-def widened(tallies: Tallies, widths: np.ndarray, window: Window) -> Tallies:
-    """The same tallies with room for fewer than `widths` patients; nothing counted is lost."""
+def widened(tallies: Tallies, widths: Integers, window: Window) -> Tallies:
+    """The same tallies for fewer than `widths` patients; nothing counted is lost."""
     wider = make_tallies(widths, window)
     for old, new in ((tallies.census, wider.census), (tallies.peaks, wider.peaks)):
+        times = len(new) // wider.start[-1]
         for first, last, to_first in zip(tallies.start, tallies.start[1:], wider.start[:-1], strict=False):
-            times = len(new) // wider.start[-1]
             new[to_first * times : (to_first + last - first) * times] = old[first * times : last * times]
-    return wider._replace(others=tallies.others, week=tallies.week)
+    return tallies._replace(start=wider.start, census=wider.census, peaks=wider.peaks)

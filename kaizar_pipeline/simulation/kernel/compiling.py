@@ -20,14 +20,17 @@ _LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 _PACKAGE = _FOLDER.parents[1]
 _CONSTANTS_FROM = (
-    "stats/durations.py", "stats/philox.py", "tables/kpis.py", "simulation/plan.py", "simulation/trajectories.py",
+    "config/fields.py", "stats/durations.py", "stats/philox.py", "tables/kpis.py", "simulation/census.py",
+    "simulation/plan.py", "simulation/trajectories.py",
 )  # fmt: skip
-"""Modules outside the kernel whose constants are compiled into it."""
+"""Modules outside the kernel whose constants and types are compiled into it."""
 
-
-index = np.uint32
-"""What makes a number an index. A signed one costs a comparison and an addition each time it is used, because numba
+index = cast(Callable[[Any], int], np.uint32)
+"""Makes a number an index. A signed one costs a comparison and an addition each time it is used, because numba
 lets it count from the end: a seventh of a replication in all."""
+
+signed = cast(Callable[[Any], int], np.int64)
+"""Makes an index a number of the type of -1."""
 
 
 def compiled(function: Function) -> Function:

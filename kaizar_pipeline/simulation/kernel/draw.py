@@ -1,24 +1,27 @@
 """Draw first: the patients of one replication, with every random number they will need, before any queueing.
 
-Numbers are addressed (random.py), so the loops may run in any order and stop anywhere. Where a buffer is too small,
-the answer is a status and the caller comes again with a larger one.
+Numbers are addressed (random.py), so the loops may run in any order and stop anywhere. Where a buffer is too small the
+answer is a status, and the caller tries again with a larger one.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.arrivals import BATCH, draw_arrivals
+from kaizar_pipeline.simulation.kernel.arrays import Floats, Indices, Word, Words
+from kaizar_pipeline.simulation.kernel.arrivals import BATCH, ArrivalScratch, draw_arrivals
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
+from kaizar_pipeline.simulation.kernel.inputs import Sources
 from kaizar_pipeline.simulation.kernel.random import last_not_above, quantile, rest, share_until, uniforms
 from kaizar_pipeline.simulation.plan import RANDOM_SOURCES
+from kaizar_pipeline.simulation.trajectories import Trajectories
 from kaizar_pipeline.stats.philox import Purpose
 
 MAX_STAYS = 1000
 """Stays of one patient beyond which the routing is taken for a loop."""
 
 OK, FEW_PATIENTS, FEW_STAYS, FEW_BEDS, ENDLESS_ROUTE = range(5)
-"""How it went; FEW_: the buffer of patients, stays or beds is too small."""
+"""Status; FEW_: the buffer of patients, stays or beds is too small."""
 
 ROUTING, STAY, STARTING = (RANDOM_SOURCES.index(name) for name in ("routing", "length_of_stay", "starting_census"))
 
@@ -30,48 +33,63 @@ _DELAY_STAGE = np.uint64(0xFFFF)
 
 
 class StayScratch(NamedTuple):
-    """Room to work in: the stays of a batch of patients, the first stays of all before the second ones and so on."""
+    """Working memory: the stays of a batch of patients, the first stays of all before the second ones and so on."""
 
-    patient: np.ndarray
+    patient: Indices
     """u4[stays]"""
-    ward: np.ndarray
+    ward: Indices
     """u4[stays]"""
-    next_ward: np.ndarray
+    next_ward: Indices
     """u4[stays]"""
-    place: np.ndarray
+    place: Indices
     """u4[stays]: where each stay lies among all, patient by patient."""
-    to_route: np.ndarray
+    to_route: Floats
     """f8[stays]: uniforms"""
-    to_stay: np.ndarray
+    to_stay: Floats
     """f8[stays]"""
-    unused: np.ndarray
+    unused: Floats
     """f8[stays]"""
-    stream: np.ndarray
+    stream: Words
     """u8[stays]: part of the address of those."""
-    number: np.ndarray
+    number: Words
     """u8[stays]"""
-    left: np.ndarray
+    left: Floats
     """f8[W + 1]: share of the stays in progress that last longer, by next ward."""
 
 
-@step
-def draw(sources, path, scale, buffers, arrivals, stays):
-    """Draw replication `path` into `buffers`; status, patients and stays.
+class Replication(NamedTuple):
+    """Which replication is drawn."""
 
-    `scale` f8[tables] multiplies the lengths of stay of each table; `arrivals` and `stays` are room to work in.
-    """
+    number: int
+    scale: Floats
+    """f8[tables]: its own factor on the lengths of stay of each table."""
+
+
+class Batch(NamedTuple):
+    """Patients `first` .. `last` - 1: all of the census, or all arrivals."""
+
+    first: int
+    last: int
+    of_census: bool
+
+
+@step
+def draw(
+    sources: Sources, replication: Replication, buffers: Trajectories, arrivals: ArrivalScratch, work: StayScratch
+) -> tuple[int, int, int]:
+    """Draw a replication into `buffers`; status, patients and stays."""
     n_census = len(sources.census.seat)
-    n_arrivals = draw_arrivals(sources, path, arrivals, buffers.arrival[n_census:])
+    n_arrivals = draw_arrivals(sources, replication.number, arrivals, buffers.arrival[n_census:])
     patients = n_census + n_arrivals
     if n_arrivals < 0:
         return FEW_PATIENTS, 0, 0
-    _enter_census(sources, np.uint64(path + sources.redraw_offsets[STARTING]), buffers)
+    _enter_census(sources, np.uint64(replication.number + sources.redraw_offsets[STARTING]), buffers)
     _enter_arrivals(sources, n_census, patients, buffers, arrivals)
     first, s = 0, 0
     buffers.offset[0] = 0
     while first < patients:
         last = min(first + BATCH, n_census if first < n_census else patients)
-        status, s = _draw_stays(sources, first, last, s, path, scale, buffers, stays)
+        status, s = _draw_stays(sources, replication, Batch(first, last, first < n_census), s, buffers, work)
         if status != OK:
             return status, 0, 0
         first = last
@@ -79,7 +97,7 @@ def draw(sources, path, scale, buffers, arrivals, stays):
 
 
 @compiled
-def _enter_census(sources, replication, buffers):
+def _enter_census(sources: Sources, replication: Word, buffers: Trajectories) -> None:
     census = sources.census
     for p in range(len(census.seat)):
         buffers.arrival[p] = 0.0
@@ -89,14 +107,16 @@ def _enter_census(sources, replication, buffers):
         buffers.patience[p] = np.inf
         if census.patience_elapsed[p] < np.inf:
             chance, _ = uniforms(sources.key, replication, census.stream[p], census.number[p], _CENSUS, _PATIENCE_STAGE)
-            table = sources.patience_table[census.patient_type[p]]
+            table = index(sources.patience_table[census.patient_type[p]])
             buffers.patience[p] = rest(sources.tables, table, chance, census.patience_elapsed[p], 1.0)
 
 
 @compiled
-def _enter_arrivals(sources, first, patients, buffers, scratch):
+def _enter_arrivals(
+    sources: Sources, first: int, patients: int, buffers: Trajectories, scratch: ArrivalScratch
+) -> None:
     for arrival in range(patients - first):
-        place, p = scratch.order[arrival], index(first + arrival)
+        place, p = index(scratch.order[arrival]), index(first + arrival)
         stream = scratch.stream[place]
         patient_type = sources.streams.patient_type[stream]
         buffers.patient_type[p] = patient_type
@@ -104,23 +124,24 @@ def _enter_arrivals(sources, first, patients, buffers, scratch):
         buffers.number[p] = scratch.number[place]
         table = sources.patience_table[patient_type]
         patience = quantile(sources.tables, index(max(table, 0)), scratch.patience[place])
-        buffers.patience[p] = np.inf if table < 0 else patience  # looked up for all, which costs less than to ask
+        buffers.patience[p] = np.inf if table < 0 else patience  # looking up all costs less than a branch
 
 
 @compiled
-def _draw_stays(sources, first, last, s, path, scale, buffers, work):
-    """The ways of patients `first` .. `last` - 1 through the wards until home, from stay `s` on; status and the stay
-    after the last. They are all of the census or all arrivals."""
-    of_census, home = first < len(sources.census.seat), len(sources.next_wards) - 1
-    begin, end = 0, last - first
+def _draw_stays(
+    sources: Sources, replication: Replication, batch: Batch, s: int, buffers: Trajectories, work: StayScratch
+) -> tuple[int, int]:
+    """The routes of a batch through the wards until home, from stay `s` on; status and the stay after the last."""
+    home = len(sources.next_wards) - 1
+    begin, end = 0, batch.last - batch.first
     for i in range(end):
-        p = first + i
+        p = batch.first + i
         work.patient[i] = p
-        work.ward[i] = sources.census.ward[p] if of_census else sources.streams.ward[index(buffers.stream[p])]
+        work.ward[i] = sources.census.ward[p] if batch.of_census else sources.streams.ward[index(buffers.stream[p])]
     for stage in range(MAX_STAYS):
         if s + end > len(buffers.los):
             return FEW_STAYS, s
-        _draw_stage(sources, stage, of_census, path, scale, buffers, _part(work, begin, end))
+        _draw_stage(sources, replication, batch.of_census, stage, buffers, _part(work, begin, end))
         onward = end
         for place in range(begin, end):
             i, to = index(place), index(onward)
@@ -129,17 +150,17 @@ def _draw_stays(sources, first, last, s, path, scale, buffers, work):
             onward += work.next_ward[i] != home
         if onward == end:
             work = _part(work, 0, end)
-            after = _lay_out(sources, first, last, s, scale, buffers, work)
-            if of_census:
-                _shorten_stays_in_progress(sources, first, last, scale, buffers, work)
-            _draw_delays(sources, of_census, path, buffers, work)
+            after = _lay_out(sources, replication, batch, s, buffers, work)
+            if batch.of_census:
+                _shorten_stays_in_progress(sources, replication, batch, buffers, work)
+            _draw_delays(sources, replication, batch.of_census, buffers, work)
             return OK, after
         begin, end = end, onward
     return ENDLESS_ROUTE, s
 
 
 @compiled
-def _part(work, begin, end):
+def _part(work: StayScratch, begin: int, end: int) -> StayScratch:
     """The stays `begin` .. `end` - 1 of a batch."""
     return StayScratch(
         work.patient[begin:end], work.ward[begin:end], work.next_ward[begin:end], work.place[begin:end],
@@ -149,16 +170,19 @@ def _part(work, begin, end):
 
 
 @compiled
-def _draw_stage(sources, stage, of_census, path, scale, buffers, work):
+def _draw_stage(
+    sources: Sources, replication: Replication, of_census: bool, stage: int, buffers: Trajectories, work: StayScratch
+) -> None:
     """Next ward of the stays in `work`, each the one after `stage` others, and the uniform of its length."""
-    ways, durations = path + sources.redraw_offsets[ROUTING], path + sources.redraw_offsets[STAY]
+    number = replication.number
+    routes, durations = number + sources.redraw_offsets[ROUTING], number + sources.redraw_offsets[STAY]
     if of_census:
-        ways = durations = path + sources.redraw_offsets[STARTING]
+        routes = durations = number + sources.redraw_offsets[STARTING]
     for i in range(len(work.patient)):
         _address(sources, of_census, i, work.patient[i], buffers, work)
-    _draw_uniforms(sources.key, ways, of_census, stage, work, work.to_route, work.to_stay)
-    if durations != ways:
-        _draw_uniforms(sources.key, durations, of_census, stage, work, work.unused, work.to_stay)
+    _draw_uniforms(sources.key, routes, of_census, stage, work, (work.to_route, work.to_stay))
+    if durations != routes:
+        _draw_uniforms(sources.key, durations, of_census, stage, work, (work.unused, work.to_stay))
     for i in range(len(work.patient)):
         patient_type = index(buffers.patient_type[work.patient[i]])
         work.next_ward[i] = _next_ward(sources, patient_type, work.ward[i], work.to_route[i])
@@ -166,18 +190,20 @@ def _draw_stage(sources, stage, of_census, path, scale, buffers, work):
         for i in range(len(work.patient)):
             if sources.census.seat[work.patient[i]] >= 0:
                 work.next_ward[i] = _next_of_stay_in_progress(
-                    sources, work.patient[i], work.to_route[i], scale, work.left
+                    sources, replication.scale, work.patient[i], work.to_route[i], work.left
                 )
 
 
 @compiled
-def _lay_out(sources, first, last, s, scale, buffers, work):
+def _lay_out(
+    sources: Sources, replication: Replication, batch: Batch, s: int, buffers: Trajectories, work: StayScratch
+) -> int:
     """Write the stays in `work` behind stay `s`, patient by patient; the stay after the last."""
     offset = buffers.offset
-    offset[first + 1 : last + 1] = 0
+    offset[batch.first + 1 : batch.last + 1] = 0
     for i in range(len(work.patient)):
         offset[work.patient[i] + 1] += 1
-    for p in range(first, last):
+    for p in range(batch.first, batch.last):
         after = index(p + 1)
         s, offset[after] = s + offset[after], s
     for i in range(len(work.patient)):
@@ -189,25 +215,29 @@ def _lay_out(sources, first, last, s, scale, buffers, work):
         work.place[i] = place
         buffers.planned_ward[place] = ward
         buffers.priority[place] = sources.queue_rank[ward, patient_type]
-        buffers.los[place] = scale[table] * quantile(sources.tables, table, work.to_stay[i])
+        buffers.los[place] = replication.scale[table] * quantile(sources.tables, table, work.to_stay[i])
         buffers.delay[place] = 0.0
     return s
 
 
 @compiled
-def _shorten_stays_in_progress(sources, first, last, scale, buffers, work):
-    """Leave of the stays in progress what the time already spent leaves."""
+def _shorten_stays_in_progress(
+    sources: Sources, replication: Replication, batch: Batch, buffers: Trajectories, work: StayScratch
+) -> None:
+    """Replace the stays in progress by their rest, given the time already spent."""
     census = sources.census
-    for p in range(first, last):
+    for p in range(batch.first, batch.last):
         if census.seat[p] >= 0:
-            i = p - first
-            table = sources.los_table[census.patient_type[p], census.ward[p], work.next_ward[i]]
-            left = rest(sources.tables, table, work.to_stay[i], census.elapsed[p], scale[table])
+            i = p - batch.first
+            table = index(sources.los_table[census.patient_type[p], census.ward[p], work.next_ward[i]])
+            left = rest(sources.tables, table, work.to_stay[i], census.elapsed[p], replication.scale[table])
             buffers.los[work.place[i]] = left if census.in_care[p] else 0.0
 
 
 @compiled
-def _draw_delays(sources, of_census, path, buffers, work):
+def _draw_delays(
+    sources: Sources, replication: Replication, of_census: bool, buffers: Trajectories, work: StayScratch
+) -> None:
     """Discharge delays of those stays in `work` after which patients go home."""
     home, n = len(sources.next_wards) - 1, 0
     delayed = work.next_ward  # no longer needed once it has been read
@@ -216,34 +246,37 @@ def _draw_delays(sources, of_census, path, buffers, work):
         delayed[index(n)] = i
         n += is_delayed
     for j in range(n):
-        _address(sources, of_census, j, work.patient[delayed[j]], buffers, work)
-    replication = path + sources.redraw_offsets[STARTING if of_census else STAY]
+        _address(sources, of_census, j, index(work.patient[delayed[j]]), buffers, work)
+    number = replication.number + sources.redraw_offsets[STARTING if of_census else STAY]
     to_delay = _part(work, 0, n)
-    _draw_uniforms(sources.key, replication, of_census, _DELAY_STAGE, to_delay, to_delay.to_stay, to_delay.unused)
+    _draw_uniforms(sources.key, number, of_census, _DELAY_STAGE, to_delay, (to_delay.to_stay, to_delay.unused))
     for j in range(n):
-        i = delayed[j]
-        elapsed = sources.census.delay_elapsed[work.patient[i]] if of_census else 0.0
+        i = index(delayed[j])
+        elapsed = sources.census.delay_elapsed[index(work.patient[i])] if of_census else 0.0
         buffers.delay[work.place[i]] = _delay(sources, work.ward[i], work.to_stay[j], elapsed)
 
 
 @compiled
-def _address(sources, of_census, i, p, buffers, work):
-    """Note where patient `p` has their random numbers, in place `i` of `work`."""
+def _address(sources: Sources, of_census: bool, i: int, p: int, buffers: Trajectories, work: StayScratch) -> None:
+    """Note the address of patient `p`'s random numbers in place `i` of `work`."""
     work.stream[i] = sources.census.stream[p] if of_census else sources.streams.number[index(buffers.stream[p])]
     work.number[i] = buffers.number[p]
 
 
 @compiled
-def _draw_uniforms(key, replication, of_census, stage, work, one, other):
-    """Two uniforms at each address in `work`."""
-    replication, purpose, stage = np.uint64(replication), _CENSUS if of_census else _ROUTE, np.uint64(stage)
+def _draw_uniforms(
+    key: Word, replication: int, of_census: bool, stage: int | Word, work: StayScratch, into: tuple[Floats, Floats]
+) -> None:
+    """Two uniforms at each address in `work`, into two arrays."""
+    replication_word, purpose, stage_word = np.uint64(replication), _CENSUS if of_census else _ROUTE, np.uint64(stage)
     stream, number = work.stream, work.number
+    one, other = into
     for i in range(len(stream)):
-        one[i], other[i] = uniforms(key, replication, stream[i], number[i], purpose, stage)
+        one[i], other[i] = uniforms(key, replication_word, stream[i], number[i], purpose, stage_word)
 
 
 @compiled
-def _delay(sources, ward, chance, elapsed):
+def _delay(sources: Sources, ward: int, chance: float, elapsed: float) -> float:
     table = index(sources.delay_table[ward])
     if elapsed > 0:
         return rest(sources.tables, table, chance, elapsed, 1.0)
@@ -251,7 +284,7 @@ def _delay(sources, ward, chance, elapsed):
 
 
 @compiled
-def _next_ward(sources, patient_type, ward, chance):
+def _next_ward(sources: Sources, patient_type: int, ward: int, chance: float) -> int:
     cdf = sources.route_cdf[patient_type, ward]
     last = index(len(cdf) - 1)
     if chance >= cdf[last]:  # home, most often
@@ -262,9 +295,9 @@ def _next_ward(sources, patient_type, ward, chance):
 
 
 @compiled
-def _next_of_stay_in_progress(sources, p, to_route, scale, left):
-    """Next ward of a seated patient, given the time already spent here; each way on counts by the share of its stays
-    that last longer."""
+def _next_of_stay_in_progress(sources: Sources, scale: Floats, p: int, chance: float, left: Floats) -> int:
+    """Next ward of a seated patient, given the time already spent here: the probability of each is weighted by the
+    share of its stays that last longer."""
     census = sources.census
     if not census.in_care[p]:
         return census.next_known[p]
@@ -273,19 +306,19 @@ def _next_of_stay_in_progress(sources, p, to_route, scale, left):
     by_next_ward = sources.los_table[census.patient_type[p], census.ward[p]]
     share, total, before = 0.0, 0.0, 0.0
     for place in range(wards + 1):
-        table = by_next_ward[sources.next_wards[place]]
+        table = index(by_next_ward[sources.next_wards[place]])
         if place == 0 or table != by_next_ward[sources.next_wards[place - 1]]:
             share = 1.0 - share_until(sources.tables, table, census.elapsed[p] / scale[table])
         upto = cdf[place] if place < wards else 1.0
         left[place] = (upto - before) * share
         total += left[place]
         before = upto
-    if total <= 0:  # longer here than any stay: the time spent tells nothing
-        return _next_ward(sources, census.patient_type[p], census.ward[p], to_route)
+    if total <= 0:  # longer here than any stay: no information in the time spent
+        return _next_ward(sources, census.patient_type[p], census.ward[p], chance)
     place, upto = 0, left[0]
-    while place < wards and to_route * total >= upto:
+    while place < wards and chance * total >= upto:
         place += 1
         upto += left[place]
-    while left[place] == 0:  # rounding must not send anybody a way that nobody goes
+    while left[place] == 0:  # rounding must not choose what has no probability
         place -= 1
     return sources.next_wards[place]

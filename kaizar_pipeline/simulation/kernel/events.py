@@ -1,9 +1,9 @@
-"""Contend later: who gets which bed when. The compiled twin of `simpy_engine`, rule by rule, equal to it bit for bit.
+"""Simulate: who gets which bed when. The compiled equivalent of `simpy_engine`, rule by rule, equal to it bit for bit.
 
 Two lists are sorted beforehand (changes of beds, arrivals). Ends of stays and of patience lie unsorted in `later`, in
-buckets of some minutes each, and are put in order, into `soon`, only when the clock comes to their bucket. A timed
-event and all that it sets off is over before the next one begins: beds that are granted meanwhile wait in the order of
-their granting (`granted`), as SimPy's own events would.
+buckets of some minutes each, and are put in order, into `soon`, only when the clock reaches their bucket. A timed event
+and all that it causes is over before the next one begins: beds granted meanwhile wait in the order of their granting
+(`granted`), as SimPy's own events would.
 """
 
 from math import ceil
@@ -11,125 +11,154 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
+from kaizar_pipeline.simulation.kernel.arrays import Flags, Floats, Indices, Integers, SmallIntegers
+from kaizar_pipeline.simulation.kernel.compiling import compiled, index, signed, step
+from kaizar_pipeline.simulation.kernel.inputs import Rules
 from kaizar_pipeline.simulation.trajectories import (
+    ARRIVAL,
+    CAPACITY,
     DISCHARGED,
     DIVERTED,
+    END_OF_STAY,
     IN_SYSTEM,
     LEFT,
     NOT_ARRIVED,
     NOWHERE,
+    PATIENCE,
+    Stays,
+    Trajectories,
 )
 
-CAPACITY, END_OF_STAY, PATIENCE, ARRIVAL = range(4)
-"""Kinds of timed events, in the order in which they happen at one instant."""
-
 _NEVER = np.iinfo(np.int64).max
-"""No census comes to that."""
+"""No census reaches that."""
+
+_UNSEEN = -2
+"""A ward not yet reached in the search for a cycle."""
 
 SOON, GRANTED, OPEN = range(3)
 """Places of `EventScratch.now`."""
 
 
 class EventScratch(NamedTuple):
-    """State of the hospital while the events go by; P patients, W wards, R priorities."""
+    """State of the hospital during the run; P patients, W wards, R priorities."""
 
-    soon_time: np.ndarray
+    soon_time: Floats
     """f8[2 P]: times of the events in the buckets up to the open one, the next one last."""
-    soon: np.ndarray
+    soon: Indices
     """u4[2 P]: those events: p is the end of a stay of patient p, P + p that of the patience."""
-    later: np.ndarray
+    later: SmallIntegers
     """i4[buckets + 1]: an event of each bucket, or NOWHERE."""
-    next_later: np.ndarray
+    next_later: SmallIntegers
     """i4[2 P]: the next event in the same bucket."""
-    due: np.ndarray
+    due: Floats
     """f8[2 P]: time of each event that waits in a bucket."""
-    now: np.ndarray
-    """i8[3]: events in `soon` (SOON), patients in `granted` (GRANTED), the bucket the clock has come to (OPEN)."""
-    granted: np.ndarray
+    now: Integers
+    """i8[3]: events in `soon` (SOON), patients in `granted` (GRANTED), the bucket the clock has reached (OPEN)."""
+    granted: Indices
     """u4[P]: patients with a bed granted, in order."""
-    stay: np.ndarray
+    stay: Indices
     """u4[P]: the stay each patient is in or waits for."""
-    held: np.ndarray
+    held: SmallIntegers
     """i4[P]: ward of the bed held, or NOWHERE."""
-    ward: np.ndarray
+    ward: Indices
     """u4[P]: ward waited for or granted."""
-    waits: np.ndarray
-    """bool[P]: whether the patient is in a queue; of no meaning before the first queue."""
-    behind: np.ndarray
+    waits: Flags
+    """bool[P]: whether the patient is in a queue; undefined before the first queue."""
+    behind: SmallIntegers
     """i4[P]: next in the same queue of one priority."""
-    ahead: np.ndarray
+    ahead: SmallIntegers
     """i4[P]"""
-    first: np.ndarray
+    first: SmallIntegers
     """i4[W, R]: heads of the queues."""
-    last: np.ndarray
+    last: SmallIntegers
     """i4[W, R]"""
-    queue: np.ndarray
+    queue: Integers
     """i8[W]: patients waiting."""
-    census: np.ndarray
+    census: Integers
     """i8[W]"""
-    beds: np.ndarray
+    beds: Integers
     """i8[W]"""
-    overflow_at: np.ndarray
-    """i8[W]: the census from which requests go elsewhere."""
-    stop_at: np.ndarray
-    """i8[stops]: the census from which patients are diverted."""
-    waiting_in: np.ndarray
+    overflow_at: Integers
+    """i8[W]: the census from which on requests are redirected."""
+    stop_at: Integers
+    """i8[stops]: the census from which on patients are diverted."""
+    waiting_in: SmallIntegers
     """i4[W, W]: patients who hold a bed in the first ward and wait for the second."""
-    blocked: np.ndarray
+    blocked: Integers
     """i8[W]: boarders of each ward."""
-    came_from: np.ndarray
+    came_from: Integers
     """i8[W]"""
-    to_visit: np.ndarray
+    to_visit: Integers
     """i8[W]"""
+
+
+class Event(NamedTuple):
+    """What happened, and what it causes before the next timed event."""
+
+    time: float
+    freed: int
+    """The ward in which a bed was freed, or NOWHERE."""
+    asking: int
+    """The patient who asks for a bed, or NOWHERE."""
+
+
+@compiled
+def _event(time: float, freed: int, asking: int) -> Event:
+    return Event(time, signed(freed), signed(asking))
 
 
 @step
-def simulate(rules, drawn, stays, state):
+def simulate(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch) -> None:
     """Run one replication from 0 up to, and not including, the end of the horizon, into `stays`."""
     _reset(rules, drawn, stays, state)
     begun, change, arrival = 0, 0, drawn.n_census
     while True:
-        freed, asking, asked = NOWHERE, NOWHERE, 0.0
-        now, kind = 0.0, NOWHERE
-        if begun == drawn.n_census:  # before that, all is at the start
-            now, kind = _next_event(rules, drawn, state, change, arrival)
         if begun < drawn.n_census:
-            freed, asking, asked = _begin(rules, drawn, stays, state, begun)
+            event = _begin(rules, drawn, stays, state, index(begun))
             begun += 1
-        elif kind == CAPACITY:
-            freed = rules.change_ward[change]
-            _staff(rules, state, freed, rules.change_beds[change])
-            change += 1
-        elif kind == END_OF_STAY:
-            freed, asking, asked = _end_stay(rules, drawn, stays, state, _pop(state), now, now)
-        elif kind == PATIENCE:
-            _give_up(drawn, stays, state, index(_pop(state) - len(state.stay)), now)
-        elif kind == ARRIVAL:
-            asking, asked = _arrive(rules, drawn, stays, state, index(arrival), now), now
-            arrival += 1
         else:
-            return
-        # all that this sets off, before anything else happens: a bed is freed, a bed is asked for, a bed is taken
-        taken = 0
-        while True:
-            if freed != NOWHERE:
-                _serve(state, index(freed))
-            if asking != NOWHERE:
-                p, asking = index(asking), NOWHERE
-                admitted = p if _request(rules, drawn, stays, state, p, now, asked) else NOWHERE
-            elif taken < state.now[GRANTED] and begun == drawn.n_census:
-                admitted = state.granted[index(taken)]
-                taken += 1
+            now, kind = _next_event(rules, drawn, state, change, arrival)
+            if kind == CAPACITY:
+                event = _change_beds(rules, state, change, now)
+                change += 1
+            elif kind == END_OF_STAY:
+                event = _end_stay(rules, drawn, stays, state, _pop(state), now)
+            elif kind == PATIENCE:
+                event = _give_up(drawn, stays, state, index(_pop(state) - len(state.stay)), now)
+            elif kind == ARRIVAL:
+                event = _arrive(rules, drawn, stays, state, index(arrival), now)
+                arrival += 1
             else:
-                break
-            freed = _admit(rules, drawn, stays, state, index(admitted), now) if admitted != NOWHERE else NOWHERE
-        if begun == drawn.n_census:
-            state.now[GRANTED] = 0
+                return
+        _settle(rules, drawn, stays, state, event, begun == drawn.n_census)
 
 
 @compiled
-def _next_event(rules, drawn, state, change, arrival):
+def _settle(
+    rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, event: Event, all_have_begun: bool
+) -> None:
+    """All that an event causes: a bed is freed, a bed is asked for, beds are taken. No bed granted to a queue is taken
+    before all of the census have begun."""
+    now, freed, asking = event
+    taken = 0
+    while True:
+        if freed != NOWHERE:
+            _serve(state, index(freed))
+        if asking != NOWHERE:
+            p, asking = index(asking), NOWHERE
+            admitted = p if _request(rules, drawn, stays, state, p, now) else NOWHERE
+        elif taken < state.now[GRANTED] and all_have_begun:
+            admitted = state.granted[index(taken)]
+            taken += 1
+        else:
+            break
+        freed = _admit(rules, drawn, stays, state, index(admitted), now) if admitted != NOWHERE else NOWHERE
+    if all_have_begun:
+        state.now[GRANTED] = 0
+
+
+@compiled
+def _next_event(rules: Rules, drawn: Trajectories, state: EventScratch, change: int, arrival: int) -> tuple[float, int]:
     """Time and kind of the next timed event; the end of the horizon and -1 when there is none before it."""
     now, kind = rules.hours, -1
     if arrival < len(drawn.arrival) and drawn.arrival[arrival] < now:
@@ -146,8 +175,8 @@ def _next_event(rules, drawn, state, change, arrival):
 
 
 @compiled
-def _reset(rules, drawn, stays, state):
-    """An empty log, empty queues, and the patients of the house seated, whatever the capacity."""
+def _reset(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch) -> None:
+    """An empty log, empty queues, and the patients of the census seated, whatever the capacity."""
     stays.request[:] = np.inf
     stays.admit[:] = np.inf
     stays.ready[:] = np.inf
@@ -174,46 +203,49 @@ def _reset(rules, drawn, stays, state):
             stays.admit[stay] = drawn.admitted[p]
 
 
-# Patients: what each event frees and who asks for a bed, as (ward, patient, since when)
+# Patients
 
 
 @compiled
-def _begin(rules, drawn, stays, state, p):
-    """Let a patient of the house go on: with what is left of the stay, or with the request that still waits."""
+def _begin(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, p: int) -> Event:
+    """Let a patient of the census go on: with the rest of the stay, or with the request that still waits."""
     stay = index(drawn.offset[p])
     state.stay[p] = stay
     state.held[p] = NOWHERE
-    if drawn.seat[p] == NOWHERE:
-        return NOWHERE, p, drawn.requested[p]
-    if drawn.los[stay] > 0 or (stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0):
-        _care(rules, drawn, stays, state, p, 0.0)
-        return NOWHERE, NOWHERE, 0.0
-    return _end_stay(rules, drawn, stays, state, p, 0.0, drawn.requested[p])
+    event = _event(0.0, NOWHERE, p)
+    if drawn.seat[p] != NOWHERE:
+        if drawn.los[stay] > 0 or (stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0):
+            _care(rules, drawn, stays, state, p, 0.0)
+            return _event(0.0, NOWHERE, NOWHERE)
+        event = _end_stay(rules, drawn, stays, state, p, 0.0)
+    if event.asking != NOWHERE:
+        stays.request[state.stay[p]] = drawn.requested[p]
+    return event
 
 
 @compiled
-def _arrive(rules, drawn, stays, state, p, now):
-    """The patient, if no admission stop diverts them."""
+def _arrive(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now: float) -> Event:
+    """Ask for a first bed, unless an admission stop diverts the patient."""
     stay = index(drawn.offset[p])
     state.stay[p] = stay
     state.held[p] = NOWHERE
+    stays.request[stay] = now
     for stop in range(len(rules.stop_ward)):
         if (
             rules.stop_types[stop, index(drawn.patient_type[p])]
             and state.census[rules.stop_ward[stop]] >= state.stop_at[stop]
         ):
             stays.status[p] = DIVERTED
-            stays.request[stay] = now
             stays.depart[stay] = now
-            return NOWHERE
+            return _event(now, NOWHERE, NOWHERE)
     stays.status[p] = IN_SYSTEM
-    return p
+    return _event(now, NOWHERE, p)
 
 
 @compiled
-def _care(rules, drawn, stays, state, p, now):
+def _care(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now: float) -> None:
     """Let the stay begin to run, and end with its care or, before going home, with the discharge delay after that."""
-    stay = state.stay[p]
+    stay = index(state.stay[p])
     end = now + drawn.los[stay]
     if stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0:
         if end < rules.hours:
@@ -223,51 +255,52 @@ def _care(rules, drawn, stays, state, p, now):
 
 
 @compiled
-def _end_stay(rules, drawn, stays, state, p, now, asked):
-    """Go home, or ask for the next bed (since `asked`), holding this one or not."""
+def _end_stay(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now: float) -> Event:
+    """Go home, or ask for the next bed, holding this one or not."""
     stay = state.stay[p]
     ward = index(stays.used_ward[stay])
     stays.ready[stay] = min(stays.ready[stay], now)  # earlier if there was a discharge delay
     if stay + 1 == drawn.offset[p + 1]:
         stays.status[p] = DISCHARGED
-        return _leave_bed(stays, state, stay, ward, now), NOWHERE, 0.0
+        return _event(now, _leave_bed(stays, state, stay, ward, now), NOWHERE)
     state.stay[p] = stay + 1
+    stays.request[state.stay[p]] = now
     if rules.holds_bed[ward]:
         state.held[p] = ward
-        return NOWHERE, p, asked
-    return _leave_bed(stays, state, stay, ward, now), p, asked
+        return _event(now, NOWHERE, p)
+    return _event(now, _leave_bed(stays, state, stay, ward, now), p)
 
 
 @compiled
-def _leave_bed(stays, state, stay, ward, now):
+def _leave_bed(stays: Stays, state: EventScratch, stay: int, ward: int, now: float) -> int:
     stays.depart[stay] = now
     state.census[ward] -= 1
     return ward
 
 
 @compiled
-def _give_up(drawn, stays, state, p, now):
-    """Leave without being seen, unless a bed came in time."""
+def _give_up(drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now: float) -> Event:
+    """Leave without being seen, unless a bed was granted in time."""
     stay = state.stay[p]
     if state.waits[p] and stay == drawn.offset[p]:
         _unlink(state, p, state.ward[p], index(drawn.priority[stay]))
         stays.status[p] = LEFT
         stays.depart[stay] = now
+    return _event(now, NOWHERE, NOWHERE)
 
 
 # Beds
 
 
 @compiled
-def _request(rules, drawn, stays, state, p, now, asked):
-    """Ask for a bed for the patient's stay (since `asked`); whether there is one at once, else the patient queues."""
+def _request(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now: float) -> bool:
+    """Ask for a bed for the patient's stay; whether there is one at once, else the patient queues."""
     stay, held = state.stay[p], state.held[p]
-    stays.request[stay] = asked
     ward = index(drawn.planned_ward[stay])
     if ward == held:  # the bed is kept, without queueing
         state.ward[p] = ward
         return True
-    if asked >= 0:
+    if stays.request[stay] >= 0:  # not before the start
         ward = _overflow(rules, state, ward)
     state.ward[p] = ward
     if _has_free_bed(state, ward):
@@ -285,7 +318,7 @@ def _request(rules, drawn, stays, state, p, now, asked):
 
 
 @compiled
-def _admit(rules, drawn, stays, state, p, now):
+def _admit(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now: float) -> int:
     """Begin the stay in the ward granted; the ward of the bed held so far is free to serve its queue."""
     stay, held = state.stay[p], state.held[p]
     stays.used_ward[stay] = state.ward[p]
@@ -298,8 +331,8 @@ def _admit(rules, drawn, stays, state, p, now):
 
 
 @compiled
-def _overflow(rules, state, ward):
-    """The ward that takes a request for `ward`: another one if it is at its threshold and one of its list has room."""
+def _overflow(rules: Rules, state: EventScratch, ward: int) -> int:
+    """The ward that takes a request for `ward`: if it is at its threshold, the first of its list with a free bed."""
     if state.census[ward] >= state.overflow_at[ward]:
         for place in range(rules.first_overflow[ward], rules.first_overflow[ward + 1]):
             other = rules.overflow_ward[index(place)]
@@ -309,13 +342,20 @@ def _overflow(rules, state, ward):
 
 
 @compiled
-def _has_free_bed(state, ward):
+def _has_free_bed(state: EventScratch, ward: int) -> bool:
     """A freed bed looks free until the queue is served, so free also asks for no queue."""
     return state.census[ward] < state.beds[ward] and state.queue[ward] == 0
 
 
 @compiled
-def _staff(rules, state, ward, beds):
+def _change_beds(rules: Rules, state: EventScratch, change: int, now: float) -> Event:
+    ward = rules.change_ward[change]
+    _staff(rules, state, ward, rules.change_beds[change])
+    return _event(now, ward, NOWHERE)
+
+
+@compiled
+def _staff(rules: Rules, state: EventScratch, ward: int, beds: int) -> None:
     """Staff so many beds from now on, of which thresholds are whole beds."""
     state.beds[ward] = beds
     state.overflow_at[ward] = _whole_beds(rules.overflow_threshold[ward], beds)
@@ -325,13 +365,13 @@ def _staff(rules, state, ward, beds):
 
 
 @compiled
-def _whole_beds(threshold, beds):
-    return np.int64(ceil(threshold * beds - 1e-9)) if threshold < np.inf else _NEVER
+def _whole_beds(threshold: float, beds: int) -> int:
+    return signed(ceil(threshold * beds - 1e-9)) if threshold < np.inf else _NEVER
 
 
 @compiled
-def _serve(state, ward):
-    """Give free beds to those who wait, the first first."""
+def _serve(state: EventScratch, ward: int) -> None:
+    """Give free beds to those who wait, in their order."""
     while state.queue[ward] > 0 and state.census[ward] < state.beds[ward]:
         rank = index(0)
         while state.first[ward, rank] == NOWHERE:
@@ -340,7 +380,7 @@ def _serve(state, ward):
 
 
 @compiled
-def _grant(state, p, ward, rank):
+def _grant(state: EventScratch, p: int, ward: int, rank: int) -> None:
     _unlink(state, p, ward, rank)
     _move(state, p, ward)
     state.granted[index(state.now[GRANTED])] = p
@@ -348,7 +388,7 @@ def _grant(state, p, ward, rank):
 
 
 @compiled
-def _move(state, p, ward):
+def _move(state: EventScratch, p: int, ward: int) -> None:
     """Take a bed in `ward` and leave the one held; its ward's queue is served when the patient has gone."""
     state.census[ward] += 1
     if state.held[p] != NOWHERE:
@@ -359,7 +399,7 @@ def _move(state, p, ward):
 
 
 @compiled
-def _join_queue(drawn, state, p, ward):
+def _join_queue(drawn: Trajectories, state: EventScratch, p: int, ward: int) -> None:
     """Go to the end of the queue of the patient's priority."""
     rank = index(drawn.priority[state.stay[p]])
     end = state.last[ward, rank]
@@ -375,7 +415,7 @@ def _join_queue(drawn, state, p, ward):
 
 
 @compiled
-def _unlink(state, p, ward, rank):
+def _unlink(state: EventScratch, p: int, ward: int, rank: int) -> None:
     ahead, behind = state.ahead[p], state.behind[p]
     if ahead == NOWHERE:
         state.first[ward, rank] = behind
@@ -397,7 +437,7 @@ def _unlink(state, p, ward, rank):
 
 
 @compiled
-def _exchange(drawn, state, held, ward):
+def _exchange(drawn: Trajectories, state: EventScratch, held: int, ward: int) -> None:
     """If waiting in `held` for `ward` closes a cycle of full wards, the first waiter of each of its edges moves on at
     once."""
     length = _shortest_cycle(state, held, ward)
@@ -405,41 +445,41 @@ def _exchange(drawn, state, held, ward):
     for place in range(length):
         state.came_from[place] = _first_waiter(state, state.to_visit[place], state.to_visit[(place + 1) % length])
     for place in range(length):
-        p = state.came_from[place]
-        _grant(state, index(p), state.ward[p], index(drawn.priority[state.stay[p]]))
+        p = index(state.came_from[place])
+        _grant(state, p, state.ward[p], index(drawn.priority[state.stay[p]]))
 
 
 @compiled
-def _first_waiter(state, held, ward):
+def _first_waiter(state: EventScratch, held: int, ward: int) -> int:
     """The first in the queue of `ward` who holds a bed in `held`."""
     for rank in range(state.first.shape[1]):
         p = state.first[ward, rank]
         while p != NOWHERE:
             if state.held[p] == held:
-                return p
+                return signed(p)
             p = state.behind[p]
     return NOWHERE
 
 
 @compiled
-def _shortest_cycle(state, held, ward):
+def _shortest_cycle(state: EventScratch, held: int, ward: int) -> int:
     """The wards of the shortest cycle through the edge from `held` to `ward` into `to_visit`, beginning with `held`;
     its length, 0 if there is none. Ties: config order."""
     came_from, to_visit = state.came_from, state.to_visit
-    came_from[:] = -2
+    came_from[:] = _UNSEEN
     came_from[ward] = NOWHERE
     to_visit[0] = ward
     visited, found = 0, 1
-    while visited < found and came_from[held] == -2:
+    while visited < found and came_from[held] == _UNSEEN:
         here = to_visit[visited]
         visited += 1
         if state.blocked[here] > 0:
             for there in range(len(came_from)):
-                if came_from[there] == -2 and state.waiting_in[here, there] > 0:
+                if came_from[there] == _UNSEEN and state.waiting_in[here, there] > 0:
                     came_from[there] = here
                     to_visit[found] = there
                     found += 1
-    if came_from[held] == -2:
+    if came_from[held] == _UNSEEN:
         return 0
     length, here = 0, held
     while here != NOWHERE:
@@ -456,14 +496,14 @@ def _shortest_cycle(state, held, ward):
 
 
 @compiled
-def _bucket(rules, state, time):
+def _bucket(rules: Rules, state: EventScratch, time: float) -> int:
     """The bucket of a time before the end of the horizon; a later time never lies in an earlier bucket."""
     return index(time * ((len(state.later) - 1) / rules.hours))
 
 
 @compiled
-def _push(rules, state, time, event):
-    """Add a timed event, if there is time for it."""
+def _push(rules: Rules, state: EventScratch, time: float, event: int) -> None:
+    """Add a timed event, if it is before the end of the horizon."""
     if time < rules.hours:
         bucket = _bucket(rules, state, time)
         if bucket <= state.now[OPEN]:
@@ -475,7 +515,7 @@ def _push(rules, state, time, event):
 
 
 @compiled
-def _open_buckets(rules, state, time):
+def _open_buckets(rules: Rules, state: EventScratch, time: float) -> None:
     """Open buckets until there is an event in `soon`, or all up to and with that of `time` are open."""
     upto = len(state.later) - 1 if time >= rules.hours else _bucket(rules, state, time)
     while state.now[SOON] == 0 and state.now[OPEN] < upto:
@@ -487,7 +527,7 @@ def _open_buckets(rules, state, time):
 
 
 @compiled
-def _push_soon(state, time, event):
+def _push_soon(state: EventScratch, time: float, event: int) -> None:
     """Add an event to those of the open bucket, which are few."""
     place = state.now[SOON]
     state.now[SOON] += 1
@@ -500,13 +540,13 @@ def _push_soon(state, time, event):
 
 
 @compiled
-def _is_before(state, place, time, event):
+def _is_before(state: EventScratch, place: int, time: float, event: int) -> bool:
     """Whether the event in that place of `soon` comes before another."""
     return state.soon_time[place] < time or (state.soon_time[place] == time and state.soon[place] < event)
 
 
 @compiled
-def _pop(state):
+def _pop(state: EventScratch) -> int:
     """Take the next event."""
     state.now[SOON] -= 1
     return state.soon[index(state.now[SOON])]

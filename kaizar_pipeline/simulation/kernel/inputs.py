@@ -1,14 +1,17 @@
-"""A plan as the plain arrays that the kernel reads, in three parts: what drawing, contending and counting need.
+"""A plan as the plain arrays that the kernel reads, in two parts: what drawing needs, and what simulating needs.
 
-W wards, T patient types, K streams, N patients of the census, in the plan's own order; ragged lists are laid end to
-end, with the place where each begins.
+W wards, T patient types, K streams, in the plan's own order; ragged lists are concatenated, with the place where each
+begins.
 """
 
 from collections.abc import Callable, Sequence, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from kaizar_pipeline.simulation.census import Census
+from kaizar_pipeline.simulation.kernel.arrays import Flags, Floats, Indices, Integers, SmallIntegers, Word, Words
 from kaizar_pipeline.simulation.plan import Plan, StreamPlan
 from kaizar_pipeline.stats.durations import GRID, GUIDE
 
@@ -18,96 +21,79 @@ _EPOCH = np.datetime64("1970-01-01", "D")
 class Tables(NamedTuple):
     """Quantile tables on their common grid."""
 
-    grid: np.ndarray
-    guide: np.ndarray
+    grid: Floats
+    guide: NDArray[np.uint16]
     """u2[GUIDE_CELLS, 2]: first and last knot to look at for a probability in each cell."""
-    lines: np.ndarray
+    lines: Floats
     """f8[tables, knots, 2]: hours at each knot, and hours per unit of probability from there to the next."""
 
 
 class Streams(NamedTuple):
-    """Who comes when."""
+    """Who arrives when."""
 
-    number: np.ndarray
-    """u8[K]: place in the addresses of random numbers."""
-    by_number: np.ndarray
-    """i8[K]: the streams in order of their numbers, which is that of simultaneous arrivals."""
-    patient_type: np.ndarray
-    ward: np.ndarray
-    rounded: np.ndarray
+    number: Words
+    """u8[K]: part of the addresses of random numbers."""
+    by_number: Indices
+    """u4[K]: the streams in order of their numbers, which is that of simultaneous arrivals."""
+    patient_type: Indices
+    ward: Indices
+    rounded: Flags
     """bool[K]: each day's rate rounded up or down at random, instead of a Poisson number."""
-    n_paths: np.ndarray
-    first_rate: np.ndarray
+    n_paths: Integers
+    first_rate: Integers
     """i8[K]: where the stream's rates [path, day] begin in `rates`."""
-    rates: np.ndarray
-    factor: np.ndarray
+    rates: Floats
+    factor: Floats
     """f8[K, days]: a scenario's factor on the rates."""
-    has_excess: np.ndarray
+    has_excess: Flags
     """bool[K]: whether the factor is ever above 1."""
-    hour_weights: np.ndarray
+    hour_weights: Floats
     """f8[K, days, 24]"""
     first_day: int
     """Days since 1970, the address of a day's own numbers."""
 
 
-class Census(NamedTuple):
-    """Who is there at the start; meanings as in CensusPlan."""
-
-    stream: np.ndarray
-    number: np.ndarray
-    patient_type: np.ndarray
-    ward: np.ndarray
-    seat: np.ndarray
-    admitted: np.ndarray
-    requested: np.ndarray
-    in_care: np.ndarray
-    elapsed: np.ndarray
-    next_known: np.ndarray
-    delay_elapsed: np.ndarray
-    patience_elapsed: np.ndarray
-
-
 class Sources(NamedTuple):
     """What drawing needs."""
 
-    key: np.uint64
-    redraw_offsets: np.ndarray
+    key: Word
+    redraw_offsets: Integers
     """i8[RANDOM_SOURCES]: added to the replication's number."""
     tables: Tables
     streams: Streams
     census: Census
-    next_wards: np.ndarray
-    """i8[W + 1]: wards in order of their ids, which is the order of route_cdf; then home."""
-    route_cdf: np.ndarray
-    los_table: np.ndarray
-    delay_table: np.ndarray
-    patience_table: np.ndarray
-    queue_rank: np.ndarray
+    next_wards: Indices
+    """u4[W + 1]: wards in order of their ids, which is the order of route_cdf; then home."""
+    route_cdf: Floats
+    los_table: Indices
+    delay_table: Integers
+    patience_table: Integers
+    queue_rank: SmallIntegers
 
 
 class Rules(NamedTuple):
-    """What contending for beds needs."""
+    """What simulating needs."""
 
     hours: float
     """End of the horizon."""
-    beds: np.ndarray
-    change_hour: np.ndarray
-    change_ward: np.ndarray
-    change_beds: np.ndarray
-    holds_bed: np.ndarray
-    overflow_threshold: np.ndarray
-    first_overflow: np.ndarray
+    beds: Integers
+    change_hour: Floats
+    change_ward: Indices
+    change_beds: Integers
+    holds_bed: Flags
+    overflow_threshold: Floats
+    first_overflow: Integers
     """i8[W + 1]: a ward's overflow wards are overflow_ward[first_overflow[w] : first_overflow[w + 1]]."""
-    overflow_ward: np.ndarray
-    stop_ward: np.ndarray
-    stop_threshold: np.ndarray
-    stop_types: np.ndarray
+    overflow_ward: Indices
+    stop_ward: Indices
+    stop_threshold: Floats
+    stop_types: Flags
     """bool[stops, T]"""
 
 
 def sources_of(plan: Plan) -> Sources:
     """What drawing needs of `plan`."""
-    census, number = plan.census, np.array([stream.number for stream in plan.streams], dtype=np.uint64)
+    number = np.array([stream.number for stream in plan.streams], dtype=np.uint64)
     rates = [np.ascontiguousarray(stream.daily_rates, dtype=np.float64).ravel() for stream in plan.streams]
     return Sources(
         key=np.uint64(plan.key),
@@ -127,20 +113,7 @@ def sources_of(plan: Plan) -> Sources:
             hour_weights=np.array([stream.hour_weights for stream in plan.streams], dtype=np.float64),
             first_day=int((plan.start.to_datetime64().astype("datetime64[D]") - _EPOCH).astype(int)),
         ),
-        census=Census(
-            stream=census.stream.astype(np.uint64),
-            number=census.number.astype(np.uint64),
-            patient_type=census.patient_type.astype(np.int64),
-            ward=census.ward.astype(np.int64),
-            seat=census.seat.astype(np.int32),
-            admitted=census.admitted.astype(np.float64),
-            requested=census.requested.astype(np.float64),
-            in_care=census.in_care.astype(np.bool_),
-            elapsed=census.elapsed.astype(np.float64),
-            next_known=census.next_known.astype(np.int64),
-            delay_elapsed=census.delay_elapsed.astype(np.float64),
-            patience_elapsed=census.patience_elapsed.astype(np.float64),
-        ),
+        census=plan.census,
         next_wards=np.append(plan.next_wards, plan.home).astype(np.uint32),
         route_cdf=np.ascontiguousarray(plan.route_cdf),
         los_table=plan.los_table.astype(np.uint32),
@@ -150,14 +123,14 @@ def sources_of(plan: Plan) -> Sources:
     )
 
 
-def tables_of(quantile_hours: np.ndarray) -> Tables:
+def tables_of(quantile_hours: Floats) -> Tables:
     """Quantile tables f8[tables, len(GRID)]. The knots are powers of two apart, so a slope loses no bit."""
     slopes = np.diff(quantile_hours, append=quantile_hours[:, -1:]) / np.diff(GRID, append=2.0)
     return Tables(GRID, GUIDE, np.stack([quantile_hours, slopes], axis=2))
 
 
 def rules_of(plan: Plan) -> Rules:
-    """What contending for beds needs of `plan`."""
+    """What simulating needs of `plan`."""
     changes = np.array(plan.capacity_changes, dtype=np.float64).reshape(-1, 3)
     stops = plan.admission_stops
     stop_types = np.zeros((len(stops), len(plan.patient_type_ids)), dtype=np.bool_)
@@ -179,10 +152,10 @@ def rules_of(plan: Plan) -> Rules:
     )
 
 
-def _of_streams(plan: Plan, value: Callable[[StreamPlan], Any], dtype: type) -> np.ndarray:
+def _of_streams(plan: Plan, value: Callable[[StreamPlan], Any], dtype: type) -> NDArray[Any]:
     return np.array([value(stream) for stream in plan.streams], dtype=dtype)
 
 
-def _starts(parts: Sequence[Sized]) -> np.ndarray:
-    """i8[parts + 1]: where each of the parts begins when they are laid end to end."""
+def _starts(parts: Sequence[Sized]) -> Integers:
+    """i8[parts + 1]: where each of the parts begins when they are concatenated."""
     return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)

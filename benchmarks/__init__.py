@@ -1,0 +1,1 @@
+"""Measurements on the twin, each run from the root of the repository: python -m benchmarks.NAME"""
