@@ -28,7 +28,7 @@ from kaizar_pipeline.forecasting.features import make_feature_table
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL, ORIGINS, backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import forecast_rates
-from kaizar_pipeline.stats.scores import crps
+from kaizar_pipeline.stats.scores import crps_of_draws
 from kaizar_pipeline.tables import DAILY_ARRIVALS
 
 HERE = Path(__file__).parent
@@ -210,7 +210,7 @@ def rival_losses(series: dict[tuple[str, int], pd.Series], backtest: pd.DataFram
         validate="many_to_one",
     )
     draws = rows.filter(regex=r"^q0").to_numpy().T
-    rows = rows.assign(crps=crps(draws, rows["actual"].to_numpy()))
+    rows = rows.assign(crps=crps_of_draws(draws, rows["actual"].to_numpy()))
     return rows.pivot_table(index=["family", "series"], columns="method", values="crps")
 
 

@@ -21,10 +21,10 @@ from kaizar_pipeline.stats.philox import hospital_key, stream_number
 from kaizar_pipeline.stats.scores import (
     binomial_band,
     covered,
-    crps,
+    crps_of_draws,
     effective_number,
     pinball,
-    randomised_pit,
+    pit_of_draws,
     seasonal_scale,
 )
 from kaizar_pipeline.tables import FORECAST_BACKTEST, FORECAST_PERCENTAGES, FORECAST_SCORES
@@ -123,8 +123,8 @@ def _scored(draws: np.ndarray, actual: np.ndarray, uniform: np.ndarray) -> pd.Da
             "actual": actual,
             "mean": draws.mean(axis=0),
             **{f"p{q}": quantiles[i] for i, q in enumerate(FORECAST_PERCENTAGES)},
-            "crps": crps(draws, actual),
-            "pit": randomised_pit(draws, actual, uniform[0]),
+            "crps": crps_of_draws(draws, actual),
+            "pit": pit_of_draws(draws, actual, uniform[0]),
         }
     )
     weeks = pd.DataFrame(
@@ -132,8 +132,8 @@ def _scored(draws: np.ndarray, actual: np.ndarray, uniform: np.ndarray) -> pd.Da
             "h": np.arange(_WEEK, whole + 1, _WEEK),
             "sum7_actual": sum_actual,
             "sum7_mean": sums.mean(axis=0),
-            "sum7_crps": crps(sums, sum_actual),
-            "sum7_pit": randomised_pit(sums, sum_actual, uniform[1, : len(sum_actual)]),
+            "sum7_crps": crps_of_draws(sums, sum_actual),
+            "sum7_pit": pit_of_draws(sums, sum_actual, uniform[1, : len(sum_actual)]),
         }
     )
     weeks = weeks[weeks["sum7_actual"].notna()]

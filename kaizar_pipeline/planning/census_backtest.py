@@ -25,11 +25,9 @@ from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning.census_scores import (
-    crps,
+    census_scores,
     distribution_columns,
     lead_days,
-    pit_uniforms,
-    randomised_pit,
     scores_by_week,
 )
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress, plan_ahead
@@ -205,13 +203,8 @@ def _shares(censuses: list[np.ndarray]) -> np.ndarray:
 
 
 def _scored(rows: pd.DataFrame, probability: np.ndarray, hospital_id: str) -> pd.DataFrame:
-    actual = rows["actual"].to_numpy(dtype=np.int64)
-    return rows.assign(
-        lead=lead_days(rows),
-        **distribution_columns(probability),
-        crps=crps(probability, actual),
-        pit=randomised_pit(probability, actual, pit_uniforms(hospital_id, rows)),
-    )
+    scores = census_scores(hospital_id, rows, probability)
+    return rows.assign(lead=lead_days(rows), **distribution_columns(probability), **scores)
 
 
 def _result(

@@ -8,11 +8,9 @@ import pandas as pd
 
 from kaizar_pipeline.planning.census_backtest import as_matrix
 from kaizar_pipeline.planning.census_scores import (
-    crps,
+    census_scores,
     distribution_columns,
     lead_days,
-    pit_uniforms,
-    randomised_pit,
     scores_by_week,
 )
 from kaizar_pipeline.tables import FORECAST_LOG, FORECAST_LOG_SCORES
@@ -76,6 +74,4 @@ def _scored(rows: pd.DataFrame) -> pd.DataFrame:
     probability = np.zeros((len(rows), width))
     for row, low, shares in zip(probability, rows["lowest"], rows["probability"], strict=True):
         row[low : low + len(shares)] = shares
-    actual = rows["actual"].to_numpy(dtype=np.int64)
-    uniform = pit_uniforms(rows["hospital_id"].iloc[0], rows)
-    return rows.assign(crps=crps(probability, actual), pit=randomised_pit(probability, actual, uniform))
+    return rows.assign(**census_scores(rows["hospital_id"].iloc[0], rows, probability))

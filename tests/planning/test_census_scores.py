@@ -3,15 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kaizar_pipeline.planning.census_scores import (
-    crps,
     distribution_columns,
     independent_dates,
     pit_uniforms,
-    randomised_pit,
     scores_by_week,
 )
 
@@ -34,41 +30,6 @@ def test_quantiles_do_not_trip_over_rounding():
     assert {name: int(v[0]) for name, v in distribution_columns(tenths).items() if name != "mean"} == {
         "p025": 0, "p10": 0, "p25": 2, "p50": 4, "p75": 7, "p90": 8, "p975": 9,
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(("actual", "expected"), [(0, 1.5), (1, 0.5), (2, 0.5), (3, 0.5), (4, 1.5), (9, 6.5)])
-def test_crps_is_mean_distance_less_half_the_spread(actual: int, expected: float):
-    # E|X - y| less E|X - X'|/2, which is 0.5 for one or three at even odds
-    assert crps(HALF_AND_HALF, np.array([actual])) == pytest.approx([expected])
-
-
-def test_crps_of_a_certain_forecast_is_how_far_off_it_is():
-    certain = np.eye(6)[[2, 2, 2]]
-    assert crps(certain, np.array([2, 0, 9])).tolist() == [0, 2, 7]
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.integers(0, 15))
-def test_crps_is_that_of_the_draws(draws: list[int], actual: int):
-    x = np.array(draws)
-    by_definition = np.abs(x - actual).mean() - np.abs(x[:, None] - x).mean() / 2
-    probability = np.bincount(x, minlength=10)[None] / len(x)
-    assert crps(probability, np.array([actual]))[0] == pytest.approx(by_definition, abs=1e-9)
-
-
-def test_pit_lies_where_the_number_that_came_lies():
-    probability = np.repeat(HALF_AND_HALF, 6, axis=0)
-    actual = np.array([0, 1, 1, 2, 3, 8])
-    uniform = np.array([0.3, 0.0, 0.5, 0.5, 0.2, 0.9])
-    assert randomised_pit(probability, actual, uniform).tolist() == pytest.approx([0, 0, 0.25, 0.5, 0.6, 1])
-
-
-def test_pit_of_what_the_forecast_itself_draws_is_uniform():
-    random = np.random.default_rng(1)
-    probability = random.dirichlet(np.ones(8))
-    actual = random.choice(8, size=40_000, p=probability)
-    pit = randomised_pit(np.tile(probability, (len(actual), 1)), actual, random.random(len(actual)))
-    assert np.histogram(pit, bins=10, range=(0, 1))[0] == pytest.approx(4_000, rel=0.07)
-    assert (np.abs(pit - 0.5) <= 0.4).mean() == pytest.approx(0.8, abs=0.01)
 
 
 def test_the_randomisation_of_a_row_depends_on_nothing_but_its_address():
