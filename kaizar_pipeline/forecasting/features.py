@@ -57,8 +57,7 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
     as_of = arrivals["as_of"].iloc[0]
     horizon = config.simulation.horizon_days
     dates = pd.date_range(arrivals["date"].min(), as_of + pd.Timedelta(days=horizon - 1), unit="us")
-    events = read_events(config.hospital, home or find_home()) if config.hospital.events else None
-    days = day_features(dates, config.hospital, events)
+    days = day_features(dates, config.hospital, hospital_events(config, home))
     blocks = []
     for stream in config.forecast_streams:
         known = days.assign(arrivals=usable_counts(arrivals, stream.id).reindex(dates))
@@ -66,6 +65,11 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
         blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon)]
     rows = pd.concat(blocks) if blocks else FEATURE_TABLE.empty()
     return FEATURE_TABLE.frame(rows, hospital_id=config.id, as_of=as_of)
+
+
+def hospital_events(config: HospitalConfig, home: Path | None = None) -> pd.Series | None:
+    """The hospital's events by date (`read_events`), None when the config names no file; `home` as above."""
+    return read_events(config.hospital, home or find_home()) if config.hospital.events else None
 
 
 def usable_counts(arrivals: pd.DataFrame, stream_id: str) -> pd.Series:

@@ -110,6 +110,13 @@ class Stage:
         """The table that `asset` is about to replace, None at the first time."""
         return self._warehouse.previous(asset, self.config.id)
 
+    def reusable(self, asset: str) -> pd.DataFrame | None:
+        """The same of a table that can be made again: one that cannot be read is none."""
+        try:
+            return self.previous(asset)
+        except DataError:
+            return None
+
     def save(
         self,
         asset: str,

@@ -11,7 +11,7 @@ from kaizar_pipeline.history.loading import History
 from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.patients.observed_census import observed_midnights
-from kaizar_pipeline.planning.census_backtest import DATES, REPLICATIONS, TWIN, backtest_occupancy
+from kaizar_pipeline.planning.census_backtest import ORIGINS, REPLICATIONS, TWIN, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.planning.forecast_log import MORNINGS, extend_log, score_log
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
@@ -22,8 +22,8 @@ _LOG = ("forecast_log", "forecast_log_scores")
 class OccupancyBacktestConfig(dg.Config):
     """Run config of the back-test of the census."""
 
-    dates: int = Field(DATES, ge=0, le=200, description="Past mornings to look ahead from; 0: none. Default: 12.")
-    replications: int = Field(REPLICATIONS, ge=2, description="Futures to simulate for each. Default: 200.")
+    dates: int = Field(ORIGINS, ge=0, le=200, description="Past origins to look ahead from; 0: none. Default: 12.")
+    replications: int = Field(REPLICATIONS, ge=2, description="Replications for each origin. Default: 200.")
 
 
 @dg.multi_asset(
@@ -44,10 +44,13 @@ def occupancy_validation(
             History(as_of, patients, pd.DataFrame(), ward_stays, days_behind=0),
             prepare_backtest,
             stage.home,
-            dates=config.dates,
-            replications=config.replications,
-            workers=stage.workers,
-            progress=lambda done, of: context.log.info(f"{done} of {of} past mornings done"),
+            BacktestOptions(
+                origins=config.dates,
+                replications=config.replications,
+                workers=stage.workers,
+                progress=lambda done, of: context.log.info(f"{done} of {of} past origins done"),
+            ),
+            kept=stage.reusable("occupancy_backtest"),
         )
         for note in result.notes:
             context.log.warning(note)

@@ -31,7 +31,12 @@ def forecast_validation(context: dg.AssetExecutionContext, config: BacktestConfi
         (arrivals,) = stage.load("daily_arrivals")
         as_of = arrivals["as_of"].iloc[0]
         backtest = backtest_forecast(
-            arrivals, stage.as_wanted, stage.home, origins=config.origins, workers=stage.workers
+            arrivals,
+            stage.as_wanted,
+            stage.home,
+            origins=config.origins,
+            kept=stage.reusable("forecast_backtest"),
+            workers=stage.workers,
         )
         scores = score_forecasts(backtest)
         origins = int(backtest["origin"].nunique())
