@@ -12,7 +12,7 @@ from kaizar_pipeline.orchestration import checks
 from kaizar_pipeline.orchestration.stage import SIMULATES, Stage, readable_faults, table_spec
 from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.planning.census_backtest import ORIGINS, REPLICATIONS, TWIN, BacktestOptions, backtest_occupancy
-from kaizar_pipeline.planning.forecast_log import MORNINGS, extend_log, score_log
+from kaizar_pipeline.planning.forecast_log import SCORED_DAYS, extend_log, score_log
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 _BACKTEST = ("occupancy_backtest", "occupancy_scores")
@@ -82,7 +82,7 @@ def forecast_log(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
         yield stage.save("forecast_log", log, as_of, metadata)
         scores = score_log(log, as_of)
         results = [checks.mornings_covered(scores)]
-        yield stage.save("forecast_log_scores", scores, as_of, {"mornings": MORNINGS} | _headline(scores), results)
+        yield stage.save("forecast_log_scores", scores, as_of, {"mornings": SCORED_DAYS} | _headline(scores), results)
 
 
 def _headline(scores: pd.DataFrame) -> dict[str, float | str]:
