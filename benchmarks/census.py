@@ -4,9 +4,9 @@
     python -m benchmarks.census --seeds 40 --json    the figures, a key for each week ahead
     python -m benchmarks.census --seeds 40 --write   the same, and docs/occupancy_validation.md
 
-Each hospital is hospital_1 with another history (`truth.seed`). At each past origin the twin runs on what was known then,
-and its distribution of every ward's midnight census is scored against the observed one. With 40 seeds each figure rests
-on at least 400 independent ward-dates (the output has their number).
+Each hospital is hospital_1 with another history (`truth.seed`). At each past origin the twin runs on what was then
+known, and its distribution of every ward's midnight census is scored against the observed one. With 40 seeds each
+figure rests on at least 400 independent ward-dates (the output has their number).
 """
 
 import argparse
@@ -128,9 +128,9 @@ def coverage(rows: pd.DataFrame, level: int) -> float:
 
 
 def effective(rows: pd.DataFrame) -> float:
-    """Independent ward-dates with as much information about the 80 % coverage: wards and days of one origin are correlated.
+    """Independent ward-dates with as much information about the 80 % coverage: errors of one origin are correlated.
 
-    Histories of the same seed have the same arrivals with both kinds of lengths of stay, so their origins are one cluster.
+    Histories of one seed have the same arrivals with both kinds of lengths of stay, so their origins are one cluster.
     """
     origins = rows.groupby(["seed", "origin"]).ngroup().to_numpy()
     return effective_number(covered(rows["pit"].to_numpy(), 0.8), origins)

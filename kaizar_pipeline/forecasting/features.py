@@ -152,7 +152,7 @@ class _BaseRate:
 
     @classmethod
     def fit(cls, days: pd.DataFrame, fit_until: int) -> "_BaseRate":
-        """The base rate with a calendar of the days up to `fit_until`, except the first, which only starts the level."""
+        """The base rate, its calendar fitted up to `fit_until` without the first day, which only starts the level."""
         known = days.iloc[: fit_until + 1]
         log_shape = fit_calendar(known[known["arrivals"].notna()].iloc[1:]).log_shape(days)
         counts = days["arrivals"].to_numpy()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -37,11 +38,11 @@ def backtest(
     home: Path | None = None,
     as_of: pd.Timestamp = AS_OF,
     kept: pd.DataFrame | None = None,
-    **options,
+    **options: Any,
 ) -> OccupancyBacktest:
     history = load_history(config, home, as_of)
-    options = {"replications": 20, "workers": 1} | options
-    return backtest_occupancy(config, history, prepare_backtest, home, BacktestOptions(**options), kept)
+    chosen: dict[str, Any] = {"replications": 20, "workers": 1} | options
+    return backtest_occupancy(config, history, prepare_backtest, home, BacktestOptions(**chosen), kept)
 
 
 @pytest.mark.integration
