@@ -1,12 +1,12 @@
-"""Whether the intervals of the census hold what they promise: the whole chain back-tested on made-up hospitals.
+"""The calibration of the census forecast: the whole chain back-tested on synthetic hospitals.
 
     python -m benchmarks.census                      a quick look: a few histories of each hospital
     python -m benchmarks.census --seeds 40 --json    the figures, a key for each week ahead
     python -m benchmarks.census --seeds 40 --write   the same, and docs/occupancy_validation.md
 
-Each hospital is hospital_1 with another history (`truth.seed`); its future is known, since it is made up too. On each
-past morning the twin sees what was known then, and its 80 % interval of every ward's midnight census is held against
-what came. With 40 seeds at least 400 independent ward-dates stand behind each figure (the output says how many).
+Each hospital is hospital_1 with another history (`truth.seed`). At each past origin the twin runs on what was then
+known, and its distribution of every ward's midnight census is scored against the observed one. With 40 seeds each
+figure rests on at least 400 independent ward-dates (the output has their number).
 """
 
 import argparse
@@ -14,18 +14,18 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from os import cpu_count
 from pathlib import Path
 
 import pandas as pd
-from joblib import Parallel, delayed
 
 from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
 from kaizar_pipeline.chain.steps import prepare_backtest
 from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.patient_sources import SyntheticPatients
-from kaizar_pipeline.planning.census_backtest import PERSISTENCE, TWIN, WEEKDAY, backtest_occupancy
+from kaizar_pipeline.planning.census_backtest import PERSISTENCE, TWIN, WEEKDAY, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.stats.scores import covered, effective_number
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
@@ -39,7 +39,7 @@ EFFECTIVE = 400
 
 
 def configured(config: HospitalConfig) -> HospitalConfig:
-    """Lengths of stay as they really are: what is wrong then is the forecast of arrivals, or the twin."""
+    """Lengths of stay as they are: errors are then those of the forecast of arrivals, or of the twin."""
     return config
 
 
@@ -60,11 +60,11 @@ HOSPITALS: dict[str, Callable[[HospitalConfig], HospitalConfig]] = {"configured"
 
 
 def main() -> int:
-    """Run the benchmark; exit status 1 when coverage is not as wanted, and enough is known to say so."""
+    """Run the benchmark; exit status 1 when the coverage is outside its limits with enough evidence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=4, help="histories of each hospital (default: 4)")
-    parser.add_argument("--dates", type=int, default=6, help="past mornings of each history (default: 6)")
-    parser.add_argument("--replications", type=int, default=200, help="futures simulated on each (default: 200)")
+    parser.add_argument("--dates", type=int, default=6, help="past origins of each history (default: 6)")
+    parser.add_argument("--replications", type=int, default=200, help="replications for each origin (default: 200)")
     parser.add_argument("--workers", type=int, default=cpu_count() or 1, help="processes (default: one per core)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--write", action="store_true", help=f"update {PAGE.relative_to(HOME)}")
@@ -89,8 +89,9 @@ def main() -> int:
 
 def run(seeds: int, dates: int, replications: int, workers: int) -> pd.DataFrame:
     """The rows of occupancy_backtest of all hospitals, with the columns hospital, seed and lead_week."""
-    jobs = [delayed(backtest)(name, seed, dates, replications) for seed in range(1, seeds + 1) for name in HOSPITALS]
-    rows = pd.concat(list(Parallel(n_jobs=workers)(jobs)), ignore_index=True)
+    jobs = [(name, seed, dates, replications) for seed in range(1, seeds + 1) for name in HOSPITALS]
+    with ProcessPoolExecutor(workers) as pool:
+        rows = pd.concat(list(pool.map(backtest, *zip(*jobs, strict=True))), ignore_index=True)
     return rows.assign(lead_week=(rows["lead"] - 1) // 7 + 1)
 
 
@@ -103,14 +104,13 @@ def backtest(name: str, seed: int, dates: int, replications: int) -> pd.DataFram
     patients = patients.model_copy(update={"history_start": HISTORY_START, "truth": truth})
     config = HOSPITALS[name](hospital_1.model_copy(update={"patients": patients}))
     history = load_history(config, HOME, AS_OF)
-    found = backtest_occupancy(
-        config, history, prepare_backtest, HOME, dates=dates, replications=replications, workers=1
-    )
+    options = BacktestOptions(origins=dates, replications=replications, workers=1)
+    found = backtest_occupancy(config, history, prepare_backtest, HOME, options)
     return found.occupancy_backtest.assign(hospital=name, seed=seed)
 
 
 def summarise(rows: pd.DataFrame) -> dict[str, float]:
-    """The figures by name: the twin's coverage by week ahead over all wards, hospitals and mornings."""
+    """The figures by name: the twin's coverage by week ahead over all wards, hospitals and origins."""
     twin = rows[(rows["method"] == TWIN) & (rows["ward_id"] != HOSPITAL_TOTAL)]
     figures: dict[str, float] = {}
     for week, group in twin.groupby("lead_week"):
@@ -129,12 +129,12 @@ def coverage(rows: pd.DataFrame, level: int) -> float:
 
 
 def effective(rows: pd.DataFrame) -> float:
-    """Independent ward-dates that tell as much about the 80 % coverage: wards and days of one morning go together.
+    """Independent ward-dates with as much information about the 80 % coverage: errors of one origin are correlated.
 
-    Histories of the same seed share their arrivals whatever is done about lengths of stay, so their mornings do too.
+    Histories of one seed have the same arrivals with both kinds of lengths of stay, so their origins are one cluster.
     """
-    mornings = rows.groupby(["seed", "origin"]).ngroup().to_numpy()
-    return effective_number(covered(rows["pit"].to_numpy(), 0.8), mornings)
+    origins = rows.groupby(["seed", "origin"]).ngroup().to_numpy()
+    return effective_number(covered(rows["pit"].to_numpy(), 0.8), origins)
 
 
 _PAGE = """\
@@ -143,21 +143,22 @@ _PAGE = """\
 Generated by `python -m benchmarks.census --seeds {seeds} --dates {dates} --replications {replications} --write`; do not
 edit.
 
-{histories} histories of a made-up hospital (`hospital_1` with other random numbers), {mornings} past mornings in all.
-On each, the whole chain (arrivals, forecast, lengths of stay, patients in the house, simulation) is run from what was
-known then, and the distribution of every ward's midnight census 1 to 28 days ahead is held against what came, by
-randomised PIT. *configured*: lengths of stay are given; *learned*: they come from the stays of the history. Effective
-ward-dates: independent ones that would tell as much, since wards and days of one morning are wrong together. Wanted is
-a coverage of {low:.2f} to {high:.2f} for 80 % intervals in every week.
+{histories} histories of a synthetic hospital (`hospital_1` with other random numbers), {origins} past origins in all.
+At each, the whole chain (arrivals, forecast, lengths of stay, census, simulation) is run from what was known then, and
+the distribution of every ward's midnight census 1 to 28 days ahead is scored against the observed one, by randomised
+PIT. *configured*: lengths of stay are given; *learned*: they are fitted to the stays of the history. Effective
+ward-dates: independent ones with as much information, since the errors of wards and days of one origin are correlated.
+The limits for the coverage of 80 % intervals are {low:.2f} and {high:.2f} in every week.
 
-Made-up hospitals are evidence about the code. How good it is for a hospital of yours, its tables `occupancy_backtest`
-and `occupancy_scores` say (past mornings run again), and `forecast_log_scores` (what was said on the last 30 mornings).
+Synthetic hospitals are evidence about the code. The accuracy for a hospital of yours is in its tables
+`occupancy_backtest` and `occupancy_scores` (past origins run again) and `forecast_log_scores` (the forecasts issued in
+the last 30 days).
 
 ## All wards and hospitals
 
 {overall}
 
-CRPS is the twin's over that of two baselines, below 1 where the twin is better: the census of the morning stays, and
+CRPS is the twin's over that of two baselines, below 1 where the twin is better: the census of the origin stays, and
 the censuses of the same weekday in the year before.
 
 ## Coverage of 80 % intervals by ward
@@ -202,7 +203,7 @@ def page(rows: pd.DataFrame, figures: dict[str, float], options: argparse.Namesp
         dates=options.dates,
         replications=options.replications,
         histories=rows[["hospital", "seed"]].drop_duplicates().shape[0],
-        mornings=rows[["hospital", "seed", "origin"]].drop_duplicates().shape[0],
+        origins=rows[["hospital", "seed", "origin"]].drop_duplicates().shape[0],
         low=low,
         high=high,
         overall=table(["week", "50 %", "80 %", "95 %", "effective ward-dates", "CRPS over persistence",

@@ -1,4 +1,4 @@
-"""Series of daily arrivals with one difficulty each, made up from a seed, and a real one where it is at hand."""
+"""Series of daily arrivals with one difficulty each, synthetic from a seed, and a real one where available."""
 
 import os
 from collections.abc import Callable

@@ -1,11 +1,11 @@
-"""How good the forecast of arrivals is, beside the methods a planner would otherwise use, and how fast.
+"""The forecast of arrivals compared with other methods: accuracy, calibration and time.
 
-    python benchmarks/forecast.py            a table on stdout
-    python benchmarks/forecast.py --json     one flat object
-    python benchmarks/forecast.py --write    docs/forecast_validation.md as well
+    python -m benchmarks.forecast            a table on stdout
+    python -m benchmarks.forecast --json     one flat object
+    python -m benchmarks.forecast --write    docs/forecast_validation.md as well
 
 AutoETS, AutoARIMA, Theta and Prophet run in an environment of their own, made once by the command at the top of
-benchmarks/rivals-requirements.txt; without it they are left out, and that is said. Their forecasts are kept in
+benchmarks/rivals-requirements.txt; without it they are left out, with a note. Their forecasts are kept in
 benchmarks/.rivals/ for as long as neither the series nor benchmarks/rivals.py change.
 """
 
@@ -14,21 +14,20 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from families import HOSPITAL, REAL, real_series, synthetic_series
-from validation_page import validation_page
 
+from benchmarks.families import HOSPITAL, REAL, real_series, synthetic_series
+from benchmarks.validation_page import Results, geometric_mean, validation_page
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.forecasting.features import make_feature_table
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL, ORIGINS, backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import forecast_rates
-from kaizar_pipeline.stats.scores import crps
+from kaizar_pipeline.stats.scores import crps_of_draws
 from kaizar_pipeline.tables import DAILY_ARRIVALS
 
 HERE = Path(__file__).parent
@@ -37,47 +36,6 @@ RIVALS_PYTHON = HERE / ".venv-rivals" / "bin" / "python"
 CACHE = HERE / ".rivals"
 PAGE = HERE.parent / "docs" / "forecast_validation.md"
 STREAM = "arrivals"
-ETS = "AutoETS"
-
-
-@dataclass(frozen=True)
-class Results:
-    """What the benchmark found: one row per series and method, per row of forecast_scores, and per forecast."""
-
-    crps: pd.DataFrame
-    """Mean CRPS of days, [(family, series), method]."""
-    scores: pd.DataFrame
-    """forecast_scores of all series, with family and series."""
-    backtest: pd.DataFrame
-    """forecast_backtest of all series, with family and series."""
-    fit_seconds: float
-    backtest_seconds: float
-    notes: list[str]
-    """What was left out, and why."""
-
-    @property
-    def ratios(self) -> pd.DataFrame:
-        """CRPS of the model over that of each other method, by series."""
-        return self.crps.drop(columns=MODEL).rdiv(self.crps[MODEL], axis=0)
-
-    def coverage80(self, span: str) -> float:
-        """Mean over series of the 80 % coverage of days or weeks."""
-        rows = self.scores[
-            (self.scores["method"] == MODEL) & (self.scores["span"] == span) & (self.scores["horizon_week"] == 0)
-        ]
-        return float(rows["coverage80"].mean())
-
-    def figures(self) -> dict[str, float | None]:
-        """The headline numbers."""
-        against = self.ratios.get(ETS)
-        return {
-            "fit_seconds_per_stream": self.fit_seconds,
-            "backtest_seconds_per_stream": self.backtest_seconds,
-            "crps_over_autoets": None if against is None else geometric_mean(against),
-            "crps_over_autoets_worst": None if against is None else float(against.max()),
-            "coverage80_days": self.coverage80("day"),
-            "coverage80_weeks": self.coverage80("week"),
-        }
 
 
 def main() -> None:
@@ -98,7 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--series", type=int, default=2, metavar="N", help="series per synthetic family (default: 2)")
     parser.add_argument("--origins", type=int, default=ORIGINS, metavar="N", help="origins per series (default: 12)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the synthetic series (default: 1)")
-    parser.add_argument("--workers", type=int, help="processes of the back-test (default: one per core)")
+    parser.add_argument("--workers", type=int, help="threads of the back-test (default: one per core)")
     parser.add_argument(
         "--rivals-python", type=Path, default=RIVALS_PYTHON, help="Python that has the rivals installed"
     )
@@ -111,16 +69,16 @@ def command(options: argparse.Namespace) -> str:
     wanted = [
         f" --{name} {getattr(options, name)}" for name, usual in changed.items() if getattr(options, name) != usual
     ]
-    return "python benchmarks/forecast.py --write" + "".join(wanted)
+    return "python -m benchmarks.forecast --write" + "".join(wanted)
 
 
 def measure(options: argparse.Namespace) -> Results:
-    """Back-test every series by every method that is there."""
+    """Back-test every series by every available method."""
     notes = []
     series = synthetic_series(options.series, options.seed)
     real = real_series()
     if real is None:
-        notes.append(f"{REAL} is not at hand: set KAIZAR_TEST_DATA to the folder that holds it.")
+        notes.append(f"{REAL} is missing: set KAIZAR_TEST_DATA to the folder that contains it.")
     else:
         series[("real emergency dept.", 0)] = real
     arrivals = {key: daily_arrivals(counts) for key, counts in series.items()}
@@ -210,7 +168,7 @@ def rival_losses(series: dict[tuple[str, int], pd.Series], backtest: pd.DataFram
         validate="many_to_one",
     )
     draws = rows.filter(regex=r"^q0").to_numpy().T
-    rows = rows.assign(crps=crps(draws, rows["actual"].to_numpy()))
+    rows = rows.assign(crps=crps_of_draws(draws, rows["actual"].to_numpy()))
     return rows.pivot_table(index=["family", "series"], columns="method", values="crps")
 
 
@@ -232,11 +190,6 @@ def rival_quantiles(known: dict[tuple[str, int], pd.DataFrame], python: Path) ->
     return {key: pd.read_csv(path, parse_dates=["origin"]).drop(columns="series") for key, path in kept.items()}
 
 
-def geometric_mean(ratios: pd.Series) -> float:
-    """exp of the mean log."""
-    return float(np.exp(np.log(ratios).mean()))
-
-
 def table(results: Results) -> str:
     """CRPS ratios and coverage by family, and the headline numbers."""
     ratios = results.ratios.groupby("family", sort=False).agg(geometric_mean)
@@ -251,7 +204,7 @@ def table(results: Results) -> str:
 
 
 def progress(text: str) -> None:
-    """Say on stderr how far it is."""
+    """Show progress on stderr."""
     sys.stderr.write(f"\r{text:70}" if not text.endswith("\n") else text)
     sys.stderr.flush()
 

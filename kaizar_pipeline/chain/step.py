@@ -27,8 +27,9 @@ Frames = Mapping[str, pd.DataFrame]
 Figures = Mapping[str, float | int | str]
 """Figures and sentences by name, in the order in which people should read them."""
 
-PREVIOUS = "previous_"
-"""Begins the name of a parameter that takes a table as the last run left it, None at the first run."""
+PREVIOUS, KEPT = "previous_", "kept_"
+"""Begin the names of parameters that take a table of the step's own as the last run left it, None at the first run:
+one that cannot be made again, or one whose rows only save work."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class Made(NamedTuple):
 class Step:
     """One step of the chain: the tables that it needs and makes, and the function between them.
 
-    The parameters of `function` are the needs: `run`, then names of tables; `previous_TABLE` is a table of the step's
-    own as the last run left it.
+    The parameters of `function` are the needs: `run`, then names of tables; `previous_TABLE` and `kept_TABLE` are tables
+    of the step's own as the last run left them.
     """
 
     function: Callable[..., Made]
@@ -120,12 +121,12 @@ class Step:
     @property
     def needs(self) -> list[str]:
         """The tables of earlier steps that it needs."""
-        return [name for name in self._parameters if not name.startswith(PREVIOUS)]
+        return [name for name in self._parameters if not name.startswith((PREVIOUS, KEPT))]
 
     @property
     def continues(self) -> list[str]:
-        """The tables of its own that it needs as the last run left them."""
-        return [name.removeprefix(PREVIOUS) for name in self._parameters if name.startswith(PREVIOUS)]
+        """The parameters that take its own tables as the last run left them."""
+        return [name for name in self._parameters if name.startswith((PREVIOUS, KEPT))]
 
     @property
     def table_names(self) -> list[str]:
@@ -134,8 +135,8 @@ class Step:
 
     def __call__(self, run: Run, tables: Frames, previous: Mapping[str, pd.DataFrame | None] | None = None) -> Made:
         """Carry it out. Raises DataError when it makes other tables than it declares, or one breaks its schema."""
-        kept = {PREVIOUS + name: (previous or {}).get(name) for name in self.continues}
-        made = self.function(run, **{name: tables[name] for name in self.needs}, **kept)
+        own = {name: (previous or {}).get(name) for name in self.continues}
+        made = self.function(run, **{name: tables[name] for name in self.needs}, **own)
         if set(made.tables) != set(self.table_names):
             raise DataError(f"step {self.name} made {', '.join(made.tables)}, declared: {', '.join(self.table_names)}")
         return made

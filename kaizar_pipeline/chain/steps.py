@@ -26,7 +26,7 @@ from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.planning import beds, drivers
-from kaizar_pipeline.planning.census_backtest import TWIN, backtest_occupancy
+from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.forecast_log import extend_log, score_log
 from kaizar_pipeline.planning.headline_changes import (
@@ -194,10 +194,15 @@ def scenario_comparison(
     return Made({"scenario_comparison": found}, {"scenario_comparison": figures})
 
 
-def forecast_backtest(run: Run, daily_arrivals: pd.DataFrame) -> Made:
+def forecast_backtest(run: Run, daily_arrivals: pd.DataFrame, kept_forecast_backtest: pd.DataFrame | None) -> Made:
     """The forecast of every stream, made again from past origins."""
     found = backtest_forecast(
-        daily_arrivals, run.config, run.home, origins=run.overrides.backtest_origins, workers=run.overrides.workers
+        daily_arrivals,
+        run.config,
+        run.home,
+        origins=run.overrides.backtest_origins,
+        kept=kept_forecast_backtest,
+        workers=run.overrides.workers,
     )
     origins = int(found["origin"].nunique())
     if run.config.forecast_streams and not origins:
@@ -220,19 +225,18 @@ def forecast_scores(run: Run, forecast_backtest: pd.DataFrame) -> Made:
     return Made({"forecast_scores": found}, {"forecast_scores": figures})
 
 
-def occupancy_backtest(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
+def occupancy_backtest(
+    run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, kept_occupancy_backtest: pd.DataFrame | None
+) -> Made:
     """The whole chain run again from past origins, against the census that was observed."""
     known = History(patients["as_of"].iloc[0], patients, pd.DataFrame(), ward_stays, days_behind=0)
-    found = backtest_occupancy(
-        run.config,
-        known,
-        prepare_backtest,
-        run.home,
-        dates=run.overrides.backtest_origins,
+    options = BacktestOptions(
+        origins=run.overrides.backtest_origins,
         replications=run.overrides.backtest_replications,
         workers=run.overrides.workers,
         progress=run.report("past origins"),
     )
+    found = backtest_occupancy(run.config, known, prepare_backtest, run.home, options, kept=kept_occupancy_backtest)
     for note in found.notes:
         run.warn(note)
     figures: dict[str, float | int | str] = {"origins": int(found.occupancy_backtest["origin"].nunique())}

@@ -1,7 +1,7 @@
-"""The forecasts that need no model, to measure one against: each a few lines, each with its own distribution.
+"""Baselines: forecasts without a model, each with a distribution of its own.
 
-A forecast by repetition carries its past errors: every earlier origin gives one path of errors, so that persistence
-from day to day is in it. The calendar regression has negative binomial counts around its rates.
+A forecast by repetition has its own past errors: every earlier origin gives one path of errors, so that persistence
+from day to day is included. The calendar regression has negative binomial counts around its rates.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ BASELINES: dict[str, Baseline] = {
 
 
 def _repeated(days: pd.DataFrame, horizon: int, weeks: int) -> np.ndarray:
-    """Means of the last `weeks` same weekdays, with the errors that they would have had from each earlier origin."""
+    """Means of the last `weeks` same weekdays, with the errors of the same forecast from each earlier origin."""
     counts = days["arrivals"].to_numpy(dtype="float64")[:-horizon]
     ahead = np.arange(1, horizon + 1)
     last_week = (ahead - 1) % SEASON - SEASON + 1

@@ -1,7 +1,7 @@
-"""What the calendar does to arrivals: weekday, holidays, events, the turn of the year and the season.
+"""Effects of the calendar on arrivals: weekday, holidays, events, the turn of the year and the season.
 
-The calendar is fitted apart from the level of arrivals, because it moves slowly where the level moves fast: a penalised
-Poisson regression, whose priors keep an effect near zero until the history speaks for it.
+The calendar is fitted separately from the level of arrivals, because it changes slowly and the level fast. It is a
+penalised Poisson regression, whose priors keep an effect near zero until the history shows it.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class CalendarShape:
 
 
 def day_features(dates: pd.DatetimeIndex, hospital: HospitalInfo, events: pd.Series | None = None) -> pd.DataFrame:
-    """What the calendar says of each day of the unbroken range `dates`, its index; columns as in feature_table.
+    """Calendar columns of feature_table for each day of the unbroken range `dates`, the index.
 
     `events` are names by date, as from `read_events`.
     """
@@ -70,9 +70,9 @@ def day_features(dates: pd.DatetimeIndex, hospital: HospitalInfo, events: pd.Ser
 def fit_calendar(days: pd.DataFrame) -> CalendarShape:
     """The calendar's effects on `arrivals` of the observed `days` (the columns of `day_features`, indexed by date).
 
-    The likelihood is divided by the fitted overdispersion, so that noisy streams are shrunk more. A trend of straight
-    pieces is fitted along and dropped: it keeps growth out of the season, and the level carries it. Too short a history
-    (`MIN_DAYS`, `MIN_ARRIVALS`) has no effects at all.
+    The likelihood is divided by the fitted overdispersion, so that noisy streams are shrunk more. A piecewise
+    linear trend is fitted too and dropped: it keeps growth out of the season, and the level contains it. Too short a
+    history (`MIN_DAYS`, `MIN_ARRIVALS`) has no effects at all.
     """
     counts = days["arrivals"].to_numpy(dtype="float64")
     if len(counts) < MIN_DAYS or counts.sum() < MIN_ARRIVALS:
@@ -89,7 +89,7 @@ def fit_calendar(days: pd.DataFrame) -> CalendarShape:
 
 
 def _effects(days: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Every effect there may be, as a column over `days`."""
+    """Every possible effect, as a column over `days`."""
     weekday = days["weekday"].to_numpy()
     holiday = days["holiday"].to_numpy(dtype="float64")
     year = 2 * np.pi * days["day_of_year"].to_numpy() / _DAYS_PER_YEAR
@@ -104,7 +104,7 @@ def _effects(days: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def _priors(n_days: int, events: list[str]) -> dict[str, float]:
-    """Prior standard deviation of each effect that `n_days` of history can tell, `events` among them."""
+    """Prior standard deviation of each effect that `n_days` of history can show, with those of `events`."""
     return (
         {f"weekday_{name}": _WEEKDAY_SD for name in WEEKDAYS}
         | dict.fromkeys(FLAGS, _DETAIL_SD)
@@ -115,7 +115,7 @@ def _priors(n_days: int, events: list[str]) -> dict[str, float]:
 
 
 def _trend(dates: pd.Index) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of a level (no prior), a slope per year and changes of slope per knot distance, with their precisions."""
+    """Columns of a level (no prior), a slope per year and changes of slope at the knots, with prior precisions."""
     day = (dates - dates[0]).days.to_numpy(dtype="float64")
     knots = np.arange(_KNOT_DAYS, day[-1], _KNOT_DAYS)
     hinges = np.maximum(day[:, None] - knots, 0) / _KNOT_DAYS

@@ -18,11 +18,11 @@ _COLUMNS = ("stream_id", "actual", "expected", "low", "high", "moved")
 
 
 def level_drift(arrivals: pd.DataFrame, config: HospitalConfig, home: Path | None = None) -> pd.DataFrame:
-    """One row per forecast stream: arrivals of the last 28 days as they came and as they were to be expected.
+    """One row per forecast stream: observed and expected arrivals of the last 28 days.
 
-    The forecast is an honest one, fitted on the days before these. Columns: stream_id, actual, expected, low and high
-    (the interval that holds the sum with 99 %) and moved (bool: actual lies outside). Days not observed count on
-    neither side. Empty when there is no day before the last 28.
+    The forecast is fitted on the days before these. Columns: stream_id, actual, expected, low and high
+    (the interval that contains the sum with 99 %) and moved (bool: actual lies outside). Days not observed are left
+    out of both. Empty when there is no day before the last 28.
     """
     as_of = arrivals["as_of"].iloc[0]
     origin = as_of - pd.Timedelta(days=DRIFT_DAYS)

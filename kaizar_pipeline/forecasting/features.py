@@ -1,7 +1,7 @@
-"""The feature table: what was known at each origin, and the base rate it gives for each day ahead.
+"""The feature table: what was known at each origin, and the base rate that follows for each day ahead.
 
-The base rate is calendar shape times level. The calendar is fitted on days up to `fit_until`, the level is read at the
-origin from the days up to it; so every forecast row, inner or real, sees what a forecaster would have seen on that day.
+The base rate is calendar shape times level. The calendar is fitted on days up to `fit_until`, the level at an origin is
+computed from the days up to it; so every forecast row, inner or real, uses only what was known on that day.
 """
 
 from collections.abc import Iterator
@@ -36,10 +36,15 @@ PATH_STEP = 7
 SPIKE = 10
 SPIKE_DAYS = 56
 SPIKE_MIN_DAYS = 28
-"""A day with more than 10 times what the 56 days before it had on average (and one), 28 of them observed, is an error
-of the records: it is set aside like a day not observed."""
+"""A day with more than 10 times the mean of the 56 days before it plus one, 28 of them observed, is an error of the
+records: it is excluded like a day that was not observed."""
 
 HALF_LIVES = (3, 10, 30, 120)
+"""Half-lives of the levels, in days: from the last week to the last year."""
+_BASE = (10, 30)
+"""The base rate's level is the geometric mean of the levels with these half-lives."""
+LEVEL_RATIOS = {f"level_{half}_{_BASE[0]}": half for half in HALF_LIVES if half != _BASE[0]}
+"""Columns of feature_table: log ratio of the level with the half-life of the value to that of the first of these."""
 PSEUDO_DAYS = 3.0
 """Weight, in days, of the prior in each level: the next slower level, for the slowest the mean of all days so far."""
 _WEEKDAY_HALF_LIFE = 28
@@ -50,15 +55,14 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
 
     Days that were not observed, and spikes, are left out of the calendar, the levels and the training rows. A history
     too short for an inner backtest has no rows with use `path`; one of a single day has forecast rows only.
-    Raises DataError when the arrivals cannot be (negative, from as_of on, repeated days, a stream without any day) or
-    when the history is too short for the horizon.
+    Raises DataError for impossible arrivals (negative, from as_of on, repeated days, a stream without any day) and for
+    a history too short for the horizon.
     """
     arrivals = _checked(arrivals, config)
     as_of = arrivals["as_of"].iloc[0]
     horizon = config.simulation.horizon_days
     dates = pd.date_range(arrivals["date"].min(), as_of + pd.Timedelta(days=horizon - 1), unit="us")
-    events = read_events(config.hospital, home or find_home()) if config.hospital.events else None
-    days = day_features(dates, config.hospital, events)
+    days = day_features(dates, config.hospital, hospital_events(config, home))
     blocks = []
     for stream in config.forecast_streams:
         known = days.assign(arrivals=usable_counts(arrivals, stream.id).reindex(dates))
@@ -66,6 +70,11 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
         blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon)]
     rows = pd.concat(blocks) if blocks else FEATURE_TABLE.empty()
     return FEATURE_TABLE.frame(rows, hospital_id=config.id, as_of=as_of)
+
+
+def hospital_events(config: HospitalConfig, home: Path | None = None) -> pd.Series | None:
+    """The hospital's events by date (`read_events`), None when the config names no file; `home` as above."""
+    return read_events(config.hospital, home or find_home()) if config.hospital.events else None
 
 
 def usable_counts(arrivals: pd.DataFrame, stream_id: str) -> pd.Series:
@@ -82,7 +91,7 @@ def _checked(arrivals: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
         raise DataError(f"hospital {config.id}: no day of arrivals to forecast from")
     refused = {
         "a negative number of arrivals": arrivals["arrivals"] < 0,
-        "a day that as_of does not let see": arrivals["date"] >= arrivals["as_of"],
+        "a day at or after as_of": arrivals["date"] >= arrivals["as_of"],
     }
     for what, wrong in refused.items():
         if wrong.any():
@@ -143,14 +152,14 @@ class _BaseRate:
 
     @classmethod
     def fit(cls, days: pd.DataFrame, fit_until: int) -> "_BaseRate":
-        """The base rate whose calendar knows the days up to `fit_until` but the first, which only starts the level."""
+        """The base rate, its calendar fitted up to `fit_until` without the first day, which only starts the level."""
         known = days.iloc[: fit_until + 1]
         log_shape = fit_calendar(known[known["arrivals"].notna()].iloc[1:]).log_shape(days)
         counts = days["arrivals"].to_numpy()
         shape = np.where(np.isnan(counts), 0.0, np.exp(log_shape))
         counts = np.nan_to_num(counts)
         levels = _levels(counts, shape)
-        base = np.sqrt(levels[10] * levels[30])
+        base = np.sqrt(levels[_BASE[0]] * levels[_BASE[1]])
         ratio = _weekday_ratio(counts, shape * base, days["weekday"].to_numpy(), base)
         return cls(days, fit_until, log_shape, {half: np.log(level) for half, level in levels.items()}, ratio)
 
@@ -174,10 +183,8 @@ class _BaseRate:
             origin=dates[origin],
             h=h,
             target_date=dates[target],
-            log_base_rate=self.log_shape[target] + (level[10] + level[30]) / 2,
-            level_3_10=level[3] - level[10],
-            level_30_10=level[30] - level[10],
-            level_120_10=level[120] - level[10],
+            log_base_rate=self.log_shape[target] + (level[_BASE[0]] + level[_BASE[1]]) / 2,
+            **{name: level[half] - level[_BASE[0]] for name, half in LEVEL_RATIOS.items()},
             weekday_ratio=self.weekday_ratio[origin, rows["weekday"].to_numpy()],
         )
 

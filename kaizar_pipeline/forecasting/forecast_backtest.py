@@ -1,9 +1,10 @@
-"""What the forecast would have been worth: the model and its baselines, run again as of earlier days.
+"""The back-test of the forecast: the model and its baselines, run again as of past days and scored.
 
-Nothing at or after the day after an origin is seen by its forecast. All methods are scored on the same days, from draws
-of counts, by the same rules.
+A forecast sees no day after its origin. All methods are scored on the same days, from draws of counts, by the same
+rules.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
@@ -13,18 +14,19 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.forecasting.baselines import BASELINES, SEASONAL_NAIVE
 from kaizar_pipeline.forecasting.calendar_effects import day_features
-from kaizar_pipeline.forecasting.features import make_feature_table, usable_counts
+from kaizar_pipeline.forecasting.features import hospital_events, make_feature_table, usable_counts
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
 from kaizar_pipeline.forecasting.rates import MAX_PATHS, forecast_rates
+from kaizar_pipeline.forecasting.reuse import KeptRows, inputs_hash
 from kaizar_pipeline.stats.philox import hospital_key, stream_number
 from kaizar_pipeline.stats.scores import (
     binomial_band,
     covered,
-    crps,
+    crps_of_draws,
     effective_number,
     pinball,
-    randomised_pit,
+    pit_of_draws,
     seasonal_scale,
 )
 from kaizar_pipeline.tables import FORECAST_BACKTEST, FORECAST_PERCENTAGES, FORECAST_SCORES
@@ -35,9 +37,10 @@ MODEL = "model"
 ORIGINS = 12
 MAX_HORIZON = 28
 MIN_KNOWN_DAYS = 70
-"""Days of history before the first origin: so many that the baselines have seen some of their errors."""
+"""Days of history before the first origin: enough for the baselines to have some past errors."""
 
 _WEEK = 7
+_ONE_DAY = pd.Timedelta(days=1)
 _PROBABILITIES = np.array([float(f"0.{percentage}") for percentage in FORECAST_PERCENTAGES])
 
 
@@ -47,65 +50,89 @@ def backtest_forecast(
     home: Path | None = None,
     *,
     origins: int = ORIGINS,
+    kept: pd.DataFrame | None = None,
     workers: int | None = None,
 ) -> pd.DataFrame:
     """The table forecast_backtest of every forecast stream, from daily_arrivals; `home` as in `make_feature_table`.
 
-    `origins` earlier days are forecast from, evenly up to the last whose horizon (that of the config, at most 28 days)
-    has passed; fewer where the history is short, none (an empty table) below `MIN_KNOWN_DAYS` and a horizon of days.
-    `workers` are processes, by default one per core; their number does not change the result.
+    At most `origins` past days are forecast from (`backtest_origins`), each over the horizon of the config, at most 28
+    days; fewer where the history is short. Rows of `kept`, an earlier table, are used again where their inputs are the
+    same. Neither these nor the number of `workers` (threads, by default one per core) change the result.
     """
     horizon = min(config.simulation.horizon_days, MAX_HORIZON)
     simulation = config.simulation.model_copy(update={"horizon_days": horizon, "replications": MAX_PATHS})
     then = config.model_copy(update={"simulation": simulation})
     as_of = arrivals["as_of"].iloc[0]
     days = backtest_origins(arrivals["date"].min(), as_of, horizon, origins) if config.forecast_streams else []
-    frames = list(parallel_map(_backtest_from, days, arrivals, then, home, workers=workers))
-    empty = FORECAST_BACKTEST.empty()
-    return FORECAST_BACKTEST.frame(pd.concat(frames) if frames else empty, hospital_id=config.id, as_of=as_of)
+    frames = [*parallel_map(_Backtest(arrivals, then, home, KeptRows(kept)).rows, days, workers)]
+    rows = pd.concat(frames) if frames else FORECAST_BACKTEST.empty()
+    return FORECAST_BACKTEST.frame(rows, hospital_id=config.id, as_of=as_of)
 
 
 def backtest_origins(first: pd.Timestamp, as_of: pd.Timestamp, horizon: int, origins: int) -> list[pd.Timestamp]:
-    """The days to forecast from, the earliest first, for a history from `first` on: those before `past_origins`."""
-    mornings = past_origins(first, as_of, horizon=horizon, learn_days=MIN_KNOWN_DAYS, at_most=origins)
-    return [morning - pd.Timedelta(days=1) for morning in mornings]
+    """The last days known to each forecast, in order, for a history from `first` on: those before `past_origins`."""
+    midnights = past_origins(first, as_of, horizon=horizon, learn_days=MIN_KNOWN_DAYS, at_most=origins)
+    return [midnight - _ONE_DAY for midnight in midnights]
 
 
-def _backtest_from(
-    origin: pd.Timestamp, arrivals: pd.DataFrame, config: HospitalConfig, home: Path | None
-) -> pd.DataFrame:
-    """Forecasts of all streams by all methods from one origin, scored."""
-    as_of = origin + pd.Timedelta(days=1)
-    past = arrivals[arrivals["date"] < as_of].assign(as_of=as_of)
-    features = make_feature_table(past, config, home)
-    rates = forecast_rates(train_lgbm_poisson(features), features, past, config)
-    horizon = config.simulation.horizon_days
-    calendar = day_features(
-        pd.date_range(past["date"].min(), periods=len(pd.date_range(past["date"].min(), origin)) + horizon),
-        config.hospital,
-    )
-    frames = []
-    for stream in config.forecast_streams:
-        counts = usable_counts(arrivals, stream.id)
-        actual = counts.reindex(calendar.index[-horizon:]).to_numpy()
-        days = calendar.assign(arrivals=counts[counts.index <= origin].reindex(calendar.index))
-        paths = rates[rates["stream_id"] == stream.id].pivot(index="path", columns="date", values="rate").to_numpy()
-        draws = {MODEL: _random(config, stream.id, origin, MODEL).poisson(paths)}
-        for method, forecast in BASELINES.items():
-            draws[method] = forecast(days, horizon, _random(config, stream.id, origin, method))
-        uniform = _random(config, stream.id, origin, "pit").random((2, horizon))
-        scale = seasonal_scale(days["arrivals"].to_numpy()[:-horizon])
-        frames += [
-            _scored(drawn, actual, uniform).assign(stream_id=stream.id, method=method, scale=scale)
-            for method, drawn in draws.items()
-        ]
-    rows = pd.concat(frames)
-    rows = rows.assign(origin=origin, target_date=origin + pd.to_timedelta(rows["h"], unit="D"))
-    return rows[rows["actual"].notna()]
+@dataclass(frozen=True)
+class _Backtest:
+    """The back-test of one hospital; its config has the horizon and the number of rate paths of the back-test."""
+
+    arrivals: pd.DataFrame
+    config: HospitalConfig
+    home: Path | None
+    kept: KeptRows
+
+    def rows(self, origin: pd.Timestamp) -> pd.DataFrame:
+        """Forecasts of all streams by all methods from one origin, scored; those kept where the inputs are the same."""
+        inputs = self._inputs_hash(origin)
+        kept = self.kept.get(origin, inputs)
+        return self._computed(origin).assign(inputs_hash=inputs) if kept is None else kept
+
+    def _inputs_hash(self, origin: pd.Timestamp) -> str:
+        last = origin + pd.Timedelta(days=self.config.simulation.horizon_days)
+        columns = ["stream_id", "date", "arrivals", "observed"]
+        return inputs_hash(
+            origin,
+            self.arrivals.loc[self.arrivals["date"] <= last, columns].reset_index(drop=True),
+            hospital_events(self.config, self.home),
+            self.config.id,
+            self.config.hospital,
+            self.config.arrival_streams,
+            self.config.simulation.horizon_days,
+            self.config.simulation.seed,
+        )
+
+    def _computed(self, origin: pd.Timestamp) -> pd.DataFrame:
+        arrivals, config, horizon = self.arrivals, self.config, self.config.simulation.horizon_days
+        past = arrivals[arrivals["date"] <= origin].assign(as_of=origin + _ONE_DAY)
+        features = make_feature_table(past, config, self.home)
+        rates = forecast_rates(train_lgbm_poisson(features), features, past, config)
+        dates = pd.date_range(past["date"].min(), origin + pd.Timedelta(days=horizon))
+        calendar = day_features(dates, config.hospital)
+        frames = []
+        for stream in config.forecast_streams:
+            counts = usable_counts(arrivals, stream.id)
+            actual = counts.reindex(dates[-horizon:]).to_numpy()
+            days = calendar.assign(arrivals=counts[counts.index <= origin].reindex(dates))
+            paths = rates[rates["stream_id"] == stream.id].pivot(index="path", columns="date", values="rate").to_numpy()
+            draws = {MODEL: _random(config, stream.id, origin, MODEL).poisson(paths)}
+            for method, forecast in BASELINES.items():
+                draws[method] = forecast(days, horizon, _random(config, stream.id, origin, method))
+            uniform = _random(config, stream.id, origin, "pit").random((2, horizon))
+            scale = seasonal_scale(days["arrivals"].to_numpy()[:-horizon])
+            frames += [
+                _scored(drawn, actual, uniform).assign(stream_id=stream.id, method=method, scale=scale)
+                for method, drawn in draws.items()
+            ]
+        rows = pd.concat(frames)
+        rows = rows.assign(origin=origin, target_date=origin + pd.to_timedelta(rows["h"], unit="D"))
+        return rows[rows["actual"].notna()]
 
 
 def _random(config: HospitalConfig, stream_id: str, origin: pd.Timestamp, purpose: str) -> np.random.Generator:
-    """Random numbers of one stream, origin and purpose alone, whatever else is back-tested."""
+    """Random numbers that depend on the stream, origin and purpose only, not on what else is back-tested."""
     key = hospital_key(config.id, config.simulation.seed)
     return np.random.default_rng([key, stream_number(stream_id), origin.toordinal(), crc32(purpose.encode())])
 
@@ -123,8 +150,8 @@ def _scored(draws: np.ndarray, actual: np.ndarray, uniform: np.ndarray) -> pd.Da
             "actual": actual,
             "mean": draws.mean(axis=0),
             **{f"p{q}": quantiles[i] for i, q in enumerate(FORECAST_PERCENTAGES)},
-            "crps": crps(draws, actual),
-            "pit": randomised_pit(draws, actual, uniform[0]),
+            "crps": crps_of_draws(draws, actual),
+            "pit": pit_of_draws(draws, actual, uniform[0]),
         }
     )
     weeks = pd.DataFrame(
@@ -132,8 +159,8 @@ def _scored(draws: np.ndarray, actual: np.ndarray, uniform: np.ndarray) -> pd.Da
             "h": np.arange(_WEEK, whole + 1, _WEEK),
             "sum7_actual": sum_actual,
             "sum7_mean": sums.mean(axis=0),
-            "sum7_crps": crps(sums, sum_actual),
-            "sum7_pit": randomised_pit(sums, sum_actual, uniform[1, : len(sum_actual)]),
+            "sum7_crps": crps_of_draws(sums, sum_actual),
+            "sum7_pit": pit_of_draws(sums, sum_actual, uniform[1, : len(sum_actual)]),
         }
     )
     weeks = weeks[weeks["sum7_actual"].notna()]
@@ -179,7 +206,7 @@ def _weeks(backtest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scoreboard(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per method for one stream, span and horizon, with its place among the others."""
+    """One row per method for one stream, span and horizon, with its rank."""
     board = pd.DataFrame([{"method": method, **_summary(group)} for method, group in rows.groupby("method")])
     loss = board.set_index("method")["crps"]
     naive = loss.get(SEASONAL_NAIVE, np.nan)

@@ -1,7 +1,7 @@
-"""The arrivals model: a few shallow trees that correct the base rate, and only where they have shown that they can.
+"""The arrivals model: a few shallow trees that correct the base rate, only where they improve on it out of sample.
 
 LightGBM with a Poisson objective, direct (the horizon is a feature), on the base rate as offset. Kept as LightGBM's
-text, so that a stored model can be read without running anything of ours.
+text, so that a stored model can be read without this package.
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.forecasting.calendar_effects import FLAGS, MIN_ARRIVALS, fit_calendar
-from kaizar_pipeline.forecasting.features import MIN_DAYS_FOR_PATHS
+from kaizar_pipeline.forecasting.features import LEVEL_RATIOS, MIN_DAYS_FOR_PATHS
 from kaizar_pipeline.forecasting.uncertainty import (
     Evidence,
     fit_error_covariance,
@@ -32,12 +32,10 @@ FEATURES = (
     "weekday",
     "day_of_year",
     *FLAGS,
-    "level_3_10",
-    "level_30_10",
-    "level_120_10",
+    *LEVEL_RATIOS,
     "weekday_ratio",
 )
-"""Columns of feature_table that the trees see."""
+"""Columns of feature_table that the trees use."""
 
 MAX_TREES = 300
 PATIENCE = 30
@@ -45,9 +43,11 @@ VALIDATION_SHARE = 0.2
 VALIDATION_DAYS = 56
 """Trees are added while they help on the last 20 % of the time, at least 56 days, and for 30 trees beyond."""
 
+MAX_BIN = 63
+"""Levels a feature is cut into: a quarter of LightGBM's 255, faster, and enough for a few hundred days."""
 
 METHODS = ("trees", "base_rate", "level")
-"""Trees on the base rate; calendar shape times level alone; too little history for a calendar, the level alone."""
+"""Trees on the base rate; calendar shape times level; the level alone, where too little is known for a calendar."""
 
 
 def train_lgbm_poisson(features: pd.DataFrame, workers: int | None = None) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def predict_rates(model: pd.Series, features: pd.DataFrame) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Trees:
-    """What boosting came to: no booster when the base rate is better, no deviances when it was not tried."""
+    """The result of boosting: no booster when the base rate is better, no deviances when it was not tried."""
 
     booster: "lgb.Booster | None" = None
     deviance_model: float | None = None
@@ -91,7 +91,7 @@ class _Trees:
 
 @dataclass(frozen=True)
 class _StreamFit:
-    """A stream's model, and what its errors are to be judged by."""
+    """A stream's model, and the evidence about its errors."""
 
     columns: dict[str, object]
     evidence: Evidence
@@ -171,22 +171,22 @@ def _is_gain(gains: np.ndarray, weeks: np.ndarray) -> bool:
 
 def _parameters(rows: pd.DataFrame) -> dict[str, object]:
     return {
-        "objective": "poisson",
-        "metric": "poisson",
-        "learning_rate": 0.05,
-        "num_leaves": 6,
-        "min_data_in_leaf": max(60, round(0.02 * len(rows))),
-        "lambda_l2": 20.0,
-        "feature_fraction": 0.7,
-        "bagging_fraction": 0.7,
-        "bagging_freq": 1,
-        "max_bin": 63,
-        "poisson_max_delta_step": 0.3,
-        "num_threads": 1,
-        "deterministic": True,
-        "force_row_wise": True,
-        "seed": 1,
-        "verbosity": -1,
+        "objective": "poisson",  # arrivals are counts
+        "metric": "poisson",  # trees stop by the deviance that they are compared with the base rate by
+        "learning_rate": 0.05,  # small steps, so that early stopping chooses the number of trees finely
+        "num_leaves": 6,  # shallow: the base rate already has the calendar and the level
+        "min_data_in_leaf": max(60, round(0.02 * len(rows))),  # 2 % of the history: a single unusual week makes no leaf
+        "lambda_l2": 20.0,  # shrinks the leaves of streams with few arrivals
+        "feature_fraction": 0.7,  # trees that differ overfit less to the strongest feature
+        "bagging_fraction": 0.7,  # the same for rows: 13 horizons share each target day
+        "bagging_freq": 1,  # rows are drawn again for every tree
+        "max_bin": MAX_BIN,
+        "poisson_max_delta_step": 0.3,  # smaller than LightGBM's 0.7: a leaf may not run off where counts are near zero
+        "num_threads": 1,  # streams and origins are what is run in parallel
+        "deterministic": True,  # the same table gives the same model
+        "force_row_wise": True,  # else LightGBM times both layouts, and sums in the order of the faster one
+        "seed": 1,  # any number, fixed: of the samples of rows and features
+        "verbosity": -1,  # no text on the terminal
     }
 
 
@@ -200,7 +200,7 @@ def _dataset(rows: pd.DataFrame, reference: "lgb.Dataset | None" = None) -> "lgb
         reference=reference,
         feature_name=list(FEATURES),
         categorical_feature=["weekday"],
-        params={"verbosity": -1, "max_bin": 63},
+        params={"verbosity": -1, "max_bin": MAX_BIN},
     )
 
 

@@ -1,4 +1,4 @@
-"""In words: how each stream is forecast, and what a reader of the forecast should know."""
+"""Notes in words: how each stream is forecast, and what a reader of the forecast should know."""
 
 import json
 

@@ -1,46 +1,57 @@
-"""Past mornings to look ahead from, and the work of each of them, side by side."""
+"""Past origins of back-tests, on a fixed grid of dates, and the work of each of them in parallel."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import pandas as pd
 
-MIN_STEP_DAYS = 8
-"""Days between mornings at least, and no whole weeks: else a day ahead would always be the same weekday."""
+EPOCH = pd.Timestamp("2000-01-01")
+"""Origins lie a whole number of steps after this day."""
+SHORTEST_STEP = 8
+"""Days between origins at least. A step is this times a power of two: never whole weeks, so that weekdays rotate, and
+the origins of a doubled step are among those of the step before."""
 
-_WEEK = 7
-_Outcome = TypeVar("_Outcome")
+_Result = TypeVar("_Result")
 
 
 def past_origins(
     first: pd.Timestamp, as_of: pd.Timestamp, *, horizon: int, learn_days: int, at_most: int
 ) -> list[pd.Timestamp]:
-    """Up to `at_most` midnights to look `horizon` days ahead from, the earliest first, in a history from the day
-    `first` to `as_of`, where the last one's horizon ends.
+    """The latest `at_most` midnights of the grid, in order, with at least `learn_days` of a history that begins on the
+    day `first` before them, and their whole horizon before `as_of`.
 
-    They lie as far apart as the horizon and a day, so that no day is forecast twice, and closer where the history is
-    short; none without `learn_days` before the first.
+    The step is longer than the horizon, so that no day is forecast twice, unless too few origins fit into the history:
+    then it is halved, down to `SHORTEST_STEP`. A further day of history adds one origin at most, except on a day on
+    which the history becomes long enough for twice the step.
     """
-    last = as_of - pd.Timedelta(days=horizon)
-    room = (last - first).days - learn_days
-    if room < 0:
-        return []
-    step = max(min(room // max(at_most - 1, 1), horizon + 1), MIN_STEP_DAYS)
-    step += step % _WEEK == 0
-    return [last - pd.Timedelta(days=step * back) for back in reversed(range(min(at_most, room // step + 1)))]
+    step = SHORTEST_STEP
+    while step <= horizon:
+        step *= 2
+    earliest, latest = first + pd.Timedelta(days=learn_days), as_of - pd.Timedelta(days=horizon)
+    while step > SHORTEST_STEP and len(_grid(earliest, latest, step)) < at_most:
+        step //= 2
+    origins = _grid(earliest, latest, step)
+    return origins[max(len(origins) - at_most, 0) :]
+
+
+def _grid(earliest: pd.Timestamp, latest: pd.Timestamp, step: int) -> list[pd.Timestamp]:
+    """Every midnight of the grid from `earliest` to `latest`."""
+    steps = range(-((EPOCH - earliest).days // step), (latest - EPOCH).days // step + 1)
+    return [(EPOCH + pd.Timedelta(days=step * n)).as_unit("us") for n in steps]
 
 
 def parallel_map(
-    work: Callable[..., _Outcome], mornings: Sequence[pd.Timestamp], *given: Any, workers: int | None
-) -> Iterator[_Outcome]:
-    """`work(morning, *given)` for each morning, in order, on so many processes (default: one per core)."""
-    n = min(workers or cpu_count() or 1, len(mornings))
-    if n <= 1:
-        yield from (work(morning, *given) for morning in mornings)
-        return
-    from joblib import Parallel, delayed
+    task: Callable[[pd.Timestamp], _Result], origins: Sequence[pd.Timestamp], workers: int | None = None
+) -> Iterator[_Result]:
+    """`task(origin)` for each origin, in order, on so many threads (default: one per core).
 
-    # arrays travel in the message (max_nbytes): a killed run leaves no memory maps behind
-    parallel = Parallel(n_jobs=n, return_as="generator", max_nbytes=None)
-    yield from cast(Iterator[_Outcome], parallel(delayed(work)(morning, *given) for morning in mornings))
+    Threads, not processes: those take seconds to start, and LightGBM and the compiled simulation hold no Python lock.
+    An error or an interrupt drops the tasks that have not begun.
+    """
+    pool = ThreadPoolExecutor(workers or cpu_count() or 1)
+    try:
+        yield from pool.map(task, origins)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,7 @@
-"""The rates that the simulation runs on: many plausible paths for a forecast stream, one for a planned one.
+"""Arrival rates for the simulation: many plausible paths for a forecast stream, one for a planned stream.
 
-A path is the mean rate times an error that persists over days (the level may be wrong) and a gamma factor of each
-day's own, so that Poisson arrivals on a path are negative binomial around it.
+A path is the mean rate times an error that persists over days (the level may be wrong) and an independent gamma factor
+for each day, so that Poisson arrivals on a path are negative binomial around it.
 """
 
 import numpy as np
@@ -26,8 +26,8 @@ def forecast_rates(
 ) -> pd.DataFrame:
     """The arrival_rates of every stream for the days from as_of on, `simulation.horizon_days` of them.
 
-    `model` and `features` are arrival_model and feature_table of the forecast streams; `arrivals` (daily_arrivals) says
-    when "now" is. Schedule and constant streams need no history and have path 0 only.
+    `model` and `features` are arrival_model and feature_table of the forecast streams; as_of is
+    that of `arrivals` (daily_arrivals). Schedule and constant streams need no history and have path 0 only.
     """
     as_of = arrivals["as_of"].iloc[0]
     dates = pd.date_range(as_of, periods=config.simulation.horizon_days, unit="us")
@@ -47,7 +47,7 @@ def forecast_rates(
 
 
 def _error_factors(model: pd.Series, stream_id: str, dates: pd.DatetimeIndex, config: HospitalConfig) -> np.ndarray:
-    """Factors with mean 1 on the mean rate, [path, day]: the level's lognormal error times each day's own gamma factor.
+    """Factors with mean 1 on the mean rate, [path, day]: the lognormal error of the level times a gamma factor per day.
 
     Part of the level's error is common to all streams. A factor's random numbers are addressed by path, stream and
     date, so they do not change with the number of paths or streams; a longer horizon leaves the first days as they are.

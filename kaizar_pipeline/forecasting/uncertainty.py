@@ -1,9 +1,9 @@
-"""How wrong the rates are, and how the error of one day or stream goes with that of another.
+"""The error of the rates: its variance, and its correlation between days and between streams.
 
 Beds are filled by the sum of arrivals over a length of stay, so what matters most is the error that persists. It is
-measured on forecasts that the inner model made for days it had not seen, never on residuals of a fit. A few months tell
-little about an error that lasts for weeks; so each stream's estimate is drawn towards what the hospital's other streams
-show, and theirs towards an assumption, by as much as they leave open.
+measured on forecasts of the inner model for days after its history, never on residuals of a fit. A few months contain
+little information about an error that lasts for weeks; so each stream's estimate is shrunk to that of the hospital's
+other streams, and theirs to an assumption, by how uncertain they are.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from each other by about as much as their variance is large: 2/n against 1."""
 PRIOR_CORRELATION = 0.2
 CORRELATION_PATHS = 24.0
 """Correlation between streams, and the independent paths that this assumption is worth. Errors of real streams over 28
-days correlate 0 to .4; n paths tell a correlation of levels to about 1 over the root of n/3."""
+days correlate 0 to .4; n paths give a correlation of levels with an error of about 1 over the root of n/3."""
 MAX_CORRELATION = 0.9
 LEVEL_DAYS = 50
 """Days that the level rests on: one over the sum of squared weights of half-lives 10 and 30 together."""
@@ -79,10 +79,10 @@ class ErrorCovariance:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a stream's history says of its errors.
+    """What a stream's history shows about its errors.
 
-    counts, rates: what came and what was forecast on the inner paths, both [path, day ahead]; NaN: not observed.
-    level_variance: relative variance of the level as an estimate, were the true rate to stand still.
+    counts, rates: observed and forecast arrivals of the inner paths, both [path, day ahead]; NaN: not observed.
+    level_variance: relative variance of the level as an estimate of a constant true rate.
     inv_k: overdispersion of single days around the calendar fit, relative to the mean.
     """
 
@@ -93,7 +93,7 @@ class Evidence:
 
     @property
     def independent_paths(self) -> float:
-        """Paths that do not overlap, as many as these are worth."""
+        """The number of paths without overlap that would contain as much information."""
         n_paths, horizon = self.counts.shape
         return 0.0 if n_paths == 0 else 1 + (n_paths - 1) * min(1.0, PATH_STEP / horizon)
 
@@ -115,7 +115,7 @@ def level_evidence(counts: np.ndarray, rates: np.ndarray, overdispersion: float,
 def pooled_drift(streams: Sequence[Evidence]) -> float:
     """The variance by which levels move in 28 days, over all streams and the assumed `PRIOR_DRIFT`.
 
-    A stream counts by how well it can tell: not at all without inner paths, little when its arrivals are few.
+    A stream is weighted by its information: none without inner paths, little with few arrivals.
     """
     total, weight = PRIOR_DRIFT, 1.0
     for stream in streams:
@@ -126,16 +126,16 @@ def pooled_drift(streams: Sequence[Evidence]) -> float:
         growth = _growth(1.0 + np.nonzero(pairs)[0])
         measured = products[pairs].sum() / scale[pairs].sum() - stream.level_variance
         noise = stream.level_variance * LEVEL_DAYS / len(scale)
-        told = stream.independent_paths / PRIOR_PATHS * (PRIOR_DRIFT / (PRIOR_DRIFT + noise)) ** 2
-        total += told * min(max(0.0, measured / growth.mean()), MAX_VARIANCE)
-        weight += told
+        weight_of_stream = stream.independent_paths / PRIOR_PATHS * (PRIOR_DRIFT / (PRIOR_DRIFT + noise)) ** 2
+        total += weight_of_stream * min(max(0.0, measured / growth.mean()), MAX_VARIANCE)
+        weight += weight_of_stream
     return total / weight
 
 
 def fit_error_covariance(stream: Evidence, drift: float) -> ErrorCovariance:
-    """The covariance of a stream's errors: as its inner paths show it, drawn towards its level's sampling and `drift`.
+    """The covariance of a stream's errors: estimated on its inner paths, shrunk to its level's sampling and `drift`.
 
-    Fewer than `MIN_PATHS` paths tell the constant part only.
+    From fewer than `MIN_PATHS` paths the constant part is estimated only.
     """
     n_paths, horizon = stream.counts.shape
     products, scale = stream.moments
@@ -159,7 +159,7 @@ def fit_error_covariance(stream: Evidence, drift: float) -> ErrorCovariance:
 def stream_correlation(streams: Sequence[Evidence], covariances: Sequence[ErrorCovariance]) -> float:
     """One correlation between the rate errors of any two streams, from sums over their common inner paths.
 
-    Noise of single days is independent between streams and takes no part. Drawn towards `PRIOR_CORRELATION`.
+    Noise of single days is independent between streams and excluded. Shrunk to `PRIOR_CORRELATION`.
     """
     together, apart, paths = 0.0, 0.0, 0.0
     for (one, its), (other, others) in combinations(zip(streams, covariances, strict=True), 2):

@@ -5,6 +5,7 @@ Tables are read once per run, and steps share the run's experiment, so that noth
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 
 from kaizar_pipeline.chain.checks import checks_of
 from kaizar_pipeline.chain.overrides import Overrides
-from kaizar_pipeline.chain.step import Check, Found, Made, Run, Step
+from kaizar_pipeline.chain.step import KEPT, PREVIOUS, Check, Found, Made, Run, Step
 from kaizar_pipeline.config.files import config_hash, hospital_file, load_scenarios, load_with_warnings
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.orchestration.files import file_versions
@@ -81,13 +82,20 @@ class Session:
     def carry_out(self, step: Step, chosen: Collection[str]) -> Outcome:
         """Load what the step needs, make its tables, and run the checks of the `chosen` ones."""
         tables = self._load(step.needs)
-        previous = {name: self._warehouse.previous(name, self.hospital_id) for name in step.continues}
-        made = step(self.run, tables, previous)
+        made = step(self.run, tables, {name: self._previous(name) for name in step.continues})
         checked = list(self._check(step, made, {**tables, **made.tables}, chosen))
         for one in checked:
             if one.found.nothing_to_check:
                 self._log.info(f"{one.table}: check {one.name} had nothing to look at")
         return Outcome(step, made, checked)
+
+    def _previous(self, parameter: str) -> pd.DataFrame | None:
+        """The stored table that `parameter` of a step asks for. One that only saves work need not be readable."""
+        if parameter.startswith(PREVIOUS):
+            return self._warehouse.previous(parameter.removeprefix(PREVIOUS), self.hospital_id)
+        with suppress(DataError):
+            return self._warehouse.previous(parameter.removeprefix(KEPT), self.hospital_id)
+        return None
 
     def _check(
         self, step: Step, made: Made, tables: Mapping[str, pd.DataFrame], chosen: Collection[str]

@@ -1,13 +1,13 @@
-"""What the twin would have said on past mornings, and how full the wards then were.
+"""The back-test of the census: the whole chain run again as of past origins, and scored against the observed census.
 
-The whole chain (arrivals, lengths of stay, forecast, census, simulation) is run again as of each date from what was
-known on it, and the distribution of every midnight's census is held against the one that came. Two baselines are scored
-by the same rules: the census of that morning stays, and the censuses of the same weekday in the year before.
+At each origin the chain (arrivals, lengths of stay, forecast, census, simulation) runs on what was known then, and the
+distribution of every midnight's census is scored against the observed one. Two baselines are scored by the same rules:
+the census of the origin stays, and the censuses of the same weekday in the year before.
 
-What is assumed: today's config held on the past dates too. A synthetic hospital was simulated with it. An extract does
-not say how many beds were staffed (`capacity_known` is false): the config's are taken, or more where more patients than
-that had been seen in the ward by then. A replay is not a run of that day: an extract may have been corrected since, and
-is read as it is now.
+Assumption: today's config was in force on the past days too. A synthetic hospital was simulated with it. An extract
+does not contain the number of staffed beds (`capacity_known` is false): the config's are taken, or more where the ward
+had held more patients by then. A back-test is not the run of that day: an extract may have been corrected since, and is
+read as it is now.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +20,16 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.forecasting.features import hospital_events
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
+from kaizar_pipeline.forecasting.reuse import KeptRows, inputs_hash
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning.census_scores import (
-    crps,
+    census_scores,
     distribution_columns,
     lead_days,
-    pit_uniforms,
-    randomised_pit,
     scores_by_week,
 )
 from kaizar_pipeline.simulation.experiment import Experiment
@@ -39,18 +39,32 @@ from kaizar_pipeline.simulation.summary import midnight_census
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
 
 TWIN, PERSISTENCE, WEEKDAY = "twin", "persistence", "weekday"
-"""Methods: the whole chain; the census of the morning stays; the same weekday in the year before."""
+"""Methods: the whole chain; the census of the origin stays; the same weekday in the year before."""
 
-DATES = 12
-MAX_LEAD = 28
+ORIGINS = 12
 REPLICATIONS = 200
+MAX_LEAD = 28
 MIN_HISTORY_DAYS = 180
-"""Days of history that the first date needs: from here on the forecast of arrivals knows its own errors."""
-Prepare = Callable[[History, HospitalConfig, Path | None], Mapping[str, pd.DataFrame]]
-"""Makes arrival_rates and length_of_stay from a history; a function of a module, so that processes can be sent it."""
-
+"""Days of history before the first origin: from here on the forecast of arrivals measures its own errors."""
+MIN_MIDNIGHTS = 7
+"""Known midnights below which the baselines have no forecast."""
 WEEKDAY_WEEKS = 52
 """Weeks that the weekday baseline looks back."""
+
+Prepare = Callable[[History, HospitalConfig, Path | None], Mapping[str, pd.DataFrame]]
+"""Makes arrival_rates and length_of_stay from a history."""
+
+
+@dataclass(frozen=True)
+class BacktestOptions:
+    """How a back-test of the census is run. The number of workers does not change its result."""
+
+    origins: int | Sequence[pd.Timestamp] = ORIGINS
+    """Midnights to look ahead from, or how many to choose at most (`past_origins`)."""
+    replications: int = REPLICATIONS
+    workers: int | None = None
+    """Threads; None: one per core."""
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class OccupancyBacktest:
     occupancy_backtest: pd.DataFrame
     occupancy_scores: pd.DataFrame
     notes: tuple[str, ...]
-    """In words: why there is none, or dates that were left out."""
+    """Why there is none, or why origins were left out."""
 
 
 def backtest_occupancy(
@@ -68,76 +82,105 @@ def backtest_occupancy(
     history: History,
     prepare: Prepare,
     home: Path | None = None,
-    *,
-    dates: int | Sequence[pd.Timestamp] = DATES,
-    replications: int = REPLICATIONS,
-    workers: int | None = None,
-    progress: Progress | None = None,
+    options: BacktestOptions = BacktestOptions(),
+    kept: pd.DataFrame | None = None,
 ) -> OccupancyBacktest:
-    """The tables occupancy_backtest and occupancy_scores of a hospital, for which `history` says what came.
+    """The tables occupancy_backtest and occupancy_scores of a hospital whose observed midnights are in `history`.
 
-    `dates` are local midnights to look ahead from, or how many to choose (`past_origins`). `home` is the folder that
-    paths of extracts are relative to; `workers` are processes, by default one per core, and do not change the result.
-    A hospital that cannot be back-tested has empty tables, and the notes say why; so they do for dates left out.
+    `home` is the folder that paths of extracts are relative to. Rows of `kept`, an earlier occupancy_backtest, are used
+    again where their inputs are the same, which does not change the result. A hospital that cannot be back-tested has
+    empty tables and a note that says why; an origin that cannot be forecast from is left out with a note.
     """
     horizon = min(config.simulation.horizon_days, MAX_LEAD)
-    # a morning on which the twin would have refused to look ahead still counts
-    update = {"horizon_days": horizon, "replications": replications, "overload": "allow"}
+    # an origin at which the twin would have refused to simulate still counts
+    update = {"horizon_days": horizon, "replications": options.replications, "overload": "allow"}
     then = config.model_copy(update={"simulation": config.simulation.model_copy(update=update)})
     seen = observed_midnights(history.patients, history.ward_stays, config.ward_ids)
-    reason = _why_not(config)
-    asked = dates
-    if reason is None and isinstance(dates, int):
-        first = seen["date"].min() if len(seen) else history.as_of
-        dates = past_origins(first, history.as_of, horizon=horizon, learn_days=MIN_HISTORY_DAYS, at_most=dates)
-        if not dates and not asked:
-            reason = "none was asked for"
-        elif not dates:
-            days = MIN_HISTORY_DAYS + horizon
-            reason = f"fewer than {days} days of history: {MIN_HISTORY_DAYS} to learn from and {horizon} to look ahead"
-    if reason is not None or isinstance(dates, int):
-        return _result(config, history, [], [f"{config.id}: no back-test of the census: {reason}"])
-    frames, notes = [], []
-    outcomes = parallel_map(_backtest_from, dates, then, prepare, home, seen, workers=workers)
-    for done, (date, outcome) in enumerate(zip(dates, outcomes, strict=True), start=1):
+    origins, reason = _origins(config, history.as_of, horizon, seen, options.origins)
+    notes = [f"{config.id}: no back-test of the census: {reason}"] if reason else []
+    task = _Backtest(then, prepare, home, seen, KeptRows(kept))
+    frames = []
+    for origin, outcome in zip(origins, parallel_map(task.outcome, origins, options.workers), strict=True):
         if isinstance(outcome, str):
-            notes.append(f"{config.id}: {date:%Y-%m-%d} is left out of the back-test: {outcome}")
+            notes.append(f"{config.id}: {origin:%Y-%m-%d} is left out of the back-test: {outcome}")
         else:
             frames.append(outcome)
-        if progress:
-            progress(done, len(dates))
+        if options.progress:
+            options.progress(len(frames) + len(notes), len(origins))
     return _result(config, history, frames, notes)
 
 
-def _why_not(config: HospitalConfig) -> str | None:
+def _origins(
+    config: HospitalConfig,
+    as_of: pd.Timestamp,
+    horizon: int,
+    seen: pd.DataFrame,
+    wanted: int | Sequence[pd.Timestamp],
+) -> tuple[Sequence[pd.Timestamp], str | None]:
+    """The origins to look ahead from, and why there are none."""
     if not config.patients.knows_departures:
-        return "departures are not always written down (missing_departure: unknown), so nobody knows the census"
-    return None
+        return [], "departures are not always recorded (missing_departure: unknown), so the census is not known"
+    if not isinstance(wanted, int):
+        return wanted, None
+    if wanted == 0:
+        return [], "0 origins were requested"
+    first = seen["date"].min() if len(seen) else as_of
+    origins = past_origins(first, as_of, horizon=horizon, learn_days=MIN_HISTORY_DAYS, at_most=wanted)
+    if origins:
+        return origins, None
+    return [], f"no origin of the grid has {MIN_HISTORY_DAYS} days of history before it and {horizon} days after it"
 
 
-def _backtest_from(
-    date: pd.Timestamp, config: HospitalConfig, prepare: Prepare, home: Path | None, seen: pd.DataFrame
-) -> pd.DataFrame | str:
-    """Forecasts by all methods as of one date, scored against the midnights seen since."""
-    try:
-        history = load_history(config, home, date)
-        ahead = predicted_midnights(_with_beds_seen(config, history), history, prepare, home)
-    except KaizarError as error:
-        return str(error)
-    rows = ahead.index.to_frame(index=False).assign(origin=date).merge(seen, how="left")
-    come = rows["actual"].notna().to_numpy()
-    rows, ahead = rows[come], ahead[come]
-    known = seen[seen["date"] <= date].pivot(index="date", columns="ward_id", values="actual")
-    if rows.empty:
-        return "none of the midnights ahead has come"
-    if len(known) < 7:
-        return "fewer than 7 midnights were known"
-    methods = {
-        TWIN: ahead.to_numpy(),
-        PERSISTENCE: _shares([known[ward].to_numpy()[-1:] for ward in rows["ward_id"]]),
-        WEEKDAY: _shares([_same_weekday(known[w], d) for w, d in zip(rows["ward_id"], rows["date"], strict=True)]),
-    }
-    return pd.concat([_scored(rows, p, config.id).assign(method=method) for method, p in methods.items()])
+@dataclass(frozen=True)
+class _Backtest:
+    """The back-test of one hospital; its config has the horizon and the replications of the back-test."""
+
+    config: HospitalConfig
+    prepare: Prepare
+    home: Path | None
+    seen: pd.DataFrame
+    """All observed midnights (`observed_midnights`)."""
+    kept: KeptRows
+
+    def outcome(self, origin: pd.Timestamp) -> pd.DataFrame | str:
+        """Forecasts by all methods from one origin, scored against the observed midnights, or why there are none."""
+        try:
+            # a synthetic history follows from the config and the origin, so it is made only where rows are computed
+            synthetic = isinstance(self.config.patients, SyntheticPatients)
+            history = None if synthetic else load_history(self.config, self.home, origin)
+            inputs = self._inputs_hash(origin, history)
+            kept = self.kept.get(origin, inputs)
+            if kept is not None:
+                return kept
+            found = self._computed(origin, history or load_history(self.config, self.home, origin))
+        except KaizarError as error:
+            return str(error)
+        return found if isinstance(found, str) else found.assign(inputs_hash=inputs)
+
+    def _inputs_hash(self, origin: pd.Timestamp, history: History | None) -> str:
+        last = origin + pd.Timedelta(days=self.config.simulation.horizon_days)
+        seen = self.seen[self.seen["date"] <= last].reset_index(drop=True)
+        tables = (history.patients, history.ward_stays) if history else ()
+        return inputs_hash(origin, self.config, hospital_events(self.config, self.home), seen, *tables)
+
+    def _computed(self, origin: pd.Timestamp, history: History) -> pd.DataFrame | str:
+        config = _with_beds_seen(self.config, history)
+        ahead = predicted_midnights(config, history, self.prepare, self.home)
+        rows = ahead.index.to_frame(index=False).assign(origin=origin).merge(self.seen, how="left")
+        observed = rows["actual"].notna().to_numpy()
+        rows, ahead = rows[observed], ahead[observed]
+        known = self.seen[self.seen["date"] <= origin].pivot(index="date", columns="ward_id", values="actual")
+        if rows.empty:
+            return "none of the midnights ahead has been observed"
+        if len(known) < MIN_MIDNIGHTS:
+            return f"fewer than {MIN_MIDNIGHTS} midnights were known"
+        keys = zip(rows["ward_id"], rows["date"], strict=True)
+        methods = {
+            TWIN: ahead.to_numpy(),
+            PERSISTENCE: _shares([known[ward].to_numpy()[-1:] for ward in rows["ward_id"]]),
+            WEEKDAY: _shares([_same_weekday(known[ward], date) for ward, date in keys]),
+        }
+        return pd.concat([_scored(rows, p, config.id).assign(method=method) for method, p in methods.items()])
 
 
 def predicted_midnights(
@@ -188,13 +231,13 @@ def _with_beds(ward: Ward, seen: pd.DataFrame | None) -> Ward:
 
 
 def _with_the_day_after(rates: pd.DataFrame) -> pd.DataFrame:
-    """`rates` with one day more, of which only its first instant is looked at: the midnight that ends the horizon."""
+    """`rates` with one day more, of which only the first instant is used: the midnight that ends the horizon."""
     last = rates[rates["date"] == rates["date"].max()]
     return pd.concat([rates, last.assign(date=last["date"] + pd.Timedelta(days=1))], ignore_index=True)
 
 
 def _same_weekday(census: pd.Series, date: pd.Timestamp) -> np.ndarray:
-    """What `census` was on the weekday of `date`, over the last year of it."""
+    """`census` on the weekday of `date`, over its last year."""
     return census[census.index.day_of_week == date.day_of_week].to_numpy()[-WEEKDAY_WEEKS:]  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -205,13 +248,8 @@ def _shares(censuses: list[np.ndarray]) -> np.ndarray:
 
 
 def _scored(rows: pd.DataFrame, probability: np.ndarray, hospital_id: str) -> pd.DataFrame:
-    actual = rows["actual"].to_numpy(dtype=np.int64)
-    return rows.assign(
-        lead=lead_days(rows),
-        **distribution_columns(probability),
-        crps=crps(probability, actual),
-        pit=randomised_pit(probability, actual, pit_uniforms(hospital_id, rows)),
-    )
+    scores = census_scores(hospital_id, rows, probability)
+    return rows.assign(lead=lead_days(rows), **distribution_columns(probability), **scores)
 
 
 def _result(
@@ -229,6 +267,6 @@ def _result(
 
 
 def _capacity_known(config: HospitalConfig) -> dict[str, bool]:
-    """Whether the past capacity of each ward and the house is known: made up with the config, or without a limit."""
+    """Whether the past capacity of each ward and the hospital is known: synthetic, or without a limit."""
     known = {ward.id: config.patients.knows_beds or ward.capacity is None for ward in config.wards}
     return {**known, HOSPITAL_TOTAL: all(known.values())}

@@ -1,6 +1,6 @@
-"""Scores of census forecasts once the midnights have come: from the exact distributions, in tables.
+"""Tables of census forecasts and their scores.
 
-A distribution is a row of probabilities of 0, 1, 2, ... patients. Randomised PIT and CRPS: see forecasting/scores.py.
+A distribution is a row of probabilities of 0, 1, 2, ... patients.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
-from kaizar_pipeline.stats.scores import binomial_band, covered
+from kaizar_pipeline.stats.scores import binomial_band, covered, crps_of_probabilities, pit_of_probabilities
 from kaizar_pipeline.tables import FORECAST_PERCENTAGES
 
 COVERAGES = (50, 80, 95)
@@ -22,7 +22,7 @@ _PIT_SEED = 0
 
 
 def distribution_columns(probability: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean and inverted-CDF quantiles of distributions f8[rows, patients]."""
+    """Mean and inverted-CDF quantiles of distributions f8[row, patients]."""
     cumulative = np.cumsum(probability, axis=1)
     quantiles = {
         f"p{name}": (cumulative >= wanted - _ROUNDING).argmax(axis=1)
@@ -31,21 +31,13 @@ def distribution_columns(probability: np.ndarray) -> dict[str, np.ndarray]:
     return {"mean": probability @ np.arange(probability.shape[1]), **quantiles}
 
 
-def crps(probability: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Continuous ranked probability score f8[rows], in patients, of distributions f8[rows, patients] at `actual`
-    i8[rows]: the sum of squares of the distance between the two distribution functions."""
-    width = max(probability.shape[1], int(actual.max(initial=0)) + 1)
-    cumulative = np.minimum(np.cumsum(_widened(probability, width), axis=1), 1.0)
-    return ((cumulative - (np.arange(width) >= actual[:, None])) ** 2).sum(axis=1)
-
-
-def randomised_pit(probability: np.ndarray, actual: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """P(fewer) + u P(just as many) f8[rows]: uniform on [0, 1) where the forecast is calibrated."""
-    width = max(probability.shape[1], int(actual.max(initial=0)) + 1)
-    wide = _widened(probability, width)
-    patients = np.arange(width)
-    below = np.where(patients < actual[:, None], wide, 0.0).sum(axis=1)
-    return np.minimum(below + uniform * wide[np.arange(len(actual)), actual], 1.0)
+def census_scores(hospital_id: str, rows: pd.DataFrame, probability: np.ndarray) -> dict[str, np.ndarray]:
+    """CRPS and randomised PIT of distributions f8[row, patients], for rows with ward_id, origin, date and actual."""
+    actual = rows["actual"].to_numpy(dtype=np.int64)
+    return {
+        "crps": crps_of_probabilities(probability, actual),
+        "pit": pit_of_probabilities(probability, actual, pit_uniforms(hospital_id, rows)),
+    }
 
 
 def pit_uniforms(hospital_id: str, rows: pd.DataFrame) -> np.ndarray:
@@ -57,15 +49,15 @@ def pit_uniforms(hospital_id: str, rows: pd.DataFrame) -> np.ndarray:
 
 
 def lead_days(rows: pd.DataFrame) -> pd.Series:
-    """Days from the morning of each forecast to the midnight it is about."""
+    """Days from the origin of each forecast to its date."""
     return (rows["date"] - rows["origin"]).dt.days
 
 
 def scores_by_week(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Coverage, CRPS and bias of scored forecasts by the columns `by` and the week ahead.
 
-    `rows` have origin, lead, actual, mean, crps and pit. The band around coverage80 takes one trial for each of the
-    `independent_dates`: midnights of one week, and forecasts whose days overlap, are wrong together.
+    `rows` have origin, lead, actual, mean, crps and pit. The band around coverage80 counts one trial for each of the
+    `independent_dates`: forecasts of midnights in one week, and of overlapping days, have correlated errors.
     """
     found = []
     weekly = rows.assign(lead_week=(rows["lead"] - 1) // DAYS_PER_WEEK + 1)
@@ -92,13 +84,9 @@ def scores_by_week(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def independent_dates(origins: pd.Series, days_ahead: int) -> int:
-    """How many of `origins` lie `days_ahead` or more from one another, so that their forecasts share no day."""
+    """The number of `origins` that lie at least `days_ahead` from one another, so that their forecasts share no day."""
     count, free_from = 0, pd.Timestamp.min
     for origin in sorted(origins.unique()):
         if origin >= free_from:
             count, free_from = count + 1, origin + pd.Timedelta(days=days_ahead)
     return count
-
-
-def _widened(probability: np.ndarray, width: int) -> np.ndarray:
-    return np.pad(probability, ((0, 0), (0, width - probability.shape[1])))

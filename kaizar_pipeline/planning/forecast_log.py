@@ -1,6 +1,6 @@
-"""The log of forecasts: what was said on every morning, kept, and scored when the midnights have come.
+"""The archive of issued forecasts of the census, scored once the midnights are observed.
 
-A back-test asks what today's code would have said; the log holds what was said.
+A back-test runs today's code on past data; the archive has the forecasts that were issued.
 """
 
 import numpy as np
@@ -8,24 +8,22 @@ import pandas as pd
 
 from kaizar_pipeline.planning.census_backtest import as_matrix
 from kaizar_pipeline.planning.census_scores import (
-    crps,
+    census_scores,
     distribution_columns,
     lead_days,
-    pit_uniforms,
-    randomised_pit,
     scores_by_week,
 )
 from kaizar_pipeline.tables import FORECAST_LOG, FORECAST_LOG_SCORES
 
-MORNINGS = 30
-"""Days that the scores of the log look back."""
+SCORED_DAYS = 30
+"""Origins that are scored: those of the last 30 days."""
 
 
 def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     """The forecast_log with the forecast of `midnights` (midnight_census) added, and scored against `seen`.
 
-    `log` is the one so far, None for none. Rows of the same origin are replaced, those of other mornings stay. `seen`
-    (`observed_midnights`) are the midnights known by now: rows that they do not reach keep the scores they have.
+    `log` is the archive so far, None for none. Rows of the same origin are replaced, those of other origins stay.
+    `seen` (`observed_midnights`) are the midnights known by now: rows of later midnights keep the scores they have.
     """
     as_of = midnights["as_of"].iloc[0]
     ahead = midnights[midnights["date"] > as_of]  # none when the horizon is a single day
@@ -35,15 +33,14 @@ def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataF
         return FORECAST_LOG.empty()
     rows = pd.concat(parts, ignore_index=True).assign(as_of=as_of)
     actual = rows[["ward_id", "date"]].merge(seen, how="left")["actual"]
-    come = actual.notna()
-    scored = _scored(rows[come].assign(actual=actual[come])) if come.any() else rows[come]
-    return FORECAST_LOG.frame(pd.concat([rows[~come], scored]))
+    observed = actual.notna()
+    scored = _scored(rows[observed].assign(actual=actual[observed])) if observed.any() else rows[observed]
+    return FORECAST_LOG.frame(pd.concat([rows[~observed], scored]))
 
 
-def score_log(log: pd.DataFrame, as_of: pd.Timestamp, mornings: int = MORNINGS) -> pd.DataFrame:
-    """The table forecast_log_scores: how good the forecasts of the last `mornings` before `as_of`
-    were, where their midnights have come."""
-    recent = log["origin"].between(as_of - pd.Timedelta(days=mornings), as_of, inclusive="left")
+def score_log(log: pd.DataFrame, as_of: pd.Timestamp, days: int = SCORED_DAYS) -> pd.DataFrame:
+    """The table forecast_log_scores of the origins in the last `days` before `as_of`, over their observed midnights."""
+    recent = log["origin"].between(as_of - pd.Timedelta(days=days), as_of, inclusive="left")
     rows = log[recent & log["pit"].notna()]
     if rows.empty:
         return FORECAST_LOG_SCORES.empty()
@@ -52,7 +49,7 @@ def score_log(log: pd.DataFrame, as_of: pd.Timestamp, mornings: int = MORNINGS) 
 
 
 def _entries(midnights: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """The midnights ahead of one run as rows of the log, not scored yet."""
+    """The midnights ahead of one run as rows of the archive, not scored yet."""
     wide = as_matrix(midnights)
     rows = wide.index.to_frame(index=False).assign(hospital_id=midnights["hospital_id"].iloc[0], origin=as_of)
     probability = wide.to_numpy()
@@ -76,6 +73,4 @@ def _scored(rows: pd.DataFrame) -> pd.DataFrame:
     probability = np.zeros((len(rows), width))
     for row, low, shares in zip(probability, rows["lowest"], rows["probability"], strict=True):
         row[low : low + len(shares)] = shares
-    actual = rows["actual"].to_numpy(dtype=np.int64)
-    uniform = pit_uniforms(rows["hospital_id"].iloc[0], rows)
-    return rows.assign(crps=crps(probability, actual), pit=randomised_pit(probability, actual, uniform))
+    return rows.assign(**census_scores(rows["hospital_id"].iloc[0], rows, probability))

@@ -394,6 +394,12 @@ ARRIVAL_RATES = _table(
 FORECAST_PERCENTAGES = ("025", "10", "25", "50", "75", "90", "975")
 """Percentages of the back-test's quantiles (025: 2.5), inverted CDF: the bounds of the 50, 80 and 95 % intervals."""
 
+
+def _inputs_hash() -> Column:
+    what = "Hash of everything the rows of an origin were made from: a later run keeps rows with the same hash."
+    return Column("inputs_hash", "VARCHAR", what, nullable=True)
+
+
 FORECAST_BACKTEST = _table(
     "forecast_backtest",
     "What would have been forecast from earlier days, and what came: one row per stream, method, origin and day ahead.",
@@ -417,6 +423,7 @@ FORECAST_BACKTEST = _table(
     Column("sum7_mean", "DOUBLE", "Mean of the forecast distribution of that sum.", "patients", nullable=True),
     Column("sum7_crps", "DOUBLE", "CRPS of that sum.", "patients", nullable=True),
     Column("sum7_pit", "DOUBLE", "Randomised PIT of that sum.", nullable=True),
+    _inputs_hash(),
 )  # fmt: skip
 
 FORECAST_SCORES = _table(
@@ -760,6 +767,7 @@ OCCUPANCY_BACKTEST = _table(
         "False: the data do not say how many beds there were; taken are those of the config, or as many as were ever "
         "seen in use by then.",
     ),
+    _inputs_hash(),
 )
 
 OCCUPANCY_SCORES = _table(

@@ -1,4 +1,4 @@
-"""The drift check is silent while the level stands, and speaks when it has moved."""
+"""The drift check passes while the level is steady and warns when it has moved."""
 
 from collections.abc import Callable
 

@@ -1,12 +1,14 @@
-"""The back-test sees nothing it should not, scores what came, and says who is better."""
+"""The back-test forecasts from known days only, scores against the observed ones, and ranks the methods."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.forecasting import forecast_backtest
 from kaizar_pipeline.forecasting.baselines import BASELINES, CALENDAR_GLM, SEASONAL_NAIVE
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL, backtest_forecast, backtest_origins, score_forecasts
+from kaizar_pipeline.forecasting.origins import past_origins
 from kaizar_pipeline.tables import DAILY_ARRIVALS, FORECAST_BACKTEST, FORECAST_PERCENTAGES, FORECAST_SCORES
 
 pytestmark = pytest.mark.unit
@@ -51,43 +53,22 @@ def poisson(days: int, mean: float, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).poisson(mean, days)
 
 
-class TestOrigins:
-    """When it is forecast from."""
-
-    def test_a_long_history_is_forecast_day_by_day_once(self):
-        origins = backtest_origins(pd.Timestamp("2022-01-01"), AS_OF, 28, 12)
-        assert len(origins) == 12
-        assert origins[-1] == pd.Timestamp("2024-05-05")  # its 28 days end on 2 June
-        assert set(np.diff(pd.DatetimeIndex(origins)).astype("timedelta64[D]").astype(int)) == {29}
-        assert {origin.day_of_week for origin in origins} == set(range(7))
-
-    def test_a_short_history_is_forecast_from_days_closer_together(self):
-        first = AS_OF - pd.Timedelta(days=200)
-        origins = backtest_origins(first, AS_OF, 28, 12)
-        # 102 days are left after 70 known and 28 ahead: every 9 days
-        assert len(origins) == 12
-        assert (origins[1] - origins[0]).days == 9
-        assert (origins[0] - first).days + 1 == 70 + 102 - 11 * 9
-
-    def test_no_stretch_is_a_whole_number_of_weeks(self):
-        for days in range(100, 500):
-            origins = backtest_origins(AS_OF - pd.Timedelta(days=days), AS_OF, 28, 12)
-            assert all((later - origins[0]).days % 7 for later in origins[1:2])
-
-    @pytest.mark.parametrize(("days", "n"), [(97, 0), (98, 1), (105, 1), (106, 2)])
-    def test_too_short_a_history_is_not_back_tested(self, days: int, n: int):
-        assert len(backtest_origins(AS_OF - pd.Timedelta(days=days), AS_OF, 28, 12)) == n
+def test_an_origin_is_the_last_known_day_before_a_midnight_of_the_grid():
+    first = AS_OF - pd.Timedelta(days=104)
+    midnights = past_origins(first, AS_OF, horizon=14, learn_days=70, at_most=12)
+    assert len(midnights) in (2, 3)  # 70 days known before them and 14 after them: 21 midnights to choose from
+    assert backtest_origins(first, AS_OF, 14, 12) == [midnight - pd.Timedelta(days=1) for midnight in midnights]
 
 
-def test_every_method_is_scored_on_what_came():
+def test_every_method_is_scored_on_the_observed_days():
     arrivals = daily(walk_in=poisson(200, 20), planned=np.full(200, 2))
     backtest = backtest_forecast(arrivals, hospital("walk_in"), origins=3, workers=1)
     pd.testing.assert_frame_equal(backtest, FORECAST_BACKTEST.conform(backtest, ("run_id",)))
     assert set(backtest["method"]) == {MODEL, *BASELINES}
     assert set(backtest["stream_id"]) == {"walk_in"}
     assert len(backtest) == 3 * 14 * 4
-    came = arrivals[arrivals["stream_id"] == "walk_in"].set_index("date")["arrivals"]
-    assert (backtest["actual"].to_numpy() == came[backtest["target_date"]].to_numpy()).all()
+    observed = arrivals[arrivals["stream_id"] == "walk_in"].set_index("date")["arrivals"]
+    assert (backtest["actual"].to_numpy() == observed[backtest["target_date"]].to_numpy()).all()
     assert ((backtest["target_date"] - backtest["origin"]).dt.days == backtest["h"]).all()
     assert set(backtest.loc[backtest["sum7_actual"].notna(), "h"]) == {7, 14}
     week = backtest[(backtest["method"] == MODEL) & (backtest["h"] <= 7)].groupby("origin")
@@ -100,14 +81,15 @@ def test_a_forecast_sees_nothing_after_its_origin():
     config = hospital("walk_in")
     before = backtest_forecast(daily(walk_in=counts), config, origins=2, workers=1)
     changed = counts.copy()
-    changed[-14:] += 40
+    last = before["origin"].max()
+    changed[-(AS_OF - last).days + 1 :] += 40
     after = backtest_forecast(daily(walk_in=changed), config, origins=2, workers=1)
     pd.testing.assert_frame_equal(before[FORECAST], after[FORECAST])
-    last = before["origin"] == before["origin"].max()
-    assert (after.loc[last, "crps"] > before.loc[last, "crps"]).all()
+    rows = before["origin"] == last
+    assert (after.loc[rows, "crps"] > before.loc[rows, "crps"]).all()
 
 
-def test_any_number_of_workers_gives_the_same():
+def test_the_number_of_workers_does_not_change_the_result():
     arrivals = daily(walk_in=poisson(150, 20), ambulance=poisson(150, 4, seed=2))
     config = hospital("walk_in", "ambulance")
     one, two = (backtest_forecast(arrivals, config, origins=3, workers=workers) for workers in (1, 2))
@@ -123,7 +105,9 @@ def test_the_horizon_is_at_most_four_weeks():
 
 def test_days_not_observed_are_not_scored():
     arrivals = daily(walk_in=poisson(150, 20))
-    arrivals.loc[len(arrivals) - 3, ["arrivals", "observed"]] = [0, False]
+    [origin] = backtest_origins(arrivals["date"].min(), AS_OF, 14, 1)
+    lost = arrivals["date"] == origin + pd.Timedelta(days=12)
+    arrivals.loc[lost, ["arrivals", "observed"]] = [0, False]
     backtest = backtest_forecast(arrivals, hospital("walk_in"), origins=1, workers=1)
     model = backtest[backtest["method"] == MODEL].set_index("h")
     assert set(range(1, 15)) - set(model.index) == {12}
@@ -160,7 +144,7 @@ def handmade() -> pd.DataFrame:
     model = rows.assign(method=MODEL, mean=[11, 9, 10, 10], crps=[1, 1, 4, 4], pit=[0.05, 0.3, 0.95, 0.5], **quantiles)
     naive = rows.assign(method=SEASONAL_NAIVE, mean=10, crps=[2, 2, 1, 3], pit=0.5, **quantiles)
     frame = pd.concat([model, naive]).assign(stream_id="walk_in", scale=5.0)
-    empty = dict.fromkeys(("sum7_actual", "sum7_mean", "sum7_crps", "sum7_pit"), np.nan)
+    empty = dict.fromkeys(("sum7_actual", "sum7_mean", "sum7_crps", "sum7_pit", "inputs_hash"), None)
     return FORECAST_BACKTEST.frame(frame.assign(**empty), hospital_id="x", as_of=AS_OF)
 
 
@@ -185,3 +169,60 @@ def test_naive_forecasts_without_error_leave_skill_open():
     perfect = handmade()
     perfect.loc[perfect["method"] == SEASONAL_NAIVE, "crps"] = 0.0
     assert score_forecasts(perfect)["skill"].isna().all()
+
+
+class TestKeptRows:
+    """Rows of an earlier table are used again where their inputs are the same, and only there."""
+
+    COUNTS = poisson(240, 20)
+    CONFIG = hospital("walk_in")
+
+    @pytest.fixture
+    def computed(self, monkeypatch: pytest.MonkeyPatch) -> list[pd.Timestamp]:
+        """The days from which a model is trained."""
+        found = []
+        original = forecast_backtest.make_feature_table
+
+        def recorded(arrivals: pd.DataFrame, *others):
+            found.append(arrivals["as_of"].iloc[0])
+            return original(arrivals, *others)
+
+        monkeypatch.setattr(forecast_backtest, "make_feature_table", recorded)
+        return found
+
+    @pytest.mark.parametrize("days_later", [1, 16])
+    def test_a_later_run_computes_new_origins_only_and_changes_no_row(
+        self, days_later: int, computed: list[pd.Timestamp]
+    ):
+        longer = daily(walk_in=self.COUNTS)
+        as_of = AS_OF - pd.Timedelta(days=days_later)
+        shorter = longer[longer["date"] < as_of].assign(as_of=as_of)
+        kept = backtest_forecast(shorter, self.CONFIG, origins=3, workers=1)
+        anew = backtest_forecast(longer, self.CONFIG, origins=3, workers=1)
+        computed.clear()
+        found = backtest_forecast(longer, self.CONFIG, origins=3, kept=kept, workers=1)
+        pd.testing.assert_frame_equal(found, anew, check_exact=True)
+        assert len(computed) == days_later // 16
+
+    def test_a_corrected_day_recomputes_the_origins_that_know_or_score_it(self, computed: list[pd.Timestamp]):
+        kept = backtest_forecast(daily(walk_in=self.COUNTS), self.CONFIG, origins=3, workers=1)
+        last = kept["origin"].max()
+        corrected = daily(walk_in=self.COUNTS)
+        corrected.loc[corrected["date"] == last, "arrivals"] += 1
+        computed.clear()
+        backtest_forecast(corrected, self.CONFIG, origins=3, kept=kept, workers=1)
+        # the day before the last origin lies in the horizon of none of the earlier ones: 16 days apart, 14 ahead
+        assert computed == [last + pd.Timedelta(days=1)]
+
+    def test_another_seed_keeps_nothing(self, computed: list[pd.Timestamp]):
+        kept = backtest_forecast(daily(walk_in=self.COUNTS), self.CONFIG, origins=2, workers=1)
+        simulation = self.CONFIG.simulation.model_copy(update={"seed": 7})
+        computed.clear()
+        backtest_forecast(
+            daily(walk_in=self.COUNTS),
+            self.CONFIG.model_copy(update={"simulation": simulation}),
+            origins=2,
+            kept=kept,
+            workers=1,
+        )
+        assert len(computed) == 2

@@ -1,20 +1,21 @@
-"""The census back-tested: which mornings, what is compared with what, and what is said when it cannot be done."""
+"""The back-test of the census: what is compared with what, what is kept, and the notes when it is not possible."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
 from kaizar_pipeline.chain.steps import prepare_backtest
-from kaizar_pipeline.forecasting.origins import past_origins
 from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.planning import census_backtest
 from kaizar_pipeline.planning.census_backtest import (
-    MIN_HISTORY_DAYS,
     PERSISTENCE,
     TWIN,
     WEEKDAY,
+    BacktestOptions,
     OccupancyBacktest,
     backtest_occupancy,
 )
@@ -27,43 +28,32 @@ def day(offset: int) -> pd.Timestamp:
     return AS_OF - pd.Timedelta(days=offset)
 
 
-@pytest.mark.unit
-@pytest.mark.parametrize(
-    ("days_known", "dates", "back"),
-    [
-        (1000, 3, [86, 57, 28]),  # horizon and a day apart: forecasts share no day
-        (180 + 28 + 20, 3, [48, 38, 28]),  # closer where the history is short
-        (180 + 28 + 10, 12, [36, 28]),  # at least 8 days apart, rather fewer
-        (180 + 28 + 14 * 11, 12, [28 + 15 * n for n in range(10, -1, -1)]),  # never whole weeks apart
-        (180 + 28, 12, [28]),
-        (180 + 27, 12, []),
-        (1000, 0, []),
-    ],
-)
-def test_the_mornings_to_look_ahead_from(days_known: int, dates: int, back: list[int]):
-    found = past_origins(day(days_known), AS_OF, horizon=28, learn_days=MIN_HISTORY_DAYS, at_most=dates)
-    assert [(AS_OF - date).days for date in found] == back
-
-
 @pytest.fixture
 def tiny(make_home: Callable[..., Path]) -> HospitalConfig:
     return load_hospital_config(make_home("tiny") / "hospital_configs" / "tiny.yml")
 
 
-def backtest(config: HospitalConfig, home: Path | None = None, **options) -> OccupancyBacktest:
-    history = load_history(config, home, AS_OF)
-    return backtest_occupancy(config, history, prepare_backtest, home, replications=20, **options)
+def backtest(
+    config: HospitalConfig,
+    home: Path | None = None,
+    as_of: pd.Timestamp = AS_OF,
+    kept: pd.DataFrame | None = None,
+    **options: Any,
+) -> OccupancyBacktest:
+    history = load_history(config, home, as_of)
+    chosen: dict[str, Any] = {"replications": 20, "workers": 1} | options
+    return backtest_occupancy(config, history, prepare_backtest, home, BacktestOptions(**chosen), kept)
 
 
 @pytest.mark.integration
-def test_forecasts_baselines_and_what_came(tiny: HospitalConfig):
-    found = backtest(tiny, dates=2, workers=1)
+def test_forecasts_and_baselines_are_scored_against_the_observed_census(tiny: HospitalConfig):
+    found = backtest(tiny, origins=2)
     rows = found.occupancy_backtest
     assert not found.notes
     origins = sorted(rows["origin"].unique())
-    assert origins == [day(15), day(7)]
+    assert origins == [day(20), day(12)]
     assert set(rows["method"]) == {TWIN, PERSISTENCE, WEEKDAY}
-    assert len(rows) == 3 * 2 * 3 * 7  # methods, mornings, two wards and the house, days ahead
+    assert len(rows) == 3 * 2 * 3 * 7  # methods, origins, two wards and the hospital, days ahead
     assert sorted(rows["lead"].unique()) == [1, 2, 3, 4, 5, 6, 7]
     assert rows["capacity_known"].all()
 
@@ -90,29 +80,29 @@ def test_forecasts_baselines_and_what_came(tiny: HospitalConfig):
 
 
 @pytest.mark.integration
-def test_any_number_of_processes_gives_the_same(tiny: HospitalConfig):
-    dates = [day(15), day(7)]
-    one, two = (backtest(tiny, dates=dates, workers=workers) for workers in (1, 2))
+def test_the_number_of_workers_does_not_change_the_result(tiny: HospitalConfig):
+    origins = [day(15), day(7)]
+    one, two = (backtest(tiny, origins=origins, workers=workers) for workers in (1, 2))
     pd.testing.assert_frame_equal(one.occupancy_backtest, two.occupancy_backtest, check_exact=True)
     pd.testing.assert_frame_equal(one.occupancy_scores, two.occupancy_scores, check_exact=True)
 
 
 @pytest.mark.integration
-def test_too_little_history_is_said_and_fails_nothing(tiny: HospitalConfig):
+def test_too_short_a_history_has_empty_tables_and_a_note(tiny: HospitalConfig):
     history = load_history(tiny, None, "2026-03-01")
     found = backtest_occupancy(tiny, history, prepare_backtest)
     assert found.occupancy_backtest.empty
     assert found.occupancy_scores.empty
     assert found.notes == (
-        "tiny: no back-test of the census: fewer than 187 days of history: 180 to learn from and 7 to look ahead",
+        "tiny: no back-test of the census: no origin of the grid has 180 days of history before it and 7 days after it",
     )
 
 
 def extract(home: Path, days: int) -> HospitalConfig:
-    """A ward of two beds, which its extract shows with three patients: each day one comes, and stays three days."""
+    """A ward of two beds whose extract has three patients at every midnight: one arrives a day and stays three days."""
     arrivals = pd.date_range(AS_OF - pd.Timedelta(days=days), periods=days)
     rows = [f"{i},{day:%Y-%m-%d},{day + pd.Timedelta(days=3):%Y-%m-%d}" for i, day in enumerate(arrivals)]
-    (home / "extract.csv").write_text("\n".join(["id,came,went", *rows]), encoding="utf-8")
+    (home / "extract.csv").write_text("\n".join(["id,arrival,departure", *rows]), encoding="utf-8")
     return HospitalConfig.model_validate(
         {
             "id": "clockwork",
@@ -120,7 +110,7 @@ def extract(home: Path, days: int) -> HospitalConfig:
             "patients": {
                 "source": "csv",
                 "path": "extract.csv",
-                "columns": {"patient_id": "id", "arrival": "came", "departure": "went"},
+                "columns": {"patient_id": "id", "arrival": "arrival", "departure": "departure"},
                 "max_age_days": None,
                 "pseudonym_key": "test",
             },
@@ -141,22 +131,22 @@ def extract(home: Path, days: int) -> HospitalConfig:
 
 
 @pytest.mark.integration
-def test_an_extract_of_days_is_given_the_beds_that_were_seen_in_use(tmp_path: Path):
-    found = backtest(extract(tmp_path, 260), tmp_path, dates=[day(10), day(400)], workers=1)
+def test_wards_of_an_extract_have_at_least_the_beds_that_were_in_use(tmp_path: Path):
+    found = backtest(extract(tmp_path, 260), tmp_path, origins=[day(10), day(400)])
     (note,) = found.notes
     assert note.startswith("clockwork: 2025-07-28 is left out of the back-test: extract.csv: nothing before as_of")
     rows = found.occupancy_backtest
     assert not rows["capacity_known"].any()
     assert set(rows["actual"]) == {3}
     twin = rows[(rows["method"] == TWIN) & (rows["ward_id"] == "w")]
-    # two beds, and one on Sundays, would leave the third patient outside; three are never all that come and stay
+    # with two beds, and one on Sundays, the third patient would have no bed
     assert twin["p50"].between(2, 3).all()
     assert (twin["p90"] == 3).mean() > 0.5
     assert (rows.loc[rows["method"] == PERSISTENCE, "crps"] == 0).all()
 
 
 @pytest.mark.integration
-def test_a_census_that_nobody_knows_is_not_back_tested(tmp_path: Path):
+def test_an_unknown_census_is_not_back_tested(tmp_path: Path):
     config = extract(tmp_path, 260)
     patients = config.patients.model_copy(update={"missing_departure": "unknown"})
     config = config.model_copy(
@@ -164,15 +154,69 @@ def test_a_census_that_nobody_knows_is_not_back_tested(tmp_path: Path):
     )
     found = backtest(config, tmp_path)
     assert found.occupancy_backtest.empty
-    assert "departures are not always written down" in found.notes[0]
+    assert "departures are not always recorded" in found.notes[0]
 
 
 @pytest.mark.integration
-def test_dates_that_cannot_be_looked_ahead_from_are_left_out_with_the_reason(tiny: HospitalConfig):
+def test_origins_without_a_forecast_are_left_out_with_a_note(tiny: HospitalConfig):
     start = pd.Timestamp(str(tiny.patients.history_start))  # pyright: ignore[reportAttributeAccessIssue]
-    found = backtest(tiny, dates=[AS_OF, start + pd.Timedelta(days=3)], workers=1)
+    found = backtest(tiny, origins=[AS_OF, start + pd.Timedelta(days=3)])
     assert found.occupancy_backtest.empty
     assert [note.split(": ", 2)[2] for note in found.notes] == [
-        "none of the midnights ahead has come", "fewer than 7 midnights were known",
+        "none of the midnights ahead has been observed", "fewer than 7 midnights were known",
     ]  # fmt: skip
-    assert backtest(tiny, dates=0).notes == ("tiny: no back-test of the census: none was asked for",)
+    assert backtest(tiny, origins=0).notes == ("tiny: no back-test of the census: 0 origins were requested",)
+
+
+def computed_origins(monkeypatch: pytest.MonkeyPatch) -> list[pd.Timestamp]:
+    """The origins that the chain is run for from here on."""
+    found = []
+    original = census_backtest.predicted_midnights
+
+    def recorded(config, history, *others):
+        found.append(history.as_of)
+        return original(config, history, *others)
+
+    monkeypatch.setattr(census_backtest, "predicted_midnights", recorded)
+    return found
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("days_later", [1, 8])
+def test_a_later_run_computes_new_origins_only_and_changes_no_row(
+    tiny: HospitalConfig, days_later: int, monkeypatch: pytest.MonkeyPatch
+):
+    kept = backtest(tiny, origins=3).occupancy_backtest
+    later = AS_OF + pd.Timedelta(days=days_later)
+    anew = backtest(tiny, origins=3, as_of=later)
+    computed = computed_origins(monkeypatch)
+    found = backtest(tiny, origins=3, as_of=later, kept=kept)
+    pd.testing.assert_frame_equal(found.occupancy_backtest, anew.occupancy_backtest, check_exact=True)
+    pd.testing.assert_frame_equal(found.occupancy_scores, anew.occupancy_scores, check_exact=True)
+    assert len(computed) == days_later // 8
+
+
+@pytest.mark.integration
+def test_other_settings_keep_nothing(tiny: HospitalConfig, monkeypatch: pytest.MonkeyPatch):
+    kept = backtest(tiny, origins=1).occupancy_backtest
+    computed = computed_origins(monkeypatch)
+    backtest(tiny, origins=1, kept=kept)
+    assert not computed
+    backtest(tiny, origins=1, kept=kept, replications=21)
+    simulation = tiny.simulation.model_copy(update={"seed": 9})
+    backtest(tiny.model_copy(update={"simulation": simulation}), origins=1, kept=kept)
+    backtest(tiny, origins=1, kept=kept.assign(inputs_hash=None))
+    assert len(computed) == 3
+
+
+@pytest.mark.integration
+def test_a_corrected_extract_keeps_the_origins_before_the_correction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config = extract(tmp_path, 260)
+    kept = backtest(config, tmp_path, origins=[day(30), day(10)]).occupancy_backtest
+    source = tmp_path / "extract.csv"
+    rows = source.read_text(encoding="utf-8").splitlines()
+    source.write_text("\n".join([*rows[:-8], *rows[-7:]]), encoding="utf-8")
+    computed = computed_origins(monkeypatch)
+    found = backtest(config, tmp_path, origins=[day(30), day(10)], kept=kept).occupancy_backtest
+    assert computed == [day(10)]
+    assert found.loc[found["origin"] == day(10), "actual"].min() == 2

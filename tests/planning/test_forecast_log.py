@@ -1,4 +1,4 @@
-"""The log of forecasts keeps what was said, and hears what came."""
+"""The archive of issued forecasts keeps them, and scores them once observed."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ def day(number: int) -> pd.Timestamp:
 
 
 def midnights(as_of: int, distribution: dict[int, float], days: int = 3) -> pd.DataFrame:
-    """midnight_census of a run on a day of March: tonight five, then the same distribution every night."""
+    """midnight_census of a run on a day of March: five at as_of, then the same distribution at every midnight."""
     tonight = pd.DataFrame({"date": [day(as_of)], "beds": 5, "probability": 1.0})
     ahead = [
         pd.DataFrame({"date": day(as_of + h), "beds": list(distribution), "probability": list(distribution.values())})
@@ -31,7 +31,7 @@ def seen(*actual: int) -> pd.DataFrame:
     return pd.DataFrame({"ward_id": "w", "date": pd.Series(dates, dtype="datetime64[us]"), "actual": list(actual)})
 
 
-def test_a_first_run_logs_the_midnights_ahead_and_knows_no_score_yet():
+def test_a_first_run_archives_the_midnights_ahead_without_scores():
     log = extend_log(None, midnights(1, {3: 0.25, 5: 0.75}), seen(5))
     assert log[["origin", "date", "lead"]].to_numpy().tolist() == [[day(1), day(2), 1], [day(1), day(3), 2]]
     assert log[["p10", "p25", "p50", "p90"]].iloc[0].tolist() == [3, 3, 5, 5]
@@ -41,7 +41,7 @@ def test_a_first_run_logs_the_midnights_ahead_and_knows_no_score_yet():
     assert score_log(log, day(1)).empty
 
 
-def test_the_next_morning_scores_what_has_come_and_keeps_the_rest():
+def test_the_next_run_scores_observed_midnights_and_keeps_the_rest():
     log = extend_log(None, midnights(1, {3: 0.25, 5: 0.75}), seen(5))
     log = extend_log(log, midnights(2, {4: 1.0}), seen(5, 5))
     assert log[["origin", "lead"]].to_numpy().tolist() == [[day(1), 1], [day(1), 2], [day(2), 1], [day(2), 2]]
@@ -53,7 +53,7 @@ def test_the_next_morning_scores_what_has_come_and_keeps_the_rest():
     assert log.loc[1:, "pit"].isna().all()
 
 
-def test_a_rerun_replaces_its_own_morning_only():
+def test_a_rerun_replaces_its_own_origin_only():
     first = extend_log(None, midnights(1, {3: 1.0}), seen(5))
     second = extend_log(first, midnights(2, {4: 1.0}), seen(5, 5))
     again = extend_log(second, midnights(2, {6: 1.0}), seen(5, 5))
@@ -63,7 +63,7 @@ def test_a_rerun_replaces_its_own_morning_only():
     pd.testing.assert_frame_equal(extend_log(again, midnights(2, {6: 1.0}), seen(5, 5)), again)
 
 
-def test_a_replay_of_an_earlier_morning_leaves_later_ones_and_their_scores():
+def test_a_replay_of_an_earlier_origin_leaves_later_ones_and_their_scores():
     log = extend_log(None, midnights(1, {3: 1.0}), seen(5))
     log = extend_log(log, midnights(4, {4: 1.0}), seen(5, 5, 5, 5))
     replayed = extend_log(log, midnights(2, {7: 1.0}), seen(5, 5))
@@ -72,14 +72,14 @@ def test_a_replay_of_an_earlier_morning_leaves_later_ones_and_their_scores():
     assert old.to_numpy().tolist() == new.to_numpy().tolist() == old.dropna().to_numpy().tolist()
 
 
-def test_how_good_the_last_mornings_were():
+def test_the_scores_of_the_last_origins():
     log = None
-    for morning in range(1, 21):
-        log = extend_log(log, midnights(morning, {4: 0.5, 6: 0.5}), seen(*[4] * morning))
+    for origin in range(1, 21):
+        log = extend_log(log, midnights(origin, {4: 0.5, 6: 0.5}), seen(*[4] * origin))
     assert log is not None
-    scores = score_log(log, day(20), mornings=10)
+    scores = score_log(log, day(20), days=10)
     row = scores.iloc[0]
-    # mornings 10 to 19, each with two midnights ahead, the last of which has not come on the 19th
+    # origins 10 to 19, each with two midnights ahead, the last of which is not observed from the 19th
     assert (row["n"], row["origins"], row["independent_dates"]) == (19, 10, 2)
     assert (row["crps"], row["bias"]) == (pytest.approx(0.5), 1)
     pit = log.loc[log["origin"].dt.day.between(10, 19), "pit"].dropna()

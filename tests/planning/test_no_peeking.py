@@ -1,4 +1,4 @@
-"""A past morning replayed: whatever came later may be anything, and no table of the chain changes by a bit."""
+"""Replays of a past origin: later data may be anything, and no table of the chain changes by a bit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def config(stamps: str, *, moves: bool) -> HospitalConfig:
     source = {
         "source": "csv",
         "path": "extract.csv",
-        "columns": {"patient_id": "id", "arrival": "came", "departure": "went", "service": "unit"},
+        "columns": {"patient_id": "id", "arrival": "arrival", "departure": "departure", "service": "unit"},
         "streams": {"acute": "acute", "plan": "planned"},
         "max_reject_share": 0.0,
         "max_age_days": None,
@@ -60,17 +60,17 @@ def extracts() -> tuple[pd.DataFrame, pd.DataFrame]:
     """200 days of patients and of their moves: an hour or more in the first ward, some in a second."""
     random = np.random.default_rng(3)
     n = 1_200
-    came = pd.Timestamp("2025-11-01") + pd.to_timedelta(np.sort(random.uniform(0, 200 * 24, n)).round(2), unit="h")
-    came = came.floor("s")
+    arrival = pd.Timestamp("2025-11-01") + pd.to_timedelta(np.sort(random.uniform(0, 200 * 24, n)).round(2), unit="h")
+    arrival = arrival.floor("s")
     first = pd.to_timedelta(random.exponential(20, n).round() + 1, unit="h")
     second = pd.to_timedelta(random.exponential(30, n).round() + 1, unit="h")
     unit = random.choice(["acute", "plan"], n)
     goes_on = (unit == "acute") & (random.random(n) < 0.3)
-    went = came + first + second * goes_on.astype(int)
-    patients = pd.DataFrame({"id": np.arange(n), "came": came, "went": went, "unit": unit})
+    departure = arrival + first + second * goes_on.astype(int)
+    patients = pd.DataFrame({"id": np.arange(n), "arrival": arrival, "departure": departure, "unit": unit})
     ward = np.where(unit == "acute", "ed", "bed")
-    stays = pd.DataFrame({"id": np.arange(n), "ward": ward, "in": came, "out": came + first})
-    onward = pd.DataFrame({"id": np.arange(n), "ward": "bed", "in": came + first, "out": went})[goes_on]
+    stays = pd.DataFrame({"id": np.arange(n), "ward": ward, "in": arrival, "out": arrival + first})
+    onward = pd.DataFrame({"id": np.arange(n), "ward": "bed", "in": arrival + first, "out": departure})[goes_on]
     return patients, pd.concat([stays, onward]).sort_values(["id", "in"])
 
 
@@ -96,15 +96,15 @@ def write(home: Path, name: str, frame: pd.DataFrame, stamps: str) -> None:
 def test_the_future_of_an_extract(tmp_path: Path, stamps: str, moves: bool):
     hospital = config(stamps, moves=moves)
     patients, stays = extracts()
-    said = []
+    results = []
     for change in (lambda frame, *_: frame, poisoned):
-        write(tmp_path, "extract.csv", change(patients, "came", "went"), stamps)
+        write(tmp_path, "extract.csv", change(patients, "arrival", "departure"), stamps)
         known = stays if change is not poisoned else stays[stays["in"] < AS_OF].assign(
             out=lambda rows: rows["out"].mask(rows["out"] >= AS_OF, rows["out"] + pd.Timedelta(days=9))
         )  # fmt: skip
         write(tmp_path, "moves.csv", known, "seconds")
-        said.append(as_bytes(run_chain(hospital, home=tmp_path, as_of=AS_OF, workers=1)))
-    assert said[0] == said[1]
+        results.append(as_bytes(run_chain(hospital, home=tmp_path, as_of=AS_OF, workers=1)))
+    assert results[0] == results[1]
 
 
 def test_the_future_of_a_made_up_hospital(make_home: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
@@ -130,7 +130,7 @@ def test_the_future_of_a_made_up_hospital(make_home: Callable[..., Path], monkey
     ).all()  # fmt: skip
 
 
-def test_the_environment_names_the_morning(make_home: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
+def test_as_of_may_come_from_the_environment(make_home: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
     tiny = load_hospital_config(make_home("tiny") / "hospital_configs" / "tiny.yml")
     asked = as_bytes(run_chain(tiny, as_of=AS_OF, workers=1))
     monkeypatch.setenv("KAIZAR_AS_OF", f"{AS_OF:%Y-%m-%d}")

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from kaizar_pipeline.stats.scores import (
     binomial_band,
     covered,
-    crps,
+    crps_of_draws,
+    crps_of_probabilities,
     effective_number,
     pinball,
-    randomised_pit,
+    pit_of_draws,
+    pit_of_probabilities,
     seasonal_scale,
 )
 
@@ -26,25 +28,72 @@ class TestCrps:
 
     def test_two_draws_on_either_side(self):
         # E|X - 1| = 1; of the four pairs two are 2 apart, so E|X - X'| = 1
-        assert crps(np.array([0, 2]), np.array(1)) == 0.5
+        assert crps_of_draws(np.array([0, 2]), np.array(1)) == 0.5
 
     def test_one_draw_is_an_absolute_error(self):
-        assert crps(np.array([[4, 9]]), np.array([7, 9])).tolist() == [3, 0]
+        assert crps_of_draws(np.array([[4, 9]]), np.array([7, 9])).tolist() == [3, 0]
 
     def test_each_column_is_a_forecast_of_its_own(self):
-        assert crps(np.array([[0, 3], [2, 3]]), np.array([1, 5])).tolist() == [0.5, 2]
+        assert crps_of_draws(np.array([[0, 3], [2, 3]]), np.array([1, 5])).tolist() == [0.5, 2]
 
     @given(samples, counts)
     def test_it_is_the_squared_distance_between_distribution_functions(self, draws: np.ndarray, actual: int):
         grid = np.arange(501)
         distance = (draws[:, None] <= grid).mean(axis=0) - (actual <= grid)
-        assert crps(draws, np.array(actual)) == pytest.approx((distance**2).sum(), abs=1e-9)
+        assert crps_of_draws(draws, np.array(actual)) == pytest.approx((distance**2).sum(), abs=1e-9)
 
     @given(samples, counts)
     def test_it_is_twice_the_mean_pinball_loss_of_all_quantiles(self, draws: np.ndarray, actual: int):
         probabilities = (np.arange(len(draws)) + 0.5) / len(draws)
         losses = [pinball(q, np.array(actual), p) for q, p in zip(np.sort(draws), probabilities, strict=True)]
-        assert crps(draws, np.array(actual)) == pytest.approx(2 * np.mean(losses), abs=1e-9)
+        assert crps_of_draws(draws, np.array(actual)) == pytest.approx(2 * np.mean(losses), abs=1e-9)
+
+
+HALF_AND_HALF = np.array([[0.0, 0.5, 0.0, 0.5]])  # one patient or three
+
+
+class TestCrpsOfProbabilities:
+    """The same score from exact distributions."""
+
+    @pytest.mark.parametrize(("actual", "expected"), [(0, 1.5), (1, 0.5), (2, 0.5), (3, 0.5), (4, 1.5), (9, 6.5)])
+    def test_it_is_mean_distance_less_half_the_spread(self, actual: int, expected: float):
+        # E|X - y| less E|X - X'|/2, which is 0.5 for one or three with equal probability
+        assert crps_of_probabilities(HALF_AND_HALF, np.array([actual])) == pytest.approx([expected])
+
+    def test_a_certain_forecast_scores_its_absolute_error(self):
+        assert crps_of_probabilities(np.eye(6)[[2, 2, 2]], np.array([2, 0, 9])).tolist() == [0, 2, 7]
+
+    @given(samples, counts)
+    def test_it_equals_that_of_the_draws(self, draws: np.ndarray, actual: int):
+        probability = np.bincount(draws)[None] / len(draws)
+        expected = crps_of_draws(draws, np.array(actual))
+        assert crps_of_probabilities(probability, np.array([actual]))[0] == pytest.approx(expected, abs=1e-9)
+
+
+class TestPitOfProbabilities:
+    """The same transform from exact distributions."""
+
+    def test_by_hand(self):
+        probability = np.repeat(HALF_AND_HALF, 6, axis=0)
+        actual = np.array([0, 1, 1, 2, 3, 8])
+        uniform = np.array([0.3, 0.0, 0.5, 0.5, 0.2, 0.9])
+        pit = pit_of_probabilities(probability, actual, uniform)
+        assert pit.tolist() == pytest.approx([0, 0, 0.25, 0.5, 0.6, 1])
+
+    @given(samples, counts, st.floats(0, 1, exclude_max=True))
+    def test_it_equals_that_of_the_draws(self, draws: np.ndarray, actual: int, uniform: float):
+        probability = np.bincount(draws)[None] / len(draws)
+        expected = pit_of_draws(draws, np.array(actual), np.array(uniform))
+        found = pit_of_probabilities(probability, np.array([actual]), np.array([uniform]))
+        assert found[0] == pytest.approx(expected, abs=1e-9)
+
+    def test_values_drawn_from_the_forecast_itself_have_a_uniform_pit(self):
+        random = np.random.default_rng(1)
+        probability = random.dirichlet(np.ones(8))
+        actual = random.choice(8, size=40_000, p=probability)
+        pit = pit_of_probabilities(np.tile(probability, (len(actual), 1)), actual, random.random(len(actual)))
+        assert np.histogram(pit, bins=10, range=(0, 1))[0] == pytest.approx(4_000, rel=0.07)
+        assert covered(pit, 0.8).mean() == pytest.approx(0.8, abs=0.01)
 
 
 def test_a_high_quantile_is_punished_for_falling_short():
@@ -66,8 +115,8 @@ class TestPit:
     """P(X < y) + u P(X = y)."""
 
     def test_by_hand(self):
-        assert randomised_pit(np.array([1, 2, 2, 5]), np.array(2), np.array(0.5)) == 0.5
-        assert randomised_pit(np.array([1, 2, 2, 5]), np.array(9), np.array(0.5)) == 1
+        assert pit_of_draws(np.array([1, 2, 2, 5]), np.array(2), np.array(0.5)) == 0.5
+        assert pit_of_draws(np.array([1, 2, 2, 5]), np.array(9), np.array(0.5)) == 1
 
     def test_a_calibrated_forecast_of_small_counts_is_covered_as_promised(self):
         from scipy.stats import poisson
@@ -78,7 +127,7 @@ class TestPit:
         below = np.searchsorted(draws, actual, "left") / len(draws)
         at = np.searchsorted(draws, actual, "right") / len(draws) - below
         pit = below + uniform * at
-        assert pit[:3] == pytest.approx(randomised_pit(draws[:, None], actual[:3], uniform[:3]))
+        assert pit[:3] == pytest.approx(pit_of_draws(draws[:, None], actual[:3], uniform[:3]))
         for level in (0.5, 0.8, 0.95):
             assert covered(pit, level).mean() == pytest.approx(level, abs=0.01)
         # what randomising is for: the closed interval holds far more
@@ -87,7 +136,7 @@ class TestPit:
 
     @given(samples, counts, st.floats(0, 1, exclude_max=True))
     def test_it_is_a_probability(self, draws: np.ndarray, actual: int, uniform: float):
-        assert 0 <= randomised_pit(draws, np.array(actual), np.array(uniform)) <= 1
+        assert 0 <= pit_of_draws(draws, np.array(actual), np.array(uniform)) <= 1
 
 
 class TestEffectiveNumber:
