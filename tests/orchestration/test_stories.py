@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from kaizar_pipeline.__main__ import app
+from kaizar_pipeline.command.app import app
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.tables import TABLES
