@@ -4,8 +4,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,7 +79,7 @@ def _iso_date(option: str, text: str | None) -> str | None:
         raise ConfigError(f"{option}: {text!r} is not a date; give one such as 2026-11-01") from None
 
 
-def _show(hospital: str, events: "Iterator[Event]", verbose: bool) -> bool:
+def _show(hospital: str, events: "Generator[Event]", verbose: bool) -> bool:
     """Print the events of a run, and return whether it succeeded; a terminal shows steps on a line that changes."""
     from rich.console import Console
 
@@ -87,7 +87,7 @@ def _show(hospital: str, events: "Iterator[Event]", verbose: bool) -> bool:
 
     console = Console(stderr=True, quiet=verbose)  # Dagster's own log shows everything
     succeeded = False
-    with console.status(f"{hospital}: starting") as status:
+    with closing(events), console.status(f"{hospital}: starting") as status:
         for event in events:
             line = f"{hospital}: {event.message}"
             if event.kind in (Kind.STEP, Kind.INFO) and console.is_terminal:
@@ -174,6 +174,6 @@ def _environment(home: Path) -> dict[str, str]:
     """Variables of Dagster's processes: this project, its storage unless another is given, no telemetry."""
     return {
         "KAIZAR_HOME": str(home),
-        "DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(home),
+        "DAGSTER_HOME": str(Path(os.environ.get("DAGSTER_HOME") or home).absolute()),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
     }

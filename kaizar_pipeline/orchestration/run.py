@@ -8,7 +8,7 @@ wholly or not at all, and the operating system frees the lock of the hospital.
 import fcntl
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -20,8 +20,14 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster import DagsterEventType as Type
+from dagster._core.instance import InstanceRef
 
 from kaizar_pipeline.errors import ConfigError, DataError
+
+_NO_CAPTURE = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
+"""Dagster would send what this process prints through a file and processes that read it."""
 
 
 class Kind(Enum):
@@ -62,7 +68,7 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
         (home / ".dagster").mkdir(parents=True, exist_ok=True)
         with (home / ".dagster" / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            instance = dg.DagsterInstance.get()
+            instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
     except Exception as error:
         raise DataError(
             f"Dagster's storage in {home} cannot be opened ({str(error).splitlines()[0]}); make it writable, or move "
@@ -78,7 +84,7 @@ def run(
     hospital: str,
     select: str | None = None,
     run_config: Mapping[str, Any] | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Materialize all assets of the hospital, or those that `select` names, and report each event as it happens.
 
     The run ends as DONE, or with a FAILURE or BUG. If the caller closes the iterator earlier, Dagster's storage records
