@@ -4,7 +4,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-export DAGSTER_HOME ?= $(CURDIR)
+DAGSTER_HOME ?= $(CURDIR)
+export DAGSTER_HOME
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
