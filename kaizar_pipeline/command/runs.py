@@ -32,7 +32,7 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's whole log and tracebacks.")] = False,
 ) -> None:
     """Make every table of the hospitals, from their patients to the occupancy of their wards."""
-    with _ended_by_signals():
+    with ended_by_signals():
         from kaizar_pipeline.config.files import find_home
 
         home = find_home()
@@ -123,7 +123,7 @@ def _show_answer(home: Path, hospital: str) -> None:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Ctrl-C, TERM and HUP end this process at once, with status 128 + signal, whatever its threads are doing."""
 
     def end(number: int, _: Any) -> None:
