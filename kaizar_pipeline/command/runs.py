@@ -27,7 +27,7 @@ def run(
         int | None, typer.Option(min=2, help="Replications. Default: as in the hospital's file.")
     ] = None,
     select: Annotated[
-        str | None, typer.Option(help="Only these tables, in Dagster's words: 'arrival_rates+'. Default: all.")
+        str | None, typer.Option(help="Only these tables, such as 'patients or arrival_rates+'. Default: all.")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's whole log and tracebacks.")] = False,
 ) -> None:

@@ -8,6 +8,7 @@ wholly or not at all, and the operating system frees the lock of the hospital.
 import fcntl
 import logging
 import os
+import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ _NO_CAPTURE = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 }
 """Dagster would send what this process prints through a file and processes that read it."""
+
+_BARE_NAME = re.compile(r"""(?<![\w:"*])(?!(?:and|or|not)\b)[a-z]\w*\b(?![\w:"*(])""")
+"""A table's name without `key:`. Dagster reads it by an older grammar, in which NAME+ is one step and `or` unknown."""
 
 
 class Kind(Enum):
@@ -138,13 +142,14 @@ def _selected(definitions: dg.Definitions, select: str | None) -> list[dg.AssetK
     graph = definitions.resolve_asset_graph()
     tables = graph.materializable_asset_keys
     try:
-        found = tables & dg.AssetSelection.from_string(select).required_multi_asset_neighbors().resolve(graph)
+        selection = dg.AssetSelection.from_string(_BARE_NAME.sub(r"key:\g<0>", select))
+        found = tables & selection.required_multi_asset_neighbors().resolve(graph)
     except dg.DagsterError:
         found = set()
     if not found:
         raise ConfigError(
             f"--select: {select!r} selects no table; allowed: NAME, NAME+ (and all that depends on it), +NAME (and all "
-            f"that it depends on), key:NAME or key:NAME; names: {', '.join(sorted(key.path[-1] for key in tables))}"
+            f"that it depends on), NAME or NAME; names: {', '.join(sorted(key.path[-1] for key in tables))}"
         )
     return sorted(found)
 

@@ -79,7 +79,7 @@ def test_a_new_project_runs_and_runs_again_to_the_same_rows(make_home: Callable[
     for name, frame in tables(home, "one").items():
         pd.testing.assert_frame_equal(frame, before[name], check_exact=True)
 
-    # an error in a file is one message, the last good tables stay, and the next hospital runs; DAGSTER_HOME is respected
+    # an error in a file is one message, the last good tables stay, the next hospital runs; DAGSTER_HOME is respected
     (home / "hospital_configs" / "one.yml").write_text("hospital: {name: One}\nward: []\n")
     command = ["kaizar_pipeline", "run", "--all", "--as-of", "2026-05-05", "--select", "patients"]
     _, errors = finish(start(home, *command, DAGSTER_HOME=str(home / "elsewhere")), status=1)
