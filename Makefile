@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+DAGSTER_HOME ?= $(CURDIR)
+export DAGSTER_HOME
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ORACLES := .venv-oracles
@@ -29,12 +31,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 run: $(READY) ## materialize every table of every hospital in hospital_configs/
-	@mkdir -p .dagster
-	@status=0; for file in hospital_configs/*.yml; do \
-		hospital=$$(basename "$$file" .yml); \
-		echo "dagster asset materialize -m kaizar_pipeline.definitions --select '*' --partition $$hospital"; \
-		DAGSTER_HOME="$$PWD/.dagster" $(BIN)/dagster asset materialize -m kaizar_pipeline.definitions --select '*' --partition "$$hospital" || status=1; \
-	done; exit $$status
+	$(BIN)/kaizar run --all
 
 test: lint ## lint, check types and layers, run all tests
 	$(BIN)/python -m pytest -n auto

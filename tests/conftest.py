@@ -36,9 +36,8 @@ def make_home(tmp_path: Path) -> Callable[..., Path]:
 
     def make(*hospitals: str) -> Path:
         (tmp_path / "hospital_configs").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "workspace.yaml").write_text((REPOSITORY / "workspace.yaml").read_text())
-        (tmp_path / ".dagster").mkdir(exist_ok=True)
-        (tmp_path / ".dagster" / "dagster.yaml").write_text((REPOSITORY / ".dagster" / "dagster.yaml").read_text())
+        for name in ("workspace.yaml", "dagster.yaml"):
+            (tmp_path / name).write_text((REPOSITORY / name).read_text())
         for hospital in hospitals:
             (tmp_path / "hospital_configs" / f"{hospital}.yml").write_text(TINY_HOSPITAL)
         return tmp_path

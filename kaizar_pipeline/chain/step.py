@@ -95,8 +95,8 @@ class Made(NamedTuple):
 class Step:
     """One step of the chain: the tables that it needs and makes, and the function between them.
 
-    The parameters of `function` are the needs: `run`, then names of tables; `previous_TABLE` and `kept_TABLE` are tables
-    of the step's own as the last run left them.
+    The parameters of `function` are the needs: `run`, then names of tables; `previous_TABLE` and `kept_TABLE` are
+    tables of the step's own as the last run left them.
     """
 
     function: Callable[..., Made]

@@ -146,7 +146,7 @@ class _Backtest:
         """Forecasts by all methods from one origin, scored against the observed midnights, or why there are none."""
         try:
             # a synthetic history follows from the config and the origin, so it is made only where rows are computed
-            synthetic = isinstance(self.config.patients, SyntheticPatients)
+            synthetic = self.config.patients.knows_beds
             history = None if synthetic else load_history(self.config, self.home, origin)
             inputs = self._inputs_hash(origin, history)
             kept = self.kept.get(origin, inputs)

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kaizar_pipeline import ConfigError, DataError, run_chain
-from kaizar_pipeline.__main__ import app
+from kaizar_pipeline.command.app import app
 from kaizar_pipeline.config.document import read_document
 from kaizar_pipeline.config.files import load_hospital_config, load_with_warnings
 from kaizar_pipeline.config.legacy import translate_hospital, translate_scenario

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from kaizar_pipeline.__main__ import app
 from kaizar_pipeline.chain import checks, steps
 from kaizar_pipeline.chain.checks import checks_of
 from kaizar_pipeline.chain.step import Found
 from kaizar_pipeline.chain.steps import all_tables
+from kaizar_pipeline.command.app import app
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.history.loading import History
 from kaizar_pipeline.orchestration.storage import Warehouse

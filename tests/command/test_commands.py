@@ -1,14 +1,19 @@
-"""The `kaizar` command: what it says, and with which exit status."""
+"""The `kaizar` command: its messages and exit status."""
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from kaizar_pipeline.__main__ import PROJECT_FILES, app
+from kaizar_pipeline.command.app import app
+from kaizar_pipeline.command.project_files import PROJECT_FILES
 from kaizar_pipeline.verification.models import cases
 
 pytestmark = pytest.mark.unit
@@ -31,19 +36,19 @@ def kaizar(*words: str) -> Result:
 
 
 @pytest.mark.parametrize("words", [(), *((command,) for command in COMMANDS)])
-def test_every_command_helps(words: tuple[str, ...]):
+def test_every_command_has_help(words: tuple[str, ...]):
     result = kaizar(*words, "--help")
     assert result.exit_code == 0
     assert "Usage:" in result.output
 
 
-def test_init_writes_a_project_whose_hospital_and_scenarios_are_good(home: Path, repository: Path):
+def test_init_writes_a_project_without_errors(home: Path, repository: Path):
     assert {str(p.relative_to(home)) for p in home.rglob("*") if p.is_file()} == set(PROJECT_FILES)
     result = kaizar("check")
     assert result.exit_code == 0
     assert result.stdout.startswith("hospital_1.yml: ok, ")
     shipped = sorted((repository / "hospital_configs" / "scenarios").glob("*"))
-    assert result.stdout.count(".yml: ok, about hospital_1\n") == len(shipped) == 4
+    assert result.stdout.count(".yml: ok, applies to hospital_1\n") == len(shipped) == 4
 
 
 def test_init_overwrites_nothing(home: Path):
@@ -54,13 +59,13 @@ def test_init_overwrites_nothing(home: Path):
     assert (home / "hospital_configs" / "hospital_1.yml").read_text(encoding="utf-8") == "mine"
 
 
-def test_init_leaves_other_files_of_a_folder_alone(tmp_path: Path):
+def test_init_keeps_other_files(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     assert kaizar("init", str(tmp_path)).exit_code == 0
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
 
 
-def test_check_names_every_fault_of_every_file_and_goes_on(home: Path):
+def test_check_reports_every_error_of_every_file(home: Path):
     configs = home / "hospital_configs"
     (configs / "broken.yml").write_text("wards: 3\n", encoding="utf-8")
     (configs / "No Id.yml").write_text((configs / "hospital_1.yml").read_text(encoding="utf-8"), encoding="utf-8")
@@ -72,14 +77,14 @@ def test_check_names_every_fault_of_every_file_and_goes_on(home: Path):
     assert kaizar("check", str(configs / "hospital_1.yml")).exit_code == 0
 
 
-def test_check_without_hospitals_says_what_to_do(home: Path):
+def test_check_without_hospitals_names_the_remedy(home: Path):
     (home / "hospital_configs" / "hospital_1.yml").unlink()
     result = kaizar("check")
     assert result.exit_code == 1
     assert "add a file ID.yml there" in result.stderr
 
 
-def test_check_looks_at_scenarios_with_their_hospitals(home: Path):
+def test_check_applies_scenarios_to_their_hospitals(home: Path):
     scenario = home / "hospital_configs" / "scenarios" / "mine.yml"
     scenario.write_text("description: Mine\nhospitals: [hospital_1]\nwards: [{id: medcal}]\n", encoding="utf-8")
     (scenario.parent / "Not Mine.yml").touch()
@@ -90,7 +95,7 @@ def test_check_looks_at_scenarios_with_their_hospitals(home: Path):
         assert fault in result.stderr
     assert "scenarios/Not Mine.yml:1: the file's name is the scenario's id" in kaizar("check").stderr
     scenario.write_text("description: Mine\nlos_scale: [{factor: 2}]\n", encoding="utf-8")
-    assert kaizar("check", str(scenario)).stdout == "scenarios/mine.yml: ok, about hospital_1\n"
+    assert kaizar("check", str(scenario)).stdout == "scenarios/mine.yml: ok, applies to hospital_1\n"
 
 
 def test_schemas_are_printed_or_written(home: Path):
@@ -113,17 +118,17 @@ def test_schemas_are_printed_or_written(home: Path):
         (("compare", "hospital_1"), "no stored tables to start from; make them first: kaizar run hospital_1"),
     ],
 )
-def test_compare_refuses_what_it_cannot_compare(home: Path, words: tuple[str, ...], message: str):
+def test_compare_refuses(home: Path, words: tuple[str, ...], message: str):
     result = kaizar(*words)
     assert result.exit_code == 1
     assert message in result.stderr
 
 
-def test_compare_without_scenarios_says_what_to_add(home: Path):
+def test_compare_without_scenarios_names_the_remedy(home: Path):
     for path in (home / "hospital_configs" / "scenarios").glob("*"):
         path.unlink()
     assert (
-        "no scenario is about hospital_1: add hospital_configs/scenarios/NAME.yml"
+        "no scenario applies to hospital_1: add hospital_configs/scenarios/NAME.yml"
         in kaizar("compare", "hospital_1").stderr
     )
 
@@ -133,7 +138,8 @@ def test_compare_without_scenarios_says_what_to_add(home: Path):
     [
         (("run",), "--all"),
         (("run", "hospital_1", "--all"), "--all"),
-        (("run", "hospital_l"), "unknown hospital 'hospital_l', did you mean 'hospital_1'?"),
+        (("run", "hospital_1", "hospital_l"), "unknown hospital 'hospital_l', did you mean 'hospital_1'?"),
+        (("run", "hospital_1", "--as-of", "2026-13-01"), "--as-of: '2026-13-01' is not a date; give one such as"),
     ],
 )
 def test_run_refuses_before_anything_starts(home: Path, words: tuple[str, ...], message: str):
@@ -145,7 +151,7 @@ def test_run_refuses_before_anything_starts(home: Path, words: tuple[str, ...], 
 
 def test_validate_prints_the_comparison_and_writes_the_page(home: Path, monkeypatch: pytest.MonkeyPatch):
     few = [replace(case, replications=min(case.replications, 2)) for case in cases() if "patients in bed" in case.model]
-    monkeypatch.setattr("kaizar_pipeline.__main__.cases", lambda: few)
+    monkeypatch.setattr("kaizar_pipeline.verification.models.cases", lambda: few)
     assert kaizar("validate").exit_code == 0
     assert not (home / "docs" / "validation.md").exists()
     result = kaizar("validate", "--runs", "10", "--write")
@@ -156,17 +162,17 @@ def test_validate_prints_the_comparison_and_writes_the_page(home: Path, monkeypa
     assert "run 10 times" in page
 
 
-def test_validate_fails_where_theory_says_otherwise(monkeypatch: pytest.MonkeyPatch):
+def test_validate_fails_where_theory_differs(monkeypatch: pytest.MonkeyPatch):
     few = [case for case in cases() if "patients in bed" in case.model or case.replications == 0]
     wrong = [replace(quantity, theory=quantity.theory + 0.5) for quantity in few[-1].quantities]
     few = [replace(few[0], replications=2), replace(few[-1], quantities=tuple(wrong))]
-    monkeypatch.setattr("kaizar_pipeline.__main__.cases", lambda: few)
+    monkeypatch.setattr("kaizar_pipeline.verification.models.cases", lambda: few)
     result = kaizar("validate", "--runs", "10")
     assert result.exit_code == 1
     assert "inf" in result.stdout
 
 
-def test_outside_a_project_every_command_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_outside_a_project_every_command_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("KAIZAR_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
     for words in (
@@ -182,7 +188,7 @@ def test_outside_a_project_every_command_says_how_to_make_one(tmp_path: Path, mo
         assert "kaizar init FOLDER" in result.stderr
 
 
-def test_errors_are_shown_whole_with_verbose(home: Path):
+def test_verbose_shows_tracebacks(home: Path):
     with pytest.raises(Exception, match="unknown hospital"):
         CliRunner().invoke(app, ["run", "--verbose", "nowhere"], catch_exceptions=False)
 
@@ -194,6 +200,36 @@ def test_a_project_without_hospitals_has_nothing_to_run(home: Path):
     assert "no hospital in" in result.stderr
 
 
+@pytest.mark.parametrize(("option", "value"), [("--seed", "-1"), ("--replications", "1")])
+def test_a_number_out_of_range_is_reported_with_its_option(option: str, value: str):
+    result = kaizar("run", "hospital_1", option, value)
+    assert result.exit_code == 2
+    assert f"'{option}'" in result.stderr
+
+
+def test_help_imports_neither_pandas_nor_dagster():
+    """Both take more than a second."""
+    code = "import sys, kaizar_pipeline.command.app; sys.exit('pandas' in sys.modules or 'dagster' in sys.modules)"
+    assert subprocess.call([sys.executable, "-c", code]) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_process_whatever_its_threads_do(number: signal.Signals):
+    code = """
+import threading, time
+from kaizar_pipeline.command.runs import ended_by_signals
+with ended_by_signals():
+    threading.Thread(target=time.sleep, args=[60]).start()
+    print("ready", flush=True)
+    threading.Event().wait()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.kill(process.pid, number)
+        assert process.wait(timeout=20) == 128 + number
+
+
 def test_a_port_in_use_is_named():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -201,4 +237,4 @@ def test_a_port_in_use_is_named():
         port = taken.getsockname()[1]
         result = kaizar("dev", "--port", str(port))
     assert result.exit_code == 1
-    assert f"port {port} cannot be used" in result.stderr
+    assert f"--port: {port} cannot be used" in result.stderr

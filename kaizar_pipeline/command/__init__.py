@@ -1,0 +1,1 @@
+"""The `kaizar` command. Its modules import what they need inside their functions, so that `kaizar --help` is fast."""

@@ -1,0 +1,115 @@
+"""Commands on the files of a project: init, check, schema."""
+
+import json
+from pathlib import Path
+from shutil import copyfile
+from typing import Annotated, Any
+
+import typer
+
+from kaizar_pipeline.errors import ConfigError
+
+SAMPLE_SCENARIOS = ("bed_closure", "discharge_sooner", "escalation_beds", "winter_peak")
+
+PROJECT_FILES = (
+    "workspace.yaml",
+    "dagster.yaml",
+    ".gitignore",
+    "hospital_configs/hospital_1.yml",
+    "hospital_configs/hospital.schema.json",
+    "hospital_configs/scenario.schema.json",
+    *(f"hospital_configs/scenarios/{name}.yml" for name in SAMPLE_SCENARIOS),
+)
+"""The files of a new project; a wheel holds them below _project, in a checkout they are the repository's own."""
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the new project; none of its files may exist there.")],
+) -> None:
+    """Start a project: settings, a sample hospital and scenarios for it."""
+    from kaizar_pipeline.config.files import shipped
+
+    existing = [name for name in PROJECT_FILES if (folder / name).exists()]
+    if existing:
+        raise ConfigError(f"{folder} already holds {', '.join(existing)}; choose another folder")
+    for name in PROJECT_FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copyfile(shipped(name), folder / name)
+    typer.echo(f"Created a project in {folder}. Next: cd {folder}, then kaizar run --all")
+
+
+def check(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files of hospitals or scenarios. Default: all in hospital_configs/.")
+    ] = None,
+) -> None:
+    """Check the files of hospitals and scenarios; every error is reported with file and line."""
+    errors = 0
+    for file in files or _all_files():
+        try:
+            for line in _checked(file):
+                typer.echo(line)
+        except ConfigError as error:
+            errors += 1
+            typer.echo(str(error), err=True)
+    if errors:
+        raise typer.Exit(1)
+
+
+def _all_files() -> list[Path]:
+    from kaizar_pipeline.config.files import (
+        CONFIG_FOLDER,
+        SCENARIO_FOLDER,
+        find_home,
+        hospital_files,
+        misnamed_files,
+        scenario_files,
+    )
+
+    home = find_home()
+    hospitals = [*hospital_files(home).values(), *misnamed_files(home)]
+    if not hospitals:
+        raise ConfigError(f"no hospital in {home / CONFIG_FOLDER}: add a file ID.yml there")
+    return [*hospitals, *scenario_files(home).values(), *misnamed_files(home, SCENARIO_FOLDER)]
+
+
+def _checked(file: Path) -> list[str]:
+    """The lines about a file without errors, with one for each value that was translated."""
+    from kaizar_pipeline.config.files import SCENARIO_FOLDER, check_scenario, load_with_warnings, scenario_warnings
+
+    if file.resolve().parent.name == SCENARIO_FOLDER:
+        applies_to = ", ".join(check_scenario(file)) or "no hospital"
+        summary, warnings = f"{SCENARIO_FOLDER}/{file.name}: ok, applies to {applies_to}", scenario_warnings(file)
+    else:
+        config, warnings = load_with_warnings(file)
+        summary = f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams"
+    return [summary, *(f"  {warning}" for warning in warnings)]
+
+
+def schema(
+    write: Annotated[
+        bool, typer.Option("--write", help="Update the files of both schemas, docs/tables.md and docs/keys.md.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of hospital files."""
+    from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home, hospital_schema, scenario_schema
+    from kaizar_pipeline.config.reference import keys_page
+    from kaizar_pipeline.tables import data_dictionary
+
+    if not write:
+        typer.echo(_as_text(hospital_schema()), nl=False)
+        return
+    home = find_home()
+    pages = {
+        f"{CONFIG_FOLDER}/hospital.schema.json": _as_text(hospital_schema()),
+        f"{CONFIG_FOLDER}/scenario.schema.json": _as_text(scenario_schema()),
+        "docs/tables.md": data_dictionary(),
+        "docs/keys.md": keys_page(hospital_schema()),
+    }
+    for name, text in pages.items():
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_text(text, encoding="utf-8")
+
+
+def _as_text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,179 @@
+"""Commands that run Dagster: run and dev."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kaizar_pipeline.errors import ConfigError, KaizarError
+
+if TYPE_CHECKING:
+    from kaizar_pipeline.orchestration.run import Event
+
+
+def run(
+    hospitals: Annotated[list[str] | None, typer.Argument(help="Hospitals, by the names of their files.")] = None,
+    all_hospitals: Annotated[bool, typer.Option("--all", help="All hospitals.")] = False,
+    as_of: Annotated[str | None, typer.Option(help="Local midnight to forecast from, such as 2026-11-01.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed. Default: as in the hospital's file.")] = None,
+    replications: Annotated[
+        int | None, typer.Option(min=2, help="Replications. Default: as in the hospital's file.")
+    ] = None,
+    select: Annotated[
+        str | None, typer.Option(help="Only these tables, such as 'patients or arrival_rates+'. Default: all.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's whole log and tracebacks.")] = False,
+) -> None:
+    """Make every table of the hospitals, from their patients to the occupancy of their wards."""
+    with ended_by_signals():
+        from kaizar_pipeline.config.files import find_home
+
+        home = find_home()
+        chosen = _chosen(home, hospitals or [], all_hospitals)
+        given = {"as_of": _iso_date("--as-of", as_of), "seed": seed, "replications": replications}
+        overrides = {name: value for name, value in given.items() if value is not None}
+        os.environ |= _environment(home)
+        os.chdir(home)
+
+        from kaizar_pipeline.definitions import defs
+        from kaizar_pipeline.orchestration.run import open_instance, overrides_config
+        from kaizar_pipeline.orchestration.run import run as events_of_run
+
+        config = overrides_config(overrides, verbose)
+        failed: list[str] = []
+        with open_instance() as instance:
+            for hospital in chosen:
+                if not _show(hospital, events_of_run(defs, instance, hospital, select, config), verbose):
+                    failed.append(hospital)
+                elif not select:
+                    _show_answer(home, hospital)
+        if failed:
+            raise typer.Exit(1)
+
+
+def _chosen(home: Path, names: list[str], all_hospitals: bool) -> list[str]:
+    """The hospitals that are named, each once and each with its file."""
+    from kaizar_pipeline.config.files import CONFIG_FOLDER, hospital_file, hospital_files
+
+    if bool(names) == all_hospitals:
+        raise ConfigError("name one or more hospitals, or give --all")
+    chosen = list(hospital_files(home)) if all_hospitals else list(dict.fromkeys(names))
+    if not chosen:
+        raise ConfigError(f"no hospital in {home / CONFIG_FOLDER}: add a file ID.yml there")
+    for hospital in chosen:
+        hospital_file(home, hospital)
+    return chosen
+
+
+def _iso_date(option: str, text: str | None) -> str | None:
+    try:
+        return text and date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ConfigError(f"{option}: {text!r} is not a date; give one such as 2026-11-01") from None
+
+
+def _show(hospital: str, events: "Generator[Event]", verbose: bool) -> bool:
+    """Print the events of a run, and return whether it succeeded; a terminal shows steps on a line that changes."""
+    from rich.console import Console
+
+    from kaizar_pipeline.orchestration.run import Kind
+
+    console = Console(stderr=True, quiet=verbose)  # Dagster's own log shows everything
+    succeeded = False
+    with closing(events), console.status(f"{hospital}: starting") as status:
+        for event in events:
+            line = f"{hospital}: {event.message}"
+            if event.kind in (Kind.STEP, Kind.INFO) and console.is_terminal:
+                status.update(line)
+            elif event.kind is Kind.FAILURE:
+                typer.echo(event.message, err=True)
+            elif event.kind is Kind.BUG:
+                typer.echo(f"{line}\n{hospital}: unexpected failure; --verbose shows all of it", err=True)
+            else:
+                console.print(line, highlight=False, soft_wrap=True, markup=False)
+            succeeded |= event.kind is Kind.DONE
+    return succeeded
+
+
+def _show_answer(home: Path, hospital: str) -> None:
+    """The result of the hospital's last run in a few lines."""
+    from kaizar_pipeline.config.files import hospital_file, load_hospital_config
+    from kaizar_pipeline.orchestration.storage import Warehouse
+    from kaizar_pipeline.planning.beds import allocation_in_words, requirement_in_words
+    from kaizar_pipeline.planning.headline_changes import changes_in_words
+    from kaizar_pipeline.tables import HOSPITAL_TOTAL
+
+    warehouse = Warehouse(home / "data")
+    risk_event = load_hospital_config(hospital_file(home, hospital)).simulation.risk_event
+    requirements, allocations, changes = (
+        warehouse.read(name, hospital) for name in ("bed_requirements", "bed_allocations", "headline_changes")
+    )
+    typer.echo(f"  as of {requirements['as_of'].iloc[0]:%Y-%m-%d}; all tables: data/kaizar.duckdb")
+    typer.echo(f"  whole hospital: {requirement_in_words(requirements, HOSPITAL_TOTAL, risk_event)}")
+    if best := allocation_in_words(allocations):
+        typer.echo(f"  where they help most: {best}")
+    typer.echo(f"  {changes_in_words(changes[changes['run_number'] == changes['run_number'].max()])}")
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Ctrl-C, TERM and HUP end this process at once, with status 128 + signal, whatever its threads are doing."""
+
+    def end(number: int, _: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one does not wait for anything
+        raise _Signal(number)
+
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in former.items():
+        if handler != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, end)
+    try:
+        yield
+    except _Signal as received:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(128 + received.number)  # an ordinary exit would wait for threads
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+class _Signal(BaseException):
+    def __init__(self, number: int):
+        self.number = number
+
+
+def dev(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:
+    """Open Dagster's user interface, on this machine only, with the nightly schedule."""
+    from kaizar_pipeline.config.files import find_home
+
+    home = find_home()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise KaizarError(
+                f"--port: {port} cannot be used ({error.strerror}); choose another, such as {port + 1}"
+            ) from None
+    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    os.chdir(home)
+    # become Dagster rather than its parent: it ends its own processes when it is asked to stop
+    environment = os.environ | _environment(home) | {"PYTHONWARNINGS": "ignore"}  # Dagster's, about its own commands
+    os.execve(sys.executable, [*command, "--workspace", "workspace.yaml"], environment)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Variables of Dagster's processes: this project, its storage unless another is given, no telemetry."""
+    return {
+        "KAIZAR_HOME": str(home),
+        "DAGSTER_HOME": str(Path(os.environ.get("DAGSTER_HOME") or home).absolute()),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+    }
