@@ -48,8 +48,6 @@ from kaizar_pipeline.tables.simulation_tables import (
     WEEK_PROFILE,
 )
 
-SCHEMA_VERSION = 4
-
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
