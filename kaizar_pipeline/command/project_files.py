@@ -94,7 +94,8 @@ def schema(
     """Print the JSON Schema of hospital files."""
     from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home, hospital_schema, scenario_schema
     from kaizar_pipeline.config.reference import keys_page
-    from kaizar_pipeline.tables import data_dictionary
+    from kaizar_pipeline.chain.steps import all_tables
+    from kaizar_pipeline.tables.dictionary import data_dictionary
 
     if not write:
         typer.echo(_as_text(hospital_schema()), nl=False)
@@ -103,7 +104,7 @@ def schema(
     pages = {
         f"{CONFIG_FOLDER}/hospital.schema.json": _as_text(hospital_schema()),
         f"{CONFIG_FOLDER}/scenario.schema.json": _as_text(scenario_schema()),
-        "docs/tables.md": data_dictionary(),
+        "docs/tables.md": data_dictionary(all_tables().values()),
         "docs/keys.md": keys_page(hospital_schema()),
     }
     for name, text in pages.items():

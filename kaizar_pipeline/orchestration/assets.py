@@ -12,6 +12,7 @@ from kaizar_pipeline.chain.checks import checks_of
 from kaizar_pipeline.chain.overrides import Overrides
 from kaizar_pipeline.chain.source_digest import code_version
 from kaizar_pipeline.chain.step import Figures, Step
+from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.orchestration.files import FILE_ASSETS, FileState, file_states
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
@@ -37,7 +38,7 @@ def session(context: dg.InitResourceContext) -> Iterator[Session]:
     assert context.run is not None, "assets of a hospital are materialized by runs"
     assert context.log is not None
     hospital_id = context.run.tags["dagster/partition"]
-    warehouse = Warehouse(HOME / "data", context.log)
+    warehouse = Warehouse(HOME / "data", context.log, all_tables())
     overrides = context.resources.overrides
     with warehouse.lock(hospital_id):
         made = Session(hospital_id, overrides, context.run.run_id, home=HOME, warehouse=warehouse, log=context.log)
@@ -226,4 +227,4 @@ def make_inputs_check(steps: Sequence[Step]) -> dg.AssetChecksDefinition:
 
 def rebuild_catalog() -> None:
     """Make the catalog of all tables anew, so that SQL sees new hospitals and tables."""
-    Warehouse(HOME / "data").rebuild_catalog()
+    Warehouse(HOME / "data", tables=all_tables()).rebuild_catalog()

@@ -39,7 +39,7 @@ keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset
 job = defs.resolve_implicit_global_asset_job_def()
 run = job.execute_in_process(partition_key="one", run_config={"resources": {"overrides": {"config": {
     "as_of": "2026-04-01"}}}})
-stored = Warehouse(home / "data", all_tables()).read("busiest_day", "one")
+stored = Warehouse(home / "data", tables=all_tables()).read("busiest_day", "one")
 print(json.dumps({
     "in memory": str(tables["busiest_day"]["date"].iloc[0]),
     "in the graph": "busiest_day" in keys,
