@@ -30,6 +30,7 @@ COLUMNS = {
 _SIMULATION_WORDS = {"n_runs_mc", "random_seed", "sla_alpha", "data_dir", "service_default", "capacity_default"}
 _WORDS = {"routes", "seasonal_features", "processtime_factors"}
 _WARD_WORDS = {"service"}
+_OPTION_KEYS = {"id": "to_ward", "p": "probability"}
 
 
 @dataclass
@@ -251,7 +252,7 @@ def _check_exit(options: list[Any], index: int, translation: Translation) -> Non
 def _option(option: Any, old: Loc, new: Loc, translation: Translation) -> Any:
     if not isinstance(option, dict):
         return option
-    names = {key: {"id": "to_ward", "p": "probability"}.get(key, key) for key in option}
+    names = {key: str(_OPTION_KEYS.get(key, key)) for key in option}
     for key, name in names.items():
         translation.show_at((*new, name), (*old, key))
     return {names[key]: value for key, value in option.items()}

@@ -143,10 +143,10 @@ def _fewest_beds(ward: Ward, rule: CapacityOverride) -> int:
     """The fewest beds that a ward with limited beds has at any time in the rule's window, whose days may be any."""
     first, end = rule.window
     days = min(((end - timedelta.resolution).date() - first.date()).days + 1, 7)
-    weekdays = [WEEKDAYS[(first + timedelta(days=day)).weekday()] for day in range(days)]
+    dates = [first + timedelta(days=day) for day in range(days)]
+    usual = [ward.weekday_capacity.get(WEEKDAYS[date.weekday()], ward.capacity) for date in dates]
     dated = [change for change in ward.capacity_changes if change.start < end and (change.end or datetime.max) > first]
-    beds = [*(ward.weekday_capacity.get(day, ward.capacity) for day in weekdays), *(each.capacity for each in dated)]
-    return min(number for number in beds if number is not None)
+    return min(beds for beds in (*usual, *(change.capacity for change in dated)) if beds is not None)
 
 
 def merged(hospital: HospitalConfig, scenario: Scenario) -> tuple[HospitalConfig, dict[Loc, Loc]]:
