@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 import kaizar_pipeline
+from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.config.files import load_hospital_config
 from kaizar_pipeline.orchestration.storage import Warehouse
-from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.tables.dictionary import data_dictionary
 from kaizar_pipeline.verification.models import cases
 
@@ -108,7 +108,9 @@ def test_python_files_that_are_named_exist(repository: Path, page: str):
 
 
 def test_the_data_dictionary_is_current(repository: Path):
-    assert (repository / "docs" / "tables.md").read_text() == data_dictionary(all_tables().values()), "run: kaizar schema --write"
+    assert (repository / "docs" / "tables.md").read_text() == data_dictionary(all_tables().values()), (
+        "run: kaizar schema --write"
+    )
 
 
 def test_public_names_are_sorted_and_exist():

@@ -92,9 +92,9 @@ def schema(
     ] = False,
 ) -> None:
     """Print the JSON Schema of hospital files."""
+    from kaizar_pipeline.chain.steps import all_tables
     from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home, hospital_schema, scenario_schema
     from kaizar_pipeline.config.reference import keys_page
-    from kaizar_pipeline.chain.steps import all_tables
     from kaizar_pipeline.tables.dictionary import data_dictionary
 
     if not write:

@@ -71,9 +71,7 @@ class Warehouse:
     `log` gets a warning for each file that the catalog leaves out, and a message while a lock is waited for.
     """
 
-    def __init__(
-        self, folder: Path, log: logging.Logger | None = None, tables: Mapping[str, Table] = TABLES
-    ):
+    def __init__(self, folder: Path, log: logging.Logger | None = None, tables: Mapping[str, Table] = TABLES):
         self.folder = folder.absolute()
         self.catalog = self.folder / "kaizar.duckdb"
         self._log = log or logging.getLogger(__name__)

@@ -107,11 +107,6 @@ class Experiment:
         return fingerprint(self.start.plan)
 
     @cached_property
-    def _own(self) -> bytes:
-        """The fingerprint of the hospital as it is."""
-        return fingerprint(self.start.plan)
-
-    @cached_property
     def _cuts(self) -> frozenset[int]:
         """Where groups of replications end in a comparison of scenarios."""
         return frozenset(group_ends(self.start.compared_replications))

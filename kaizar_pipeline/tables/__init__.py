@@ -5,13 +5,13 @@ A `Table` makes the DDL, checks and types a frame (`conform`), and is the data d
 `datetime64[us]` in pandas. A new table is defined in the file of its owner and imported here.
 """
 
-from kaizar_pipeline.tables.columns import ALL, ANY, HOME, HOSPITAL_TOTAL  # noqa: F401
+from kaizar_pipeline.tables.columns import ALL, ANY, HOME, HOSPITAL_TOTAL
 from kaizar_pipeline.tables.forecast_tables import (
     ARRIVAL_MODEL,
     ARRIVAL_RATES,
     FEATURE_TABLE,
     FORECAST_BACKTEST,
-    FORECAST_PERCENTAGES,  # noqa: F401
+    FORECAST_PERCENTAGES,
     FORECAST_SCORES,
 )
 from kaizar_pipeline.tables.patient_tables import (
@@ -35,10 +35,10 @@ from kaizar_pipeline.tables.planning_tables import (
     OCCUPANCY_SCORES,
     SCENARIO_COMPARISON,
 )
-from kaizar_pipeline.tables.schema import Column, Table  # noqa: F401
+from kaizar_pipeline.tables.schema import Column, Table
 from kaizar_pipeline.tables.simulation_tables import (
     BOARDING_CAUSES,
-    CENSUS_PERCENTAGES,  # noqa: F401
+    CENSUS_PERCENTAGES,
     DAILY_PEAKS,
     MIDNIGHT_CENSUS,
     OCCUPANCY_DISTRIBUTIONS,

@@ -1,6 +1,14 @@
 """Tables for planners: how good census forecasts are, beds, scenarios, drivers, and why headlines changed."""
 
-from kaizar_pipeline.tables.columns import HOSPITAL_TOTAL, hospital_table, inputs_hash, scenario, standard_error, ward, with_error
+from kaizar_pipeline.tables.columns import (
+    HOSPITAL_TOTAL,
+    hospital_table,
+    inputs_hash,
+    scenario,
+    standard_error,
+    ward,
+    with_error,
+)
 from kaizar_pipeline.tables.forecast_tables import FORECAST_PERCENTAGES
 from kaizar_pipeline.tables.schema import Column
 

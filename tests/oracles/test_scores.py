@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom, nbinom, poisson, rv_histogram
 
-from kaizar_pipeline.planning import census_scores as of_probabilities
-from kaizar_pipeline.stats import scores as of_draws
+from kaizar_pipeline.stats import scores
+
 
 pytestmark = pytest.mark.unit
 
@@ -29,7 +29,7 @@ def counted(draws: list[int]) -> np.ndarray:
 def test_crps_of_draws(scoringrules: Any, estimator: str, case: tuple[list[int], int]):
     draws, actual = np.array(case[0]), case[1]
     expected = scoringrules.crps_ensemble(actual, draws, estimator=estimator, backend="numpy")
-    assert of_draws.crps(draws, np.array(actual)) == pytest.approx(expected, abs=ROUNDING)
+    assert scores.crps_of_draws(draws, np.array(actual)) == pytest.approx(expected, abs=ROUNDING)
 
 
 def test_crps_of_many_forecasts_at_once(scoringrules: Any):
@@ -37,14 +37,14 @@ def test_crps_of_many_forecasts_at_once(scoringrules: Any):
     mean = random.gamma(2, 10, (60, 4))
     draws, actual = random.poisson(mean, (200, *mean.shape)), random.poisson(mean)
     expected = scoringrules.crps_ensemble(actual, draws, m_axis=0, estimator="nrg", backend="numpy")
-    np.testing.assert_allclose(of_draws.crps(draws, actual), expected, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(scores.crps_of_draws(draws, actual), expected, rtol=0, atol=ROUNDING)
 
 
 @given(draws_and_actual)
 def test_crps_of_probabilities_that_were_counted(scoringrules: Any, case: tuple[list[int], int]):
     draws, actual = case
     expected = scoringrules.crps_ensemble(actual, np.array(draws), estimator="nrg", backend="numpy")
-    assert of_probabilities.crps(counted(draws), np.array([actual])) == pytest.approx(expected, abs=ROUNDING)
+    assert scores.crps_of_probabilities(counted(draws), np.array([actual])) == pytest.approx(expected, abs=ROUNDING)
 
 
 @pytest.mark.parametrize("n_patients", [1, 2, 30, 500])
@@ -54,7 +54,7 @@ def test_crps_of_any_probabilities(scoringrules: Any, n_patients: int):
     actual = random.integers(0, n_patients + 20, 50)  # also more patients than the forecast has any chance for
     patients = np.broadcast_to(np.arange(float(n_patients)), probability.shape)
     expected = scoringrules.crps_ensemble(actual, patients, ens_w=probability, estimator="nrg", backend="numpy")
-    np.testing.assert_allclose(of_probabilities.crps(probability, actual), expected, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(scores.crps_of_probabilities(probability, actual), expected, rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("actual", [0, 1, 7, 40, 150])
@@ -77,13 +77,13 @@ def test_crps_of_distributions_in_closed_form(
         parameters = (good + bad, good, taken)
     probability = distribution.pmf(np.arange(600), *parameters)[None]  # what lies beyond weighs less than 1e-20
     # closed forms take special functions, right to 1e-12 of numbers up to 150
-    assert of_probabilities.crps(probability, np.array([actual])) == pytest.approx(expected, rel=1e-9, abs=ROUNDING)
+    assert scores.crps_of_probabilities(probability, np.array([actual])) == pytest.approx(expected, rel=1e-9, abs=ROUNDING)
 
 
 @given(st.floats(0, 500), st.integers(0, 500), st.floats(0.01, 0.99))
 def test_pinball_loss(scoringrules: Any, quantile: float, actual: int, probability: float):
     expected = scoringrules.quantile_score(actual, quantile, probability, backend="numpy")
-    found = of_draws.pinball(np.array(quantile), np.array(actual), probability)
+    found = scores.pinball(np.array(quantile), np.array(actual), probability)
     assert found == pytest.approx(expected, abs=ROUNDING)
 
 
@@ -95,7 +95,7 @@ def test_randomised_pit(case: tuple[list[int], int], uniform: float):
     spread = rv_histogram((heights, np.arange(len(heights) + 1.0)), density=False)
     expected = spread.cdf(actual + uniform)
     # a number plus a uniform below 1 is right to 1e-13 where the number is up to 600
-    found = of_draws.randomised_pit(np.array(draws), np.array(actual), np.array(uniform))
+    found = scores.pit_of_draws(np.array(draws), np.array(actual), np.array(uniform))
     assert found == pytest.approx(expected, abs=1e-12)
-    found = of_probabilities.randomised_pit(counted(draws), np.array([actual]), np.array([uniform]))
+    found = scores.pit_of_probabilities(counted(draws), np.array([actual]), np.array([uniform]))
     assert found == pytest.approx(expected, abs=1e-12)
