@@ -10,7 +10,6 @@ from scipy.stats import binom, hypergeom, nbinom, poisson, rv_histogram
 
 from kaizar_pipeline.stats import scores
 
-
 pytestmark = pytest.mark.unit
 
 ROUNDING = 1e-9
@@ -77,7 +76,9 @@ def test_crps_of_distributions_in_closed_form(
         parameters = (good + bad, good, taken)
     probability = distribution.pmf(np.arange(600), *parameters)[None]  # what lies beyond weighs less than 1e-20
     # closed forms take special functions, right to 1e-12 of numbers up to 150
-    assert scores.crps_of_probabilities(probability, np.array([actual])) == pytest.approx(expected, rel=1e-9, abs=ROUNDING)
+    assert scores.crps_of_probabilities(probability, np.array([actual])) == pytest.approx(
+        expected, rel=1e-9, abs=ROUNDING
+    )
 
 
 @given(st.floats(0, 500), st.integers(0, 500), st.floats(0.01, 0.99))
