@@ -38,7 +38,7 @@ def real_series() -> pd.Series | None:
     return pd.Series(rows["arrivals"].to_numpy(), index=pd.to_datetime(rows["date"], format="%d/%m/%y"))
 
 
-def _series(
+def _series(  # noqa: PLR0913  the parameters of a family of series
     random: Random,
     days: int,
     mean: float,

@@ -286,7 +286,7 @@ def _coverage(scores: pd.DataFrame) -> Figures:
     }
 
 
-def headline_changes(
+def headline_changes(  # noqa: PLR0913  the tables that it needs
     run: Run,
     patients: pd.DataFrame,
     ward_stays: pd.DataFrame,

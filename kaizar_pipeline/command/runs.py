@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.orchestration.run import Event
 
 
-def run(
+def run(  # noqa: PLR0913  the options of the command
     hospitals: Annotated[list[str] | None, typer.Argument(help="Hospitals, by the names of their files.")] = None,
     all_hospitals: Annotated[bool, typer.Option("--all", help="All hospitals.")] = False,
     as_of: Annotated[str | None, typer.Option(help="Local midnight to forecast from, such as 2026-11-01.")] = None,

@@ -14,7 +14,7 @@ from kaizar_pipeline.chain.source_digest import code_version
 from kaizar_pipeline.chain.step import Figures, Step
 from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.errors import KaizarError
-from kaizar_pipeline.orchestration.files import FILE_ASSETS, FileState, file_states
+from kaizar_pipeline.orchestration.input_files import FILE_ASSETS, FileState, file_states
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
 from kaizar_pipeline.orchestration.session import Checked, Session
 from kaizar_pipeline.orchestration.storage import Warehouse

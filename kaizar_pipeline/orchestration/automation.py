@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from kaizar_pipeline.orchestration.assets import observations
-from kaizar_pipeline.orchestration.files import file_states
+from kaizar_pipeline.orchestration.input_files import file_states
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
 
 occupancy_forecast = dg.define_asset_job(

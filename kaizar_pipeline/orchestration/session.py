@@ -18,7 +18,7 @@ from kaizar_pipeline.chain.overrides import Overrides
 from kaizar_pipeline.chain.step import KEPT, PREVIOUS, Check, Found, Made, Run, Step
 from kaizar_pipeline.config.files import config_hash, hospital_file, load_scenarios, load_with_warnings
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.orchestration.files import file_versions
+from kaizar_pipeline.orchestration.input_files import file_versions
 from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
 
 

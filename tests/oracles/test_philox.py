@@ -42,7 +42,7 @@ def test_many_words_at_once(randomgen: Any, key: int, stream: int, number: int, 
 
 
 @given(keys, words, words, words, st.sampled_from(Purpose), st.integers(0, 2**16 - 1))
-def test_doubles(randomgen: Any, key: int, replication: int, stream: int, number: int, purpose: Purpose, stage: int):
+def test_doubles(randomgen: Any, key: int, replication: int, stream: int, number: int, purpose: Purpose, stage: int):  # noqa: PLR0913  the parts of an address
     bits = generator_at(randomgen, key, (replication, stream, number, purpose << 16 | stage))
     expected = tuple(np.random.Generator(bits).random(2).tolist())
     assert tuple(map(float, uniforms(key, replication, stream, number, purpose, stage))) == expected

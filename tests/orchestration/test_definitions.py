@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from kaizar_pipeline.chain.steps import all_tables
-from kaizar_pipeline.orchestration.files import FILE_ASSETS
+from kaizar_pipeline.orchestration.input_files import FILE_ASSETS
 
 pytestmark = pytest.mark.integration
 

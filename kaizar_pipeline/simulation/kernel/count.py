@@ -380,7 +380,7 @@ def _digit(counted: Counted, i: int, digit: int) -> int:
 
 @compiled
 def _finish_kpis(window: Window, counted: Counted, kpis: Floats) -> None:
-    """From sums to KPIs, each its sum if not said otherwise; NaN where there was nothing to measure."""
+    """From sums to KPIs, each the sum itself by default; NaN where there was nothing to measure."""
     wards, types = counted.sums.shape[0], counted.sums.shape[1]
     for w in range(wards):
         for t in range(types):
