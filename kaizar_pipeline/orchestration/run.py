@@ -156,6 +156,8 @@ def _event(entry: dg.EventLogEntry) -> Event | None:
     event = entry.dagster_event
     if event is None:  # a line of the log; errors are Dagster's own, about steps that a failure keeps from running
         kinds = {logging.INFO: Kind.INFO, logging.WARNING: Kind.WARNING}
+        if entry.user_message.startswith("op '"):  # Dagster's line on a check with nothing to look at; ours says it
+            return None
         return Event(kinds[entry.level], entry.user_message) if entry.level in kinds else None
     match event.event_type:
         case Type.STEP_START:

@@ -1,0 +1,55 @@
+"""The list of steps, and the version of a step that is computed from its source."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from kaizar_pipeline.chain import source_digest
+from kaizar_pipeline.chain.source_digest import code_version
+from kaizar_pipeline.chain.steps import STEPS, steps_to
+from kaizar_pipeline.errors import KaizarError
+
+pytestmark = pytest.mark.unit
+
+
+def test_every_step_comes_after_those_that_make_what_it_needs():
+    made: set[str] = set()
+    for step in STEPS:
+        assert set(step.needs) <= made, step.name
+        assert made.isdisjoint(step.table_names)
+        made |= set(step.table_names)
+
+
+def test_only_the_steps_on_the_way_to_a_table_are_carried_out():
+    names = [step.name for step in steps_to(["arrival_rates"])]
+    assert names == ["history", "daily_arrivals", "feature_table", "arrival_model", "arrival_rates"]
+    assert [step.name for step in steps_to(["arrival_rates"], given=["daily_arrivals", "feature_table"])] == names[-2:]
+
+
+def test_an_unknown_table_is_refused():
+    with pytest.raises(KaizarError, match="unknown table 'arrivel_rates', allowed: patients, "):
+        steps_to(["arrivel_rates"])
+
+
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """What replaces the source of a module."""
+    changed: dict[str, str] = {}
+    read = source_digest._source
+
+    def source(module: str) -> str:
+        return changed.get(module, read(module))
+
+    monkeypatch.setattr(source_digest, "_source", source)
+    yield changed
+    for cached in (source_digest._closure, source_digest._imports):
+        cached.cache_clear()
+
+
+def test_a_step_has_a_new_version_when_something_changes_that_it_imports(sources: dict[str, str]):
+    before = {step.name: code_version(step) for step in STEPS}
+    assert len(set(before.values())) == len(before)
+    sources["kaizar_pipeline.patients.survival"] = "# another way to estimate survival"
+    changed = {step.name for step in STEPS if code_version(step) != before[step.name]}
+    assert "length_of_stay" in changed
+    assert changed.isdisjoint({"daily_arrivals", "feature_table", "arrival_model", "arrival_rates", "forecast_scores"})
