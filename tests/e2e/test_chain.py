@@ -18,6 +18,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from kaizar_pipeline.orchestration.input_files import FILE_ASSETS
 from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.tables import TABLES
 
@@ -100,7 +101,7 @@ def test_a_signal_ends_a_run_at_once_with_every_table_whole(make_home: Callable[
     with start(home, "kaizar_pipeline", "run", "tiny", "--select", "+occupancy_distributions") as run:
         assert run.stderr is not None
         lines = iter(run.stderr.readline, "")
-        assert any("simulated 10000 of 100000" in line for line in lines)
+        assert any("10000 of 100000 replications done" in line for line in lines)
         run.send_signal(number)
         status = run.wait(timeout=5)
     warehouse = Warehouse(home / "data")
@@ -145,7 +146,7 @@ def test_a_run_launched_through_the_user_interface(make_home: Callable[..., Path
         )
         found = until(lambda: ask(repositories)["repositoriesOrError"]["nodes"], 120)
         (node,) = found  # type: ignore[misc]
-        assert len(node["assetNodes"]) == len(TABLES)
+        assert len(node["assetNodes"]) == len(TABLES) + len(FILE_ASSETS)
         launch = """mutation($params: ExecutionParams!) {launchPipelineExecution(executionParams: $params)
                     {__typename ... on LaunchRunSuccess {run {runId}}}}"""
         params = {

@@ -93,7 +93,7 @@ def test_a_history_that_ended_long_ago_makes_the_level_uncertain(
     [
         ("arrivals", -1, r"a negative number of arrivals in 1 row\(s\), for example -1 on 2023-12-01 in stream 'er'"),
         ("arrivals", 2.5, "column arrivals .*not a 32-bit whole number, for example"),
-        ("date", pd.Timestamp("2023-12-22"), r"a day that as_of does not let see .* \(as_of 2023-12-22\)"),
+        ("date", pd.Timestamp("2023-12-22"), r"a day at or after as_of .* \(as_of 2023-12-22\)"),
         ("date", pd.Timestamp("2023-12-02"), r"1 row\(s\) repeat a key"),
     ],
 )

@@ -87,4 +87,4 @@ def test_outside_a_project_there_is_one_readable_line(tmp_path: Path, monkeypatc
     code = "import kaizar_pipeline.definitions"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert finished.returncode == 1
-    assert finished.stderr == f"KAIZAR_HOME is {str(tmp_path / 'nowhere')!r}, which is no folder\n"
+    assert finished.stderr == f"KAIZAR_HOME is {str(tmp_path / 'nowhere')!r}, which is not a folder\n"

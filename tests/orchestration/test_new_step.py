@@ -51,7 +51,9 @@ print(json.dumps({
 
 
 def test_one_line_in_the_list_is_all_that_a_new_step_takes(home: Path):
-    done = subprocess.run([sys.executable, "-c", SCRIPT, str(home)], capture_output=True, text=True, check=False)
+    script = home / "script.py"  # the source of a step is part of its version
+    script.write_text(SCRIPT)
+    done = subprocess.run([sys.executable, script, str(home)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["in memory"] == found["stored"]

@@ -61,7 +61,9 @@ def test_the_chain_simulates_no_replication_of_a_plan_twice(
     make_home: Callable[..., Path], simulated: list[tuple[bytes, int]]
 ):
     config = load_hospital_config(make_home("tiny") / "hospital_configs" / "tiny.yml")
-    config = config.model_copy(update={"simulation": config.simulation.model_copy(update={"replications": 30})})
+    config = config.model_copy(
+        update={"simulation": config.simulation.model_copy(update={"replications": 30, "horizon_days": 9})}
+    )
     about = {"description": "What if", "hospitals": ["tiny"]}
     scenarios = [
         Scenario.model_validate({"id": "same", **about}),
@@ -70,8 +72,9 @@ def test_the_chain_simulates_no_replication_of_a_plan_twice(
     ]
     run_chain(config, as_of="2026-05-04", scenarios=scenarios)
     assert len(simulated) == len(set(simulated))
-    # the hospital as it is, 2 wards with 5 changes of beds, 1 new way to place two beds, 4 drivers, 1 scenario
-    assert len({plan for plan, _ in simulated}) == 1 + 2 * 5 + 1 + 4 + 1
+    # the hospital as it is, 2 wards with 5 changes of beds, 1 new allocation of two beds, 4 drivers, 1 scenario, and the
+    # first 7 days for the headline
+    assert len({plan for plan, _ in simulated}) == 1 + 2 * 5 + 1 + 4 + 1 + 1
     assert {replication for _, replication in simulated} == set(range(30))
 
 
