@@ -1,4 +1,4 @@
-"""Where Dagster comes in: the graph, its job, its schedule and its sensor."""
+"""Dagster's entry point: the graph, its job, its schedule and its sensor."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import dagster as dg
 
 from kaizar_pipeline.chain.steps import STEPS
 
-# checks per partition are a preview in Dagster 1.13, selecting all assets a beta: no news to who runs a hospital
+# checks per partition are a preview in Dagster 1.13, selecting all assets a beta: this is not of interest to users
 for _category in (dg.PreviewWarning, dg.BetaWarning):
     warnings.filterwarnings("ignore", category=_category)
 
@@ -23,7 +23,7 @@ from kaizar_pipeline.orchestration.automation import changed_files, every_night,
 rebuild_catalog()
 
 defs = dg.Definitions(
-    assets=[observe_files, *(make_assets(step) for step in STEPS)],
+    assets=[observe_files, *(make_assets(step, position) for position, step in enumerate(STEPS))],
     asset_checks=[make_inputs_check(STEPS)],
     jobs=[occupancy_forecast],
     schedules=[every_night],

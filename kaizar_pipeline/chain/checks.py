@@ -10,7 +10,7 @@ import pandas as pd
 from kaizar_pipeline.chain.step import NOTHING, Check, Figures, Found, Run
 from kaizar_pipeline.forecasting.drift import level_drift
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL
-from kaizar_pipeline.patients.length_of_stay import differences
+from kaizar_pipeline.patients.length_of_stay import differences, enough_stays
 from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.planning.headline_changes import DAYS, HEADLINES, PARTS
 from kaizar_pipeline.tables import CENSUS_PERCENTAGES, HOSPITAL_TOTAL
@@ -80,7 +80,7 @@ def every_request_counted(daily_arrivals: pd.DataFrame, patients: pd.DataFrame) 
 @check("length_of_stay", blocking=False)
 def as_configured(length_of_stay: pd.DataFrame) -> Found:
     """Observed lengths of stay are those configured, to within 20 %, where there are enough stays to tell."""
-    return _listed("differences", differences(length_of_stay))
+    return _listed("differences", differences(length_of_stay)) if enough_stays(length_of_stay).any() else NOTHING
 
 
 @check("arrival_model", blocking=False)

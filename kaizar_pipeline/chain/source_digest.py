@@ -2,11 +2,11 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 
 from kaizar_pipeline.chain.step import Step
 
@@ -16,27 +16,40 @@ _IMPORT = re.compile(rf"^\s*from ({_PACKAGE}[\w.]*) import (\([^)]*\)|.*)$", re.
 
 def code_version(step: Step) -> str:
     """Changes with the source of the step, of what it calls in this package, and of all modules that these import."""
-    names = sorted(set().union(*(_closure(module) for module in _modules_used(step.function))))
+    functions = [used for function in (step.function, *step.reruns) for used in _own_functions(function)]
+    modules = set().union(*(_closure(module) for function in functions for module in _modules_used(function)))
     columns = [(column.name, column.type, column.key) for table in step.makes for column in table.columns]
-    parts = [inspect.getsource(step.function), repr(columns), *(_source(name) for name in names)]
+    parts = [*map(inspect.getsource, functions), repr(columns), *(_source(name) for name in sorted(modules))]
     return sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def _modules_used(function: object) -> Iterator[str]:
-    """The modules of the package that the function's own source names; other functions of its module are followed."""
-    assert isinstance(function, FunctionType)
-    followed, waiting = {function}, [function]
+def _own_functions(function: Callable[..., object]) -> list[FunctionType]:
+    """The function and those of its own module that it calls, directly or not."""
+    found, waiting = [], [function]
     while waiting:
         current = waiting.pop()
-        for name in current.__code__.co_names:
-            used = current.__globals__.get(name)
-            module = getattr(used, "__module__", None) or getattr(used, "__name__", "")
-            if isinstance(used, FunctionType) and module == function.__module__:
-                if used not in followed:
-                    followed.add(used)
-                    waiting.append(used)
-            elif module.startswith(_PACKAGE):
-                yield module
+        if not isinstance(current, FunctionType) or current in found or current.__module__ != function.__module__:
+            continue
+        found.append(current)
+        waiting += [used for used in _globals_used(current) if isinstance(used, FunctionType)]
+    return found
+
+
+def _globals_used(function: FunctionType) -> Iterator[object]:
+    """What the code of the function, lambdas and comprehensions included, names among the globals of its module."""
+    codes = [function.__code__]
+    while codes:
+        code = codes.pop()
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        yield from (function.__globals__[name] for name in code.co_names if name in function.__globals__)
+
+
+def _modules_used(function: FunctionType) -> Iterator[str]:
+    """The modules below the chain that the function names; what all steps share is no part of one step's version."""
+    for used in _globals_used(function):
+        module = getattr(used, "__module__", None) or getattr(used, "__name__", "")
+        if module.startswith(_PACKAGE) and not module.startswith(f"{_PACKAGE}.chain"):
+            yield module
 
 
 @cache
@@ -67,6 +80,6 @@ def _source(module: str) -> str:
 
 @cache
 def _path(module: str) -> Path | None:
-    """The file of a module of the package; None when it is no module."""
+    """The file of a module of the package; None when it is not a module."""
     base = Path(__file__).parents[2].joinpath(*module.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)

@@ -5,6 +5,7 @@ makes Dagster assets of them.
 """
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,8 @@ Frames = Mapping[str, pd.DataFrame]
 Figures = Mapping[str, float | int | str]
 """Figures and sentences by name, in the order in which people should read them."""
 
+_LOG = logging.getLogger(__name__)
+
 PREVIOUS, KEPT = "previous_", "kept_"
 """Begin the names of parameters that take a table of the step's own as the last run left it, None at the first run:
 one that cannot be made again, or one whose rows only save work."""
@@ -45,11 +48,11 @@ class Run:
     """Those to compare with the hospital as it is; called by the step that needs them."""
     fit_all: bool = True
     """False: of the lengths of stay only those are fitted that the twin draws from."""
-    inform: Callable[[str], None] = lambda message: None
-    """Hears how far long work has got."""
-    warn: Callable[[str], None] = lambda message: None
-    """Hears what a reader of the results should know."""
-    _experiments: list[tuple[tuple[pd.DataFrame, ...], Experiment]] = field(default_factory=list)
+    inform: Callable[[str], None] = _LOG.info
+    """Is told the progress of long work."""
+    warn: Callable[[str], None] = _LOG.warning
+    """Is told what a reader of the results should know."""
+    _experiments: list[tuple[tuple[pd.DataFrame, ...], Experiment]] = field(default_factory=list, init=False)
 
     @cached_property
     def config(self) -> HospitalConfig:
@@ -106,6 +109,8 @@ class Step:
     """What it is made with, as Dagster shows it."""
     reads: tuple[str, ...] = ()
     """Files that it reads: hospital_file, scenario_files, extract."""
+    reruns: tuple[Callable[..., Made], ...] = ()
+    """Functions of other steps that it carries out again, which its code version covers too."""
     overridable: bool = False
     """Whether the overridden seed, replications or engine change its tables."""
 
@@ -134,7 +139,7 @@ class Step:
         return [table.name for table in self.makes]
 
     def __call__(self, run: Run, tables: Frames, previous: Mapping[str, pd.DataFrame | None] | None = None) -> Made:
-        """Carry it out. Raises DataError when it makes other tables than it declares, or one breaks its schema."""
+        """Carry it out. Raises DataError when it makes other tables than it declares,."""
         own = {name: (previous or {}).get(name) for name in self.continues}
         made = self.function(run, **{name: tables[name] for name in self.needs}, **own)
         if set(made.tables) != set(self.table_names):

@@ -1,4 +1,4 @@
-"""The chain, said once: every step with what it needs and makes, from a hospital's records to what planners look at.
+"""The one list of the steps of the chain: what each needs and makes, from the records to the planning tables.
 
 A step is a function whose parameters are its needs (`step.Step`), and one line in `STEPS`. `in_memory.run_chain`, the
 asset graph, docs/tables.md and `kaizar run` all come from that list.
@@ -333,7 +333,13 @@ STEPS = [
     Step(scenario_comparison, (t.SCENARIO_COMPARISON,), "planning", reads=("scenario_files",), overridable=True),
     Step(forecast_backtest, (t.FORECAST_BACKTEST,), "validation", kind="lightgbm", overridable=True),
     Step(forecast_scores, (t.FORECAST_SCORES,), "validation"),
-    Step(occupancy_backtest, (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES), "validation", overridable=True),
+    Step(
+        occupancy_backtest,
+        (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES),
+        "validation",
+        reruns=(starting_census, daily_arrivals, length_of_stay, feature_table, arrival_model, arrival_rates),
+        overridable=True,
+    ),
     Step(forecast_log, (t.FORECAST_LOG,), "validation"),
     Step(forecast_log_scores, (t.FORECAST_LOG_SCORES,), "validation"),
     # inputs first: a run that is killed between the two is found again by them

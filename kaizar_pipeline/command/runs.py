@@ -22,7 +22,9 @@ def run(  # noqa: PLR0913  the options of the command
     hospitals: Annotated[list[str] | None, typer.Argument(help="Hospitals, by the names of their files.")] = None,
     all_hospitals: Annotated[bool, typer.Option("--all", help="All hospitals.")] = False,
     as_of: Annotated[str | None, typer.Option(help="Local midnight to forecast from, such as 2026-11-01.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed. Default: as in the hospital's file.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Seed. Default: as in the hospital's file.")
+    ] = None,
     replications: Annotated[
         int | None, typer.Option(min=2, help="Replications. Default: as in the hospital's file.")
     ] = None,
@@ -32,10 +34,10 @@ def run(  # noqa: PLR0913  the options of the command
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's whole log and tracebacks.")] = False,
 ) -> None:
     """Make every table of the hospitals, from their patients to the occupancy of their wards."""
-    with ended_by_signals():
-        from kaizar_pipeline.config.files import find_home
+    from kaizar_pipeline.config.files import find_home
 
-        home = find_home()
+    home = find_home()
+    with ended_by_signals(home / "data"):
         chosen = _chosen(home, hospitals or [], all_hospitals)
         given = {"as_of": _iso_date("--as-of", as_of), "seed": seed, "replications": replications}
         overrides = {name: value for name, value in given.items() if value is not None}
@@ -74,7 +76,7 @@ def _chosen(home: Path, names: list[str], all_hospitals: bool) -> list[str]:
 
 def _iso_date(option: str, text: str | None) -> str | None:
     try:
-        return text and date.fromisoformat(text).isoformat()
+        return None if text is None else date.fromisoformat(text).isoformat()
     except ValueError:
         raise ConfigError(f"{option}: {text!r} is not a date; give one such as 2026-11-01") from None
 
@@ -123,8 +125,11 @@ def _show_answer(home: Path, hospital: str) -> None:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Ctrl-C, TERM and HUP end this process at once, with status 128 + signal, whatever its threads are doing."""
+def ended_by_signals(data: Path) -> Iterator[None]:
+    """Ctrl-C, TERM and HUP end this process at once, with status 128 + signal, whatever its threads are doing.
+
+    The temporary files of this process below the folder `data` are removed; the tables stay whole.
+    """
 
     def end(number: int, _: Any) -> None:
         signal.signal(number, signal.SIG_DFL)  # a second one does not wait for anything
@@ -139,6 +144,8 @@ def ended_by_signals() -> Iterator[None]:
     except _Signal as received:
         sys.stdout.flush()
         sys.stderr.flush()
+        for temporary in data.rglob(f"*.{os.getpid()}.tmp*"):
+            temporary.unlink(missing_ok=True)
         os._exit(128 + received.number)  # an ordinary exit would wait for threads
     finally:
         for number, handler in former.items():

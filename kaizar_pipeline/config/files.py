@@ -157,7 +157,7 @@ def load_scenarios(home: Path, hospital: HospitalConfig, names: Sequence[str] = 
     errors = [unknown(name, files, "scenario") for name in names if name not in files]
     if errors:
         raise ConfigError(errors)
-    wanted = names or [name for name, file in files.items() if hospital.id in _about(file, hospital)]
+    wanted = names or [name for name, file in files.items() if scenario_is_about(file, hospital.id)]
     return _each(lambda name: _load_about(files[name], hospital), wanted)
 
 
@@ -177,18 +177,21 @@ def _each(load: Callable[[_Item], _Loaded], items: Iterable[_Item]) -> list[_Loa
 
 def _load_about(path: Path, hospital: HospitalConfig) -> Scenario:
     """The scenario of a file that must be about `hospital`; a file about others is not read any further."""
-    about = _about(path, hospital)
-    if hospital.id not in about:
-        raise ConfigError(f"scenario {path.stem} is about {', '.join(map(str, about))}, not {hospital.id}")
+    if not scenario_is_about(path, hospital.id):
+        about = ", ".join(map(str, _listed_hospitals(path)))
+        raise ConfigError(f"scenario {path.stem} is about {about}, not {hospital.id}")
     return load_scenario(path, hospital)
 
 
-def _about(path: Path, hospital: HospitalConfig) -> list[object]:
-    """The hospitals that a scenario's file lists, even if it has other errors; `hospital` where it lists none, as it is
-    then about all."""
+def scenario_is_about(path: Path, hospital_id: str) -> bool:
+    """Whether a scenario's file lists the hospital, or none and so is about all, even if it has other errors."""
+    return hospital_id in (_listed_hospitals(path) or [hospital_id])
+
+
+def _listed_hospitals(path: Path) -> list[object]:
     values = read_document(path, _shown(path)).values
     named = values.get("hospitals") if isinstance(values, dict) else None
-    return named if isinstance(named, list) and named else [hospital.id]
+    return named if isinstance(named, list) else []
 
 
 def check_scenario(path: str | Path) -> list[str]:

@@ -1,11 +1,11 @@
 """The chain as Dagster sees it: an asset for each table of each step, its checks, and the files upstream of them."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.chain.checks import checks_of
@@ -21,8 +21,6 @@ from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.tables import Table
 
 OWNERS = ["team:kaizar"]
-VERBOSE_VARIABLE = "KAIZAR_VERBOSE"
-"""Set to 1: failed assets keep the traceback of errors of ours."""
 
 
 class OverridesResource(Overrides, dg.ConfigurableResource):
@@ -42,6 +40,7 @@ def session(context: dg.InitResourceContext) -> Iterator[Session]:
     overrides = context.resources.overrides
     with warehouse.lock(hospital_id):
         made = Session(hospital_id, overrides, context.run.run_id, home=HOME, warehouse=warehouse, log=context.log)
+        made.look_at_files()
         if context.instance is not None:
             for observation in observations(hospital_id):
                 context.instance.report_runless_asset_event(observation)
@@ -81,8 +80,11 @@ def observe_files(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResul
             yield dg.ObserveResult(name, data_version=dg.DataVersion(state.version), metadata=_file_metadata(state))
 
 
-def make_assets(step: Step) -> dg.AssetsDefinition:
-    """The assets of a step. Blocking checks of all its chosen tables run before the first of them is stored."""
+def make_assets(step: Step, position: int = 0) -> dg.AssetsDefinition:
+    """The assets of a step, at its position in the list of steps.
+
+    The blocking checks of all its chosen tables run before the first of them is stored.
+    """
 
     @dg.multi_asset(
         name=step.name,
@@ -91,6 +93,7 @@ def make_assets(step: Step) -> dg.AssetsDefinition:
         check_specs=[spec for table in step.table_names for spec in _check_specs(table)],
         can_subset=True,
         required_resource_keys={"session"},
+        op_tags={"dagster/priority": str(-position)},  # of steps that could be next, the first in the list comes first
     )
     def assets(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         selected = context.op_execution_context.selected_asset_keys
@@ -176,20 +179,22 @@ def _metadata(figures: Figures) -> dict[str, dg.MetadataValue | float | int | st
 
 
 def _content_version(frame: pd.DataFrame) -> str:
-    """A digest of the rows: equal tables are no news to whatever is made from them."""
-    plain = {name: values.map(repr) if values.dtype == object else values for name, values in frame.items()}
+    """A digest of the rows: what is made from an equal table is not outdated."""
+    plain = {name: values.map(_as_bytes) if values.dtype == object else values for name, values in frame.items()}
     return sha256(pd.util.hash_pandas_object(pd.DataFrame(plain), index=False).to_numpy().tobytes()).hexdigest()[:16]
+
+
+def _as_bytes(cell: np.ndarray | None) -> bytes:
+    return b"" if cell is None else cell.tobytes()
 
 
 @contextmanager
 def _as_failures() -> Iterator[None]:
-    """Turn errors of ours into Dagster failures that consist of the message."""
+    """Turn errors of ours into Dagster failures with their message."""
     try:
         yield
     except KaizarError as error:
-        if os.environ.get(VERBOSE_VARIABLE) == "1":
-            raise
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
 def make_inputs_check(steps: Sequence[Step]) -> dg.AssetChecksDefinition:
@@ -209,13 +214,13 @@ def make_inputs_check(steps: Sequence[Step]) -> dg.AssetChecksDefinition:
     )
     def inputs_current(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         session: Session = context.resources.session
-        for key in sorted(context.selected_asset_check_keys):
-            table = key.asset_key.to_user_string()
-            with _as_failures():
-                outdated = session.outdated(table)
+        chosen = sorted(key.asset_key.to_user_string() for key in context.selected_asset_check_keys)
+        with _as_failures():
+            found = dict(session.outdated(chosen))
+        for table, outdated in found.items():
             yield dg.AssetCheckResult(
                 asset_key=table,
-                check_name=key.name,
+                check_name="inputs_current",
                 passed=not outdated,
                 severity=dg.AssetCheckSeverity.WARN,
                 description="; ".join(outdated) or None,

@@ -6,14 +6,14 @@ from functools import lru_cache
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from kaizar_pipeline.config.files import hospital_file, load_hospital_config, scenario_files
+from kaizar_pipeline.config.files import hospital_file, load_hospital_config, scenario_files, scenario_is_about
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import SqlPatients, SyntheticPatients
 from kaizar_pipeline.errors import KaizarError
 
 FILE_ASSETS = {
     "hospital_file": "The hospital's YAML file.",
-    "scenario_files": "The scenarios' YAML files.",
+    "scenario_files": "The YAML files of the scenarios that are about the hospital.",
     "extract": "The files that the hospital's file names: the extract of patients, that of ward stays, and events.",
 }
 
@@ -56,13 +56,21 @@ def file_states(home: Path, hospital_id: str) -> dict[str, FileState]:
         read = [home / path for path in _paths_named(load_hospital_config(own))]
     except KaizarError:
         read = []
-    paths = {"hospital_file": [own], "scenario_files": list(scenario_files(home).values()), "extract": read}
+    scenarios = [path for path in scenario_files(home).values() if _may_be_about(path, hospital_id)]
+    paths = {"hospital_file": [own], "scenario_files": scenarios, "extract": read}
     return {name: FileState.of(paths[name]) for name in FILE_ASSETS}
 
 
 def file_versions(home: Path, hospital_id: str) -> Mapping[str, str]:
     """The version of each file asset of a hospital."""
     return {name: state.version for name, state in file_states(home, hospital_id).items()}
+
+
+def _may_be_about(scenario: Path, hospital_id: str) -> bool:
+    try:
+        return scenario_is_about(scenario, hospital_id)
+    except KaizarError:
+        return True
 
 
 def _paths_named(config: HospitalConfig) -> list[str]:

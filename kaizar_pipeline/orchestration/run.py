@@ -132,16 +132,16 @@ def overrides_config(overrides: Mapping[str, str | int], verbose: bool) -> dict[
     }
 
 
-def _selected(definitions: dg.Definitions, select: str | None) -> list[dg.AssetKey] | None:
-    """The assets of a selection, with those that the same steps make if a step cannot make some of its assets alone."""
-    if select is None:
-        return None
+def _selected(definitions: dg.Definitions, select: str | None) -> list[dg.AssetKey]:
+    """The assets of a selection, by default all tables; the files before them are observed by the session."""
     graph = definitions.resolve_asset_graph()
     tables = graph.materializable_asset_keys
+    if select is None:
+        return sorted(tables)
     try:
         selection = dg.AssetSelection.from_string(_BARE_NAME.sub(r"key:\g<0>", select))
-        found = tables & selection.required_multi_asset_neighbors().resolve(graph)
-    except dg.DagsterError:
+        found = tables & selection.resolve(graph)
+    except (dg.DagsterError, NotImplementedError):
         found = set()
     if not found:
         raise ConfigError(

@@ -4,10 +4,10 @@ Tables are read once per run, and steps share the run's experiment, so that noth
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,13 +71,17 @@ class Session:
             self._log.info(warning)
         return Run(
             config, self.home, self._overrides,
-            scenarios=lambda: load_scenarios(self.home, config), inform=self._log.info, warn=self._log.warning,
+            scenarios=cache(lambda: load_scenarios(self.home, config)), inform=self._log.info, warn=self._log.warning,
         )  # fmt: skip
 
     @cached_property
     def file_versions(self) -> Mapping[str, str]:
-        """The version of each file that the hospital is made from, as the run found it."""
+        """The version of each file that the hospital is made from, as it was at the first use."""
         return file_versions(self.home, self.hospital_id)
+
+    def look_at_files(self) -> None:
+        """Take the versions of the files now, before any of them is read."""
+        assert self.file_versions is not None
 
     def carry_out(self, step: Step, chosen: Collection[str]) -> Outcome:
         """Load what the step needs, make its tables, and run the checks of the `chosen` ones."""
@@ -144,25 +148,30 @@ class Session:
         """The stored tables, which must all be of one as_of; another config than the file's is warned about."""
         digest = config_hash(self.run.file_config)
         for name, lineage in self._warehouse.lineages(names, self.hospital_id).items():
-            if name in self._loaded and self._loaded[name][0].run_id == lineage.run_id == self.run_id:
+            if name in self._loaded and self._loaded[name][0].run_id == lineage.run_id:
                 continue
             if lineage.config_hash != digest and "scenario_files" not in lineage.inputs:
                 self._log.warning(f"{name} of {self.hospital_id} was made with another config; materialize it again")
             self._loaded[name] = lineage, self._warehouse.read(name, self.hospital_id)
         return {name: self._loaded[name][1] for name in names}
 
-    def outdated(self, table: str) -> list[str]:
-        """In words: what the stored table was made from, and has changed since, back to the files."""
-        return list(dict.fromkeys(self._outdated(table, set())))
+    def outdated(self, tables: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+        """Each table, and in words what it was made from and has changed since, back to the files."""
+        lineage = cache(self._lineage)
+        for table in tables:
+            yield table, list(dict.fromkeys(self._outdated(table, set(), lineage)))
 
-    def _outdated(self, table: str, seen: set[str]) -> Iterator[str]:
+    def _lineage(self, table: str) -> Lineage:
+        return self._warehouse.lineage(table, self.hospital_id)
+
+    def _outdated(self, table: str, seen: set[str], lineage: Callable[[str], Lineage]) -> Iterator[str]:
         seen.add(table)
-        for name, made_from in self._warehouse.lineage(table, self.hospital_id).inputs.items():
+        for name, made_from in lineage(table).inputs.items():
             if name in self.file_versions:
                 if self.file_versions[name] != made_from:
                     yield f"{name} changed since {table} was made"
                 continue
-            if self._warehouse.lineage(name, self.hospital_id).run_id != made_from:
+            if lineage(name).run_id != made_from:
                 yield f"{name} was made again since {table} was made"
             if name not in seen:
-                yield from self._outdated(name, seen)
+                yield from self._outdated(name, seen, lineage)

@@ -54,6 +54,11 @@ def lengths_of_stay(
     return LENGTH_OF_STAY.frame(pd.DataFrame(rows), hospital_id=config.id, as_of=as_of)
 
 
+def enough_stays(lengths: pd.DataFrame) -> pd.Series:
+    """The rows with enough completed stays to be compared with those configured."""
+    return (lengths["origin"] == "fitted") & (lengths["n"] >= DIFFERENCE_STAYS) & (lengths["mean_hours"] > 0)
+
+
 def differences(lengths: pd.DataFrame) -> list[str]:
     """Where the configured mean is off the observed one by more than 20 % and by more than chance and drift explain.
 
@@ -61,7 +66,7 @@ def differences(lengths: pd.DataFrame) -> list[str]:
     configured row the widest are taken. At least 20 completed stays are needed, and a difference of two `scale_sd`.
     """
     found = []
-    enough = (lengths["origin"] == "fitted") & (lengths["n"] >= DIFFERENCE_STAYS) & (lengths["mean_hours"] > 0)
+    enough = enough_stays(lengths)
     for ward_id, rows in lengths.groupby("ward_id", sort=False):
         configured = _by_group(rows[rows["origin"] == "configured"])
         compared: dict[tuple[str, str], int] = {}

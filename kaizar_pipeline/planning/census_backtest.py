@@ -25,7 +25,6 @@ from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
 from kaizar_pipeline.forecasting.reuse import KeptRows, inputs_hash
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.observed_census import observed_midnights
-from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.planning.census_scores import (
     census_scores,
     distribution_columns,
@@ -52,7 +51,7 @@ WEEKDAY_WEEKS = 52
 """Weeks that the weekday baseline looks back."""
 
 Prepare = Callable[[History, HospitalConfig, Path | None], Mapping[str, pd.DataFrame]]
-"""Makes arrival_rates and length_of_stay from a history."""
+"""Makes arrival_rates, length_of_stay and starting_census from a history."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +188,8 @@ def predicted_midnights(
     """The probability of 0, 1, 2, ... patients (columns) at each midnight of the horizon, its last included, by ward_id
     and date (index): the whole chain after the history."""
     tables = prepare(history, config, home)
-    census = starting_census(history.patients, history.ward_stays)
     rates = _with_the_day_after(tables["arrival_rates"])
-    start = StartingPoint(config, rates, tables["length_of_stay"], census)
+    start = StartingPoint(config, rates, tables["length_of_stay"], tables["starting_census"])
     counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
     constants = {"hospital_id": config.id, "as_of": history.as_of, "scenario": BASELINE}
     distributions = as_matrix(midnight_census(start.plan, counts, **constants))

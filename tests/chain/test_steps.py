@@ -51,5 +51,9 @@ def test_a_step_has_a_new_version_when_something_changes_that_it_imports(sources
     assert len(set(before.values())) == len(before)
     sources["kaizar_pipeline.patients.survival"] = "# another way to estimate survival"
     changed = {step.name for step in STEPS if code_version(step) != before[step.name]}
-    assert "length_of_stay" in changed
+    assert {"length_of_stay", "occupancy_backtest"} <= changed
     assert changed.isdisjoint({"daily_arrivals", "feature_table", "arrival_model", "arrival_rates", "forecast_scores"})
+    sources["kaizar_pipeline.simulation.kernel.events"] = "# another rule"
+    changed = {step.name for step in STEPS if code_version(step) != before[step.name]}
+    assert "occupancy" in changed
+    assert changed.isdisjoint({"daily_arrivals", "arrival_model"})

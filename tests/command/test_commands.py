@@ -214,20 +214,25 @@ def test_help_imports_neither_pandas_nor_dagster():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_process_whatever_its_threads_do(number: signal.Signals):
+def test_a_signal_ends_the_process_whatever_its_threads_do(tmp_path: Path, number: signal.Signals):
     code = """
-import threading, time
+import os, sys, threading, time
+from pathlib import Path
 from kaizar_pipeline.command.runs import ended_by_signals
-with ended_by_signals():
+data = Path(sys.argv[1])
+with ended_by_signals(data):
+    (data / f"data.duckdb.{os.getpid()}.tmp").touch()
+    (data / "data.duckdb.1.tmp").touch()
     threading.Thread(target=time.sleep, args=[60]).start()
     print("ready", flush=True)
     threading.Event().wait()
 """
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         os.kill(process.pid, number)
         assert process.wait(timeout=20) == 128 + number
+    assert [path.name for path in tmp_path.iterdir()] == ["data.duckdb.1.tmp"]  # of another process
 
 
 def test_a_port_in_use_is_named():

@@ -185,7 +185,7 @@ def test_a_run_says_what_changed_since_the_last_one(defs: dg.Definitions, home: 
     learned = ("starting_census", "daily_arrivals", "length_of_stay", "feature_table", "arrival_model", "arrival_rates")
     told = (*SIMULATED, "headline_changes", "headline_inputs")
 
-    def run(*assets: str, as_of: str | None = None, **settings: int) -> tuple[str, pd.DataFrame, list[bool]]:
+    def run(*assets: str, as_of: str | None = None, **settings: int) -> tuple[str, pd.DataFrame, list[bool | None]]:
         """What the metadata say, the rows of this run, and how its checks of them went."""
         run = materialize(defs, *assets, overrides=({"as_of": as_of} if as_of else {}) | settings)
         (event,) = [

@@ -78,6 +78,7 @@ class Installation:
 def installation(tmp_path: Path) -> Installation:
     copytree(PACKAGE, tmp_path / "kaizar_pipeline", ignore=ignore_patterns("__pycache__"))
     (tmp_path / "kaizar_pipeline" / "__init__.py").write_text("")
+    copytree(PACKAGE.parent / "hospital_configs", tmp_path / "hospital_configs")
     return Installation(tmp_path)
 
 
