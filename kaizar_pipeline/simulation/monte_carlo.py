@@ -18,8 +18,9 @@ from kaizar_pipeline.tables import HOSPITAL_TOTAL
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 if TYPE_CHECKING:
+    from kaizar_pipeline.config.hospital import Engine
     from kaizar_pipeline.simulation.kernel.count import Records, Tallies
-    from kaizar_pipeline.simulation.workers import Engine, Worker
+    from kaizar_pipeline.simulation.workers import Worker
 
     Block = list[tuple[Records, list[np.ndarray]]]
 

@@ -5,10 +5,11 @@ A worker keeps its buffers and its tallies from block to block, and enlarges bot
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 
+from kaizar_pipeline.config.hospital import Engine
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import staffed_with_total
 from kaizar_pipeline.simulation.kernel import block as kernel
@@ -19,8 +20,6 @@ from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.sampling import buffer_sizes, draw, endless_route, los_scales
 from kaizar_pipeline.simulation.simpy_engine import simulate
-
-Engine = Literal["compiled", "simpy"]
 
 HEADROOM = 1.25
 """Histograms are made so much wider than was needed."""
