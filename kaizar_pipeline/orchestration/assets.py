@@ -194,7 +194,7 @@ def _as_failures() -> Iterator[None]:
     try:
         yield
     except KaizarError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
 def make_inputs_check(steps: Sequence[Step]) -> dg.AssetChecksDefinition:
