@@ -40,7 +40,6 @@ def session(context: dg.InitResourceContext) -> Iterator[Session]:
     overrides = context.resources.overrides
     with warehouse.lock(hospital_id):
         made = Session(hospital_id, overrides, context.run.run_id, home=HOME, warehouse=warehouse, log=context.log)
-        made.look_at_files()
         if context.instance is not None:
             for observation in observations(hospital_id):
                 context.instance.report_runless_asset_event(observation)

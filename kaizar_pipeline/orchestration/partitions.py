@@ -1,4 +1,4 @@
-"""One partition per hospital: the files that stand in hospital_configs/ when the code location loads."""
+"""One partition per hospital: the files in hospital_configs/ when the code location loads."""
 
 from pathlib import Path
 

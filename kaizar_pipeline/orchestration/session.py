@@ -61,6 +61,8 @@ class Session:
     ):
         self.home, self.hospital_id, self.run_id = home, hospital_id, run_id
         self._overrides, self._warehouse, self._log = overrides, warehouse, log
+        self.file_versions = file_versions(home, hospital_id)
+        """The version of each file that the hospital is made from, taken before any of them is read."""
         self._loaded: dict[str, tuple[Lineage, pd.DataFrame]] = {}
 
     @cached_property
@@ -73,15 +75,6 @@ class Session:
             config, self.home, self._overrides,
             scenarios=cache(lambda: load_scenarios(self.home, config)), inform=self._log.info, warn=self._log.warning,
         )  # fmt: skip
-
-    @cached_property
-    def file_versions(self) -> Mapping[str, str]:
-        """The version of each file that the hospital is made from, as it was at the first use."""
-        return file_versions(self.home, self.hospital_id)
-
-    def look_at_files(self) -> None:
-        """Take the versions of the files now, before any of them is read."""
-        assert self.file_versions is not None
 
     def carry_out(self, step: Step, chosen: Collection[str]) -> Outcome:
         """Load what the step needs, make its tables, and run the checks of the `chosen` ones."""
