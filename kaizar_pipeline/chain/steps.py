@@ -48,6 +48,8 @@ def history(run: Run) -> Made:
     rejects = len(found.patient_rejects)
     if rejects:
         run.warn(f"{rejects:,} rows of the extract are set aside, with the reason: see patient_rejects")
+    for notice in found.notices:
+        run.warn(notice)
     tables = {name: getattr(found, name) for name in ("patients", "patient_rejects", "ward_stays")}
     figures = {"patients": {"days behind": found.days_behind, "in beds": in_beds}}
     return Made(tables, figures, {"as_of": found.as_of, "days_behind": found.days_behind})

@@ -12,6 +12,13 @@ DAYTIME_DISCHARGES = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 6, 8, 9, 10, 10, 9, 8, 6, 4,
 """Discharges by hour of the day for extracts with days only: an assumption: most patients leave around midday."""
 
 
+MISSING = (
+    *("NA", "N/A", "None", "NaN", "nan", "NaT", r"\N", "-"),
+    *("1900-01-01", "0001-01-01", "9999-12-31", "31/12/9999"),
+)
+"""What systems write where there is no departure yet, beside an empty cell and NULL."""
+
+
 class StreamTruth(Model):
     """How a synthetic stream's arrivals are generated; the forecast never reads it."""
 
@@ -90,6 +97,15 @@ class PatientColumns(Model):
     """Column with the outcome: admitted, waiting, diverted or left. Default: none, all were admitted."""
 
 
+class StillPatient(Model):
+    """A column that says who is still in the hospital when the extract is made."""
+
+    column: str
+    """Column of the extract."""
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Its values for patients who are still in the hospital; their departure, if any, is only expected."""
+
+
 class StayColumns(Model):
     """Names that the extract of ward stays uses; only these columns are ever read."""
 
@@ -115,6 +131,12 @@ class StaysExtract(Model):
     wards: dict[str, Id] = Field(default_factory=dict)
     """The source's ward names to ward ids. Default: they are the ids."""
 
+    column_keys: ClassVar[tuple[str, ...]] = tuple(StayColumns.model_fields)
+
+    def mapped_columns(self) -> list[tuple[str, str]]:
+        """The keys of `columns` and the names that the extract uses."""
+        return list(self.columns)
+
 
 class _Extract(PatientSource):
     location_key: ClassVar[Literal["path", "query"]] = "path"
@@ -124,25 +146,45 @@ class _Extract(PatientSource):
     columns: PatientColumns
     """Names that the extract uses."""
     streams: dict[str, Id] = Field(default_factory=dict)
-    """The source's services to arrival streams; a row with another service is set aside."""
+    """The source's services to arrival streams; a row with another service is set aside, unless `other` is given."""
+    other: Id | None = None
+    """Arrival stream of every service that `streams` does not list. Default: none, such rows are set aside."""
     stays: StaysExtract | None = None
     """Extract of ward stays. Default: none, one stay per patient in the stream's target ward."""
     date_format: str | None = None
-    """Format of the stamps, such as %d/%m/%Y %H:%M. Default: ISO 8601."""
+    """Format of the stamps, such as %d/%m/%Y %H:%M. Default: ISO 8601, or numeric dates in the order that all rows allow."""
+    missing: tuple[str, ...] = MISSING
+    """Cells that mean that there is no such time or id yet; one that is a date stands for that day at any time."""
+    still_patient: StillPatient | None = None
+    """Who is still in the hospital when the extract is made. Default: none, whoever has no departure."""
+    running_until: Literal["extract_date"] | None = None
+    """extract_date: a departure on the last moment of the extract means that the patient is still in the hospital, as
+    in OMOP. Default: it is a departure."""
+    census: Literal["expected"] | None = None
+    """expected: the census at as_of is right, although it differs from that of the weeks before by so much that the run
+    would stop. Default: the run stops."""
     complete_through: date | None = None
     """Last complete day of the extract. Default: the day before the latest arrival date."""
     max_age_days: Annotated[int, Field(ge=0)] | None = 3
     """An extract further behind than this is run, marked stale and warned about; null: never. Default: 3."""
     missing_departure: Literal["open", "unknown"] = "open"
     """What no departure means: still in the hospital (open, default) or not recorded (unknown)."""
-    max_open_days: Positive | None = None
+    max_open_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
     """Patients open for longer count as departed at an unknown time. Default: no limit."""
     max_reject_share: Share = 0.02
-    """The run fails when more than this share of rows has to be set aside. Default: 0.02."""
+    """The run fails when more than this share of the extract's rows is set aside or has a departure that cannot be
+    right. Default: 0.02."""
     discharge_profile: Annotated[tuple[NonNegative, ...], Field(min_length=24, max_length=24)] = DAYTIME_DISCHARGES
     """Weights of the 24 hours for departures of which only the day is known. Default: around midday."""
     pseudonym_key: str | None = None
     """Key of the hashed ids, for synthetic data only. Default: that in KAIZAR_PSEUDONYM_KEY or data/pseudonym.key."""
+
+    column_keys: ClassVar[tuple[str, ...]] = (*PatientColumns.model_fields, "still_patient")
+
+    def mapped_columns(self) -> list[tuple[str, str]]:
+        """The keys of `columns`, and still_patient, with the names that the extract uses."""
+        names = [(key, name) for key, name in self.columns if name is not None]
+        return [*names, ("still_patient", self.still_patient.column)] if self.still_patient else names
 
     @property
     def knows_outcomes(self) -> bool:
@@ -164,8 +206,8 @@ class CsvPatients(_Extract):
     """File, relative to the folder that holds hospital_configs/."""
     encoding: str = "utf-8"
     """Encoding of the file. Default: utf-8."""
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """Separator of the columns. Default: a comma."""
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """Separator of the columns. Default: the comma, semicolon, tab or | under which the header has the columns."""
 
 
 class ParquetPatients(_Extract):

@@ -1,20 +1,21 @@
 """Reads an extract from a file or a database as plain text, and of it only the columns that the config maps.
 
 Everything is text first, so that no reader guesses types: what a cell means is decided in one place, for every source.
-Names of patients and whatever else the extract holds are dropped cell by cell and reach no frame and no message.
+Rows stream into a table of DuckDB, a batch at a time. Names of patients and whatever else the extract holds are dropped
+cell by cell and reach no table and no message.
 A further format is a config model, a reader in `READERS` and nothing else.
 """
 
-import csv
-import io
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import duckdb
+import numpy as np
+import pyarrow as pa
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import (
@@ -26,14 +27,19 @@ from kaizar_pipeline.config.patient_sources import (
     StaysExtract,
 )
 from kaizar_pipeline.errors import DataError, nearest
-from kaizar_pipeline.patients.pseudonyms import pseudonym_key, pseudonyms
-from kaizar_pipeline.patients.stamps import Stamps, read_stamps
+from kaizar_pipeline.patients.csv_files import CsvFile, file_under
+from kaizar_pipeline.patients.pseudonyms import pseudonym_key
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-EMPTY = frozenset({"", "NULL", "null"})
-"""Cells that count as empty."""
+EMPTY = ("", "NULL", "null")
+"""Cells that count as empty in every column."""
+
+_BATCH_ROWS = 100_000
+
+Batches = Iterator[tuple[np.ndarray, Sequence[pa.Array]]]
+"""Numbers of rows, and their cells in the wanted columns as arrays of text."""
 
 
 @dataclass(frozen=True)
@@ -42,102 +48,121 @@ class TextRows:
 
     place: str
     """Its name in messages: the path as the config writes it, or the query."""
-    cells: pd.DataFrame
-    """The mapped columns, None for empty cells; the index numbers the rows, the first below the header is 1."""
+    batches: Batches
     ragged: dict[int, int] = field(default_factory=dict)
-    """Number of fields of rows that do not fit the header; no cell of theirs can be trusted, none is in `cells`."""
+    """Number of fields of rows that do not fit the header; no cell of theirs can be trusted, none is in `batches`. It
+    is filled while these are read."""
+    lines: Callable[[np.ndarray], np.ndarray] = lambda rows: rows
+    """The line of the file of each row number; the numbers themselves where the source has no lines."""
 
 
 class ExtractReader:
-    """Reads the extracts of one hospital, with paths relative to `home`: rows as text, then stamps and ids."""
+    """Reads the extracts of one hospital into tables of `connection`, with paths relative to `home`."""
 
-    def __init__(self, config: HospitalConfig, source: Extract, home: Path):
+    def __init__(self, config: HospitalConfig, source: Extract, home: Path, connection: duckdb.DuckDBPyConnection):
         self.config = config
         self.source = source
+        self.connection = connection
         self._home = home
 
-    def rows(self, part: Extract | StaysExtract) -> TextRows:
-        """The mapped columns of an extract; raises DataError when it cannot be read or has no row."""
+    def load(self, part: Extract | StaysExtract, table: str) -> TextRows:
+        """Fill `table` with the mapped columns of an extract, as text, null where empty: row, then a column for each
+        key of `columns` (null where none is mapped).
+
+        Raises DataError when the extract cannot be read or has no row.
+        """
         location = getattr(part, self.source.location_key)
-        wanted = list(dict.fromkeys(name for _, name in part.columns if name))
+        names = dict(part.mapped_columns())
+        wanted = list(dict.fromkeys(names.values()))
         rows = READERS[type(self.source)](self.source, location, wanted, self._home)
-        if rows.cells.empty and not rows.ragged:
+        cells = {key: f"nullif(trim({_quoted(name)}), '')" for key, name in names.items()}
+        empty = ", ".join(f"'{text}'" for text in EMPTY if text)
+        columns = [
+            f"CASE WHEN {cells[key]} NOT IN ({empty}) THEN {cells[key]} END AS {key}" if key in cells
+            else f"NULL::VARCHAR AS {key}" for key in part.column_keys
+        ]  # fmt: skip
+        self._fill(rows, wanted, f"CREATE OR REPLACE TABLE {table} AS SELECT row, {', '.join(columns)} FROM batches")
+        if not rows.ragged and not self.count(table):
             raise DataError(
                 f"{rows.place}: has columns, but not a single row; export it again, or correct the path or query"
             )
         return rows
 
-    def stamps(self, texts: pd.Series) -> Stamps:
-        """The times that `texts` hold."""
-        return read_stamps(texts, self.source.date_format, self.config.hospital.timezone)
+    def count(self, table: str) -> int:
+        """The number of rows of `table`."""
+        return self.connection.table(table).count("*").fetchall()[0][0]
 
-    def pseudonyms(self, ids: pd.Series) -> pd.Series:
-        """The keyed hashes of `ids`, null for null."""
-        return pseudonyms(ids, self._key)
+    def _fill(self, rows: TextRows, wanted: list[str], statement: str) -> None:
+        """Carry out `statement` on the batches of `rows`, as the table `batches`."""
+        schema = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in wanted)])
+        failures: list[DataError] = []
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                for numbers, columns in rows.batches:
+                    yield pa.record_batch([pa.array(numbers), *columns], schema)
+            except DataError as error:
+                failures.append(error)  # DuckDB would raise another one
+                raise
+
+        try:
+            self.connection.register("batches", pa.RecordBatchReader.from_batches(schema, batches()))
+            self.connection.execute(statement)
+        except (duckdb.Error, pa.ArrowException) as error:
+            if failures:
+                raise failures[0] from None
+            raise DataError(f"{rows.place}: cannot be read ({type(error).__name__}); export it again") from error
+        finally:
+            self.connection.unregister("batches")
 
     @cached_property
-    def _key(self) -> bytes:
+    def key(self) -> bytes:
+        """The key of the hashed ids."""
         return pseudonym_key(self.source.pseudonym_key, self._home)
 
 
 def _read_csv(source: CsvPatients, location: str, wanted: list[str], home: Path) -> TextRows:
-    reader = csv.reader(io.StringIO(_decode(_read_bytes(home, location), location, source.encoding), newline=""),
-                        delimiter=source.separator)  # fmt: skip
-    cells: dict[int, list[str | None]] = {}
-    ragged: dict[int, int] = {}
-    try:
-        header = next(reader)
-        positions = _positions(location, header, wanted, f", separated by {source.separator!r}")
-        for number, record in enumerate(reader, start=1):
-            if len(record) == len(header):
-                cells[number] = [_text(record[position]) for position in positions]
-            elif record:
-                ragged[number] = len(record)
-    except csv.Error as error:
-        raise DataError(
-            f"{location}, line {reader.line_num}: {error}; look for a quotation mark that never closes"
-        ) from error
-    return TextRows(location, _frame(cells, wanted), ragged)
-
-
-def _read_bytes(home: Path, location: str) -> bytes:
-    try:
-        content = (home / location).read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{location}: cannot be read under {home}: {error.strerror}; put the extract there or correct `path`"
-        ) from error
-    if not content.strip():
-        raise DataError(f"{location}: is empty; export it again")
-    return content
-
-
-def _decode(content: bytes, location: str, encoding: str) -> str:
-    try:
-        return content.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{location}, line {line}, byte {error.start}: is not {encoding}; name the file's encoding in the "
-            "config, such as `encoding: cp1252` (Windows) or `encoding: utf-16`"
-        ) from error
-    except LookupError as error:
-        raise DataError(
-            f"{location}: unknown encoding {encoding!r}; allowed are Python's, such as utf-8 or cp1252"
-        ) from error
+    file = CsvFile(file_under(home, location), location, source.encoding, source.separator)
+    header = file.header(wanted)
+    _check_columns(location, header, wanted, f", separated by {file.separator!r}")
+    return TextRows(location, file.batches(header, wanted), file.ragged, file.lines)
 
 
 def _read_parquet(source: ParquetPatients, location: str, wanted: list[str], home: Path) -> TextRows:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = file_under(home, location)
     try:
-        file = pq.ParquetFile(io.BytesIO(_read_bytes(home, location)))
-        _positions(location, file.schema_arrow.names, wanted)
-        table = file.read(columns=wanted)
-    except pa.ArrowException as error:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
         raise DataError(f"{location}: is not a whole Parquet file; export it again, or set `source: csv`") from error
-    return TextRows(location, _numbered(zip(*(table[name].to_pylist() for name in wanted), strict=True), wanted))
+    _check_columns(location, file.schema_arrow.names, wanted)
+
+    def batches() -> Batches:
+        first = 1
+        try:
+            for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
+                yield np.arange(first, first + batch.num_rows), [_texts(batch[name]) for name in wanted]
+                first += batch.num_rows
+        except (pa.ArrowException, OSError, UnicodeError) as error:
+            raise DataError(
+                f"{location}: row {first} and after cannot be read ({_first_line(error)}); export it again"
+            ) from error
+
+    return TextRows(location, batches())
+
+
+def _texts(cells: pa.Array) -> pa.Array:
+    """Typed cells as text; whole numbers lose the decimals that a column with empty cells gave them."""
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    if pa.types.is_floating(cells.type) and pc.all(pc.equal(cells, pc.floor(cells))).as_py() is not False:
+        cells = cells.cast(pa.int64())
+    text = cells.cast(pa.string())
+    text.validate(full=True)
+    return text
 
 
 def _read_sql(source: SqlPatients, query: str, wanted: list[str], home: Path) -> TextRows:
@@ -149,16 +174,33 @@ def _read_sql(source: SqlPatients, query: str, wanted: list[str], home: Path) ->
     no_rows = sa.select(sa.text("*")).select_from(inner.columns().subquery("extract")).where(sa.false())
     mapped = inner.columns(*(sa.column(name) for name in wanted)).subquery("extract")
     engine = _engine(source.url_env)
+
+    def refused(error: SQLAlchemyError) -> DataError:
+        reason = _first_line(getattr(error, "orig", None) or type(error).__name__)
+        return DataError(f"{place}: the database in {source.url_env} refuses it: {reason}")
+
+    def batches() -> Batches:
+        first = 1
+        select = sa.select(*(mapped.c[name] for name in wanted))
+        try:
+            with engine.connect().execution_options(stream_results=True) as connection:
+                for records in connection.execute(select).partitions(_BATCH_ROWS):
+                    cells = zip(*records, strict=True)
+                    yield np.arange(first, first + len(records)), [pa.array(map(_text, column)) for column in cells]
+                    first += len(records)
+        except SQLAlchemyError as error:
+            raise refused(error) from error
+        finally:
+            engine.dispose()
+
     try:
         with engine.connect() as connection:
-            _positions(place, list(connection.execute(no_rows).keys()), wanted)
-            records = connection.execute(sa.select(*(mapped.c[name] for name in wanted))).all()
+            _check_columns(place, list(connection.execute(no_rows).keys()), wanted)
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{place}: the database in {source.url_env} refuses it: {reason}") from error
+        raise refused(error) from error
     finally:
         engine.dispose()
-    return TextRows(place, _numbered(records, wanted))
+    return TextRows(place, batches())
 
 
 READERS: dict[type[PatientSource], Callable[[Any, str, list[str], Path], TextRows]] = {
@@ -192,35 +234,34 @@ def _engine(variable: str) -> "Engine":
         ) from error
 
 
-def _positions(place: str, found: list[str], wanted: list[str], separated: str = "") -> list[int]:
-    """Position in `found` of each wanted column."""
+def _check_columns(place: str, found: Sequence[str], wanted: Iterable[str], separated: str = "") -> None:
+    """Raise DataError unless each of `wanted` is in `found` once."""
     errors = [_column_error(name, found) for name in wanted if found.count(name) != 1]
     if errors:
         shown = ", ".join(name[:40] for name in found[:40])
         raise DataError(
             f"{place}: {'; '.join(errors)}. Found: {shown}{separated}. Correct patients.columns or export it again"
         )
-    return [found.index(name) for name in wanted]
 
 
-def _column_error(name: str, found: list[str]) -> str:
+def _column_error(name: str, found: Sequence[str]) -> str:
     if name in found:
         return f"column {name!r} appears {found.count(name)} times"
     near = nearest(name, found)
     return f"no column {name!r}" + (f" (did you mean {near!r}?)" if near else "")
 
 
-def _numbered(records: Iterable[Any], wanted: list[str]) -> pd.DataFrame:
-    return _frame({number: [_text(cell) for cell in record] for number, record in enumerate(records, start=1)}, wanted)
-
-
-def _frame(rows: dict[int, list[str | None]], wanted: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows.values()), pd.Index(list(rows), dtype="int64"), wanted, dtype="object")
-
-
 def _text(value: Any) -> str | None:
-    """A cell as text; whole numbers lose the decimals that a column with empty cells gave them."""
+    """A cell of a database as text."""
     if value is None:
         return None
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-    return None if text in EMPTY else text
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _quoted(name: str) -> str:
+    """A column name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _first_line(error: object) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,30 +4,50 @@ Without the key, a hash cannot be turned back by trying all ids. Lose the key, a
 """
 
 import os
+import re
 import secrets
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
-
-import pandas as pd
 
 from kaizar_pipeline.errors import DataError
 
 KEY_VARIABLE = "KAIZAR_PSEUDONYM_KEY"
 KEY_FILE = Path("data") / "pseudonym.key"
 
+_BLOCK_BYTES = 64
+_SPREAD = 0x9E3779B97F4A7C15
+"""2^64 over the golden ratio: times an arrival, it spreads the visits of a person over all hashes (Knuth 6.4)."""
+
 
 def pseudonym_key(configured: str | None, home: Path) -> bytes:
     """The key of a site's hashes: `configured`, else the environment's, else that of `data/pseudonym.key` under `home`.
 
-    The file is made at first use, for its owner only. Raises DataError when it cannot be made or read, or is empty.
+    The file is made at first use, for its owner only. Raises DataError when it cannot be made or read, or is not whole.
     """
     text = configured or os.environ.get(KEY_VARIABLE) or _key_in_file(home / KEY_FILE)
-    return blake2b(text.encode()).digest()
+    return sha256(text.encode()).digest()
 
 
-def pseudonyms(ids: pd.Series, key: bytes) -> pd.Series:
-    """16 hex digits for each id (text), null for null."""
-    return ids.map(lambda text: blake2b(text.encode(), digest_size=8, key=key).hexdigest(), na_action="ignore")
+def hashed_person(id_: str, key: bytes) -> str:
+    """SQL: the first 64 bits of HMAC-SHA256 (RFC 2104) of the SQL text `id_` as a UBIGINT, null for null."""
+    inner, outer = (_blob(bytes(byte ^ pad for byte in key.ljust(_BLOCK_BYTES, b"\0"))) for pad in (0x36, 0x5C))
+    digest = f"sha256({outer} || unhex(sha256({inner} || encode({id_}))))"
+    return f"('0x' || substr({digest}, 1, 16))::UBIGINT"
+
+
+def hashed_visit(person: str, arrival: str) -> str:
+    """SQL: the id of the visit of a person (`hashed_person`) that began at `arrival`: 16 hex digits as a UBIGINT."""
+    since = f"(epoch_us({arrival}) - epoch_us(TIMESTAMP '0001-01-01'))::UHUGEINT"
+    return f"(({person}::UHUGEINT + {since} * {_SPREAD}) % {2**64})::UBIGINT"
+
+
+def as_digits(hashed: str) -> str:
+    """SQL: a hash as 16 hex digits."""
+    return f"lower(lpad(to_hex({hashed}), 16, '0'))"
+
+
+def _blob(content: bytes) -> str:
+    return "'" + "".join(f"\\x{byte:02X}" for byte in content) + "'::BLOB"
 
 
 def _key_in_file(file: Path) -> str:
@@ -37,9 +57,10 @@ def _key_in_file(file: Path) -> str:
         text = file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{KEY_FILE}: cannot be made or read ({error}); set {KEY_VARIABLE} instead") from error
-    if not text:
+    if not re.fullmatch("[0-9a-f]{64}", text):
         raise DataError(
-            f"{KEY_FILE}: is empty; restore it from a backup, or delete it and let all patients get new hashes"
+            f"{KEY_FILE}: is not a whole key of 64 hex digits; restore it from a backup, or delete it and let all "
+            "patients get new hashes"
         )
     return text
 

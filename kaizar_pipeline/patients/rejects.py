@@ -1,80 +1,71 @@
-"""Rejects rows of an extract, each with the reason, so that no row is dropped silently."""
+"""Rows of an extract that are set aside, each with the reason, so that no row is dropped silently."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 import pandas as pd
 
 from kaizar_pipeline.errors import DataError
 
 _REMEDIES = {
-    "unknown service": "map the service to a stream in patients.streams",
+    "unknown service": "map the service to a stream in patients.streams, or all others in patients.other",
     "unknown ward": "map the ward in patients.stays.wards",
     "unparseable arrival": "name the format in patients.date_format",
-    "unparseable departure": "name the format in patients.date_format",
+    "departure cannot be right": "name the format in patients.date_format, or what means none yet in patients.missing",
     "unparseable admission": "name the format in patients.date_format",
-    "duplicate id": "map columns.patient_id to an id of the visit, not of the person",
+    "duplicate": "export each visit once",
     "wrong number of fields": "quote cells that hold the separator",
 }
 
-
-class RowFilter:
-    """The rows of an extract that have passed so far, and the rejected ones.
-
-    `shown` holds, for each column that can be wrong, what may be stored and shown of its cells, row by row.
-    """
-
-    def __init__(self, extract: str, place: str, rows: pd.DataFrame, shown: Mapping[str, pd.Series]):
-        self.rows = rows
-        self._extract = extract
-        self._place = place
-        self._shown = shown
-        self._rejects: list[tuple[object, ...]] = []
-
-    def reject(self, wrong: pd.Series, reason: str, field: str) -> None:
-        """Reject the `wrong` ones of `rows` because of their cell in the column `field`."""
-        rows = self.rows.index[wrong]
-        self._rejects.extend((row, reason, field, value) for row, value in self._shown[field].loc[rows].items())
-        self.rows = self.rows[~wrong]
-
-    def reject_ragged(self, ragged: Mapping[int, int], field: str) -> None:
-        """Reject rows whose fields do not fit the header, as number of fields by row; they never were in `rows`."""
-        self._rejects.extend((row, "wrong number of fields", field, f"{count} fields") for row, count in ragged.items())
-
-    def rejects(self, max_share: float) -> pd.DataFrame:
-        """The rejected rows, as columns of patient_rejects.
-
-        Raises DataError, listing reasons with counts and an example, when that is more than `max_share` of all rows.
-        """
-        rejects = pd.DataFrame(self._rejects, columns=["row", "reason", "field", "value"], dtype="object")
-        share = len(rejects) / max(1, len(rejects) + len(self.rows))
-        if share > max_share:
-            raise DataError(
-                f"{self._place}: {len(rejects):,} of {len(rejects) + len(self.rows):,} rows ({share:.1%}) cannot be "
-                f"used, more than max_reject_share allows ({max_share:.1%}):\n{_by_reason(rejects)}"
-            )
-        return rejects.assign(extract=self._extract)
+OFTEN = 5
+"""Rows with the same cell from which on it is a name that the source uses, not one that strayed into the column."""
+_ALIKE = 0.85
+"""Similarity (difflib) from which on a cell is a misspelled name that is known."""
 
 
-def _by_reason(rejects: pd.DataFrame) -> str:
+def check_share(
+    place: str, faults: pd.DataFrame, rows: int, max_share: float, key: str = "max_reject_share"
+) -> None:
+    """Raise DataError when `faults` (row, reason, field, value) are more than `max_share` of `rows`; it lists reasons
+    with counts and an example."""
+    share = len(faults) / max(1, rows)
+    if share > max_share:
+        raise DataError(
+            f"{place}: {len(faults):,} of {rows:,} rows ({share:.1%}) cannot be used, more than {key} allows "
+            f"({max_share:.1%}):\n{by_reason(faults)}"
+        )
+
+
+def by_reason(faults: pd.DataFrame) -> str:
     """A line for each reason with its count and an example, and one that says how to correct them."""
     lines = []
-    for reason, rows in rejects.groupby("reason", sort=False):
+    for reason, rows in faults.groupby("reason", sort=False):
         first = rows.iloc[0]
-        example = f"row {first['row']}, {first['field']} = {_quoted(first['value'])}"
+        value = "empty" if pd.isna(first["value"]) else repr(first["value"])
+        example = f"line {first['row']}, {first['field']} = {value}"
         values = rows["value"].value_counts()
         most = ", ".join(f"{value!r} {count:,}" for value, count in values.head(8).items())
-        listed = f"; {most}" if reason in ("unknown service", "unknown ward", "unknown outcome") and most else ""
+        listed = f"; {most}" if str(reason).startswith("unknown") and most else ""
         lines.append(f"  {reason}: {len(rows):,}, for example {example}{listed}")
-    reasons = set(rejects["reason"])
+    reasons = set(faults["reason"])
     remedies = dict.fromkeys(remedy for reason, remedy in _REMEDIES.items() if reason in reasons)
     lines.append("Remedy: " + "; ".join([*remedies, "correct the rows, or raise max_reject_share"]))
     return "\n".join(lines)
 
 
-def masked(texts: pd.Series) -> pd.Series:
-    """Cells as they may be stored: letters become x, so that a name in the wrong column is not kept."""
-    return texts.astype("str").str.replace(r"[^\W\d_]", "x", regex=True)
+def shown_stamps(texts: pd.Series) -> pd.Series:
+    """Cells of times as they may be stored: letters become x, and digits 9 unless they form a date."""
+    masked = texts.astype("str").str.replace(r"[^\W\d_]", "x", regex=True)
+    is_date = masked.str.fullmatch(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ Tx][\d:.,+x -]*)?", na=False)
+    return masked.where(is_date, masked.str.replace(r"\d", "9", regex=True))
 
 
-def _quoted(value: object) -> str:
-    return "empty" if pd.isna(value) else repr(value)  # type: ignore[arg-type]
+def shown_names(texts: pd.Series, known: Iterable[str]) -> pd.Series:
+    """Cells of names (services, wards, outcomes) as they may be stored: those that many rows have, or that are spelled
+    almost like a `known` one; of the others letters become x and digits 9, for a shifted column may hold a person."""
+    names = [name.lower() for name in known]
+    counts = texts.value_counts()
+    alike = {text for text in counts.index if get_close_matches(str(text).lower(), names, 1, _ALIKE)}
+    may = alike | set(counts.index[counts >= OFTEN])
+    masked = texts.astype("str").str.replace(r"[^\W\d_]", "x", regex=True).str.replace(r"\d", "9", regex=True)
+    return masked.where(~texts.isin(list(may)), texts.astype("str"))

@@ -1,5 +1,6 @@
 """Extracts from files and databases: the same rows from every source, and one message for an unreadable extract."""
 
+import gzip
 import sqlite3
 import sys
 from pathlib import Path
@@ -66,6 +67,14 @@ def test_encodings_and_separators(hospital, tmp_path, from_csv, encoding):
     pd.testing.assert_frame_equal(read(config, tmp_path).patients, from_csv.patients)
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+def test_separators_and_gzip_are_detected(hospital, tmp_path, from_csv, separator, packed):
+    content = TEXT.replace(",", separator).encode()
+    (tmp_path / "extract.csv").write_bytes(gzip.compress(content) if packed else content)
+    pd.testing.assert_frame_equal(read(hospital(), tmp_path).patients, from_csv.patients)
+
+
 BAD_FILES = {
     "missing": (None, {}, r"extract\.csv: cannot be read under .*: No such file.*correct `path`"),
     "empty": (b" \n", {}, r"extract\.csv: is empty"),
@@ -75,20 +84,31 @@ BAD_FILES = {
         {},
         r"no column 'came' \(did you mean 'Came'\?\)",
     ),
-    "wrong separator": (TEXT.replace(",", ";").encode(), {}, r"Found: id;name;came;went;unit, separated by ','"),
+    "wrong separator": (
+        TEXT.replace(",", ";").encode(),
+        {"separator": ","},
+        r"Found: id;name;came;went;unit, separated by ','",
+    ),
     "repeated column": (b"id,came,came,went,unit\n1,a,b,c,acute\n", {}, "column 'came' appears 2 times"),
     "wrong encoding": (
-        TEXT.replace("Bo", "Bö").encode("cp1252"),
+        TEXT.replace("plan", "plän").encode("cp1252"),
         {},
-        r"line 3, byte 86: is not utf-8.*`encoding: cp1252`",
+        r"line 3: is not utf-8.*`encoding: cp1252`",
     ),
     "unknown encoding": (TEXT.encode(), {"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
     "open quotation": (b'id,came,went,unit\n1,"' + b"x" * 200_000, {}, "quotation mark that never closes"),
+    "open quotation in a short file": (b'id,came,went,unit\n1,"2024-06-01,,acute\n2,2024-06-01,,acute\n', {},
+        r"line 2: look for a quotation mark that never closes"),
+    "excel": (b"PK\x03\x04" + b"x" * 100, {}, "is an Excel workbook.*save the sheet as CSV"),
+    "old excel": (b"\xd0\xcf\x11\xe0" + b"x" * 100, {}, r"is an Excel workbook \(\.xls\); save the sheet as CSV"),
+    "parquet as csv": (b"PAR1" + b"x" * 100, {}, "is a Parquet file; set `source: parquet`"),
+    "cut gzip": (gzip.compress(TEXT.encode())[:40], {}, "is not a whole gzip file"),
+    "no encoding": (TEXT.encode(), {"encoding": "\0"}, "unknown encoding"),
     "not parquet": (TEXT.encode(), {"source": "parquet", "path": "extract.csv"}, "is not a whole Parquet file"),
     "no stamps": (
         b"id,came,went,unit\n1,Secret,,acute\n",
         {},
-        "nothing before as_of 2024-06-10: no arrival can be read",
+        r"not one stamp in column 'came' can be read as a date \(line 2: 'xxxxxx'\).*patients\.date_format",
     ),
     "no variable": (
         None,

@@ -59,17 +59,95 @@ def test_moves_are_ordered_and_the_next_bed_is_requested_when_the_last_is_left(r
         ("9,Bay,2024-06-02 09:00,2024-06-02 10:00", "unknown patient"),
         ("1,Bay,soon,", "unparseable admission"),
         ("1,Bay,2024-06-02 09:00,later", "unparseable departure"),
-        ("1,Bay,2024-06-06 09:00,2024-06-06 08:00", "departure before admission"),
+        ("1,Bay,2024-06-04 09:00,2024-06-04 08:00", "departure before admission"),
         ("1,Bay,2024-06-01 07:00,2024-06-01 07:30", "admission before arrival"),
-        ("1,Bay,2024-06-02 09:00,2024-06-02 10:00", "overlaps the stay before"),
+        ("1,Bay,2024-06-06 09:00,2024-06-06 10:00", "admission after departure"),
+        ("1,Bay,2024-06-02,2024-06-02 10:00", "admission without a time of day"),
         (",Bay,2024-06-02 09:00,2024-06-02 10:00", "missing id"),
         ("1,Bay,2024-06-02 09:00", "wrong number of fields"),
     ],
 )
 def test_impossible_moves_are_rejected(read_moves, move, reason):
     records = read_moves([*MOVES, move])
-    assert records.patient_rejects[["extract", "row", "reason"]].to_numpy().tolist() == [["stays", 6, reason]]
+    assert records.patient_rejects[["extract", "row", "reason"]].to_numpy().tolist() == [["stays", 7, reason]]
     pd.testing.assert_frame_equal(records.ward_stays, read_moves(MOVES).ward_stays)
+
+
+def stays_of(records, arrival: str) -> list[tuple[str | None, str, str | None]]:
+    """Ward, admission and departure of the stays of the patient who arrived then."""
+    id_ = records.patients.set_index("arrival").loc[arrival, "patient_id"]
+    stays = records.ward_stays[records.ward_stays["patient_id"] == id_].sort_values("stay_no")
+    told = stays[["admit", "depart"]].apply(lambda times: times.dt.strftime("%d %H:%M"))
+    return [tuple(None if pd.isna(cell) else cell for cell in row) for row in stays[["ward_id"]].join(told).to_numpy()]
+
+
+FIRST = "2024-06-01 08:00"
+SAID = {
+    "rows of one ward that touch are one stay": (
+        ["1,Bay,2024-06-01 08:30,2024-06-02 12:00", "1,Bay,2024-06-02 12:00,2024-06-05 10:00"],
+        [("bed", "01 08:30", "05 10:00")],
+        None,
+    ),
+    "an earlier row without an end ends with the next one": (
+        ["1,A&E,2024-06-01 08:30,", "1,Bay,2024-06-02 12:00,2024-06-05 10:00"],
+        [("ed", "01 08:30", "02 12:00"), ("bed", "02 12:00", "05 10:00")],
+        "ward stays have no end; they end with the next one: 1, for example line 2",
+    ),
+    "the last row of a departed patient ends with the stay in the hospital": (
+        ["1,A&E,2024-06-01 08:30,"],
+        [("ed", "01 08:30", "05 10:00")],
+        "last ward stays of departed patients have no end; they end with the stay in the hospital: 1, for example line 2",
+    ),
+    "a row that outlives the stay in the hospital is cut": (
+        ["1,A&E,2024-06-01 08:30,2024-06-07 09:00"],
+        [("ed", "01 08:30", "05 10:00")],
+        "ward stays outlive the stay in the hospital; they end with it: 1, for example line 2",
+    ),
+    "an overlap keeps the move": (
+        ["1,A&E,2024-06-01 08:30,2024-06-03 09:00", "1,Bay,2024-06-02 12:00,2024-06-05 10:00"],
+        [("ed", "01 08:30", "02 12:00"), ("bed", "02 12:00", "05 10:00")],
+        "ward stays overlap the next one; they end with the move to it: 1, for example line 2",
+    ),
+    "a departure of a day ends with the next admission or the stay in the hospital": (
+        ["1,A&E,2024-06-01 08:30,2024-06-02", "1,Bay,2024-06-02 12:00,2024-06-05"],
+        [("ed", "01 08:30", "02 12:00"), ("bed", "02 12:00", "05 10:00")],
+        None,
+    ),
+    "a move of no length comes before the stay that begins with it": (
+        ["1,Bay,2024-06-01 08:30,2024-06-05 10:00", "1,A&E,2024-06-01 08:30,2024-06-01 08:30"],
+        [("ed", "01 08:30", "01 08:30"), ("bed", "01 08:30", "05 10:00")],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("moves", "stays", "notice"), SAID.values(), ids=SAID.keys())
+@pytest.mark.parametrize("in_order", [True, False], ids=["in order", "backwards"])
+def test_ward_rows_agree_with_each_other_and_with_the_hospital_stay(read_moves, moves, stays, notice, in_order):
+    records = read_moves(moves if in_order else moves[::-1])
+    assert stays_of(records, FIRST) == stays
+    told = [text.removeprefix("moves.csv: ").split(", for")[0] for text in records.notices]
+    assert told == ([notice.split(", for")[0]] if notice else [])
+
+
+def test_a_patient_between_two_wards_at_as_of_is_still_in_the_last(read_moves):
+    records = read_moves(["2,A&E,2024-06-01 09:00,2024-06-09 23:50", "2,Bay,2024-06-10 00:10,"])
+    assert stays_of(records, "2024-06-01 09:00") == [("ed", "01 09:00", None)]
+    assert "taken to be in it still: 1, for example line 2" in records.notices[0]
+
+
+def test_a_patient_who_left_the_last_ward_long_ago_is_not_in_the_hospital(read_moves):
+    records = read_moves(["2,A&E,2024-06-01 09:00,2024-06-04 23:50"])
+    assert not records.patients.set_index("arrival").loc["2024-06-01 09:00", "departure_known"]
+
+
+def test_rows_belong_to_the_visit_of_the_person_that_they_fall_into(read, tmp_path):
+    patients = "id,came,went,unit\n1,2024-06-01 08:00,2024-06-02 10:00,acute\n1,2024-06-04 08:00,,acute\n"
+    moves = ["1,Bay,2024-06-04 09:00,", "1,A&E,2024-06-01 08:30,2024-06-02 10:00"]
+    (tmp_path / "moves.csv").write_text("\n".join(["id,where,in,out", *moves]), encoding="utf-8")
+    records = read(patients, as_of="2024-06-10", stays=STAYS)
+    assert stays_of(records, "2024-06-01 08:00") == [("ed", "01 08:30", "02 10:00")]
+    assert stays_of(records, "2024-06-04 08:00") == [("bed", "04 09:00", None)]
 
 
 def test_moves_at_or_after_as_of_change_nothing(read_moves):
