@@ -10,6 +10,7 @@ import pandas as pd
 from kaizar_pipeline.chain.step import NOTHING, Check, Figures, Found, Run
 from kaizar_pipeline.forecasting.drift import level_drift
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL
+from kaizar_pipeline.patients.census_jump import census_jump
 from kaizar_pipeline.patients.length_of_stay import differences, enough_stays
 from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.planning.headline_changes import DAYS, HEADLINES, PARTS
@@ -39,19 +40,40 @@ def checks_of(table: str) -> list[Check]:
 
 @check("patients", blocking=True)
 def flow_conservation(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Found:
-    """Every request left, was turned away, or is in the hospital: patients and their open ward stays agree."""
+    """Every request left, was turned away, or is in the hospital: each patient's open ward stays agree with it."""
     turned_away = patients["outcome"].isin(["diverted", "left"])
     departed = patients["departure"].notna() & ~turned_away
     not_known = ~patients["departure_known"] & ~turned_away & ~departed
-    open_stays = ward_stays[ward_stays["depart"].isna()]
-    present = open_stays[~open_stays["patient_id"].isin(patients.loc[not_known, "patient_id"])]
+    present = ~turned_away & ~departed & ~not_known
+    in_a_ward = patients["patient_id"].isin(ward_stays.loc[ward_stays["depart"].isna(), "patient_id"])
+    wrong = patients.loc[(in_a_ward != present) & ~not_known, "patient_id"]
     parts = {
         "departed": int(departed.sum()),
-        "in the hospital": present["patient_id"].nunique(),
+        "in the hospital": int(present.sum()),
         "turned away": int(turned_away.sum()),
         "departure not known": int(not_known.sum()),
     }
-    return Found(sum(parts.values()) == len(patients), {"requests": len(patients), **parts})
+    example = {"wrong": len(wrong), "for example patient": wrong.iloc[0]} if len(wrong) else {}
+    return Found(not example, {"requests": len(patients), **parts, **example})
+
+
+@check("patients", blocking=True)
+def census_possible(run: Run, patients: pd.DataFrame, patient_rejects: pd.DataFrame, ward_stays: pd.DataFrame) -> Found:
+    """The census at as_of is not half or double that of the eight weeks before, unless `patients.census: expected`."""
+    if run.config.patients.census == "expected":
+        return NOTHING
+    jump = census_jump(run.config, patients, patient_rejects, ward_stays)
+    if jump is None:
+        return NOTHING
+    words = {"census": f"{jump}; if it is right, set patients.census: expected"} if jump.impossible else {}
+    return Found(not jump.impossible, {"patients": jump.census, "usual": round(jump.usual, 1), **words})
+
+
+@check("patients", blocking=False)
+def census_as_usual(run: Run, patients: pd.DataFrame, patient_rejects: pd.DataFrame, ward_stays: pd.DataFrame) -> Found:
+    """The census at as_of is within a third of that of the eight weeks before, or by chance further away."""
+    jump = census_jump(run.config, patients, patient_rejects, ward_stays)
+    return NOTHING if jump is None else Found(not jump.doubtful, {"census": str(jump)} if jump.doubtful else {})
 
 
 @check("patients", blocking=False)

@@ -47,7 +47,8 @@ def history(run: Run) -> Made:
     in_beds = int((found.ward_stays["depart"].isna() & found.ward_stays["admit"].notna()).sum())
     rejects = len(found.patient_rejects)
     if rejects:
-        run.warn(f"{rejects:,} rows of the extract are set aside, with the reason: see patient_rejects")
+        share = f", as many as {rejects / in_beds:.0%} of the {in_beds} patients in beds" if in_beds else ""
+        run.warn(f"{rejects:,} rows of the extract are set aside{share}: see patient_rejects")
     for notice in found.notices:
         run.warn(notice)
     tables = {name: getattr(found, name) for name in ("patients", "patient_rejects", "ward_stays")}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kaizar_pipeline.errors import ConfigError
+from kaizar_pipeline.errors import ConfigError, KaizarError
 
 SAMPLE_SCENARIOS = ("bed_closure", "discharge_sooner", "escalation_beds", "winter_peak")
 
@@ -43,13 +43,13 @@ def check(
         list[Path] | None, typer.Argument(help="Files of hospitals or scenarios. Default: all in hospital_configs/.")
     ] = None,
 ) -> None:
-    """Check the files of hospitals and scenarios; every error is reported with file and line."""
+    """Check the files of hospitals and scenarios, and what the extracts hold; errors are reported with their line."""
     errors = 0
     for file in files or _all_files():
         try:
             for line in _checked(file):
                 typer.echo(line)
-        except ConfigError as error:
+        except KaizarError as error:
             errors += 1
             typer.echo(str(error), err=True)
     if errors:
@@ -74,14 +74,26 @@ def _all_files() -> list[Path]:
 
 
 def _checked(file: Path) -> list[str]:
-    """The lines about a file without errors, with one for each value that was translated."""
-    from kaizar_pipeline.config.files import SCENARIO_FOLDER, check_scenario, load_with_warnings, scenario_warnings
+    """The lines about a file without errors: one for each value that was translated, and what its extract holds."""
+    from kaizar_pipeline.config.files import (
+        CONFIG_FOLDER,
+        SCENARIO_FOLDER,
+        check_scenario,
+        find_home,
+        load_with_warnings,
+        scenario_warnings,
+    )
 
     if file.resolve().parent.name == SCENARIO_FOLDER:
         applies_to = ", ".join(check_scenario(file)) or "no hospital"
         summary, warnings = f"{SCENARIO_FOLDER}/{file.name}: ok, applies to {applies_to}", scenario_warnings(file)
     else:
+        from kaizar_pipeline.history.extract_report import extract_report
+
         config, warnings = load_with_warnings(file)
+        folder = file.resolve().parent
+        home = folder.parent if folder.name == CONFIG_FOLDER else find_home()
+        warnings = [*warnings, *extract_report(config, home)]
         summary = f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams"
     return [summary, *(f"  {warning}" for warning in warnings)]
 

@@ -1,9 +1,10 @@
 """Where a hospital's patients come from: a synthetic history or an extract, as its file says."""
 
-from datetime import date
+import re
+from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kaizar_pipeline.config.distributions import Duration
 from kaizar_pipeline.config.fields import Id, Model, NonNegative, Positive, Share, Weekday
@@ -17,6 +18,26 @@ MISSING = (
     *("1900-01-01", "0001-01-01", "9999-12-31", "31/12/9999"),
 )
 """What systems write where there is no departure yet, beside an empty cell and NULL."""
+
+
+_DIRECTIVES = frozenset("aAbBdfHIjmMpSyYzZ%")
+
+
+def _check_date_format(text: str) -> str:
+    """Raise ValueError unless `text` tells a date: all of it can be written and read again."""
+    unknown = sorted(set(re.findall("%(.|$)", text)) - _DIRECTIVES)
+    day = datetime(2001, 2, 13, 4, 5, 6)
+    try:
+        whole = not unknown and datetime.strptime(day.strftime(text), text).date() == day.date()
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(f"found {text!r}, allowed: a format with day, month and year, such as %d/%m/%Y %H:%M")
+    return text
+
+
+DateFormat = Annotated[str, AfterValidator(_check_date_format)]
+"""A format of stamps, as of strptime."""
 
 
 class StreamTruth(Model):
@@ -73,6 +94,7 @@ class SyntheticPatients(PatientSource):
 
     knows_beds: ClassVar[bool] = True
     max_age_days: ClassVar[int | None] = None
+    census: ClassVar[str | None] = None
 
     source: Literal["synthetic"]
     """Source of the patients."""
@@ -151,8 +173,9 @@ class _Extract(PatientSource):
     """Arrival stream of every service that `streams` does not list. Default: none, such rows are set aside."""
     stays: StaysExtract | None = None
     """Extract of ward stays. Default: none, one stay per patient in the stream's target ward."""
-    date_format: str | None = None
-    """Format of the stamps, such as %d/%m/%Y %H:%M. Default: ISO 8601, or numeric dates in the order that all rows allow."""
+    date_format: DateFormat | None = None
+    """Format of the stamps, such as %d/%m/%Y %H:%M. Default: ISO 8601, or numeric dates in the order that all rows
+    allow."""
     missing: tuple[str, ...] = MISSING
     """Cells that mean that there is no such time or id yet; one that is a date stands for that day at any time."""
     still_patient: StillPatient | None = None

@@ -102,7 +102,9 @@ class CsvFile:
                     delimiter=self.separator, newlines_in_values=True, invalid_row_handler=self._ragged_record
                 ),
                 pc.ConvertOptions(
-                    include_columns=positions, column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=False
+                    include_columns=positions,
+                    column_types=dict.fromkeys(positions, pa.string()),
+                    strings_can_be_null=False,
                 ),
             )  # fmt: skip
             for batch in reader:
@@ -184,8 +186,8 @@ class CsvFile:
         except UnicodeDecodeError as undecodable:
             line += undecodable.object[: undecodable.start].count(b"\n")
             raise DataError(
-                f"{self.location}, line {line}: is not {self.encoding}; name the file's encoding in the config, such as "
-                "`encoding: cp1252` (Windows) or `encoding: utf-16`"
+                f"{self.location}, line {line}: is not {self.encoding}; name the file's encoding in the config, such "
+                "as `encoding: cp1252` (Windows) or `encoding: utf-16`"
             ) from error
         except (OSError, EOFError) as broken:
             raise DataError(f"{self.location}: is not a whole gzip file; export it again") from broken

@@ -8,6 +8,7 @@ A further format is a config model, a reader in `READERS` and nothing else.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -154,12 +155,11 @@ def _read_parquet(source: ParquetPatients, location: str, wanted: list[str], hom
 
 def _texts(cells: pa.Array) -> pa.Array:
     """Typed cells as text; whole numbers lose the decimals that a column with empty cells gave them."""
-    import pyarrow.compute as pc
-
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
-    if pa.types.is_floating(cells.type) and pc.all(pc.equal(cells, pc.floor(cells))).as_py() is not False:
-        cells = cells.cast(pa.int64())
+    if pa.types.is_floating(cells.type):
+        with suppress(pa.ArrowInvalid):  # decimals stay
+            cells = cells.cast(pa.int64())
     text = cells.cast(pa.string())
     text.validate(full=True)
     return text

@@ -75,7 +75,8 @@ def read_moves(
     only: the order of moves within a day would be a guess.
     """
     text = reader.load(extract, "stay_cells")
-    format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), text.place, format_)
+    notices = Notices(text.place, text.lines)
+    format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), format_, notices)
     rows = _of_visits(_stamped(reader, extract, format_), patients)
     visible = rows[~(rows["admit"] >= as_of)]
     if visible["admit_day"].sum() > len(visible) / 2:
@@ -83,7 +84,6 @@ def read_moves(
             f"{text.place}: stamps in {extract.columns.admit!r} have no time of day; export ward stays with times"
         )
     rejects = _rejects(reader, extract, text, visible)
-    notices = Notices(text.place, text.lines)
     stays = _agreeing(reader, visible[visible["reason"].isna()], as_of, notices)
     patients = _lost(patients, stays, as_of, notices)
     has_bed = patients["patient_id"].isin(stays["patient_id"])
@@ -160,7 +160,8 @@ def _of_visits(rows: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
         "unknown ward": rows["ward"].isna(),
         "admission before arrival": rows["admit"] < rows["begins"],
         "admission after departure": rows["admit"] > rows["departure"],
-        "departure before admission": rows["depart"] < rows["admit"].where(~rows["depart_day"], rows["admit"].dt.normalize()),
+        "departure before admission": rows["depart"]
+        < rows["admit"].where(~rows["depart_day"], rows["admit"].dt.normalize()),
     }
     reason = pd.Series(None, index=rows.index, dtype="str")
     for words, wrong in reversed(reasons.items()):
@@ -177,7 +178,9 @@ def _rejects(reader: ExtractReader, extract: StaysExtract, text: TextRows, rows:
     """The rows set aside, as columns of patient_rejects. Raises DataError when they are too many."""
     wrong = rows.loc[rows["reason"].notna(), ["row", "person", "reason"]].sort_values("row")
     reader.connection.register("wrong", wrong[["row"]])
-    cells = reader.connection.execute("SELECT cells.* FROM stay_cells AS cells SEMI JOIN wrong USING (row) ORDER BY row").df()
+    cells = reader.connection.execute(
+        "SELECT cells.* FROM stay_cells AS cells SEMI JOIN wrong USING (row) ORDER BY row"
+    ).df()
     reader.connection.unregister("wrong")
     wrong = wrong.reset_index(drop=True)
     keys = wrong["reason"].map(_FIELDS).fillna("admit")
@@ -224,12 +227,22 @@ def _agreeing(reader: ExtractReader, rows: pd.DataFrame, as_of: pd.Timestamp, no
     departure = stays["departure"]
     _told(notices, "ward stays outlive the stay in the hospital; they end with it", stays, depart > departure)
     open_end = last & depart.isna() & departure.notna()
-    _told(notices, "last ward stays of departed patients have no end; they end with the stay in the hospital", stays, open_end)
+    _told(
+        notices,
+        "last ward stays of departed patients have no end; they end with the stay in the hospital",
+        stays,
+        open_end,
+    )
     depart = depart.mask((depart > departure) | open_end, departure)
 
     here = last & departure.isna() & stays["departure_known"]
     moving = here & depart.notna() & ((as_of - depart <= BETWEEN_WARDS) | stays["departs_later"])
-    _told(notices, "patients in the hospital had left the last ward at as_of; they are taken to be in it still", stays, moving)
+    _told(
+        notices,
+        "patients in the hospital had left the last ward at as_of; they are taken to be in it still",
+        stays,
+        moving,
+    )
     stays = stays.assign(depart=depart.mask(moving))
     return _joined(stays)
 

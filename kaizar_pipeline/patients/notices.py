@@ -14,18 +14,19 @@ class Notices:
     """The extract as messages name it."""
     lines: Callable[[np.ndarray], np.ndarray]
     """The line of each row number."""
-    _found: list[tuple[str, int, int | None]] = field(default_factory=list)
+    found: list[tuple[str, int, int | None]] = field(default_factory=list)
+    """Words, number of rows, and one of these."""
 
     def add(self, words: str, count: int, row: int | None = None) -> None:
         """Tell of `count` rows that `words` are true of, `row` being one of them; of none nothing is told."""
         if count:
-            self._found.append((words, count, row))
+            self.found.append((words, count, row))
 
     def texts(self) -> tuple[str, ...]:
         """One sentence for each."""
-        rows = sorted({row for _, _, row in self._found if row is not None})
+        rows = sorted({row for _, _, row in self.found if row is not None})
         lines = dict(zip(rows, self.lines(np.array(rows)).tolist(), strict=True)) if rows else {}
         return tuple(
             f"{self.place}: {words}: {count:,}" + (f", for example line {lines[row]}" if row is not None else "")
-            for words, count, row in self._found
+            for words, count, row in self.found
         )

@@ -4,10 +4,7 @@ What a row means is decided here, once: which rows are visible at `as_of`, which
 hospital, and what time a stamp without a time of day stands for. Reading, hashing and judging stay in DuckDB.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -17,37 +14,20 @@ import pandas as pd
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import Extract
-from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.extracts import ExtractReader, TextRows
+from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.moves import read_moves, whole_stays
-from kaizar_pipeline.patients.notices import Notices
-from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person, hashed_visit
-from kaizar_pipeline.patients.rejects import check_share, shown_names, shown_stamps
-from kaizar_pipeline.patients.stamp_formats import StampFormat, settle_format
 from kaizar_pipeline.patients.stamps import time_within_day
+from kaizar_pipeline.patients.visits import VisitRows, end_of
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
 from kaizar_pipeline.tables import PATIENT_REJECTS, PATIENTS, WARD_STAYS
 
-OUTCOMES = ("admitted", "waiting", "diverted", "left")
-
 SILENT_DAYS = 7
 """Days without an arrival after which an extract has ended."""
-LONGEST_SILENCE = 90
-"""Days without an arrival before `complete_through` that even a small hospital does not have."""
-SILENT_ARRIVALS = 14
-"""Arrivals that were due in a silence at the end of an extract, from which on it has ended: none of so many by chance
-has a probability below 1e-6."""
-STRAY_GAP_DAYS = 365
-STRAY_SHARE = 0.01
-"""Arrivals before a gap of so many days, and no more than this share of all, are mistyped."""
-STRAY_MIN_ROWS = 20
-"""Rows below which no arrival is called stray."""
-FAR_DAYS = 366
-"""A departure so long before the first arrival means that there is none yet."""
 
-_DUCKDB = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-_SILENCE_WINDOW = 56
-"""Days before the last arrival that tell how many were due."""
+_DUCKDB: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 _HISTORY_SEED = 0
 """Seed of the times of day that are drawn: another simulation.seed leaves the past as it is."""
 
@@ -84,435 +64,32 @@ def read_records(
     with duckdb.connect(":memory:", config=_DUCKDB) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         reader = ExtractReader(config, source, home or find_home(), connection)
-        return _Reading(reader, source, reader.load(source, "cells")).records(today, as_of)
-
-
-class _Reading:
-    """One reading of an extract of patients, whose text is in the table `cells`."""
-
-    def __init__(self, reader: ExtractReader, source: Extract, text: TextRows):
-        self._reader = reader
-        self._source = source
-        self._text = text
-        self._connection = reader.connection
-        self._rows = reader.count("cells") + len(text.ragged)
-        self._notices = Notices(text.place, text.lines)
-        stamps = StampFormat(reader.config.hospital.timezone, source.date_format)
-        self._format = settle_format(self._connection, "cells", ("arrival", "departure"), text.place, stamps)
-
-    def records(self, today: pd.Timestamp, as_of: pd.Timestamp | None) -> Records:
-        """The records as of `as_of` (see `read_records`)."""
-        source, config = self._source, self._reader.config
-        self._stamp()
-        future = as_of is None
+        rows = VisitRows(reader, source)
         if as_of is None:
-            as_of = self._first_incomplete_day(today)
-        self._check_span(as_of)
-        self._judge(as_of, today if future else None)
-        rejects = self._rejects()
-        self._tell(as_of)
-        rows = self._passed()
-        patients = _with_outcomes(source, _with_times_of_day(config, source, rows), as_of)
-        notices = self._notices.texts()
+            as_of = rows.first_incomplete_day(today)
+            visits = rows.at(as_of, today)
+        else:
+            visits = rows.at(as_of, None)
+        patients = _with_outcomes(source, _with_times_of_day(config, source, visits.rows), as_of)
+        rejects, notices = visits.rejects, visits.notices
         if source.stays is None:
             stays = whole_stays(config, patients)
         else:
-            moves = read_moves(self._reader, source.stays, self._format, patients, as_of)
+            moves = read_moves(reader, source.stays, rows.format, patients, as_of)
             patients, stays = moves.patients, moves.stays
             rejects = pd.concat([rejects, moves.rejects], ignore_index=True)
             notices += moves.notices
-        common = {"hospital_id": config.id, "as_of": as_of}
-        last = patients["arrival"].dt.normalize().max()
-        return Records(
-            as_of=as_of,
-            patients=PATIENTS.frame(patients.drop(columns=["utc", "person", "departs_later"]), **common),
-            patient_rejects=PATIENT_REJECTS.frame(rejects, **common),
-            ward_stays=WARD_STAYS.frame(stays, **common),
-            latest_as_of=_end(source) or last + pd.Timedelta(days=1 + SILENT_DAYS),
-            notices=notices,
-            rows=self._rows,
-        )
-
-    def _one(self, query: str, parameters: Sequence[object] = ()) -> tuple:
-        """The one row that `query` returns."""
-        return self._connection.execute(query, list(parameters)).fetchall()[0]
-
-    def _stamp(self) -> None:
-        """Make `stamped`: ids, streams and times of all rows, null where a cell is empty or cannot be read."""
-        source, read = self._source, self._format
-        dates = missing_dates(source.missing)
-        missing = ", ".join(_literal(text) for text in source.missing if text not in dates) or "NULL"
-        days = ", ".join(f"DATE '{day:%Y-%m-%d}'" for day in dates.values()) or "NULL"
-        still = "false"
-        if source.still_patient is not None:
-            still = f"coalesce(still_patient IN ({', '.join(map(_literal, source.still_patient.values))}), false)"
-        given = {key: f"CASE WHEN {key} NOT IN ({missing}) THEN {key} END" for key in ("patient_id", "arrival", "departure")}  # fmt: skip
-        self._connection.execute(f"""
-            CREATE TABLE stamped AS
-            WITH given AS (
-                SELECT
-                    row, {given["patient_id"]} AS id, {given["arrival"]} AS arrival_text,
-                    {given["departure"]} AS departure_text, departure IS NOT NULL AS has_departure,
-                    {self._stream()} AS stream,
-                    lower(outcome) AS outcome, {still} AS still
-                FROM cells
-            ), told AS (
-                SELECT
-                    *, {read.wall("arrival_text")} AS arrival_wall, {read.utc("arrival_text")} AS arrival_utc,
-                    {read.wall("departure_text")} AS departure_wall, {read.utc("departure_text")} AS departure_utc
-                FROM given
-            ), local AS (
-                SELECT
-                    *, {read.local("arrival_wall", "arrival_utc")} AS arrival,
-                    -- at the offset of the arrival, so that the length of stay is exact across a clock change
-                    coalesce(arrival + (departure_utc - arrival_utc), {read.local("departure_wall", "departure_utc")})
-                        AS departure_stamp
-                FROM told
-            )
-            SELECT
-                row, {hashed_person("id", self._reader.key)} AS person, stream, outcome, arrival, arrival_utc,
-                arrival_text IS NOT NULL AS has_arrival,
-                contains(arrival_text, ':') AS arrival_timed, contains(departure_text, ':') AS departure_timed,
-                CASE WHEN departure_stamp::DATE NOT IN ({days}) THEN departure_stamp END AS departure,
-                departure_text IS NOT NULL AND departure_stamp IS NULL AS unread, still,
-                has_departure AND (departure_text IS NULL OR coalesce(departure_stamp::DATE IN ({days}), false)) AS none_yet
-            FROM local
-        """)
-
-    def _stream(self) -> str:
-        """SQL: the stream of the column `service`, null where it is not known."""
-        source = self._source
-        if source.columns.service is None:
-            return _literal(self._reader.config.arrival_streams[0].id)
-        cases = "".join(f" WHEN {_literal(name)} THEN {_literal(stream)}" for name, stream in source.streams.items())
-        other = "NULL" if source.other is None else _literal(source.other)
-        return f"CASE service{cases} ELSE {other} END" if cases else f"{other}::VARCHAR"
-
-    def _first_incomplete_day(self, today: pd.Timestamp) -> pd.Timestamp:
-        end = _end(self._source)
-        if end is not None:
-            return end
-        until_today = self._one("SELECT max(arrival)::DATE FROM stamped WHERE arrival::DATE <= ?", [today])[0]
-        if until_today is None:
-            raise self._no_arrival(" up to today")
-        return pd.Timestamp(until_today).as_unit("us")
-
-    def _no_arrival(self, bound: str = "") -> DataError:
-        column = self._source.columns.arrival
-        cells = self._connection.execute("SELECT row, arrival FROM cells WHERE arrival IS NOT NULL LIMIT 1").df()
-        cell = "" if cells.empty else f" (line {self._lines(cells['row'])[0]}: {shown_stamps(cells['arrival'])[0]!r})"
-        return DataError(
-            f"{self._text.place}: not one stamp in column {column!r} can be read as a date{bound}{cell}; "
-            "name their format in patients.date_format"
-        )
-
-    def _check_span(self, as_of: pd.Timestamp) -> None:
-        """Arrivals begin before `as_of`, and the extract reaches to `complete_through`."""
-        first, last, before = self._one(
-            "SELECT min(arrival), max(arrival), max(arrival) FILTER (arrival < $1) FROM stamped", [as_of]
-        )
-        if first is None:
-            raise self._no_arrival()
-        if before is None:
-            raise DataError(
-                f"{self._text.place}: nothing before as_of {as_of:%Y-%m-%d}: arrivals run from {first:%Y-%m-%d} to "
-                f"{last:%Y-%m-%d}; choose a later as_of within the data"
-            )
-        end = _end(self._source)
-        if end is None:
-            return
-        last_day = pd.Timestamp(last).normalize()
-        silent = (end - last_day).days - 1
-        window = last_day - pd.Timedelta(days=_SILENCE_WINDOW - 1)
-        (recent,) = self._one("SELECT count(*) FROM stamped WHERE arrival >= ?", [window])
-        if silent > LONGEST_SILENCE or silent * recent / _SILENCE_WINDOW > SILENT_ARRIVALS:
-            raise DataError(
-                f"{self._text.place}: complete_through {end - pd.Timedelta(days=1):%Y-%m-%d} lies beyond the data: the "
-                f"last arrival is of {last:%Y-%m-%d}; correct it, or provide a newer extract"
-            )
-
-    def _judge(self, as_of: pd.Timestamp, today: pd.Timestamp | None) -> None:
-        """Make `judged`: the rows visible at `as_of`, with the reason why one is set aside (null: it is not) and the
-        key of the column at fault, the most basic error of a row first.
-
-        `today` None: no row lies in the future.
-        """
-        bulk = self._first_of_bulk(as_of)
-        far = bulk - pd.Timedelta(days=FAR_DAYS)
-        columns = self._source.columns
-        running = "false"
-        if self._source.running_until is not None:
-            (last,) = self._one("SELECT max(greatest(arrival, departure))::DATE FROM stamped WHERE departure < '9000-01-01'")
-            running = f"departure >= (SELECT max(departure) FROM stamped WHERE departure::DATE <= DATE '{last}')"
-        self._connection.execute(f"""
-            CREATE TABLE judged AS
-            WITH departures AS (
-                SELECT
-                    * EXCLUDE (departure, none_yet),
-                    CASE WHEN still OR departure < TIMESTAMP '{far}' OR ({running}) THEN NULL ELSE departure END AS departure,
-                    none_yet OR coalesce(departure < TIMESTAMP '{far}', false) AS none_yet,
-                    NOT still AND coalesce({running}, false) AS running
-                FROM stamped
-                WHERE arrival IS NULL OR arrival < $as_of OR arrival::DATE > $today
-            ), found AS (
-                SELECT
-                    *,
-                    CASE
-                        WHEN person IS NULL THEN 'missing id'
-                        WHEN NOT has_arrival THEN 'missing arrival'
-                        WHEN arrival IS NULL THEN 'unparseable arrival'
-                        WHEN arrival::DATE > $today THEN 'arrival lies in the future'
-                        WHEN arrival < TIMESTAMP '{bulk}' THEN 'arrival long before all others'
-                        WHEN stream IS NULL THEN 'unknown service'
-                        WHEN {"true" if columns.outcome else "false"} AND (outcome IS NULL OR outcome NOT IN {OUTCOMES})
-                            THEN 'unknown outcome'
-                    END AS reason
-                FROM departures
-            ), repeated AS (
-                SELECT person, arrival FROM found WHERE reason IS NULL GROUP BY ALL HAVING count(*) > 1
-            ), ranked AS (
-                -- of the same visit twice, the row with a departure says more; else the first one stays
-                SELECT
-                    row, first_value(row) OVER visit AS kept
-                FROM found JOIN repeated USING (person, arrival)
-                WHERE reason IS NULL
-                WINDOW visit AS (
-                    PARTITION BY person, arrival ORDER BY departure IS NULL OR departure < arrival, row
-                )
-            )
-            SELECT
-                found.* REPLACE (CASE WHEN kept <> row THEN 'duplicate' ELSE reason END AS reason), kept,
-                false AS by_day, false AS wrong
-            FROM found LEFT JOIN ranked USING (row)
-        """, {"as_of": as_of, "today": today or pd.Timestamp("9999-12-31")})  # fmt: skip
-        self._mark_days(as_of)
-
-    def _mark_days(self, as_of: pd.Timestamp) -> None:
-        """Mark stamps of `judged` that resolve days only, and departures that cannot be right, which are dropped."""
-        self._connection.execute("""
-            CREATE TABLE midnights AS
-            SELECT
-                bool_and(arrival = date_trunc('day', arrival)) AS arrivals,
-                coalesce(bool_and(departure = date_trunc('day', departure)) FILTER (departure < $1), false) AS departures
-            FROM judged WHERE reason IS NULL
-        """, [as_of])  # fmt: skip
-        self._connection.execute("""
-            CREATE TABLE visible AS
-            WITH days AS (
-                SELECT
-                    * EXCLUDE (by_day, wrong, has_arrival),
-                    arrival = date_trunc('day', arrival) AND (midnights.arrivals OR NOT arrival_timed) AS arrival_day,
-                    departure = date_trunc('day', departure) AND (midnights.departures OR NOT departure_timed)
-                        AS departure_day
-                FROM judged, midnights
-            ), compared AS (
-                SELECT
-                    *,
-                    departure < arrival AND NOT (
-                        (arrival_day OR departure_day) AND departure::DATE = arrival::DATE
-                    ) AS backward
-                FROM days
-            )
-            SELECT
-                * EXCLUDE (departure, backward),
-                coalesce(backward, false) AS backward,
-                CASE WHEN NOT coalesce(backward, false) AND departure < $1 THEN departure END AS departure,
-                coalesce(departure >= $1, false) AS departs_later
-            FROM compared
-        """, [as_of])  # fmt: skip
-
-    def _first_of_bulk(self, as_of: pd.Timestamp) -> pd.Timestamp:
-        """The first day of the arrivals but for a few that lie years before all others."""
-        days = self._connection.execute(
-            "SELECT arrival::DATE AS day, count(*) AS n FROM stamped WHERE arrival < ? GROUP BY day ORDER BY day", [as_of]
-        ).df()
-        total = int(days["n"].sum())
-        gaps = days["day"].diff().dt.days > STRAY_GAP_DAYS
-        few = days["n"].cumsum().shift(fill_value=0) <= max(1.0, STRAY_SHARE * total)
-        stray = np.flatnonzero(gaps & few) if total >= STRAY_MIN_ROWS else []
-        return days["day"].iloc[stray[-1] if len(stray) else 0].as_unit("us")
-
-    def _rejects(self) -> pd.DataFrame:
-        """The rows set aside, as columns of patient_rejects. Raises DataError when they, with the rows whose departure
-        cannot be right, are too many."""
-        columns, source = self._source.columns, self._source
-        found = self._connection.execute(f"""
-            SELECT
-                row, coalesce(reason, 'departure cannot be right') AS reason, kept, {as_digits("person")} AS hashed,
-                cells.arrival, cells.departure, cells.service, cells.outcome, reason IS NULL AS stays
-            FROM visible JOIN cells USING (row)
-            WHERE reason IS NOT NULL OR unread OR backward
-            ORDER BY row
-        """).df()  # fmt: skip
-        backward, compared = self._one(
-            "SELECT count(*) FILTER (backward), count(*) FROM visible WHERE reason IS NULL AND (backward OR departure IS NOT NULL)"
-        )
-        if backward > max(STRAY_MIN_ROWS, compared / 2):
-            raise DataError(
-                f"{self._text.place}: columns.arrival ({columns.arrival!r}) and columns.departure ({columns.departure!r}) "
-                f"seem to be swapped: in {backward:,} of {compared:,} rows the departure lies before the arrival"
-            )
-        keys = found["reason"].map(_FIELDS).fillna("arrival")
-        shown = {
-            "patient_id": found["hashed"],
-            "arrival": shown_stamps(found["arrival"]),
-            "departure": shown_stamps(found["departure"]),
-            "service": shown_names(found["service"], source.streams),
-            "outcome": shown_names(found["outcome"], OUTCOMES),
-        }
-        values = pd.Series(None, index=found.index, dtype="object")
-        for key, cells in shown.items():
-            values = values.where(keys != key, cells)
-        repeats = found["kept"].notna() & (found["reason"] == "duplicate")
-        kept = self._lines(found.loc[repeats, "kept"].astype("int64"))
-        values[repeats] = [f"as in line {line}" for line in kept]
-        faults = pd.DataFrame(
-            {
-                "row": self._lines(found["row"]),
-                "reason": found["reason"],
-                "field": keys.map({key: getattr(columns, key) or key for key in shown}),
-                "value": values,
-            }
-        )
-        ragged = pd.Series(dict(sorted(self._text.ragged.items())), dtype="int64")
-        cut = pd.DataFrame(
-            {
-                "row": self._lines(ragged.index),
-                "reason": "wrong number of fields",
-                "field": columns.patient_id,
-                "value": [f"{fields} fields" for fields in ragged],
-            }
-        )
-        faults = pd.concat([cut, faults], ignore_index=True) if len(cut) else faults
-        check_share(self._text.place, faults, self._rows, source.max_reject_share)
-        stays = faults["reason"] == "departure cannot be right"
-        self._tell_departures(faults[stays])
-        return faults[~stays].assign(extract="patients")
-
-    def _lines(self, rows: pd.Series | pd.Index) -> np.ndarray:
-        """The line in the file of each of `rows`."""
-        return self._text.lines(rows.to_numpy()) if len(rows) else np.array([], dtype="int64")
-
-    def _tell_departures(self, faults: pd.DataFrame) -> None:
-        if len(faults):
-            first = faults.iloc[0]
-            self._notices.add(
-                "departures cannot be read or lie before the arrival; these patients departed at an unknown time "
-                f"(line {first['row']}: {first['value']!r})",
-                len(faults),
-            )
-
-    def _tell(self, as_of: pd.Timestamp) -> None:
-        """Add the notices about rows that passed, and about those left out."""
-        source, add = self._source, self._notices.add
-        told = {
-            "departures mean that there is none yet (patients.missing)": "reason IS NULL AND none_yet AND NOT still",
-            "departures lie on the last moment of the extract and are taken as still in the hospital (running_until)": (
-                "reason IS NULL AND running"
-            ),
-            "patients are still in the hospital by still_patient": "reason IS NULL AND still",
-        }
-        for words, condition in told.items():
-            add(words, *self._one(f"SELECT count(*), min(row) FROM visible WHERE {condition}"))
-        add(f"rows lie at or after as_of {as_of:%Y-%m-%d} and are left out", *self._one(
-            "SELECT count(*), min(row) FROM stamped WHERE row NOT IN (SELECT row FROM visible)"
-        ))  # fmt: skip
-        if source.other is not None and source.columns.service is not None:
-            known = ", ".join(map(_literal, source.streams)) or "NULL"
-            add(f"rows have a service that patients.streams does not list, and count as {source.other} (other)", *self._one(
-                f"SELECT count(*), min(row) FROM cells WHERE service IS NULL OR service NOT IN ({known})"
-            ))  # fmt: skip
-        if source.running_until is None:
-            self._tell_likely_running()
-
-    def _tell_likely_running(self) -> None:
-        """More departures on the last moment than on any other, or one without a time among stamps with times, are likely
-        patients who are still in the hospital (OMOP ends a running visit on the day of the extract)."""
-        counts = self._connection.execute("""
-            SELECT departure, count(*), min(row), bool_and(departure_day) FROM visible
-            WHERE reason IS NULL AND departure IS NOT NULL GROUP BY departure ORDER BY departure DESC
-        """)
-        last = counts.fetchone()
-        if last is None:
-            return
-        _, count, row, by_day = last
-        most, times = self._one(
-            "SELECT coalesce(max(n), 0), coalesce(bool_or(timed), false) FROM (SELECT count(*) AS n, "
-            "bool_or(NOT departure_day) AS timed FROM visible WHERE reason IS NULL AND departure < ? GROUP BY departure)",
-            [last[0]],
-        )
-        if times and (count > max(most, 1) or by_day):
-            self._notices.add(
-                "departures lie on the last moment of the extract: likely patients who are still in the hospital; if so, "
-                "set patients.running_until: extract_date",
-                count,
-                row,
-            )
-
-    def _passed(self) -> pd.DataFrame:
-        """The rows that are patients."""
-        found = self._connection.sql(f"""
-            WITH passed AS (SELECT * FROM visible WHERE reason IS NULL),
-            open AS (SELECT row, person, arrival FROM passed WHERE departure IS NULL AND NOT unread AND NOT backward),
-            superseded AS (
-                SELECT DISTINCT open.row FROM open JOIN passed AS later
-                ON later.person = open.person AND later.arrival > open.arrival
-            )
-            SELECT
-                row, {as_digits("person")} AS person, {as_digits(hashed_visit("person", "arrival"))} AS id, stream,
-                coalesce(outcome, 'admitted') AS outcome, arrival, arrival_utc AS utc, departure, arrival_day,
-                coalesce(departure_day, false) AS departure_day, departs_later,
-                unread OR backward OR row IN (FROM superseded) AS unknown,
-                row IN (FROM superseded) AS superseded, still
-            FROM passed ORDER BY row
-        """).to_arrow_table().to_pandas()  # fmt: skip
-        rows = found["superseded"].to_numpy().nonzero()[0]
-        self._notices.add(
-            "visits without a departure are followed by another visit of the same id; they ended at an unknown time",
-            len(rows),
-            int(found["row"].iloc[rows[0]]) if len(rows) else None,
-        )
-        if self._source.still_patient is not None:
-            gone = found["departure"].isna() & ~found["still"] & ~found["departs_later"] & ~found["unknown"]
-            rows = gone.to_numpy().nonzero()[0]
-            self._notices.add(
-                "patients have no departure and are not in the hospital by still_patient; they departed at an unknown time",
-                len(rows),
-                int(found["row"].iloc[rows[0]]) if len(rows) else None,
-            )
-            found["unknown"] |= gone
-        return found
-
-
-_FIELDS = {
-    "missing id": "patient_id",
-    "duplicate": "patient_id",
-    "departure cannot be right": "departure",
-    "unknown service": "service",
-    "unknown outcome": "outcome",
-}
-"""The column at fault; of other reasons it is the arrival."""
-
-
-def missing_dates(missing: Sequence[str]) -> dict[str, date]:
-    """Those of the cells that mean that there is no time yet which are dates, and the dates."""
-    found = {}
-    for text in missing:
-        for format_ in ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"):
-            with suppress(ValueError):
-                found[text] = datetime.strptime(text, format_).date()
-    return found
-
-
-def _end(source: Extract) -> pd.Timestamp | None:
-    """The midnight after the last day that the config says is complete."""
-    last = source.complete_through
-    return None if last is None else pd.Timestamp(last).as_unit("us") + pd.Timedelta(days=1)
-
-
-def _literal(text: str) -> str:
-    """`text` in SQL."""
-    return "'" + text.replace("'", "''") + "'"
+    common = {"hospital_id": config.id, "as_of": as_of}
+    last = patients["arrival"].dt.normalize().max()
+    return Records(
+        as_of=as_of,
+        patients=PATIENTS.frame(patients.drop(columns=["utc", "person", "departs_later"]), **common),
+        patient_rejects=PATIENT_REJECTS.frame(rejects, **common),
+        ward_stays=WARD_STAYS.frame(stays, **common),
+        latest_as_of=end_of(source) or last + pd.Timedelta(days=1 + SILENT_DAYS),
+        notices=notices,
+        rows=rows.count,
+    )
 
 
 def _with_times_of_day(config: HospitalConfig, source: Extract, rows: pd.DataFrame) -> pd.DataFrame:

@@ -23,9 +23,7 @@ _ALIKE = 0.85
 """Similarity (difflib) from which on a cell is a misspelled name that is known."""
 
 
-def check_share(
-    place: str, faults: pd.DataFrame, rows: int, max_share: float, key: str = "max_reject_share"
-) -> None:
+def check_share(place: str, faults: pd.DataFrame, rows: int, max_share: float, key: str = "max_reject_share") -> None:
     """Raise DataError when `faults` (row, reason, field, value) are more than `max_share` of `rows`; it lists reasons
     with counts and an example."""
     share = len(faults) / max(1, rows)

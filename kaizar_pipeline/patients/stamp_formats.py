@@ -5,11 +5,12 @@ order that all rows of the extract allow. A stamp that carries an offset becomes
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.notices import Notices
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
 _ISO = rf"\d{{4}}-\d{{2}}-\d{{2}}([T ]{_TIME})?"
@@ -73,13 +74,16 @@ class StampFormat:
 
 
 def settle_format(
-    connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str], place: str, format_: StampFormat
+    connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str], format_: StampFormat, notices: Notices
 ) -> StampFormat:
-    """The format of the stamps in the columns `keys` of `table`, with the order of numeric dates that all rows allow.
+    """The format of the stamps in the columns `keys` (begin and end) of `table`, with the order of numeric dates that
+    all rows allow.
 
-    Raises DataError when both orders occur, or no row tells them apart: naming both readings.
+    Raises DataError when both orders occur, or no row tells them apart, naming both readings; and for a configured
+    format where the other order of day and month fits the rows better.
     """
     if format_.configured is not None:
+        _check_configured(connection, table, keys, format_, notices)
         return format_
     found = [
         f"SELECT row, {key} AS text, regexp_extract({key}, '{_NUMERIC}', 1)::INT AS first, "
@@ -87,30 +91,63 @@ def settle_format(
         for key in keys
     ]
     numeric, day_first, month_first, example = connection.execute(
-        "SELECT count(*), count(*) FILTER (first > 12), count(*) FILTER (second > 12), arg_min(text, row) "
-        f"FROM ({' UNION ALL '.join(found)})"
+        "SELECT count(*), count(*) FILTER (first > 12), count(*) FILTER (second > 12 AND second < 32), "
+        f"arg_min(text, row) FILTER (first < 13 AND second < 13) FROM ({' UNION ALL '.join(found)})"
     ).fetchall()[0]
     if not numeric:
         return format_
     remedy = "name the format in patients.date_format, such as %d/%m/%Y %H:%M or %m/%d/%Y %H:%M"
     if day_first and month_first:
         raise DataError(
-            f"{place}: {day_first:,} stamps read only as {DAY_FIRST} and {month_first:,} only as {MONTH_FIRST}; "
-            f"correct them, or {remedy}"
+            f"{notices.place}: {day_first:,} stamps read only as {DAY_FIRST} and {month_first:,} only as "
+            f"{MONTH_FIRST}; correct them, or {remedy}"
         )
     if not day_first and not month_first:
-        readings = (
+        first, second = (
             connection.execute(
-                f"SELECT ({StampFormat('UTC', order=order).wall('text')})::DATE FROM (SELECT ? AS text)", [example]
-            ).fetchall()
+                f"SELECT ({replace(format_, order=order).wall('text')})::DATE FROM (SELECT ? AS text)", [example]
+            ).fetchall()[0][0]
             for order in (DAY_FIRST, MONTH_FIRST)
         )
-        first, second = (str(found[0][0]) for found in readings)
         raise DataError(
-            f"{place}: the order of day and month is ambiguous: no stamp has a number above 12 there, so that the first "
-            f"is {first} as {DAY_FIRST}, and {second} as {MONTH_FIRST}; {remedy}"
+            f"{notices.place}: the order of day and month is ambiguous: no stamp has a number above 12 there, so that "
+            f"the first is {first} as {DAY_FIRST}, and {second} as {MONTH_FIRST}; {remedy}"
         )
-    return StampFormat(format_.timezone, order=DAY_FIRST if day_first else MONTH_FIRST)
+    return replace(format_, order=DAY_FIRST if day_first else MONTH_FIRST)
+
+
+def _check_configured(
+    connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str], format_: StampFormat, notices: Notices
+) -> None:
+    """Raise DataError when the configured format with day and month exchanged reads more stamps, or as many with fewer
+    ends before the begin; a notice where no stamp tells the two apart."""
+    configured = format_.configured or ""
+    swapped = configured.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
+    if swapped == configured or "%z" in configured:
+        return
+    read, backward = zip(
+        *(_readings(connection, table, keys, replace(format_, configured=one)) for one in (configured, swapped)),
+        strict=True,
+    )
+    if read[1] > read[0] or (read[1] == read[0] and backward[1] < backward[0]):
+        raise DataError(
+            f"{notices.place}: date_format {configured!r} reads {read[0]:,} stamps, {backward[0]:,} of them before the "
+            f"one that they should follow; {swapped!r} reads {read[1]:,}, {backward[1]:,} of them so: correct "
+            "date_format"
+        )
+    if read[1] == read[0]:
+        notices.add(f"stamps read as {configured} could be {swapped} as well: no day is above 12", read[0])
+
+
+def _readings(
+    connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str], format_: StampFormat
+) -> tuple[int, int]:
+    """How many stamps `format_` reads, and of how many rows the end lies before the begin."""
+    begin, end = (format_.wall(key) for key in keys)
+    return connection.execute(
+        f"SELECT count(begin_) + count(end_), count(*) FILTER (end_ < begin_) FROM "
+        f"(SELECT {begin} AS begin_, {end} AS end_ FROM {table})"
+    ).fetchall()[0]
 
 
 def _decimal_point(text: str) -> str:

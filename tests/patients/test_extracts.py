@@ -97,8 +97,11 @@ BAD_FILES = {
     ),
     "unknown encoding": (TEXT.encode(), {"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
     "open quotation": (b'id,came,went,unit\n1,"' + b"x" * 200_000, {}, "quotation mark that never closes"),
-    "open quotation in a short file": (b'id,came,went,unit\n1,"2024-06-01,,acute\n2,2024-06-01,,acute\n', {},
-        r"line 2: look for a quotation mark that never closes"),
+    "open quotation in a short file": (
+        b'id,came,went,unit\n1,"2024-06-01,,acute\n2,2024-06-01,,acute\n',
+        {},
+        r"line 2: look for a quotation mark that never closes",
+    ),
     "excel": (b"PK\x03\x04" + b"x" * 100, {}, "is an Excel workbook.*save the sheet as CSV"),
     "old excel": (b"\xd0\xcf\x11\xe0" + b"x" * 100, {}, r"is an Excel workbook \(\.xls\); save the sheet as CSV"),
     "parquet as csv": (b"PAR1" + b"x" * 100, {}, "is a Parquet file; set `source: parquet`"),

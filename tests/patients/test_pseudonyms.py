@@ -13,7 +13,9 @@ pytestmark = pytest.mark.unit
 
 
 def hashed(ids: list[str | None], key: bytes) -> list[str | None]:
-    rows = duckdb.sql(f"SELECT {as_digits(hashed_person('id', key))} FROM (SELECT unnest($ids) AS id)", params={"ids": ids})
+    rows = duckdb.sql(
+        f"SELECT {as_digits(hashed_person('id', key))} FROM (SELECT unnest($ids) AS id)", params={"ids": ids}
+    )
     return [row[0] for row in rows.fetchall()]
 
 

@@ -89,7 +89,9 @@ def test_impossible_rows_are_rejected(read, line, reason, field, value):
 
 def test_a_name_that_many_rows_have_is_stored_as_it_is(read):
     rows = "".join(f"{n},X,2024-06-01,,dental\n" for n in range(5))
-    assert set(read(HEADER + "a,X,2024-06-01,,acute\n" + rows, as_of="2024-06-10").patient_rejects["value"]) == {"dental"}
+    assert set(read(HEADER + "a,X,2024-06-01,,acute\n" + rows, as_of="2024-06-10").patient_rejects["value"]) == {
+        "dental"
+    }
 
 
 def test_lines_are_those_of_the_file(read):
@@ -197,21 +199,25 @@ def test_rows_left_out_after_as_of_are_told(read):
 
 def test_complete_through_beyond_the_data_is_refused_with_the_last_date(read):
     for day in ("2024-06-20", "2999-01-01", "9999-12-31"):
-        with pytest.raises(DataError, match=rf"complete_through {day} lies beyond the data: the last arrival is of 2024-05-28"):
+        with pytest.raises(
+            DataError, match=rf"complete_through {day} lies beyond the data: the last arrival is of 2024-05-28"
+        ):
             read(MANY, complete_through=day)
     assert read(MANY, complete_through="2024-05-31").as_of == pd.Timestamp("2024-06-01")
 
 
 def test_swapped_columns_are_recognised(read):
     columns = {"patient_id": "id", "arrival": "went", "departure": "came", "service": "unit"}
-    with pytest.raises(DataError, match=r"columns\.arrival \('went'\) and columns\.departure \('came'\) seem to be swapped"):
+    with pytest.raises(
+        DataError, match=r"columns\.arrival \('went'\) and columns\.departure \('came'\) seem to be swapped"
+    ):
         read(MANY, as_of="2024-06-10", columns=columns)
 
 
 def test_other_maps_every_service_that_is_not_listed(read):
     records = read(HEADER + "1,X,2024-06-01,,dental\n2,X,2024-06-01,,acute\n", as_of="2024-06-10", other="elective")
     assert sorted(records.patients["stream_id"]) == ["elective", "emergency"]
-    assert any("that patients.streams does not list, and count as elective" in notice for notice in records.notices)
+    assert any("that patients.streams does not list; they count as elective" in notice for notice in records.notices)
 
 
 def test_too_many_rejects_stop_the_run_with_reasons_counts_and_remedy(read):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.notices import Notices
 from kaizar_pipeline.patients.stamp_formats import DAY_FIRST, MONTH_FIRST, StampFormat, settle_format
 
 pytestmark = pytest.mark.unit
@@ -47,7 +48,8 @@ def test_these_are_read(text, time):
 @pytest.mark.parametrize(
     "text",
     ["", "soon", "2024-02-30", "2024-06-01 10:00 xx", "2024-06-01 25:00", "2024-06-01 10", "infinity", "12024-06-01",
-     "2024-06-01 (BC)", "2024-06-01 10:00 Europe/Amsterdam", "1717228800", "2024-01-01 10:00:00 +02", "2024", "03/06/2024 08:15 PM", "03/06/24"],
+     "2024-06-01 (BC)", "2024-06-01 10:00 Europe/Amsterdam", "1717228800", "2024-01-01 10:00:00 +02",
+     "2024", "03/06/2024 08:15 PM", "03/06/24"],
 )  # fmt: skip
 def test_these_are_not(text):
     assert pd.isna(told(text, StampFormat("Europe/Amsterdam")))
@@ -67,11 +69,14 @@ def test_a_configured_format_is_read(text, format_, time):
     assert told(text, StampFormat("Europe/Amsterdam", format_)) == pd.Timestamp(time)
 
 
-def settled(*texts: str) -> StampFormat:
+def settled(*texts: str, configured: str | None = None, notices: Notices | None = None) -> StampFormat:
+    """The format of begins and ends that follow each other."""
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE cells AS SELECT row, text FROM (SELECT unnest(range(1, len($t) + 1)) AS row, "
-                           "unnest($t) AS text)", {"t": list(texts)})  # fmt: skip
-        return settle_format(connection, "cells", ["text"], "extract.csv", StampFormat("UTC"))
+        connection.execute("CREATE TABLE cells (row BIGINT, come VARCHAR, gone VARCHAR)")
+        pairs = zip(texts[::2], (*texts[1::2], None), strict=False)
+        connection.executemany("INSERT INTO cells VALUES (?, ?, ?)", [(n, *pair) for n, pair in enumerate(pairs)])
+        told = notices or Notices("extract.csv", lambda rows: rows)
+        return settle_format(connection, "cells", ("come", "gone"), StampFormat("UTC", configured), told)
 
 
 def test_the_order_of_day_and_month_is_that_which_all_rows_allow():
@@ -81,10 +86,28 @@ def test_the_order_of_day_and_month_is_that_which_all_rows_allow():
 
 
 def test_an_order_that_no_row_tells_is_refused_with_both_readings():
-    with pytest.raises(DataError, match=r"ambiguous.*2024-02-01 as day/month/year, and 2024-01-02 as month/day/year.*date_format"):
+    with pytest.raises(
+        DataError, match=r"ambiguous.*2024-02-01 as day/month/year, and 2024-01-02 as month/day/year.*date_format"
+    ):
         settled("01/02/2024 10:00", "03/04/2024")
 
 
 def test_two_orders_in_one_extract_are_refused():
     with pytest.raises(DataError, match="1 stamps read only as day/month/year and 2 only as month/day/year"):
         settled("13/02/2024", "02/13/2024", "02/14/2024")
+
+
+def test_a_configured_order_that_fits_less_well_is_refused_with_both_readings():
+    with pytest.raises(DataError, match=r"'%m/%d/%Y' reads 3 stamps, 0 .*; '%d/%m/%Y' reads 4, 0 of them so"):
+        settled("01/02/2024", "02/02/2024", "12/02/2024", "13/02/2024", configured="%m/%d/%Y")
+    with pytest.raises(
+        DataError, match=r"'%m/%d/%Y' reads 2 stamps, 1 of them before.*'%d/%m/%Y' reads 2, 0 of them so"
+    ):
+        settled("11/01/2024", "02/02/2024", configured="%m/%d/%Y")
+
+
+def test_a_configured_order_that_no_row_tells_is_taken_and_noticed():
+    notices = Notices("extract.csv", lambda rows: rows)
+    settled("01/02/2024", "03/02/2024", configured="%d/%m/%Y", notices=notices)
+    assert notices.texts() == ("extract.csv: stamps read as %d/%m/%Y could be %m/%d/%Y as well: no day is above 12: 2",)
+    settled("01/02/2024", "13/02/2024", configured="%d/%m/%Y", notices=Notices("extract.csv", lambda rows: rows))

@@ -1,0 +1,47 @@
+"""What an extract holds, in a few lines: for those who set up a hospital, before the first run."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.history.loading import History, load_history
+from kaizar_pipeline.patients.census_jump import census_jump
+from kaizar_pipeline.patients.rejects import by_reason
+from kaizar_pipeline.patients.starting_census import starting_census
+
+
+def extract_report(config: HospitalConfig, home: Path | None = None) -> list[str]:
+    """Lines about the extract of `config`: rows, span, census, rows set aside with an example, and what was assumed.
+
+    Empty for a synthetic hospital. Raises DataError as `load_history` does.
+    """
+    return [] if config.patients.knows_beds else _lines(config, load_history(config, home))
+
+
+def _lines(config: HospitalConfig, history: History) -> list[str]:
+    patients, rejects = history.patients, history.patient_rejects
+    first, last = patients["arrival"].min(), patients["arrival"].max()
+    present = starting_census(patients, history.ward_stays)
+    by_ward = present["ward_id"].value_counts().reindex(config.ward_ids, fill_value=0)
+    wards = ", ".join(f"{ward} {count}" for ward, count in by_ward.items())
+    waiting = int(present["waits_for"].notna().sum())
+    streams = patients["stream_id"].value_counts().reindex([s.id for s in config.arrival_streams], fill_value=0)
+    lines = [
+        f"{history.rows:,} rows, {len(patients):,} of them patients ({_counts(streams)}), arrived {first:%Y-%m-%d} to "
+        f"{last:%Y-%m-%d}",
+        f"as_of {history.as_of:%Y-%m-%d}, {history.days_behind} days before today; in the hospital then: {wards}, "
+        f"waiting {waiting}",
+    ]
+    if len(rejects):
+        lines += [f"{len(rejects):,} rows are set aside:", *by_reason(rejects).splitlines()]
+    lines += history.notices
+    jump = census_jump(config, patients, rejects, history.ward_stays)
+    if jump is not None and (jump.impossible or jump.doubtful):
+        stops = jump.impossible and config.patients.census != "expected"
+        lines.append(f"{jump}{'; a run stops, unless patients.census: expected' if stops else ''}")
+    return lines
+
+
+def _counts(counts: pd.Series) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
