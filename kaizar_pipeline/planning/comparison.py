@@ -68,7 +68,7 @@ def _values(run: Run) -> dict[tuple[str, str], np.ndarray]:
     p95 = run.p95_census()
     return {
         (ward, name): p95[:, w] if name == "p95_census" else run.kpi(name, w)
-        for w, ward in enumerate(run.wards)
+        for w, ward in enumerate(run.plan.ward_axis)
         for name in COMPARED
     }
 

@@ -327,7 +327,7 @@ def _plan(inputs: Inputs) -> Plan:
 
 def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:
     """From the histograms of the census after each further group of replications."""
-    wards, staffed = [*plan.ward_ids, HOSPITAL_TOTAL], staffed_with_total(plan)
+    wards, staffed = plan.ward_axis, staffed_with_total(plan)
     order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), len(plan.ward_ids)]
     states = [_padded([state.of(w) for state in census]) for w in order]
     values = [_headline(of[-1], staffed[w]) for w, of in zip(order, states, strict=True)]

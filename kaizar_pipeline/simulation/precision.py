@@ -16,6 +16,7 @@ narrow by itself: after n replications without any event the half-width is z^2 /
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,8 @@ FIRST_LOOK = 100
 
 def looks(at_most: int) -> list[int]:
     """The numbers of replications after which to look: 100, 200, 400, ... and at last `at_most`."""
-    schedule = []
-    replications = FIRST_LOOK
-    while replications < at_most:
-        schedule.append(replications)
-        replications *= 2
-    return [*schedule, at_most]
+    doubled = (FIRST_LOOK * 2**k for k in count())
+    return [*takewhile(lambda replications: replications < at_most, doubled), at_most]
 
 
 def mean_half_width(se: np.ndarray, n: np.ndarray | int, planned_looks: int = 1) -> np.ndarray:

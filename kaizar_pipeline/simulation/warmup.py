@@ -32,11 +32,6 @@ def mser5(series: np.ndarray) -> int:
     return BATCH * int(spread[: batches // 2 + 1].argmin()) if batches else 0
 
 
-def _most(observations: int) -> int:
-    """The most that `mser5` cuts off."""
-    return observations // BATCH // 2 * BATCH
-
-
 @dataclass(frozen=True)
 class ShortWarmup:
     """A ward that is still filling up when the warm-up ends."""
@@ -91,7 +86,7 @@ def diagnose(
                     ward=ward,
                     warmup_hours=warmup_hours,
                     needed_hours=warmup_hours + cut,
-                    at_least=cut == _most(earlier),
+                    at_least=cut == earlier // BATCH // 2 * BATCH,  # all that the rule may cut off
                     shortfall=float((expected - first) / expected),
                 )
             )
