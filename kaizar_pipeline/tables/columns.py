@@ -38,25 +38,23 @@ def hospital_table(name: str, description: str, *columns: Column, **version: int
     return Table(name, description, common + columns, **version)
 
 
-def stream() -> Column:
-    """The arrival stream, as part of the key."""
-    return key("stream_id", "VARCHAR", "Arrival stream.")
-
-
-def scenario() -> Column:
-    """The scenario, as part of the key."""
-    return key("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.")
-
-
-def inputs_hash() -> Column:
-    """What the rows of a back-test's origin were made from."""
-    what = "Hash of everything the rows of an origin were made from: a later run keeps rows with the same hash."
-    return nullable("inputs_hash", "VARCHAR", what)
-
-
-def ward(total: bool = True) -> Column:
-    """The ward, as part of the key; with `total` also the whole hospital."""
-    return key("ward_id", "VARCHAR", f"Ward, or {HOSPITAL_TOTAL} for the whole hospital." if total else "Ward.")
+STREAM = key("stream_id", "VARCHAR", "Arrival stream.")
+WARD = key("ward_id", "VARCHAR", f"Ward, or {HOSPITAL_TOTAL} for the whole hospital.")
+SCENARIO = key("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.")
+INPUTS_HASH = nullable(
+    "inputs_hash",
+    "VARCHAR",
+    "Hash of all that an origin's rows were made from: rows with the same hash are kept.",
+)
+COVERAGE = (
+    *(
+        Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.")
+        for level in (50, 80, 95)
+    ),
+    Column("coverage80_low", "DOUBLE", "Lower end of the binomial band that holds 99 % of calibrated forecasts."),
+    Column("coverage80_high", "DOUBLE", "Upper end of that band."),
+)
+"""The share of outcomes inside each central interval, and what calibrated forecasts would have."""
 
 
 def with_error(figure: Column) -> tuple[Column, Column]:
@@ -78,16 +76,4 @@ def scores(column: Callable[..., Column], unit: str) -> tuple[Column, Column]:
     return (
         column("crps", "DOUBLE", "Continuous ranked probability score: the smaller the better.", unit),
         column("pit", "DOUBLE", "Randomised probability integral transform: uniform when calibrated."),
-    )
-
-
-def coverage() -> tuple[Column, ...]:
-    """The share of outcomes inside each central interval, and what calibrated forecasts would have."""
-    return (
-        *(
-            Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.")
-            for level in (50, 80, 95)
-        ),
-        Column("coverage80_low", "DOUBLE", "Lower end of the binomial band that holds 99 % of calibrated forecasts."),
-        Column("coverage80_high", "DOUBLE", "Upper end of that band."),
     )

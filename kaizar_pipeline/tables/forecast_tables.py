@@ -1,21 +1,21 @@
 """Tables of the forecast of arrivals: features, model, rates and back-test."""
 
 from kaizar_pipeline.tables.columns import (
-    coverage,
+    COVERAGE,
+    INPUTS_HASH,
+    STREAM,
     hospital_table,
-    inputs_hash,
     key,
     nullable,
     predicted,
     scores,
-    stream,
 )
 from kaizar_pipeline.tables.schema import Column
 
 FEATURE_TABLE = hospital_table(
     "feature_table",
     "What the arrivals model is trained on and predicts from: one row per stream, origin and day ahead.",
-    stream(),
+    STREAM,
     key("fit_until", "DATE", "Last day the calendar was fitted on; levels use the days up to origin."),
     key("use", "VARCHAR", "train, path (inner out-of-sample forecast) or forecast."),
     key("origin", "DATE", "Last day known when the forecast is made."),
@@ -39,7 +39,7 @@ FEATURE_TABLE = hospital_table(
 ARRIVAL_MODEL = hospital_table(
     "arrival_model",
     "One row per forecast stream: the fitted model as text, and the covariance of its errors.",
-    stream(),
+    STREAM,
     Column("method", "VARCHAR", "trees (on the base rate), base_rate (calendar x level), level (too little history)."),
     Column("trees", "INTEGER", "Trees kept; 0: none, or none that helped."),
     nullable("model_text", "VARCHAR", "The model in LightGBM's text form; null when 0 trees."),
@@ -65,7 +65,7 @@ ARRIVAL_MODEL = hospital_table(
 ARRIVAL_RATES = hospital_table(
     "arrival_rates",
     "The rate of every stream for every day ahead, on each of the sampled rate paths.",
-    stream(),
+    STREAM,
     key("date", "DATE", "Day ahead."),
     key("path", "INTEGER", "Rate path; replication r uses path r modulo their number."),
     Column("rate", "DOUBLE", "Expected arrivals on this path.", "patients per day"),
@@ -76,7 +76,7 @@ ARRIVAL_RATES = hospital_table(
 FORECAST_BACKTEST = hospital_table(
     "forecast_backtest",
     "Forecasts made from earlier days only, with what was observed: one row per stream, method, origin and day ahead.",
-    stream(),
+    STREAM,
     key("method", "VARCHAR", "model, seasonal_naive, weekday_mean (of four weeks) or calendar_glm."),
     key("origin", "DATE", "Last day known when the forecast was made."),
     key("h", "INTEGER", "Days ahead of origin.", "days"),
@@ -94,14 +94,14 @@ FORECAST_BACKTEST = hospital_table(
     nullable("sum7_mean", "DOUBLE", "Mean of the forecast distribution of that sum.", "patients"),
     nullable("sum7_crps", "DOUBLE", "CRPS of that sum.", "patients"),
     nullable("sum7_pit", "DOUBLE", "Randomised PIT of that sum."),
-    inputs_hash(),
+    INPUTS_HASH,
     version=5,
 )
 
 FORECAST_SCORES = hospital_table(
     "forecast_scores",
     "Scores of the back-test: which method forecasts a stream best, and whether its intervals are calibrated.",
-    stream(),
+    STREAM,
     key("method", "VARCHAR", "As in forecast_backtest."),
     key("span", "VARCHAR", "day, or week: sums of 7 days."),
     key("horizon_week", "INTEGER", "Week ahead, from 1; 0 for all together.", "weeks"),
@@ -111,7 +111,7 @@ FORECAST_SCORES = hospital_table(
     nullable("pinball", "DOUBLE", "Mean pinball loss over the quantiles of forecast_backtest; days only.", "patients"),
     nullable("mase", "DOUBLE", "Mean absolute error of the median over the mean change from week to week; days only."),
     Column("bias", "DOUBLE", "Mean of forecast - actual.", "patients"),
-    *coverage(),
+    *COVERAGE,
     nullable("skill", "DOUBLE", "1 - CRPS over that of seasonal_naive; null where that is zero."),
     Column("rank", "INTEGER", "Place by CRPS among the methods, 1 the best."),
     nullable("loses_to", "VARCHAR", "Methods with a smaller CRPS and by how much, separated by commas; null: none."),

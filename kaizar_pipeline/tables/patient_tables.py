@@ -1,6 +1,6 @@
 """Tables of patients: their stays, those in the hospital at as_of, daily arrivals and lengths of stay."""
 
-from kaizar_pipeline.tables.columns import ALL, ANY, HOME, hospital_table, key, nullable, stream, ward
+from kaizar_pipeline.tables.columns import ALL, ANY, HOME, STREAM, hospital_table, key, nullable
 from kaizar_pipeline.tables.schema import Column
 
 PATIENTS = hospital_table(
@@ -60,7 +60,7 @@ STARTING_CENSUS = hospital_table(
 DAILY_ARRIVALS = hospital_table(
     "daily_arrivals",
     "One row per stream and complete day, days without arrivals included.",
-    stream(),
+    STREAM,
     key("date", "DATE", "Local day."),
     Column("arrivals", "INTEGER", "Requests for care: demand, not admissions.", "patients"),
     nullable("admitted", "INTEGER", "Requests that got a bed; null when the source does not record it.", "patients"),
@@ -72,7 +72,7 @@ DAILY_ARRIVALS = hospital_table(
 LENGTH_OF_STAY = hospital_table(
     "length_of_stay",
     "Lengths of stay per ward, patient type and next ward: as configured and as the history shows them.",
-    ward(total=False),
+    key("ward_id", "VARCHAR", "Ward."),
     key("patient_type", "VARCHAR", f"Patient type, or {ALL}."),
     key("next_ward_id", "VARCHAR", f"Next ward, {HOME} or {ANY}."),
     key("origin", "VARCHAR", "configured or fitted."),

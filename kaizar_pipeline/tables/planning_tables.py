@@ -3,16 +3,16 @@
 from collections.abc import Callable
 
 from kaizar_pipeline.tables.columns import (
+    COVERAGE,
     HOSPITAL_TOTAL,
-    coverage,
+    INPUTS_HASH,
+    SCENARIO,
+    WARD,
     hospital_table,
-    inputs_hash,
     key,
     nullable,
     predicted,
-    scenario,
     scores,
-    ward,
     with_error,
 )
 from kaizar_pipeline.tables.schema import Column
@@ -22,7 +22,7 @@ def _midnight_ahead(score: Callable[..., Column]) -> tuple[Column, ...]:
     """The forecast of a midnight's census, and its scores; `score` is Column, or nullable."""
     return (
         key("origin", "DATE", "Day the forecast was made from: nothing at or after its midnight was visible."),
-        ward(),
+        WARD,
         key("date", "DATE", "The day that the midnight of the census begins."),
         Column("lead", "INTEGER", "Days ahead: date - origin.", "days"),
         *predicted("INTEGER", "Census", "beds"),
@@ -33,12 +33,12 @@ def _midnight_ahead(score: Callable[..., Column]) -> tuple[Column, ...]:
 
 def _week_scores() -> tuple[Column, ...]:
     return (
-        ward(),
+        WARD,
         key("lead_week", "INTEGER", "Week ahead: 1 for the midnights 1 to 7 days ahead.", "weeks"),
         Column("n", "INTEGER", "Midnights scored.", "midnights"),
         Column("origins", "INTEGER", "Origins they were forecast from.", "origins"),
         Column("independent_dates", "INTEGER", "Of these, those whose forecasts share no day: the trials.", "origins"),
-        *coverage(),
+        *COVERAGE,
         Column("mean_pit", "DOUBLE", "Mean PIT: below 0.5 where forecasts are too high."),
         Column("crps", "DOUBLE", "Mean CRPS.", "beds"),
         Column("bias", "DOUBLE", "Mean of forecast - actual.", "beds"),
@@ -55,7 +55,7 @@ OCCUPANCY_BACKTEST = hospital_table(
         "BOOLEAN",
         "False: past beds are not known; used are the config's, or the most occupied by then.",
     ),
-    inputs_hash(),
+    INPUTS_HASH,
     version=5,
 )
 
@@ -85,7 +85,7 @@ BED_REQUIREMENTS = hospital_table(
     "bed_requirements",
     "How many beds cover demand (unlimited beds, no overflow, no admission stop) with which probability, and the "
     "fewest that do so with the probability asked for.",
-    ward(),
+    WARD,
     key("risk_event", "VARCHAR", "day: the peak of a day is covered; horizon_peak: that of all days is."),
     key("beds", "INTEGER", "Beds.", "beds"),
     nullable("staffed_beds", "INTEGER", "Fewest beds staffed at any hour; null when unlimited.", "beds"),
@@ -141,8 +141,8 @@ OCCUPANCY_DRIVERS = hospital_table(
     "occupancy_drivers",
     "Why the census is uncertain: the variance of each day's highest census, split by source of randomness. The parts "
     "of a ward and day add up to its variance, and their widths to that of its 90 % interval.",
-    scenario(),
-    ward(),
+    SCENARIO,
+    WARD,
     key("date", "DATE", "Day ahead."),
     key(
         "driver",
@@ -162,7 +162,7 @@ SCENARIO_COMPARISON = hospital_table(
     "scenario_comparison",
     "What each scenario changes: paired differences to the hospital as it is, with the same patients.",
     key("scenario", "VARCHAR", "Scenario, by the name of its file."),
-    ward(),
+    WARD,
     key("kpi", "VARCHAR", "What is compared, as docs/scenarios.md explains."),
     *_EFFECT,
     Column("pairs", "INTEGER", "Pairs behind the row: replications, for p95_census groups of replications."),
@@ -174,7 +174,7 @@ HEADLINE_CHANGES = hospital_table(
     "The headline of each ward over the next 7 days, and why it changed since the last run with other inputs: change = "
     "program + seed + config + data + model. Rows of earlier runs stay.",
     key("run_number", "INTEGER", "Counts the runs; one with the same inputs again keeps the number."),
-    ward(),
+    WARD,
     key("headline", "VARCHAR", "prob_full or p95_census: mean of prob_full or p95 over the hours."),
     Column("unit", "VARCHAR", "probability or beds."),
     Column("origin", "DATE", "Day of the run: its as_of."),

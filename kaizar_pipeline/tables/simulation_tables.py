@@ -1,6 +1,6 @@
 """Tables of simulation results: occupancy, peaks, waits, boarding, and how precisely they are known."""
 
-from kaizar_pipeline.tables.columns import ALL, hospital_table, key, nullable, scenario, ward, with_error
+from kaizar_pipeline.tables.columns import ALL, SCENARIO, WARD, hospital_table, key, nullable, with_error
 from kaizar_pipeline.tables.kpis import KPIS
 from kaizar_pipeline.tables.schema import Column
 
@@ -22,8 +22,8 @@ def _census_quantiles(error: str) -> list[Column]:
 OCCUPANCY_DISTRIBUTIONS = hospital_table(
     "occupancy_distributions",
     "How full each ward is at each hour ahead: the distribution of its census over replications.",
-    scenario(),
-    ward(),
+    SCENARIO,
+    WARD,
     key("at", "TIMESTAMP", "Time of the census: admit <= at < depart."),
     nullable("staffed_beds", "INTEGER", "Beds staffed; null: unlimited.", "beds"),
     Column("replications", "INTEGER", "Replications behind the row."),
@@ -43,8 +43,8 @@ OCCUPANCY_DISTRIBUTIONS = hospital_table(
 MIDNIGHT_CENSUS = hospital_table(
     "midnight_census",
     "The exact distribution of the census at the midnight that begins each day.",
-    scenario(),
-    ward(),
+    SCENARIO,
+    WARD,
     key("date", "DATE", "Day ahead."),
     key("beds", "INTEGER", "Patients in beds.", "beds"),
     *with_error(
@@ -57,8 +57,8 @@ MIDNIGHT_CENSUS = hospital_table(
 WEEK_PROFILE = hospital_table(
     "week_profile",
     "The census by weekday and hour, over the weeks of the horizon together.",
-    scenario(),
-    ward(),
+    SCENARIO,
+    WARD,
     key("weekday", "INTEGER", "Monday 0 to Sunday 6."),
     key("hour", "INTEGER", "Hour of the day, 0 to 23."),
     Column("weeks", "INTEGER", "How often the hour occurs in the horizon."),
@@ -70,9 +70,9 @@ WEEK_PROFILE = hospital_table(
 DAILY_PEAKS = hospital_table(
     "daily_peaks",
     "The exact distribution of each day's highest hourly census.",
-    scenario(),
+    SCENARIO,
     key("run_kind", "VARCHAR", "actual, or demand: unlimited beds, no overflow, no admission stop."),
-    ward(),
+    WARD,
     key("date", "DATE", "Day ahead."),
     key("peak_beds", "INTEGER", "Highest of the day's 24 hourly censuses.", "beds"),
     Column("replications", "INTEGER", "Replications whose peak this was."),
@@ -81,8 +81,8 @@ DAILY_PEAKS = hospital_table(
 WARD_PERFORMANCE = hospital_table(
     "ward_performance",
     "Performance of each ward over the horizon: waits, boarding, diversion, throughput, occupancy.",
-    scenario(),
-    ward(),
+    SCENARIO,
+    WARD,
     key("patient_type", "VARCHAR", f"Patient type, or {ALL}."),
     *(
         column
@@ -94,7 +94,7 @@ WARD_PERFORMANCE = hospital_table(
 SIMULATION_PRECISION = hospital_table(
     "simulation_precision",
     "How precise the results are, at the ward and hour where they are least precise: the Monte Carlo error alone.",
-    scenario(),
+    SCENARIO,
     key("quantity", "VARCHAR", "mean_census, prob_full (any ward and hour) or wait_mean_hours (any ward)."),
     nullable("ward_id", "VARCHAR", "Ward with the widest interval; null when there was nothing to measure."),
     nullable("target", "DOUBLE", "Half-width asked for, if any.", "as the quantity"),
@@ -108,7 +108,7 @@ BOARDING_CAUSES = hospital_table(
     "boarding_causes",
     "Whose lack of beds kept patients in beds they no longer needed: boarding hours by the ward held and the ward "
     "waited for. They add up to the boarding_hours of ward_performance.",
-    scenario(),
+    SCENARIO,
     key("ward_id", "VARCHAR", "Ward whose beds were held."),
     key("cause_ward_id", "VARCHAR", "Ward that those patients waited for."),
     *with_error(Column("boarding_hours", "DOUBLE", "Hours that beds were held. Mean over replications.", "hours")),
