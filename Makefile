@@ -7,6 +7,7 @@ VENV := .venv
 DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_HOME
 BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 ORACLES := .venv-oracles
 
@@ -15,7 +16,7 @@ help: ## list these commands
 
 setup: $(READY) ## make the environment in .venv from requirements.lock, and compile the simulation
 
-$(READY): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed ($(PYTHON) is older or missing); name one with: make setup PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -27,14 +28,18 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import lightgbm' || \
 		{ echo "LightGBM does not load; if its OpenMP runtime is missing, install libgomp1 (Debian, Ubuntu), libgomp (Fedora) or libomp (macOS: brew install libomp)" >&2; exit 1; }
+	@touch $@
+
+$(READY): $(INSTALLED)
 	$(BIN)/python -m kaizar_pipeline.verification.compilation  # compiles the simulation, so that no run has to wait for it
 	@touch $@
 
 run: $(READY) ## materialize every table of every hospital in hospital_configs/
 	$(BIN)/kaizar run --all
 
-test: lint ## lint, check types and layers, run all tests
-	$(BIN)/python -m pytest -n auto
+test: $(INSTALLED) ## lint, check types and layers, run all tests
+	$(MAKE) --jobs=2 lint $(READY)  # at the same time: each of the two keeps one core busy
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 oracles: $(ORACLES)/.ready ## compare with well-kept libraries, in an environment of their own
 	$(ORACLES)/bin/python -m pytest tests/oracles
@@ -44,7 +49,7 @@ $(ORACLES)/.ready: $(READY) requirements.lock tests/oracles/requirements.txt
 	$(BIN)/uv pip sync --quiet --python $(ORACLES)/bin/python --require-hashes requirements.lock tests/oracles/requirements.txt
 	@touch $@
 
-lint: $(READY) ## style, types and who may import whom
+lint: $(INSTALLED) ## style, types and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright

@@ -182,7 +182,7 @@ def ciw_over_compiled() -> list[Row]:
 def compiled_over_c() -> list[Row]:
     """The compiled engine against the same algorithm in C, after both have given the same bytes."""
     many = Replications(plan_of(DAYS), 10)
-    theirs = [Stays(*(np.empty_like(values) for values in stays)) for stays in many.stays]
+    theirs = [Stays._make(np.empty_like(values) for values in stays) for stays in many.stays]
     with tempfile.TemporaryDirectory() as folder:
         simulate = _c_engine(Path(folder))
         calls = [_c_call(many, drawn, stays) for drawn, stays in zip(many.drawn, theirs, strict=True)]

@@ -64,41 +64,32 @@ __all__ = [
     "train_lgbm_poisson",
 ]
 
-_MODULES = {
-    "ConfigError": "errors",
-    "DataError": "errors",
-    "Experiment": "simulation.experiment",
-    "History": "history.loading",
-    "HospitalConfig": "config.hospital",
-    "KaizarError": "errors",
-    "Occupancy": "simulation.occupancy",
-    "Scenario": "config.scenario",
-    "SimulationError": "errors",
-    "StartingPoint": "simulation.starting_point",
-    "apply_scenario": "config.variant",
-    "arrivals_per_day": "patients.daily_arrivals",
-    "backtest_forecast": "forecasting.forecast_backtest",
-    "bed_allocations": "planning.beds",
-    "bed_requirements": "planning.beds",
-    "beds_effects": "planning.beds",
-    "compare_scenarios": "planning.comparison",
-    "forecast_rates": "forecasting.rates",
-    "lengths_of_stay": "patients.length_of_stay",
-    "load_history": "history.loading",
-    "load_hospital_config": "config.files",
-    "load_patients": "history.loading",
-    "load_scenario": "config.files",
-    "make_feature_table": "forecasting.features",
-    "occupancy_drivers": "planning.drivers",
-    "quickscan": "planning.quickscan",
-    "run_chain": "chain.in_memory",
-    "score_forecasts": "forecasting.forecast_backtest",
-    "simulate_hospital": "chain.in_memory",
-    "simulate_occupancy": "simulation.occupancy",
-    "starting_census": "patients.starting_census",
-    "train_lgbm_poisson": "forecasting.model",
+_NAMES = {
+    "chain.in_memory": "run_chain simulate_hospital",
+    "config.files": "load_hospital_config load_scenario",
+    "config.hospital": "HospitalConfig",
+    "config.scenario": "Scenario",
+    "config.variant": "apply_scenario",
+    "errors": "ConfigError DataError KaizarError SimulationError",
+    "forecasting.features": "make_feature_table",
+    "forecasting.forecast_backtest": "backtest_forecast score_forecasts",
+    "forecasting.model": "train_lgbm_poisson",
+    "forecasting.rates": "forecast_rates",
+    "history.loading": "History load_history load_patients",
+    "patients.daily_arrivals": "arrivals_per_day",
+    "patients.length_of_stay": "lengths_of_stay",
+    "patients.starting_census": "starting_census",
+    "planning.beds": "bed_allocations bed_requirements beds_effects",
+    "planning.comparison": "compare_scenarios",
+    "planning.drivers": "occupancy_drivers",
+    "planning.quickscan": "quickscan",
+    "simulation.experiment": "Experiment",
+    "simulation.occupancy": "Occupancy simulate_occupancy",
+    "simulation.starting_point": "StartingPoint",
 }
-"""The module of each public name: importing the package alone imports none of them, which would take seconds."""
+"""The public names by module: importing the package alone imports none of them, which would take seconds."""
+
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:

@@ -30,19 +30,20 @@ simulation: {horizon_days: 7, replications: 10}
 """
 
 
+def make_project(folder: Path, *hospitals: str) -> Path:
+    """Makes a project with tiny hospitals of the given names."""
+    (folder / "hospital_configs").mkdir(parents=True, exist_ok=True)
+    for name in ("workspace.yaml", "dagster.yaml"):
+        (folder / name).write_text((REPOSITORY / name).read_text())
+    for hospital in hospitals:
+        (folder / "hospital_configs" / f"{hospital}.yml").write_text(TINY_HOSPITAL)
+    return folder
+
+
 @pytest.fixture
 def make_home(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a project with tiny hospitals of the given names."""
-
-    def make(*hospitals: str) -> Path:
-        (tmp_path / "hospital_configs").mkdir(parents=True, exist_ok=True)
-        for name in ("workspace.yaml", "dagster.yaml"):
-            (tmp_path / name).write_text((REPOSITORY / name).read_text())
-        for hospital in hospitals:
-            (tmp_path / "hospital_configs" / f"{hospital}.yml").write_text(TINY_HOSPITAL)
-        return tmp_path
-
-    return make
+    """Makes a project with tiny hospitals of the given names in the test's folder."""
+    return lambda *hospitals: make_project(tmp_path, *hospitals)
 
 
 @pytest.fixture

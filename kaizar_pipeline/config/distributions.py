@@ -2,20 +2,18 @@
 
 A class holds what a file says of its distribution and everything that is computed from it: quantiles, the columns of
 `length_of_stay`, and for a `Family` what fitting it to stays takes. To add one, write its class and name it in
-`AnyDistribution`. numpy and scipy are imported where they are used, since reading a file needs neither.
+`AnyDistribution`. scipy is imported where it is used, since reading a file does not need it.
 """
 # ruff: noqa: D102  methods are documented on the base class that declares them
 
 from abc import abstractmethod
 from math import exp, gamma, log, pi, sqrt
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
+import numpy as np
 from pydantic import Field
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, Model, NonNegative, Positive
-
-if TYPE_CHECKING:
-    import numpy as np
 
 N_QUANTILES = 501
 """Quantiles of a row of `length_of_stay`, at evenly spaced probabilities from 0 to 1."""
@@ -75,7 +73,7 @@ class Distribution(Model):
         return HOURS_PER_DAY if self.unit == "days" else 1
 
     @abstractmethod
-    def quantiles(self, probability: "np.ndarray | float") -> "np.ndarray":
+    def quantiles(self, probability: np.ndarray | float) -> np.ndarray:
         """Hours at each probability, with the shape of `probability`."""
 
     @property
@@ -89,7 +87,7 @@ class Distribution(Model):
         return None
 
     @property
-    def quantile_hours(self) -> "np.ndarray | None":
+    def quantile_hours(self) -> np.ndarray | None:
         """f8[N_QUANTILES] of a distribution that has no parameters but its quantiles."""
         return None
 
@@ -112,7 +110,7 @@ class _Parametric(Distribution):
     def frozen(self) -> Any:
         """The frozen scipy.stats distribution of hours, its shape (if any) by position and its scale by name."""
 
-    def quantiles(self, probability: "np.ndarray | float") -> "np.ndarray":
+    def quantiles(self, probability: np.ndarray | float) -> np.ndarray:
         return self.frozen.ppf(probability)
 
     @property
@@ -154,12 +152,12 @@ class Family(_Parametric):
 
     @staticmethod
     @abstractmethod
-    def log_density(log_x: "np.ndarray", shape: float) -> "np.ndarray":
+    def log_density(log_x: np.ndarray, shape: float) -> np.ndarray:
         """Logarithm of x times the density at x, for a scale of 1, by the logarithm of x."""
 
     @staticmethod
     @abstractmethod
-    def survival(x: "np.ndarray", shape: float, scale: float) -> "np.ndarray":
+    def survival(x: np.ndarray, shape: float, scale: float) -> np.ndarray:
         """Share longer than x, from 0 to inf."""
 
     @staticmethod
@@ -180,8 +178,6 @@ class Lognormal(Family):
 
     @property
     def frozen(self) -> Any:
-        import numpy as np
-
         variance = log(1 + (self.params.sd / self.params.mean) ** 2)
         return self.scipy(sqrt(variance), self.hours_per_unit * self.params.mean / np.exp(variance / 2))
 
@@ -190,12 +186,11 @@ class Lognormal(Family):
         return exp(shape**2 / 2)
 
     @staticmethod
-    def log_density(log_x: "np.ndarray", shape: float) -> "np.ndarray":
+    def log_density(log_x: np.ndarray, shape: float) -> np.ndarray:
         return -0.5 * (log_x / shape) ** 2 - log(shape * sqrt(2 * pi))
 
     @staticmethod
-    def survival(x: "np.ndarray", shape: float, scale: float) -> "np.ndarray":
-        import numpy as np
+    def survival(x: np.ndarray, shape: float, scale: float) -> np.ndarray:
         from scipy import special
 
         return special.ndtr(-(np.log(np.maximum(x, _SMALL)) - log(scale)) / shape)
@@ -225,14 +220,13 @@ class Gamma(Family):
         return shape
 
     @staticmethod
-    def log_density(log_x: "np.ndarray", shape: float) -> "np.ndarray":
-        import numpy as np
+    def log_density(log_x: np.ndarray, shape: float) -> np.ndarray:
         from scipy import special
 
         return shape * log_x - np.exp(log_x) - special.gammaln(shape)
 
     @staticmethod
-    def survival(x: "np.ndarray", shape: float, scale: float) -> "np.ndarray":
+    def survival(x: np.ndarray, shape: float, scale: float) -> np.ndarray:
         from scipy import special
 
         return special.gammaincc(shape, x / scale)
@@ -261,15 +255,11 @@ class Weibull(Family):
         return gamma(1 + 1 / shape)
 
     @staticmethod
-    def log_density(log_x: "np.ndarray", shape: float) -> "np.ndarray":
-        import numpy as np
-
+    def log_density(log_x: np.ndarray, shape: float) -> np.ndarray:
         return shape * log_x - np.exp(np.minimum(shape * log_x, _LARGE)) + log(shape)
 
     @staticmethod
-    def survival(x: "np.ndarray", shape: float, scale: float) -> "np.ndarray":
-        import numpy as np
-
+    def survival(x: np.ndarray, shape: float, scale: float) -> np.ndarray:
         log_x = np.log(np.maximum(x, _SMALL)) - log(scale)
         return np.exp(-np.exp(np.minimum(shape * log_x, _LARGE)))
 
@@ -301,9 +291,7 @@ class Fixed(Distribution):
     params: Value
     """The duration."""
 
-    def quantiles(self, probability: "np.ndarray | float") -> "np.ndarray":
-        import numpy as np
-
+    def quantiles(self, probability: np.ndarray | float) -> np.ndarray:
         return np.full(np.shape(probability), self.mean_hours)
 
     @property
@@ -324,20 +312,14 @@ class Empirical(Distribution):
     """The durations."""
 
     @property
-    def _hours(self) -> "np.ndarray":
-        import numpy as np
-
+    def _hours(self) -> np.ndarray:
         return np.array(self.params.values) * self.hours_per_unit
 
-    def quantiles(self, probability: "np.ndarray | float") -> "np.ndarray":
-        import numpy as np
-
+    def quantiles(self, probability: np.ndarray | float) -> np.ndarray:
         return np.quantile(self._hours, probability)
 
     @property
-    def quantile_hours(self) -> "np.ndarray":
-        import numpy as np
-
+    def quantile_hours(self) -> np.ndarray:
         return self.quantiles(np.linspace(0, 1, N_QUANTILES))
 
     @property

@@ -74,13 +74,16 @@ def shipped(name: str) -> Path:
 
 def hospital_files(home: Path) -> dict[str, Path]:
     """Hospital id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
-    return {path.stem: path for path in sorted((home / CONFIG_FOLDER).glob("*.yml")) if _is_well_named(path)}
+    return _well_named(home / CONFIG_FOLDER)
 
 
 def scenario_files(home: Path) -> dict[str, Path]:
     """Scenario id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
-    files = sorted((home / CONFIG_FOLDER / SCENARIO_FOLDER).glob("*.yml"))
-    return {path.stem: path for path in files if _is_well_named(path)}
+    return _well_named(home / CONFIG_FOLDER / SCENARIO_FOLDER)
+
+
+def _well_named(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.yml")) if _is_well_named(path)}
 
 
 def misnamed_files(home: Path, folder: str = "") -> list[Path]:

@@ -5,7 +5,6 @@ without a counterpart is left in its place, and the check refuses it as unknown.
 whose data are missing loads, and its run fails. docs/legacy.md lists the translations.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import exp, expm1, sqrt
 from typing import Any
@@ -19,18 +18,11 @@ EXIT = "EXIT"
 PATIENTS_FILE = "patients.csv"
 """The extract in `data_dir`, unless an empirical_histogram names another `source`."""
 
-COLUMNS = {
-    "patient_id": "patient_id",
-    "arrival": "arrival_date",
-    "departure": "departure_date",
-    "service": "service",
-}
+COLUMNS = {"patient_id": "patient_id", "arrival": "arrival_date", "departure": "departure_date", "service": "service"}
 """The predecessor's columns, by what they are."""
 
 _SIMULATION_WORDS = {"n_runs_mc", "random_seed", "sla_alpha", "data_dir", "service_default", "capacity_default"}
 _WORDS = {"routes", "seasonal_features", "processtime_factors"}
-_WARD_WORDS = {"service"}
-_OPTION_KEYS = {"id": "to_ward", "p": "probability"}
 
 
 @dataclass
@@ -40,6 +32,11 @@ class Translation:
     document: Document
     warnings: list[tuple[int, str]] = field(default_factory=list)
     """Line and text of each translation."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the file says."""
+        return self.document.values
 
     def warn(self, loc: Loc, text: str) -> None:
         """Warn of a translation of the part at `loc`."""
@@ -58,63 +55,41 @@ def translate_hospital(document: Document, hospital_id: str) -> Translation:
     """A hospital's document in today's keys; one that is not the predecessor's as it is, without warnings."""
     if not _is_legacy(document.values):
         return Translation(document)
-    values = dict(document.values)
-    translation = Translation(_copy(document, values))
-    _translate_info(values, hospital_id, translation)
-    defaults = _translate_simulation(values, translation)
-    extract = _extract(values, defaults, translation)
-    _translate_routes(values, translation)
-    entries = _translate_wards(values, defaults, translation)
-    _add_streams(values, entries, translation)
-    _add_patients(values, entries, extract, translation)
-    if "seasonal_features" in values:
+    translation = Translation(_copy(document))
+    _translate_info(translation, hospital_id)
+    defaults = _translate_simulation(translation)
+    extract = _extract(translation, defaults.get("data_dir"))
+    _translate_routes(translation)
+    entries = _translate_wards(translation, defaults)
+    _add_streams(translation, entries)
+    _add_patients(translation, entries, extract)
+    if "seasonal_features" in translation.values:
         translation.warn(("seasonal_features",), "seasonal_features left out: the forecast learns the seasons itself")
-        del values["seasonal_features"]
+        del translation.values["seasonal_features"]
     return translation
 
 
 def translate_scenario(document: Document) -> Translation:
     """A scenario's document in today's keys: processtime_factors as los_scale, routes as routing, lengths of stay."""
-    if not _is_legacy_scenario(document.values):
+    if not _is_legacy(document.values):
         return Translation(document)
-    values = dict(document.values)
-    translation = Translation(_copy(document, values))
-    _translate_routes(values, translation)
-    if isinstance(values.get("wards"), list):
-        values["wards"] = [
+    translation = Translation(_copy(document))
+    _translate_routes(translation)
+    if isinstance(wards := translation.values.get("wards"), list):
+        translation.values["wards"] = [
             _with_los(ward, ("wards", index), translation) if isinstance(ward, dict) else ward
-            for index, ward in enumerate(values["wards"])
+            for index, ward in enumerate(wards)
         ]
-    _translate_factors(values, translation)
+    _translate_factors(translation)
     return translation
 
 
-def _is_legacy_scenario(values: Any) -> bool:
-    return isinstance(values, dict) and bool(
-        _WORDS & values.keys() or any(map(_is_legacy_ward, _list(values, "wards")))
-    )
-
-
-def _translate_factors(values: dict[str, Any], translation: Translation) -> None:
-    factors = values.get("processtime_factors")
-    if not isinstance(factors, dict):
-        return
-    del values["processtime_factors"]
-    before = _list(values, "los_scale")
-    values["los_scale"] = before + [{"wards": [ward], "factor": factor} for ward, factor in factors.items()]
-    for index, ward in enumerate(factors, start=len(before)):
-        translation.show_at(("los_scale", index), ("processtime_factors", ward))
-        translation.warn(("processtime_factors", ward), f"processtime_factors.{ward} read as los_scale")
-
-
 def _is_legacy(values: Any) -> bool:
-    if not isinstance(values, dict) or "patients" in values:
-        return False
-    simulation = _mapping(values.get("simulation"))
-    return bool(
+    values = _mapping(values)
+    return "patients" not in values and bool(
         _WORDS & values.keys()
-        or _SIMULATION_WORDS & simulation.keys()
-        or any(_is_legacy_ward(ward) for ward in _list(values, "wards"))
+        or _SIMULATION_WORDS & _mapping(values.get("simulation")).keys()
+        or any(map(_is_legacy_ward, _list(values, "wards")))
     )
 
 
@@ -122,15 +97,15 @@ def _is_legacy_ward(ward: Any) -> bool:
     ward = _mapping(ward)
     los = _mapping(ward.get("los_model"))
     return bool(
-        _WARD_WORDS & ward.keys()
+        "service" in ward
         or ward.get("type") == "SEH"
         or los.get("type") == "empirical_histogram"
         or {"mu", "sigma"} <= _mapping(los.get("params")).keys()
     )
 
 
-def _copy(document: Document, values: dict[str, Any]) -> Document:
-    return replace(document, values=values, lines=dict(document.lines), errors=list(document.errors))
+def _copy(document: Document) -> Document:
+    return replace(document, values=dict(document.values), lines=dict(document.lines), errors=list(document.errors))
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -142,28 +117,34 @@ def _list(values: dict[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _translate_info(values: dict[str, Any], hospital_id: str, translation: Translation) -> None:
-    """Name, time zone and country, which the predecessor did not ask for."""
-    if not isinstance(values.get("hospital", {}), dict):
+def _translate_factors(translation: Translation) -> None:
+    values = translation.values
+    factors = values.get("processtime_factors")
+    if not isinstance(factors, dict):
         return
-    info = dict(values.get("hospital", {}))
+    del values["processtime_factors"]
+    before = _list(values, "los_scale")
+    values["los_scale"] = before + [{"wards": [ward], "factor": factor} for ward, factor in factors.items()]
+    for index, ward in enumerate(factors, start=len(before)):
+        translation.show_at(("los_scale", index), ("processtime_factors", ward))
+        translation.warn(("processtime_factors", ward), f"processtime_factors.{ward} read as los_scale")
+
+
+def _translate_info(translation: Translation, hospital_id: str) -> None:
+    """Name, time zone and country, which the predecessor did not ask for."""
+    info = translation.values.get("hospital", {})
+    if not isinstance(info, dict):
+        return
+    translation.values["hospital"] = info = dict(info)
     for key, default in (("name", hospital_id), ("timezone", "Europe/Amsterdam"), ("country", "NL")):
         if key not in info:
             info[key] = default
             translation.warn(("hospital",), f"hospital.{key} taken to be {default}; give it if that is wrong")
-    values["hospital"] = info
 
 
-@dataclass(frozen=True)
-class _Defaults:
-    """What the predecessor's simulation section says of data and wards."""
-
-    data_dir: str | None
-    service: str | None
-    capacity: int | None
-
-
-def _translate_simulation(values: dict[str, Any], translation: Translation) -> _Defaults:
+def _translate_simulation(translation: Translation) -> dict[str, Any]:
+    """Put the section into today's keys, but for what it says of data and wards, which is returned."""
+    values = translation.values
     simulation = dict(_mapping(values.get("simulation")))
 
     def renamed(old: str, new: str, also: str = "") -> None:
@@ -186,36 +167,35 @@ def _translate_simulation(values: dict[str, Any], translation: Translation) -> _
                 translation.warn(("simulation", key), f"simulation.{key} read as {what} of wards that name none")
     if isinstance(values.get("simulation"), dict):
         values["simulation"] = simulation
-    return _Defaults(taken.get("data_dir"), taken.get("service_default"), taken.get("capacity_default"))
+    return taken
 
 
-def _extract(values: dict[str, Any], defaults: _Defaults, translation: Translation) -> str | None:
+def _extract(translation: Translation, data_dir: str | None) -> str | None:
     """Path of the extract: in data_dir, and named by the wards whose length of stay is an empirical_histogram."""
     first: str | None = None
-    for index, ward in enumerate(_list(values, "wards")):
+    for index, ward in enumerate(_list(translation.values, "wards")):
         los = _mapping(_mapping(ward).get("los_model"))
-        source = los.get("source") if los.get("type") == "empirical_histogram" else None
-        if isinstance(source, str) and first not in (None, source):
-            translation.refuse(
-                ("wards", index, "los_model"),
-                f"wards[{index}].los_model.source: one extract is read, and a ward above names {first!r}",
-            )
-        first = first or (source if isinstance(source, str) else None)
-    if defaults.data_dir is None:
-        return first
-    return f"{defaults.data_dir.rstrip('/')}/{first or PATIENTS_FILE}"
+        source = los.get("source")
+        if los.get("type") == "empirical_histogram" and isinstance(source, str):
+            if first not in (None, source):
+                translation.refuse(
+                    ("wards", index, "los_model"),
+                    f"wards[{index}].los_model.source: one extract is read, and a ward above names {first!r}",
+                )
+            first = first or source
+    return first if data_dir is None else f"{data_dir.rstrip('/')}/{first or PATIENTS_FILE}"
 
 
-def _translate_routes(values: dict[str, Any], translation: Translation) -> None:
+def _translate_routes(translation: Translation) -> None:
+    values = translation.values
     if "routes" not in values or "routing" in values:
         return
     routes = values.pop("routes")
     translation.show_at(("routing",), ("routes",))
     translation.warn(("routes",), f"routes read as routing; what went to {EXIT} is what the probabilities leave of 1")
-    if not isinstance(routes, list):
-        values["routing"] = routes
-        return
-    values["routing"] = [_route(route, index, translation) for index, route in enumerate(routes)]
+    if isinstance(routes, list):
+        routes = [_route(route, index, translation) for index, route in enumerate(routes)]
+    values["routing"] = routes
 
 
 def _route(route: Any, index: int, translation: Translation) -> Any:
@@ -223,13 +203,12 @@ def _route(route: Any, index: int, translation: Translation) -> Any:
         return route
     old, new = ("routes", index), ("routing", index)
     _check_exit(route["to"], index, translation)
-    translated = {key: value for key, value in route.items() if key not in ("from", "to")}
-    if "from" in route:
-        translated["from_ward"] = route["from"]
-        translation.show_at((*new, "from_ward"), (*old, "from"))
+    translated = {key: value for key, value in route.items() if key != "to"}
+    translated = _renamed(translated, {"from": "from_ward"}, old, new, translation)
+    names = {"id": "to_ward", "p": "probability"}
     onward = [(place, option) for place, option in enumerate(route["to"]) if not _is_exit(option)]
     translated["options"] = [
-        _option(option, (*old, "to", place), (*new, "options", index), translation)
+        _renamed(option, names, (*old, "to", place), (*new, "options", index), translation)
         for index, (place, option) in enumerate(onward)
     ]
     translation.show_at(new, old)
@@ -249,17 +228,18 @@ def _check_exit(options: list[Any], index: int, translation: Translation) -> Non
         )
 
 
-def _option(option: Any, old: Loc, new: Loc, translation: Translation) -> Any:
-    if not isinstance(option, dict):
-        return option
-    names = {key: str(_OPTION_KEYS.get(key, key)) for key in option}
-    for key, name in names.items():
-        translation.show_at((*new, name), (*old, key))
-    return {names[key]: value for key, value in option.items()}
+def _renamed(part: Any, names: dict[str, str], old: Loc, new: Loc, translation: Translation) -> Any:
+    """A part with other names for some of its keys."""
+    if not isinstance(part, dict):
+        return part
+    for key in part:
+        translation.show_at((*new, str(names.get(key, key))), (*old, key))
+    return {names.get(key, key): value for key, value in part.items()}
 
 
-def _translate_wards(values: dict[str, Any], defaults: _Defaults, translation: Translation) -> dict[str, str]:
+def _translate_wards(translation: Translation, defaults: dict[str, Any]) -> dict[str, str]:
     """Put the wards into today's keys; the service of each ward that no route leads to, by its id."""
+    values = translation.values
     entered = {
         str(option.get("to_ward"))  # which may be anything as yet, even a list
         for route in _list(values, "routing")
@@ -281,10 +261,10 @@ def _translate_wards(values: dict[str, Any], defaults: _Defaults, translation: T
     return entries
 
 
-def _service(ward: dict[str, Any], index: int, defaults: _Defaults, translation: Translation) -> Any:
+def _service(ward: dict[str, Any], index: int, defaults: dict[str, Any], translation: Translation) -> Any:
     """The service that feeds the ward's stream."""
     of_stays = _mapping(_mapping(ward.get("los_model")).get("params")).get("service")
-    service = ward.get("service", of_stays) or defaults.service or ward.get("id")
+    service = ward.get("service", of_stays) or defaults.get("service_default") or ward.get("id")
     if of_stays is not None and of_stays != service:
         translation.refuse(
             ("wards", index, "los_model"),
@@ -303,7 +283,7 @@ def _refuse_histogram(ward: dict[str, Any], index: int, translation: Translation
         )
 
 
-def _ward(ward: dict[str, Any], loc: Loc, defaults: _Defaults, translation: Translation) -> dict[str, Any]:
+def _ward(ward: dict[str, Any], loc: Loc, defaults: dict[str, Any], translation: Translation) -> dict[str, Any]:
     name = f"wards[{loc[1]}]"
     ward = _with_los({key: value for key, value in ward.items() if key != "service"}, loc, translation)
     if ward.get("type") == "SEH":
@@ -312,9 +292,9 @@ def _ward(ward: dict[str, Any], loc: Loc, defaults: _Defaults, translation: Tran
     if "boarding" not in ward:
         ward["boarding"] = "release"
         translation.warn(loc, f"{name}: boarding release, the predecessor's rule; hold is closer to most hospitals")
-    if "capacity" not in ward and defaults.capacity is not None:
-        ward["capacity"] = defaults.capacity
-        translation.warn(loc, f"{name}.capacity {defaults.capacity} from simulation.capacity_default")
+    if "capacity" not in ward and "capacity_default" in defaults:
+        ward["capacity"] = defaults["capacity_default"]
+        translation.warn(loc, f"{name}.capacity {ward['capacity']} from simulation.capacity_default")
     return ward
 
 
@@ -328,48 +308,37 @@ def _with_los(ward: dict[str, Any], loc: Loc, translation: Translation) -> dict[
         more = {key: value for key, value in _mapping(los.get("params")).items() if key != "service"}
         los = {key: value for key, value in los.items() if key not in ("source", "params")} | {"type": "from_data"}
         return {**ward, "los_model": los | ({"params": more} if more else {})}
-    los = _by_moments(los, place, name, translation)
+    if moments := _moments(los):
+        translation.warn(place, f"{name}.params {', '.join(los['params'])} read as mean and sd")
+        for key in moments:
+            translation.show_at((*place, "params", key), (*place, "params"))
+        los = {**los, "params": moments}
     if "unit" not in los and los.get("type") != "from_data":
         translation.warn(place, f"{name}: in days")
         los = {**los, "unit": "days"}
     return {**ward, "los_model": los}
 
 
-def _by_moments(los: dict[str, Any], place: Loc, name: str, translation: Translation) -> dict[str, Any]:
-    """A lognormal or gamma by mean and standard deviation, others as they are."""
-    params, moments = _mapping(los.get("params")), _MOMENTS.get(str(los.get("type")))
-    today = moments(params) if moments is not None and _are_numbers(params) else None
-    if today is None:
-        return los
-    translation.warn(place, f"{name}.params {', '.join(params)} read as mean and sd")
-    for key in today:
-        translation.show_at((*place, "params", key), (*place, "params"))
-    return {**los, "params": today}
+def _moments(los: dict[str, Any]) -> dict[str, float] | None:
+    """Mean and standard deviation of a lognormal given by those of its logarithm, and of a gamma by shape and scale."""
+    match los:
+        case {"type": "lognormal", "params": {"mu": mu, "sigma": sigma, **others}}:
+            if not others and _are_numbers(mu, sigma) and abs(mu) <= 50 and 0 < sigma < 10:
+                mean = exp(mu + sigma**2 / 2)
+                return {"mean": mean, "sd": mean * sqrt(expm1(sigma**2))}
+        case {"type": "gamma", "params": {"shape": shape, "scale": scale, **others}}:
+            if not others and _are_numbers(shape, scale) and shape > 0:
+                return {"mean": shape * scale, "sd": sqrt(shape) * scale}
+    return None
 
 
-def _are_numbers(params: dict[str, Any]) -> bool:
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in params.values())
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
-def _lognormal(params: dict[str, Any]) -> dict[str, float] | None:
-    """Mean and standard deviation from those of the logarithm."""
-    if set(params) != {"mu", "sigma"} or abs(params["mu"]) > 50 or not 0 < params["sigma"] < 10:
-        return None
-    mean = exp(params["mu"] + params["sigma"] ** 2 / 2)
-    return {"mean": mean, "sd": mean * sqrt(expm1(params["sigma"] ** 2))}
-
-
-def _gamma(params: dict[str, Any]) -> dict[str, float] | None:
-    if set(params) != {"shape", "scale"} or params["shape"] <= 0:
-        return None
-    return {"mean": params["shape"] * params["scale"], "sd": sqrt(params["shape"]) * params["scale"]}
-
-
-_MOMENTS: dict[str, Callable[[dict[str, Any]], dict[str, float] | None]] = {"lognormal": _lognormal, "gamma": _gamma}
-
-
-def _add_streams(values: dict[str, Any], entries: dict[str, str], translation: Translation) -> None:
+def _add_streams(translation: Translation, entries: dict[str, str]) -> None:
     """One forecast stream for each ward that no route leads to, and one type of patients."""
+    values = translation.values
     if "patient_types" not in values:
         values["patient_types"] = [{"id": "patient"}]
         translation.warn((), "patient_types: one, `patient`")
@@ -385,17 +354,17 @@ def _add_streams(values: dict[str, Any], entries: dict[str, str], translation: T
         translation.warn(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
 
 
-def _add_patients(values: dict[str, Any], entries: dict[str, str], path: str | None, translation: Translation) -> None:
+def _add_patients(translation: Translation, entries: dict[str, str], path: str | None) -> None:
     """The extract that the predecessor read at `path`, if the file says where it is."""
     if path is None:
         return
     streams: dict[str, str] = {}
-    for stream in map(_mapping, _list(values, "arrival_streams")):
+    for stream in map(_mapping, _list(translation.values, "arrival_streams")):
         ward = str(stream.get("target_ward"))
         service = entries.get(ward, ward)
         if service in streams:
             translation.refuse(("wards",), f"wards: service {service!r} feeds stream {streams[service]!r} already")
         streams[service] = str(stream.get("id"))
-    values["patients"] = {"source": "csv", "path": path, "columns": COLUMNS, "streams": streams}
+    translation.values["patients"] = {"source": "csv", "path": path, "columns": COLUMNS, "streams": streams}
     translation.show_at(("patients",), ("simulation", "data_dir"))
     translation.warn(("simulation", "data_dir"), f"patients: read from {path}, columns {', '.join(COLUMNS.values())}")

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 
 from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.fields import Loc, Model, RuleError, window_errors
-from kaizar_pipeline.config.patient_sources import Extract, StaysExtract, SyntheticPatients
+from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
 from kaizar_pipeline.errors import unknown
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
 
 _Errors = Iterator[RuleError]
 
+_timezones = cache(available_timezones)  # which scans the disk
+
 _REFERENCES = {
-    "target_ward": "ward",
-    "from_ward": "ward",
-    "to_ward": "ward",
-    "next_ward": "ward",
-    "redirect_to": "ward",
-    "patient_type": "patient type",
-    "stop_types": "patient type",
+    **dict.fromkeys(("target_ward", "from_ward", "to_ward", "next_ward", "redirect_to"), "ward"),
+    **dict.fromkeys(("patient_type", "stop_types"), "patient type"),
 }
 """Keys whose values are ids, with the kind of part that they name."""
 
 
 def rule_errors(config: "HospitalConfig") -> _Errors:
     """Every broken rule, with its place."""
-    for rule in _RULES:
-        yield from rule(config)
+    return _each(_RULES, config)
+
+
+def _each(rules: Iterable[Callable[..., _Errors]], *parts: object) -> _Errors:
+    for rule in rules:
+        yield from rule(*parts)
 
 
 def _known_place(config: "HospitalConfig") -> _Errors:
@@ -48,18 +49,9 @@ def _known_place(config: "HospitalConfig") -> _Errors:
         yield ("hospital", "timezone"), unknown(timezone, sorted(_timezones()), list_allowed=False)
     supported = holidays.list_supported_countries()
     if country not in supported:
-        yield (
-            ("hospital", "country"),
-            f"unknown country {country!r}, allowed: a two-letter code such as NL",
-        )
+        yield ("hospital", "country"), f"unknown country {country!r}, allowed: a two-letter code such as NL"
     elif subdivision and subdivision not in supported[country]:
         yield ("hospital", "subdivision"), unknown(subdivision, sorted(supported[country]))
-
-
-@cache
-def _timezones() -> set[str]:
-    """Names of time zones; found once, since that scans the disk."""
-    return available_timezones()
 
 
 def _ids_once(config: "HospitalConfig") -> _Errors:
@@ -109,10 +101,8 @@ def _stream_profiles(config: "HospitalConfig") -> _Errors:
 def _stream_seasons(config: "HospitalConfig") -> _Errors:
     for index, stream in enumerate(config.arrival_streams):
         if stream.is_forecast and stream.scale_factor_by_month:
-            yield (
-                ("arrival_streams", index, "scale_factor_by_month"),
-                "not for ml_poisson: the season is learned; use it on schedule or constant streams",
-            )
+            what = "not for ml_poisson: the season is learned; use it on schedule or constant streams"
+            yield ("arrival_streams", index, "scale_factor_by_month"), what
 
 
 def _stream_numbers(config: "HospitalConfig") -> _Errors:
@@ -121,19 +111,15 @@ def _stream_numbers(config: "HospitalConfig") -> _Errors:
     for index, stream in enumerate(config.arrival_streams):
         other = seen.setdefault(crc32(stream.id.encode()), stream.id)
         if other != stream.id:
-            yield (
-                ("arrival_streams", index, "id"),
-                f"{stream.id!r} shares its random numbers with {other!r} (equal crc32); rename one of them",
-            )
+            what = f"{stream.id!r} shares its random numbers with {other!r} (equal crc32); rename one of them"
+            yield ("arrival_streams", index, "id"), what
 
 
 def _ward_beds(config: "HospitalConfig") -> _Errors:
     for index, ward in enumerate(config.wards):
         if ward.capacity is None and (ward.capacity_changes or ward.weekday_capacity):
-            yield (
-                ("wards", index, "capacity"),
-                "null means unlimited, and then beds cannot change; give the usual number of beds",
-            )
+            what = "null means unlimited, and then beds cannot change; give the usual number of beds"
+            yield ("wards", index, "capacity"), what
 
 
 def _ward_cases(config: "HospitalConfig") -> _Errors:
@@ -179,10 +165,8 @@ def _routes_home(config: "HospitalConfig") -> _Errors:
     for patient_type in config.patient_type_ids:
         trapped = _wards_without_exit(config, patient_type)
         if trapped:
-            yield (
-                ("routing",),
-                f"patients of type {patient_type!r} never go home from {', '.join(trapped)}: a loop without exit",
-            )
+            what = f"patients of type {patient_type!r} never go home from {', '.join(trapped)}: a loop without exit"
+            yield ("routing",), what
 
 
 def _wards_without_exit(config: "HospitalConfig", patient_type: str) -> list[str]:
@@ -228,12 +212,10 @@ def _priorities(config: "HospitalConfig") -> _Errors:
 
 def _patients(config: "HospitalConfig") -> _Errors:
     """The rules of the kind of source that the patients come from."""
-    if isinstance(config.patients, SyntheticPatients):
-        for rule in _SYNTHETIC_RULES:
-            yield from rule(config, config.patients)
-    else:
-        for rule in _EXTRACT_RULES:
-            yield from rule(config, config.patients)
+    patients = config.patients
+    if isinstance(patients, SyntheticPatients):
+        return _each((_truth_of_forecasts, _truth_streams, _truth_stays), config, patients)
+    return _each((_services, _departures, _stays, _whole_stays), config, patients)
 
 
 def _warmup(config: "HospitalConfig") -> _Errors:
@@ -245,10 +227,8 @@ def _truth_of_forecasts(config: "HospitalConfig", patients: SyntheticPatients) -
     for stream in config.forecast_streams:
         truth = patients.truth.streams.get(stream.id)
         if truth is None or truth.mean_per_day is None:
-            yield (
-                ("patients", "truth", "streams"),
-                f"stream {stream.id!r} is forecast: its synthetic history needs streams.{stream.id}.mean_per_day",
-            )
+            what = f"stream {stream.id!r} is forecast: its synthetic history needs streams.{stream.id}.mean_per_day"
+            yield ("patients", "truth", "streams"), what
 
 
 def _truth_streams(config: "HospitalConfig", patients: SyntheticPatients) -> _Errors:
@@ -267,10 +247,8 @@ def _truth_stays(config: "HospitalConfig", patients: SyntheticPatients) -> _Erro
             yield ("patients", "truth", "los", name), unknown(name, sorted(config.ward_ids), "ward")
     for index, ward in _from_data(config):
         if ward.id not in patients.truth.los:
-            yield (
-                ("wards", index, "los_model"),
-                f"from_data on a synthetic hospital needs patients.truth.los.{ward.id} to make the data from",
-            )
+            what = f"from_data on a synthetic hospital needs patients.truth.los.{ward.id} to make the data from"
+            yield ("wards", index, "los_model"), what
 
 
 def _from_data(config: "HospitalConfig") -> Iterator[tuple[int, "Ward"]]:
@@ -295,10 +273,8 @@ def _services(config: "HospitalConfig", patients: Extract) -> _Errors:
 
 def _departures(config: "HospitalConfig", patients: Extract) -> _Errors:
     if patients.missing_departure == "unknown" and config.simulation.start == "census":
-        yield (
-            ("simulation", "start"),
-            "census cannot be known from an extract with missing_departure: unknown; use start: empty",
-        )
+        what = "census cannot be known from an extract with missing_departure: unknown; use start: empty"
+        yield ("simulation", "start"), what
     if sum(patients.discharge_profile) <= 0:
         yield ("patients", "discharge_profile"), "all zero; at least one hour needs a weight above zero"
 
@@ -312,11 +288,7 @@ def _stays(config: "HospitalConfig", patients: Extract) -> _Errors:
         yield ("patients", "stays"), f"source: {patients.source} needs {expected}"
     if set(given) - {expected}:
         yield ("patients", "stays"), f"source: {patients.source} takes {expected} only"
-    yield from _stay_wards(config, patients.stays)
-
-
-def _stay_wards(config: "HospitalConfig", stays: StaysExtract) -> _Errors:
-    for name in stays.wards.values():
+    for name in patients.stays.wards.values():
         if name not in config.ward_ids:
             yield ("patients", "stays", "wards"), unknown(name, sorted(config.ward_ids), "ward")
 
@@ -326,16 +298,14 @@ def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
         return
     for index, ward in _from_data(config):
         if ward.id in config.wards_with_routes:
-            yield (
-                ("wards", index, "los_model"),
+            what = (
                 "from_data with routes onward needs an extract of ward stays (patients.stays): without one a stay is "
-                "the whole time in hospital, and the time in the next ward would be counted twice",
+                "the whole time in hospital, and the time in the next ward would be counted twice"
             )
+            yield ("wards", index, "los_model"), what
 
 
 _RULES: tuple[Callable[["HospitalConfig"], _Errors], ...] = (
     _known_place, _ids_once, _known_references, _stream_profiles, _stream_seasons, _stream_numbers, _ward_beds,
     _ward_cases, _ward_changes, _routes, _routes_home, _policy_wards, _overflows, _priorities, _patients, _warmup,
 )  # fmt: skip
-_SYNTHETIC_RULES = (_truth_of_forecasts, _truth_streams, _truth_stays)
-_EXTRACT_RULES = (_services, _departures, _stays, _whole_stays)

@@ -89,7 +89,22 @@ class PolicyOverrides(Model):
     """Admission stops, by ward; a threshold of 2 has no effect. Default: as they are."""
 
 
-class ArrivalScale(Model):
+class _Rule(Model):
+    """Something that holds for parts of a hospital, always or for a while."""
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether it names parts of a hospital."""
+        return any(getattr(self, key, ()) for key in ("streams", "wards", "patient_types"))
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """First instant at which it holds, and first at which it no longer does."""
+        start, end = (_instant(getattr(self, bound, None)) for bound in ("start", "end"))
+        return start or datetime.min, end or datetime.max
+
+
+class ArrivalScale(_Rule):
     """A factor on arrivals. The baseline's patients stay the same ones: some are left out, or others join them."""
 
     factor: NonNegative
@@ -109,16 +124,6 @@ class ArrivalScale(Model):
             raise ValueError("names streams and wards; name one of them, or neither for all streams")
         return self
 
-    @property
-    def names_parts(self) -> bool:
-        """Whether it names parts of a hospital."""
-        return bool(self.streams or self.wards)
-
-    @property
-    def window(self) -> tuple[datetime, datetime]:
-        """First instant at which it holds, and first at which it no longer does."""
-        return _window(self.start, self.end)
-
     def applies_to(self, hospital: HospitalConfig) -> list[str]:
         """The streams that it holds for."""
         return [
@@ -128,7 +133,7 @@ class ArrivalScale(Model):
         ]
 
 
-class LosScale(Model):
+class LosScale(_Rule):
     """A factor on lengths of stay, also those of the patients already in the hospital."""
 
     factor: Positive
@@ -151,23 +156,13 @@ class LosScale(Model):
         # after a before-validator pydantic no longer takes a list of JSON's for a tuple
         return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
-    @property
-    def names_parts(self) -> bool:
-        """Whether it names parts of a hospital."""
-        return bool(self.wards or self.patient_types)
-
-    @property
-    def window(self) -> tuple[datetime, datetime]:
-        """All time: it has no dates."""
-        return _window(None, None)
-
     def applies_to(self, hospital: HospitalConfig) -> list[tuple[str, str]]:
         """The wards and patient types that it holds for."""
         wards, types = self.wards or hospital.ward_ids, self.patient_types or hospital.patient_type_ids
         return [(ward, patient_type) for ward in wards for patient_type in types]
 
 
-class CapacityOverride(Model):
+class CapacityOverride(_Rule):
     """Other beds in a ward, always or for a while; they come before all numbers of the hospital."""
 
     ward: Id
@@ -187,18 +182,9 @@ class CapacityOverride(Model):
             raise ValueError("give either capacity (beds) or change (beds more or fewer)")
         return self
 
-    @property
-    def window(self) -> tuple[datetime, datetime]:
-        """First instant at which it holds, and first at which it no longer does."""
-        return _window(self.start, self.end)
-
     def applies_to(self, hospital: HospitalConfig) -> list[str]:
         """The ward that it holds for, in any `hospital`."""
         return [self.ward]
-
-
-def _window(start: date | None, end: date | None) -> tuple[datetime, datetime]:
-    return _instant(start) or datetime.min, _instant(end) or datetime.max
 
 
 def _instant(at: date | None) -> datetime | None:

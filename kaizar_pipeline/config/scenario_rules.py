@@ -126,17 +126,13 @@ def _impossible_beds(hospital: HospitalConfig, scenario: Scenario) -> Iterator[R
         if ward is None:
             continue
         if ward.capacity is None:
-            yield (
-                ("capacity_overrides", index),
-                f"ward {ward.id!r} has unlimited beds; give it beds in wards, by `capacity`",
-            )
+            what = f"ward {ward.id!r} has unlimited beds; give it beds in wards, by `capacity`"
+            yield ("capacity_overrides", index), what
             continue
         fewest = _fewest_beds(ward, rule)
         if rule.change is not None and fewest + rule.change < 0:
-            yield (
-                ("capacity_overrides", index, "change"),
-                f"ward {ward.id!r} has as few as {fewest} beds, so {-rule.change} fewer is not possible",
-            )
+            what = f"ward {ward.id!r} has as few as {fewest} beds, so {-rule.change} fewer is not possible"
+            yield ("capacity_overrides", index, "change"), what
 
 
 def _fewest_beds(ward: Ward, rule: CapacityOverride) -> int:

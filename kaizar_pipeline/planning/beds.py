@@ -126,7 +126,7 @@ def bed_requirements(experiment: Experiment) -> pd.DataFrame:
     peaks = experiment.demand_peaks(plan, start.paired_replications)
     staffed = staffed_with_total(plan).min(axis=1)
     frames = []
-    for w, ward_id in enumerate((*plan.ward_ids, HOSPITAL_TOTAL)):
+    for w, ward_id in enumerate(plan.ward_axis):
         shown = staffed[w : w + 1][staffed[w : w + 1] < UNLIMITED].tolist()
         beds = np.arange(min(peaks[:, w].min() - 1, *shown, peaks.max()), max(peaks[:, w].max(), *shown, 0) + 1)
         for event, values in (("day", peaks[:, w]), ("horizon_peak", peaks[:, w].max(axis=1, keepdims=True))):

@@ -1,14 +1,7 @@
-"""What scenarios change: the hospital as it is and under each scenario, with the same patients.
+"""What scenarios change: the hospital as it is and under each scenario, with the same patients (docs/scenarios.md).
 
-Every random number has an address that knows nothing of beds or rules (common random numbers), so replication r of a
-scenario sees the patients of replication r of the baseline, less or plus those that the scenario itself takes away or
-adds. Differences are taken pair by pair, and what both have in common cancels.
-
-- KPIs: the mean over replications of the difference d_r of a pair, its standard error sd(d) / sqrt(R), and Student's t.
-  A pair counts when the KPI was measured in both (no waits, no mean wait).
-- p95_census: a percentile over hours and replications together is not a mean over replications. So these are
-  cut into GROUPS groups of consecutive numbers, the percentile is taken within each group, and the same formulas go
-  over the groups (batch means). What is compared is therefore the mean over groups of the group's percentile.
+Differences are taken pair by pair of replications. A percentile over hours and replications together is not a mean
+over replications, so that of the census is taken within GROUPS groups of consecutive ones (batch means).
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +61,7 @@ def _values(run: Run) -> dict[tuple[str, str], np.ndarray]:
     p95 = run.p95_census()
     return {
         (ward, name): p95[:, w] if name == "p95_census" else run.kpi(name, w)
-        for w, ward in enumerate(run.wards)
+        for w, ward in enumerate(run.plan.ward_axis)
         for name in COMPARED
     }
 

@@ -15,7 +15,7 @@ import pandas as pd
 from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan
-from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_DRIVERS
+from kaizar_pipeline.tables import OCCUPANCY_DRIVERS
 
 DRIVERS = (*RANDOM_SOURCES, "monte_carlo")
 """The sources of randomness, and last the error of the mean over finitely many replications."""
@@ -39,7 +39,7 @@ def occupancy_drivers(experiment: Experiment) -> pd.DataFrame:
     share = np.divide(variance, total, out=np.full_like(variance, np.nan), where=total > 0)
     low, high = np.quantile(own, (0.05, 0.95), axis=0, method="inverted_cdf")
     index = pd.MultiIndex.from_product(
-        [DRIVERS, (*plan.ward_ids, HOSPITAL_TOTAL), pd.date_range(plan.statistics_start, periods=own.shape[2])],
+        [DRIVERS, plan.ward_axis, pd.date_range(plan.statistics_start, periods=own.shape[2])],
         names=["driver", "ward_id", "date"],
     )
     columns = {"variance": variance, "variance_se": error, "share": share, "width": share * (high - low)}

@@ -1,15 +1,10 @@
 """What changed since the last run: the headline of both, and how much of the difference each factor explains.
 
 The headline of a ward is its P(full) and its p95 census, each a mean over the hours of the next seven days: every hour
-of the week occurs once, whatever the origin, and a ward that is full tonight does not hide the days after.
-
-A run stores all inputs of its headline. The next run simulates these again, then replaces the seed, the config, the
-data and the model by its own, one after the other, until it simulates its own inputs. The difference between two
-neighbours is the part of the factor between them; so the parts add up by construction, and what factors do only
-together counts with the later one. All simulations use the same addressed random numbers (common random numbers).
-Percentiles are not means over replications, so standard errors are jackknifed: both neighbours are measured again
-without each of GROUPS groups of consecutive replications (Shao and Wu 1989: for percentiles the groups must not be
-small).
+of the week occurs once, whatever the origin. A run stores all inputs of its headline; the next one simulates these
+again and replaces them by its own, a factor at a time (docs/changes.md). Percentiles are not means over replications,
+so standard errors are jackknifed: both neighbours are measured again without each of GROUPS groups of consecutive
+replications (Shao and Wu 1989: for percentiles the groups must not be small).
 """
 
 import json
@@ -327,7 +322,7 @@ def _plan(inputs: Inputs) -> Plan:
 
 def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:
     """From the histograms of the census after each further group of replications."""
-    wards, staffed = [*plan.ward_ids, HOSPITAL_TOTAL], staffed_with_total(plan)
+    wards, staffed = plan.ward_axis, staffed_with_total(plan)
     order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), len(plan.ward_ids)]
     states = [_padded([state.of(w) for state in census]) for w in order]
     values = [_headline(of[-1], staffed[w]) for w, of in zip(order, states, strict=True)]

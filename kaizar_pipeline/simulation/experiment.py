@@ -48,24 +48,19 @@ class Experiment:
 
     def count(self, plan: Plan, replications: int) -> Counts:
         """What so many replications of a plan add up to."""
-        return self._counted(plan, replications).actual
+        return self._extended(self._prepared(plan, at_most=replications), replications).actual
 
     def count_with_demand(
         self, plan: Plan, replications: int, progress: Progress | None = None
     ) -> tuple[Counts, CensusCounts]:
         """The same, and of its demand run; `progress` is called with the replications."""
-        monte_carlo = self._counted(plan, replications, progress, with_demand=True)
+        prepared = self._prepared(plan, with_demand=True, at_most=replications)
+        monte_carlo = self._extended(prepared, replications, progress)
         return monte_carlo.actual, monte_carlo.demand
 
     def demand_peaks(self, plan: Plan, replications: int) -> np.ndarray:
         """i4[R, W + 1, D]: highest hourly census of each day in the demand run, by replication."""
         return self._extended(self._prepared(plan, with_demand=True), replications).demand_peaks(replications)
-
-    def _counted(
-        self, plan: Plan, replications: int, progress: Progress | None = None, with_demand: bool = False
-    ) -> MonteCarlo:
-        prepared = self._prepared(plan, with_demand=with_demand, at_most=replications)
-        return self._extended(prepared, replications, progress)
 
     def _extended(self, monte_carlo: MonteCarlo, replications: int, progress: Progress | None = None) -> MonteCarlo:
         [monte_carlo] = extend_all([(monte_carlo, replications)], self._threads, progress)

@@ -1,20 +1,11 @@
-"""Whether the beds suffice at all: the offered load of every ward against its staffed beds, before anything is drawn.
+"""Whether the beds suffice at all: the offered load of every ward against its staffed beds (docs/simulation.md).
 
-The offered load of a ward is the mean number of beds its patients would use if beds were unlimited: requests per hour
-(those of its streams and, by the traffic equations of the routing, those sent on from other wards) times mean hours in
-bed (length of stay by patient type and next ward, and the discharge delay). Rates, routes, lengths of stay and beds are
-those of the `Plan`, over the hours that count. Boarding takes beds beyond the offered load and is not in it.
-
-Where the load reaches the beds, the queue grows for as long as the run lasts and no result means anything, unless
-something bounds it. So only the load that must fit is compared with the beds. Excluded are
-
-- patients of a type that an admission stop lists: they can be turned away;
-- patients who lose patience, at their first ward, and at later wards as long as they hold a limited bed while they
-  wait: a boarder keeps others from the first ward, and these leave. Once they wait outside any bed (`boarding:
-  release`) they count, as far as the wards before have the beds to treat them.
-
-A ward with overflow also has the beds that are free in the wards it redirects to. An overload hidden from the check by
-these is simulated like any other hospital.
+Requests of later wards follow from those of the streams by the traffic equations of the routing. Only the load that
+must fit is compared with the beds. Left out are patients of a type that an admission stop lists, and those who lose
+patience: at their first ward, and at later wards as long as they hold a limited bed while they wait, since a boarder
+keeps others from the first ward, and these leave. Once they wait outside any bed (`boarding: release`) they count, as
+far as the wards before have the beds to treat them. An overload that policies hide from the check is simulated like
+any other hospital.
 """
 
 from dataclasses import dataclass

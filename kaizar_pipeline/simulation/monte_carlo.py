@@ -13,8 +13,8 @@ import numpy as np
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import BlockMoments, CensusCounts, Counts, Histograms, Sums
 from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Plan
+from kaizar_pipeline.simulation.trajectories import BOARDING, CENSUS, FULL, OUTLIERS, WAITING
 from kaizar_pipeline.stats.quantiles import inverted_cdf
-from kaizar_pipeline.tables import HOSPITAL_TOTAL
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 if TYPE_CHECKING:
@@ -52,11 +52,6 @@ class Run:
     census_hours: list[tuple[int, list[np.ndarray]]]
     """By number of the last replication + 1: of these replications, by ward and number of patients, the hours with so
     many, i8."""
-
-    @property
-    def wards(self) -> tuple[str, ...]:
-        """The names on the ward axes."""
-        return (*self.plan.ward_ids, HOSPITAL_TOTAL)
 
     def kpi(self, name: str, ward: int = -1) -> np.ndarray:
         """f8[R]: a KPI of a ward, by default of the whole hospital."""
@@ -121,26 +116,16 @@ class MonteCarlo:
     @property
     def actual(self) -> Counts:
         """With the beds and rules of the plan."""
-        from kaizar_pipeline.simulation.kernel.count import BOARDING, CENSUS, FULL, OUTLIERS, WAITING
-
         total, n = self._total("actual"), self.replications
         waiting, boarding, outliers = (
             Sums(total.others[kind], total.other_squares[kind], n) for kind in (WAITING, BOARDING, OUTLIERS)
         )
         week_census, week_full = (Sums(total.week[kind], total.week_squares[kind], n) for kind in (CENSUS, FULL))
+        census, peaks = Histograms(total.start, total.census), Histograms(total.start, total.peaks)
         return Counts(
-            replications=n,
-            census=Histograms(total.start, total.census),
-            peaks=Histograms(total.start, total.peaks),
-            waiting=waiting,
-            boarding=boarding,
-            outliers=outliers,
-            queued=total.queued,
-            week_census=week_census,
-            week_full=week_full,
-            kpi=self._kpi.moments(),
-            boarded=self._boarded.moments(),
-        )
+            n, census, peaks, waiting, boarding, outliers, total.queued, week_census, week_full, self._kpi.moments(),
+            self._boarded.moments(),
+        )  # fmt: skip
 
     @property
     def demand(self) -> CensusCounts:

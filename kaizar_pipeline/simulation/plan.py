@@ -19,7 +19,7 @@ from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import Census, plan_census
 from kaizar_pipeline.stats.durations import GRID, fitted_table, quantile_table
 from kaizar_pipeline.stats.philox import stream_number
-from kaizar_pipeline.tables import ALL, ANY, HOME
+from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
 MAX_REPLICATIONS = 10_000
 """The most replications whose results are kept one by one, in memory."""
@@ -136,6 +136,11 @@ class Plan:
         return self.horizon.first
 
     @property
+    def ward_axis(self) -> tuple[str, ...]:
+        """The names on a ward axis of W + 1: the wards, then the whole hospital."""
+        return (*self.ward_ids, HOSPITAL_TOTAL)
+
+    @property
     def hours(self) -> int:
         """Hours of the run, warm-up included."""
         return self.warmup_hours + self.statistics_hours
@@ -144,11 +149,6 @@ class Plan:
     def warmup_hours(self) -> int:
         """Hours before the first that counts."""
         return self.horizon.warmup_days * HOURS_PER_DAY
-
-    @property
-    def home(self) -> int:
-        """Index of home among next wards."""
-        return len(self.ward_ids)
 
     @property
     def statistics_start(self) -> pd.Timestamp:

@@ -1,21 +1,15 @@
 """How many replications are enough: half-widths of confidence intervals, looked at on a schedule stated beforehand.
 
-Looking repeatedly and stopping when an interval happens to be narrow makes ordinary 95 % intervals too optimistic.
-So the looks are planned before the first replication (`looks`), and the 5 % that may go wrong are split over all K of
-them (Bonferroni): each interval is one of 1 - 0.05 / K.
+Looking repeatedly makes ordinary 95 % intervals too optimistic. So the 5 % that may go wrong are split over all K
+planned looks (Bonferroni): each interval is one of 1 - 0.05 / K. What that guarantees is in docs/simulation.md.
 
-Guaranteed: for each single quantity, ward and hour, the intervals at all planned looks hold together with a
-probability of at least 95 %. So the one that is reported holds with at least 95 %, whichever look the run stopped at
-and for whatever reason. Not guaranteed: that the intervals of all wards, hours and quantities hold at once. And it is a
-statement about the error of simulating a finite number of times, not of the forecast.
-
-Means use Student's t, so they lean on the central limit theorem over at least 100 replications; a mean that was the
-same in every replication has width 0. Probabilities use Wilson's interval (1927), which no count of events makes
-narrow by itself: after n replications without any event the half-width is z^2 / (n + z^2), not 0.
+Means use Student's t; a mean that was the same in every replication has width 0. Probabilities use Wilson's interval
+(1927): after n replications without any event its half-width is z^2 / (n + z^2), not 0.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import Any
 
 import numpy as np
@@ -32,12 +26,8 @@ FIRST_LOOK = 100
 
 def looks(at_most: int) -> list[int]:
     """The numbers of replications after which to look: 100, 200, 400, ... and at last `at_most`."""
-    schedule = []
-    replications = FIRST_LOOK
-    while replications < at_most:
-        schedule.append(replications)
-        replications *= 2
-    return [*schedule, at_most]
+    doubled = (FIRST_LOOK * 2**k for k in count())
+    return [*takewhile(lambda replications: replications < at_most, doubled), at_most]
 
 
 def mean_half_width(se: np.ndarray, n: np.ndarray | int, planned_looks: int = 1) -> np.ndarray:

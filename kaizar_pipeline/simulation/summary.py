@@ -1,6 +1,6 @@
 """From counts to tables: every figure beside its Monte Carlo standard error."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from kaizar_pipeline.config.fields import HOURS_PER_DAY, HOURS_PER_WEEK
 from kaizar_pipeline.simulation.counting import (
     CensusCounts,
     Counts,
+    Histograms,
     Sums,
     mean_and_sd,
     replications_above,
@@ -23,7 +24,6 @@ from kaizar_pipeline.tables import (
     BOARDING_CAUSES,
     CENSUS_PERCENTAGES,
     DAILY_PEAKS,
-    HOSPITAL_TOTAL,
     MIDNIGHT_CENSUS,
     OCCUPANCY_DISTRIBUTIONS,
     WARD_PERFORMANCE,
@@ -37,12 +37,13 @@ def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, *
     the staffed beds. `constants` are whole columns (hospital_id, as_of, scenario)."""
     staffed, n = staffed_with_total(plan), counts.replications
     at = plan.statistics_start + pd.to_timedelta(np.arange(plan.statistics_hours), unit="h")
-    frames = []
-    for w, ward_id in enumerate(_wards(plan)):
+
+    def columns(w: int) -> dict[str, Any]:
         histogram, limited = counts.census.of(w), staffed[w] < UNLIMITED
         full = replications_with(histogram, staffed[w])
         above = replications_above(histogram, staffed[w], high_occupancy)
-        columns = {
+        return {
+            "at": at,
             "staffed_beds": pd.Series(staffed[w]).where(limited).astype("Int64"),
             **_census_columns(histogram),
             **_share("prob_full", np.where(limited, full, np.nan), n),
@@ -52,12 +53,27 @@ def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, *
             **_mean("mean_boarding", counts.boarding.of(w)),
             **_mean("mean_outliers", counts.outliers.of(w)),
         }
-        frames.append(pd.DataFrame({"ward_id": ward_id, "at": at, **columns}))
-    return OCCUPANCY_DISTRIBUTIONS.frame(pd.concat(frames, ignore_index=True), replications=n, **constants)
+
+    return OCCUPANCY_DISTRIBUTIONS.frame(_by_ward(plan, columns), replications=n, **constants)
 
 
-def _wards(plan: Plan) -> list[str]:
-    return [*plan.ward_ids, HOSPITAL_TOTAL]
+def _by_ward(plan: Plan, columns: Callable[[int], Mapping[str, Any]]) -> pd.DataFrame:
+    """The columns of every ward and of the hospital below one another."""
+    frames = [pd.DataFrame({"ward_id": ward_id, **columns(w)}) for w, ward_id in enumerate(plan.ward_axis)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _by_day(plan: Plan, histograms: Histograms, number: str, every: int = 1) -> pd.DataFrame:
+    """The replications that had so many patients, the `number`, in each ward on each day: that of each `every` hours or
+    days."""
+
+    def columns(w: int) -> dict[str, Any]:
+        histogram = histograms.of(w)[::every]
+        day, patients = np.nonzero(histogram)
+        date = plan.statistics_start + pd.to_timedelta(day, unit="D")
+        return {"date": date, number: patients, "replications": histogram[day, patients]}
+
+    return _by_ward(plan, columns)
 
 
 def _census_columns(histogram: np.ndarray) -> dict[str, np.ndarray]:
@@ -93,14 +109,9 @@ def _mean(name: str, sums: Sums, divisor: np.ndarray | int = 1) -> dict[str, np.
 
 def midnight_census(plan: Plan, counts: CensusCounts, **constants: Any) -> pd.DataFrame:
     """The probability of each number of patients at the midnight that begins each day."""
-    frames = []
-    for w, ward_id in enumerate(_wards(plan)):
-        histogram = counts.census.of(w)[::HOURS_PER_DAY]
-        day, beds = np.nonzero(histogram)
-        date = plan.statistics_start + pd.to_timedelta(day, unit="D")
-        share = _share("probability", histogram[day, beds], counts.replications)
-        frames.append(pd.DataFrame({"ward_id": ward_id, "date": date, "beds": beds, **share}))
-    return MIDNIGHT_CENSUS.frame(pd.concat(frames, ignore_index=True), **constants)
+    rows = _by_day(plan, counts.census, "beds", HOURS_PER_DAY)
+    share = _share("probability", rows.pop("replications").to_numpy(), counts.replications)
+    return MIDNIGHT_CENSUS.frame(rows.assign(**share), **constants)
 
 
 def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
@@ -108,38 +119,29 @@ def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
     staffed, n = staffed_with_total(plan), counts.replications
     slot = (int(plan.statistics_start.day_of_week) * HOURS_PER_DAY + np.arange(plan.statistics_hours)) % HOURS_PER_WEEK
     slots, weeks = np.unique(slot, return_counts=True)
-    frames = []
-    for w, ward_id in enumerate(_wards(plan)):
+
+    def columns(w: int) -> dict[str, Any]:
         histogram = counts.census.of(w)
         together = np.stack([histogram[slot == s].sum(axis=0) for s in slots])
         census, full = (
             Sums(sums.total[w, slots], sums.squares[w, slots], n) for sums in (counts.week_census, counts.week_full)
         )
-        columns = {
-            "ward_id": ward_id,
+        limited = np.where((staffed[w] == UNLIMITED).any(), np.nan, weeks)
+        return {
             "weekday": slots // HOURS_PER_DAY,
             "hour": slots % HOURS_PER_DAY,
             "weeks": weeks,
             **_mean("mean", census, weeks),
-            **_mean("prob_full", full, weeks),
+            **_mean("prob_full", full, limited),
             **_quantile_columns(together, n),  # as if the weeks of a replication were equal, which is the worst case
         }
-        if (staffed[w] == UNLIMITED).any():
-            columns["prob_full"] = columns["prob_full_se"] = np.full(len(slots), np.nan)
-        frames.append(pd.DataFrame(columns))
-    return WEEK_PROFILE.frame(pd.concat(frames, ignore_index=True), **constants)
+
+    return WEEK_PROFILE.frame(_by_ward(plan, columns), **constants)
 
 
 def daily_peaks(plan: Plan, counts_by_kind: Mapping[str, CensusCounts], **constants: Any) -> pd.DataFrame:
     """How many replications had each day's highest census at so many beds, by kind of run."""
-    frames = []
-    for kind, counts in counts_by_kind.items():
-        for w, ward_id in enumerate(_wards(plan)):
-            histogram = counts.peaks.of(w)
-            day, peak = np.nonzero(histogram)
-            date = plan.statistics_start + pd.to_timedelta(day, unit="D")
-            columns = {"date": date, "peak_beds": peak, "replications": histogram[day, peak]}
-            frames.append(pd.DataFrame({"run_kind": kind, "ward_id": ward_id, **columns}))
+    frames = [_by_day(plan, of.peaks, "peak_beds").assign(run_kind=kind) for kind, of in counts_by_kind.items()]
     return DAILY_PEAKS.frame(pd.concat(frames, ignore_index=True), **constants)
 
 
@@ -153,7 +155,7 @@ def boarding_causes(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFram
             "cause_ward_id": wards[cause],
             "boarding_hours": hours[held, cause],
             "boarding_hours_se": error[held, cause],
-            "share": (hours[held, cause] / hours.sum(axis=1)[held]),
+            "share": hours[held, cause] / hours.sum(axis=1)[held],
         }
     )
     return BOARDING_CAUSES.frame(frame, **constants)
@@ -162,7 +164,7 @@ def boarding_causes(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFram
 def ward_performance(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
     """Means over replications of every KPI, each with its standard error, per ward and patient type."""
     mean, error = counts.kpi.measured_mean, counts.kpi.standard_error
-    wards, types = _wards(plan), [*plan.patient_type_ids, ALL]
+    wards, types = plan.ward_axis, [*plan.patient_type_ids, ALL]
     frame = pd.DataFrame({"ward_id": np.repeat(wards, len(types)), "patient_type": np.tile(types, len(wards))})
     for name, k in KPI_INDEX.items():
         frame[name], frame[f"{name}_se"] = mean[:, :, k].ravel(), error[:, :, k].ravel()

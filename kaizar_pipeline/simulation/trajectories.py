@@ -6,7 +6,7 @@ never is +inf. P patients have S stays in all.
 
 from typing import NamedTuple
 
-import numpy as np
+from kaizar_pipeline.simulation.kernel.arrays import Floats, Indices, Integers, SmallIntegers, Statuses
 
 NOWHERE = -1
 """The ward of those who hold no bed."""
@@ -30,31 +30,31 @@ class Trajectories(NamedTuple):
 
     n_census: int
     """Patients of the starting census; they are the first, in order of their original request."""
-    seat: np.ndarray
+    seat: SmallIntegers
     """i4[n_census]: ward of the bed held, -1 for none."""
-    admitted: np.ndarray
+    admitted: Floats
     """f8[n_census]: admission to that bed (<= 0), +inf for none."""
-    requested: np.ndarray
+    requested: Floats
     """f8[n_census]: the request that still waits (< 0); 0 for those in care."""
-    arrival: np.ndarray
+    arrival: Floats
     """f8[P], ascending; 0 for the census."""
-    patient_type: np.ndarray
+    patient_type: SmallIntegers
     """i4[P]"""
-    stream: np.ndarray
+    stream: SmallIntegers
     """i4[P]: index in plan.streams, -1 for the census."""
-    number: np.ndarray
+    number: Indices
     """u4[P]: patient number within the stream."""
-    patience: np.ndarray
+    patience: Floats
     """f8[P]: hours until a patient who waits for a first bed leaves."""
-    offset: np.ndarray
+    offset: Integers
     """i8[P + 1]: the stays of patient p are offset[p] .. offset[p + 1] - 1."""
-    planned_ward: np.ndarray
+    planned_ward: SmallIntegers
     """i4[S]"""
-    priority: np.ndarray
+    priority: SmallIntegers
     """i4[S]: place in the queue, 0 most urgent."""
-    los: np.ndarray
+    los: Floats
     """f8[S]: hours from admission to the end of care; 0 at the start for those whose care had ended."""
-    delay: np.ndarray
+    delay: Floats
     """f8[S]: hours of discharge delay after that, on last stays."""
 
     def cut(self, patients: int, stays: int) -> "Trajectories":
@@ -70,15 +70,15 @@ _BY_PATIENT = ("arrival", "patient_type", "stream", "number", "patience")
 class Stays(NamedTuple):
     """What happened in the stays of those patients."""
 
-    request: np.ndarray
+    request: Floats
     """f8[S]"""
-    admit: np.ndarray
+    admit: Floats
     """f8[S]"""
-    ready: np.ndarray
+    ready: Floats
     """f8[S]: end of care."""
-    depart: np.ndarray
+    depart: Floats
     """f8[S]: the bed is left; for patients diverted or left without being seen, when that was."""
-    used_ward: np.ndarray
+    used_ward: SmallIntegers
     """i4[S]: ward of the bed, -1 for none."""
-    status: np.ndarray
+    status: Statuses
     """i1[P]: NOT_ARRIVED, IN_SYSTEM, DISCHARGED, DIVERTED or LEFT."""

@@ -32,11 +32,6 @@ def mser5(series: np.ndarray) -> int:
     return BATCH * int(spread[: batches // 2 + 1].argmin()) if batches else 0
 
 
-def _most(observations: int) -> int:
-    """The most that `mser5` cuts off."""
-    return observations // BATCH // 2 * BATCH
-
-
 @dataclass(frozen=True)
 class ShortWarmup:
     """A ward that is still filling up when the warm-up ends."""
@@ -64,15 +59,11 @@ def diagnose(
 ) -> list[ShortWarmup]:
     """The wards whose warm-up is too short, by the mean census over `replications` of the hours that count, f8[W, H].
 
-    The weekly cycle is removed: from the earlier half of the hours that count, the mean of the same hours of the week
-    over the later half (in whole weeks) is taken away. A ward is named if MSER-5 would cut off some of what is left,
-    and the census of the first day that counts falls short of the later one by a material share and by more than
-    chance explains (the variance of a census is at most about its mean, as it is without a limit of beds).
-
-    Limits: the hours that count must span two weeks, otherwise no ward is named. Arrivals or beds that really increase
-    after the first day (the end of a holiday) look like a ward that fills up. MSER-5 sees a quarter of the hours that
-    count, so where a ward fills up for longer the answer is "more than". Stays far longer than the horizon are noticed
-    as long as the census still rises by the material share.
+    From the earlier half of the hours that count, the mean of the same hours of the week over the later half (in whole
+    weeks) is taken away. A ward is named if MSER-5 would cut off some of what is left, and the census of the first day
+    falls short of the later one by a material share and by more than chance explains (the variance of a census is at
+    most about its mean, as it is without a limit of beds). MSER-5 sees a quarter of the hours that count, so where a
+    ward fills up for longer the answer is "more than". Its limits are in docs/simulation.md.
     """
     later_weeks = census_by_hour.shape[1] // HOURS_PER_WEEK // 2
     if later_weeks == 0:
@@ -91,7 +82,7 @@ def diagnose(
                     ward=ward,
                     warmup_hours=warmup_hours,
                     needed_hours=warmup_hours + cut,
-                    at_least=cut == _most(earlier),
+                    at_least=cut == earlier // BATCH // 2 * BATCH,  # all that the rule may cut off
                     shortfall=float((expected - first) / expected),
                 )
             )

@@ -1,6 +1,9 @@
 """Columns that several tables share, and the ids that stand for all wards, all patients, any next ward and home."""
 
-from kaizar_pipeline.tables.schema import Column, Table
+from collections.abc import Callable
+from dataclasses import replace
+
+from kaizar_pipeline.tables.schema import Column, Table, Type
 
 HOSPITAL_TOTAL = "_hospital"
 """`ward_id` of rows about the whole hospital."""
@@ -11,44 +14,66 @@ ANY = "_any"
 HOME = "_home"
 """`next_ward_id` of a stay that ends in discharge."""
 
+FORECAST_PERCENTAGES = ("025", "10", "25", "50", "75", "90", "975")
+"""Percentages of a back-test's quantiles (025: 2.5), inverted CDF: the bounds of the 50, 80 and 95 % intervals."""
+
+
+def key(name: str, type: Type, description: str, unit: str = "") -> Column:
+    """A column of the key."""
+    return Column(name, type, description, unit, key=True)
+
+
+def nullable(name: str, type: Type, description: str, unit: str = "") -> Column:
+    """A column that may be null."""
+    return Column(name, type, description, unit, nullable=True)
+
 
 def hospital_table(name: str, description: str, *columns: Column, **version: int) -> Table:
     """A table that holds one hospital as of one midnight."""
     common = (
-        Column("hospital_id", "VARCHAR", "The hospital: the stem of its config file.", key=True),
+        key("hospital_id", "VARCHAR", "The hospital: the stem of its config file."),
         Column("run_id", "VARCHAR", "The Dagster run that wrote the row."),
         Column("as_of", "TIMESTAMP", "Local midnight; nothing at or after it was visible."),
     )
     return Table(name, description, common + columns, **version)
 
 
-def stream() -> Column:
-    """The arrival stream, as part of the key."""
-    return Column("stream_id", "VARCHAR", "Arrival stream.", key=True)
+STREAM = key("stream_id", "VARCHAR", "Arrival stream.")
+WARD = key("ward_id", "VARCHAR", f"Ward, or {HOSPITAL_TOTAL} for the whole hospital.")
+SCENARIO = key("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.")
+INPUTS_HASH = nullable(
+    "inputs_hash",
+    "VARCHAR",
+    "Hash of all that an origin's rows were made from: rows with the same hash are kept.",
+)
+COVERAGE = (
+    *(
+        Column(f"coverage{level}", "DOUBLE", f"Share inside the central {level} % interval, by randomised PIT.")
+        for level in (50, 80, 95)
+    ),
+    Column("coverage80_low", "DOUBLE", "Lower end of the binomial band that holds 99 % of calibrated forecasts."),
+    Column("coverage80_high", "DOUBLE", "Upper end of that band."),
+)
+"""The share of outcomes inside each central interval, and what calibrated forecasts would have."""
 
 
-def scenario() -> Column:
-    """The scenario, as part of the key."""
-    return Column("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.", key=True)
+def with_error(figure: Column) -> tuple[Column, Column]:
+    """A figure and its Monte Carlo standard error."""
+    what = f"Monte Carlo standard error of {figure.name}."
+    return figure, replace(figure, name=f"{figure.name}_se", type="DOUBLE", description=what)
 
 
-def inputs_hash() -> Column:
-    """What the rows of a back-test's origin were made from."""
-    what = "Hash of everything the rows of an origin were made from: a later run keeps rows with the same hash."
-    return Column("inputs_hash", "VARCHAR", what, nullable=True)
+def predicted(type: Type, what: str, unit: str) -> tuple[Column, ...]:
+    """Mean and quantiles of a forecast distribution."""
+    return (
+        Column("mean", "DOUBLE", "Mean of the forecast distribution.", unit),
+        *(Column(f"p{q}", type, f"{what} not exceeded with probability 0.{q}.", unit) for q in FORECAST_PERCENTAGES),
+    )
 
 
-def ward(total: bool = True) -> Column:
-    """The ward, as part of the key; with `total` also the whole hospital."""
-    text = f"Ward, or {HOSPITAL_TOTAL} for the whole hospital." if total else "Ward."
-    return Column("ward_id", "VARCHAR", text, key=True)
-
-
-def standard_error(name: str, unit: str = "", nullable: bool = False) -> Column:
-    """The Monte Carlo standard error of the column `name`."""
-    return Column(f"{name}_se", "DOUBLE", f"Monte Carlo standard error of {name}.", unit, nullable=nullable)
-
-
-def with_error(name: str, description: str, unit: str) -> tuple[Column, Column]:
-    """A nullable figure and its Monte Carlo standard error."""
-    return Column(name, "DOUBLE", description, unit, nullable=True), standard_error(name, unit, nullable=True)
+def scores(column: Callable[..., Column], unit: str) -> tuple[Column, Column]:
+    """How well a forecast distribution did; `column` is Column, or nullable."""
+    return (
+        column("crps", "DOUBLE", "Continuous ranked probability score: the smaller the better.", unit),
+        column("pit", "DOUBLE", "Randomised probability integral transform: uniform when calibrated."),
+    )

@@ -5,7 +5,7 @@ array of durations and returns the share of stays that last longer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from math import exp, factorial
+from math import factorial
 
 import numpy as np
 
@@ -45,19 +45,16 @@ def fewest_beds(load: float, lost: float) -> int:
 
 def poisson_tail(beds: int, load: float) -> float:
     """Probability that more than `beds` are wanted when there is no limit (M/G/infinity: the census is Poisson)."""
-    term = total = exp(-load)
-    for n in range(1, beds + 1):
-        term *= load / n
-        total += term
-    return 1 - total
+    from scipy.stats import poisson
+
+    return float(poisson.sf(beds, load))
 
 
 def poisson_quantile(probability: float, load: float) -> int:
     """The fewest beds that suffice with at least `probability` (below 1) when there is no limit."""
-    beds = 0
-    while poisson_tail(beds, load) > 1 - probability:
-        beds += 1
-    return beds
+    from scipy.stats import poisson
+
+    return int(poisson.ppf(probability, load))
 
 
 def weekly_census(arrivals: Sequence[float], survival: Survival) -> np.ndarray:

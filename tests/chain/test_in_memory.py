@@ -19,7 +19,7 @@ def tiny(make_home: Callable[..., Path]) -> HospitalConfig:
 
 def test_every_table_is_made_and_any_number_of_workers_gives_the_same(tiny: HospitalConfig):
     config = tiny.model_copy(update={"simulation": tiny.simulation.model_copy(update={"replications": 30})})
-    one, two = (run_chain(config, as_of="2026-05-04", workers=workers) for workers in (1, 2))
+    one, two = (run_chain(config, as_of="2026-05-04", workers=workers, backtest_origins=2) for workers in (1, 2))
     assert set(one) == set(all_tables())
     for name, table in one.items():
         pd.testing.assert_frame_equal(table, two[name], check_exact=True)
@@ -36,7 +36,7 @@ def test_another_seed_gives_other_replications_of_the_same_history(tiny: Hospita
 def test_a_hospital_without_forecast_streams(repository: Path):
     stroke = load_hospital_config(repository / "hospital_configs" / "stroke_2016.yml")
     config = stroke.model_copy(update={"simulation": stroke.simulation.model_copy(update={"replications": 20})})
-    tables = run_chain(config, as_of="2026-01-01", workers=1)
+    tables = run_chain(config, as_of="2026-01-01", workers=1, backtest_origins=1, backtest_replications=20)
     assert {name for name, table in tables.items() if table.empty} == {
         "patient_rejects", "feature_table", "arrival_model", "boarding_causes", "beds_effects", "bed_allocations",
         "scenario_comparison", "forecast_backtest", "forecast_scores", "forecast_log_scores",
@@ -69,7 +69,7 @@ def test_a_real_log_with_departures_that_nobody_wrote_down(real_data: Path):
             "simulation": {"start": "empty", "warmup_days": 28, "replications": 30},
         }
     )
-    tables = run_chain(config, home=real_data, as_of="2015-01-01", workers=1)
+    tables = run_chain(config, home=real_data, as_of="2015-01-01", workers=1, tables=["occupancy_distributions"])
     patients = tables["patients"]
     assert 0.2 < (~patients["departure_known"]).mean() < 0.4
     assert len(tables["daily_arrivals"]) == (pd.Timestamp("2015-01-01") - patients["arrival"].min().normalize()).days

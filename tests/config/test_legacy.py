@@ -226,7 +226,9 @@ class TestRuns:
     def test_north_runs_through_the_chain(self, home: Path, extract):
         extract(home / "data" / "north" / "patients.csv", {"emergency": 5, "surgery": 2})
         config = load_hospital_config(home / "hospital_configs" / "north.yml")
-        tables = run_chain(config, home=home, as_of="2026-06-15", workers=1)
+        tables = run_chain(
+            config, home=home, as_of="2026-06-15", workers=1, tables=["bed_requirements", "occupancy_distributions"]
+        )
         hours = tables["occupancy_distributions"]
         assert set(hours["ward_id"]) == {"SEH", "OK", "KLN", "IC", "_hospital"}
         assert (tables["bed_requirements"]["risk_target"] == 0.05).all()
@@ -236,7 +238,7 @@ class TestRuns:
     def test_south_runs_through_the_chain(self, home: Path, extract):
         extract(home / "data" / "south" / "patients.csv", {"emergency": 3, "surgery": 4})
         config = load_hospital_config(home / "hospital_configs" / "south.yml")
-        tables = run_chain(config, home=home, as_of="2026-06-15", workers=1)
+        tables = run_chain(config, home=home, as_of="2026-06-15", workers=1, tables=["ward_performance"])
         assert set(tables["ward_performance"]["ward_id"]) == {"admissions", "theatre", "_hospital"}
         assert tables["patient_rejects"].empty
 

@@ -95,8 +95,8 @@ list(parallel_map(task, [pd.Timestamp("2026-01-01")] * 200, workers=2))
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(("how", "seconds"), [(signal.SIGKILL, 2), (signal.SIGINT, 5)], ids=["kill", "interrupt"])
-def test_a_run_that_is_ended_leaves_no_process_behind(how: signal.Signals, seconds: float):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
+def test_a_run_that_is_ended_leaves_no_process_behind(how: signal.Signals):
     run = subprocess.Popen(
         [sys.executable, "-c", RUN],
         stdout=subprocess.PIPE,
@@ -108,6 +108,6 @@ def test_a_run_that_is_ended_leaves_no_process_behind(how: signal.Signals, secon
     assert run.stdout.readline() == "begun\n"
     ended = time.monotonic()
     run.send_signal(how)
-    # a process left behind would keep the pipe open
-    run.communicate(timeout=20)
-    assert time.monotonic() - ended < seconds
+    # a process left behind would keep the pipe open until all tasks are done, for 30 seconds
+    run.communicate(timeout=60)
+    assert time.monotonic() - ended < 15

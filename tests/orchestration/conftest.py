@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -20,8 +21,25 @@ def home(make_home: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def defs(home: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    return load_definitions(monkeypatch)
+
+
+def load_definitions(patch: pytest.MonkeyPatch) -> dg.Definitions:
     """`definitions.defs`, loaded anew: the partitions are the files that stand in the project at that moment."""
     for name in [*sys.modules]:
         if name == "kaizar_pipeline.definitions" or name.startswith("kaizar_pipeline.orchestration."):
-            monkeypatch.delitem(sys.modules, name)
+            patch.delitem(sys.modules, name)
     return importlib.import_module("kaizar_pipeline.definitions").defs
+
+
+def materialize(
+    defs: dg.Definitions, *assets: str, overrides: dict[str, Any] | None = None, raise_on_error: bool = True
+) -> dg.ExecuteInProcessResult:
+    """Make all tables of the hospital, or some, in this process."""
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        partition_key="one",
+        asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
+        run_config={"resources": {"overrides": {"config": overrides or {}}}},
+        raise_on_error=raise_on_error,
+    )

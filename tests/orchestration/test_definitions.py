@@ -1,7 +1,9 @@
 """The code location: what it offers, and that it loads whatever lies in the project."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -13,15 +15,21 @@ import pytest
 from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.orchestration.input_files import FILE_ASSETS
 
+from ..conftest import make_project
+from .conftest import load_definitions
+
 pytestmark = pytest.mark.integration
 
 CHAIN = ["patients", "daily_arrivals", "feature_table", "arrival_model", "arrival_rates", "occupancy_distributions"]
 
 
-def load(expression: str) -> str:
-    """Load the code location in a process of its own and evaluate an expression on its module `d`."""
-    code = f"import sys, kaizar_pipeline.definitions as d; sys.stdout.write(str({expression}))"
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+@pytest.fixture(scope="module")
+def defs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.Definitions]:
+    """The definitions of one project, which no test here changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KAIZAR_HOME", str(make_project(tmp_path_factory.mktemp("project"), "one")))
+        patch.setenv("KAIZAR_AS_OF", "2026-04-01")
+        yield load_definitions(patch)
 
 
 def test_every_table_is_an_asset_that_says_what_it_is(defs: dg.Definitions):
@@ -60,22 +68,17 @@ def test_the_night_runs_every_hospital_once(defs: dg.Definitions):
     assert [(request.run_key, request.partition_key) for request in requests] == [("2026-04-01|one", "one")]
 
 
-@pytest.mark.usefixtures("home")
-def test_loading_brings_in_nothing_heavy():
-    assert load("{'scipy', 'lightgbm', 'numba', 'matplotlib'} & {*sys.modules}") == "set()"
-
-
-def test_files_that_cannot_be_parsed_stop_nobody_else(home: Path):
+def test_loading_is_light_stopped_by_no_file_and_builds_the_catalog(home: Path):
     (home / "hospital_configs" / "broken.yml").write_text("wards: [", encoding="utf-8")
     (home / "hospital_configs" / "No Id.yml").write_text("", encoding="utf-8")
-    assert (
-        load("d.defs.resolve_implicit_global_asset_job_def().partitions_def.get_partition_keys()")
-        == "['broken', 'one']"
-    )
-
-
-def test_loading_builds_the_catalog(home: Path):
-    load("d.defs")
+    code = """
+import json, sys, kaizar_pipeline.definitions as d
+heavy = {"scipy", "lightgbm", "numba", "matplotlib"} & {*sys.modules}
+hospitals = d.defs.resolve_implicit_global_asset_job_def().partitions_def.get_partition_keys()
+print(json.dumps([sorted(heavy), hospitals]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == [[], ["broken", "one"]]
     with duckdb.connect(home / "data" / "kaizar.duckdb", read_only=True) as catalog:
         assert {
             name for (name,) in catalog.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()

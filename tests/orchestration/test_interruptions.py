@@ -3,6 +3,7 @@
 import json
 import logging
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,12 @@ from kaizar_pipeline.orchestration.storage import Warehouse
 
 TWO = ("patients", "daily_arrivals")
 """The tables that the killed process knows."""
+
+
+def contents(folder: Path) -> frozenset[tuple[str, bytes]]:
+    """Names and bytes of all files; the process that left a temporary file is not told apart from others."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return frozenset((re.sub(r"\d+(?=\.tmp)", "", f"{path.relative_to(folder)}"), path.read_bytes()) for path in files)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +90,7 @@ class TestKilling:
 
     @pytest.mark.parametrize("signal_name", ["SIGKILL", "SIGINT"])
     def test_before_every_file_system_call(self, end: Callable[..., tuple[Warehouse, str, bool]], signal_name: str):
-        states = []
+        states, checked = [], set()
         for call in range(1000):
             found, ending, is_new = end(signal_name, call=call)
             if signal_name == "SIGINT":
@@ -91,7 +98,9 @@ class TestKilling:
                 assert not [*found.folder.glob("*.tmp*")]
                 with found.lock("north"):
                     pass
-            self.check(found, is_new)
+            if (left := contents(found.folder)) not in checked:  # the same bytes need no second check
+                checked.add(left)
+                self.check(found, is_new)
             if ending == "finished":
                 break
             assert ending == {"SIGKILL": "killed", "SIGINT": "interrupted"}[signal_name]

@@ -13,6 +13,7 @@ SCRIPT = '''
 import json, sys
 from pathlib import Path
 import pandas as pd
+from dagster import AssetKey
 from kaizar_pipeline.chain.step import Made, Run, Step
 from kaizar_pipeline.chain.steps import STEPS, all_tables
 from kaizar_pipeline.tables.schema import Column, Table
@@ -37,8 +38,9 @@ config = load_hospital_config(home / "hospital_configs" / "one.yml")
 tables = run_chain(config, home=home, as_of="2026-04-01", tables=["busiest_day"])
 keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
 job = defs.resolve_implicit_global_asset_job_def()
-run = job.execute_in_process(partition_key="one", run_config={"resources": {"overrides": {"config": {
-    "as_of": "2026-04-01"}}}})
+selection = [AssetKey(name) for name in tables]
+run = job.execute_in_process(partition_key="one", asset_selection=selection, run_config={"resources": {"overrides": {
+    "config": {"as_of": "2026-04-01"}}}})
 stored = Warehouse(home / "data", tables=all_tables()).read("busiest_day", "one")
 print(json.dumps({
     "in memory": str(tables["busiest_day"]["date"].iloc[0]),

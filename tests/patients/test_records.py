@@ -304,12 +304,12 @@ cells = st.tuples(
     st.sampled_from(["acute", "plan", "dental", ""]),
 )
 tables = st.lists(cells, min_size=1, max_size=25)
-repeatedly = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+Rows = list[tuple[str, str, str, str]]
 ANCHOR = ("anchor", "2024-05-01", "2024-05-02", "acute")
 AS_OF = "2024-06-01"
 
 
-def as_text(rows: list[tuple[str, str, str, str]]) -> str:
+def as_text(rows: Rows) -> str:
     return HEADER + "".join(f"{i},Secret Name,{came},{went},{unit}\n" for i, came, went, unit in [ANCHOR, *rows])
 
 
@@ -317,26 +317,18 @@ def invisible(row: tuple[str, str, str, str]) -> bool:
     return "2024-06-01" <= row[1] <= "2031-12-31"  # "soon" and "" sort outside
 
 
-@repeatedly
-@given(rows=tables)
-def test_every_row_is_a_patient_a_reject_or_not_yet_visible(read, rows):
-    records = read(as_text(rows), as_of=AS_OF)
+def every_row_is_a_patient_a_reject_or_not_yet_visible(records: Records, rows: Rows) -> None:
     hidden = sum(invisible(row) for row in rows)
     assert len(records.patients) + len(records.patient_rejects) + hidden == len(rows) + 1
 
 
-@repeatedly
-@given(rows=tables)
-def test_names_reach_no_frame(read, rows):
-    records = read(as_text(rows), as_of=AS_OF)
+def names_reach_no_frame(records: Records, rows: Rows) -> None:
     for frame in (records.patients, records.patient_rejects, records.ward_stays):
         assert "Secret" not in frame.to_csv()
 
 
-@repeatedly
-@given(rows=tables)
-def test_imputed_times_stay_on_their_day_and_in_order(read, rows):
-    patients = read(as_text(rows), as_of=AS_OF).patients
+def imputed_times_stay_on_their_day_and_in_order(records: Records, rows: Rows) -> None:
+    patients = records.patients
     assert (patients["arrival"].dt.normalize() < pd.Timestamp(AS_OF)).all()
     departed = patients[patients["departure"].notna()]
     assert (departed["departure"] >= departed["arrival"]).all()
@@ -347,10 +339,13 @@ def test_imputed_times_stay_on_their_day_and_in_order(read, rows):
     assert (patients["arrival"] == patients["arrival"].dt.floor("s")).all()
 
 
-@repeatedly
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=tables, poison=st.sampled_from(["1999-01-01", "never", ""]))
-def test_rows_at_or_after_as_of_change_nothing(read, rows, poison):
+def test_laws_of_an_extract_and_rows_at_or_after_as_of_change_nothing(read, rows: Rows, poison: str):
     before = read(as_text(rows), as_of=AS_OF)
+    every_row_is_a_patient_a_reject_or_not_yet_visible(before, rows)
+    names_reach_no_frame(before, rows)
+    imputed_times_stay_on_their_day_and_in_order(before, rows)
     poisoned = [(i, came, poison, "dental") if invisible((i, came, went, unit)) else (i, came, went, unit)
                 for i, came, went, unit in rows]  # fmt: skip
     cut = [(i, came, "" if went >= "2024-06-01" and went[0] in "29" else went, unit)

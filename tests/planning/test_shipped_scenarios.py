@@ -38,7 +38,7 @@ def comparison() -> Any:
     config = config.model_copy(update={"simulation": config.simulation.model_copy(update={"replications": 80})})
     scenarios = load_scenarios(home, config)
     # an early morning of the made-up history, which is quicker to make
-    tables = run_chain(config, home=home, as_of="2024-06-01", scenarios=scenarios)
+    tables = run_chain(config, home=home, as_of="2024-06-01", scenarios=scenarios, tables=["scenario_comparison"])
     return tables["scenario_comparison"].set_index(["scenario", "ward_id", "kpi"])
 
 

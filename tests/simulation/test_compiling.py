@@ -32,6 +32,22 @@ for _ in range(2):
         assert twice(21) == 42
 """
 
+EVERY_VERSION = """
+import sys
+from pathlib import Path
+from kaizar_pipeline.simulation.kernel.compiling import entry
+
+def twice(x):
+    return 2 * x
+
+folder, *sources = map(Path, sys.argv[1:])
+for source in sources:
+    with source.open("a") as file:
+        file.write("\\n# another version\\n")
+    assert entry(twice)(21) == 42
+    print(len({index.parents[1] for index in folder.rglob("*.nbi")}), source)
+"""
+
 FIRST_DRAW = """
 import logging
 logging.basicConfig(format="%(message)s")
@@ -55,13 +71,13 @@ class Installation:
     def home(self) -> Path:
         return self.folder / "home"
 
-    def run(self, code: str, **environment: Path) -> subprocess.CompletedProcess[str]:
+    def run(self, code: str, *arguments: Path, **environment: Path) -> subprocess.CompletedProcess[str]:
         script = self.folder / "script.py"
         script.write_text(code)
         usual = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
         own = {"HOME": self.home, "PYTHONPATH": self.folder} | environment
         return subprocess.run(
-            [sys.executable, script],
+            [sys.executable, script, *arguments],
             env=usual | {name: str(path) for name, path in own.items()},
             capture_output=True,
             text=True,
@@ -90,16 +106,16 @@ def imported_by_the_kernel() -> list[str]:
     return sorted(path for path in paths if "/kernel/" not in path)
 
 
-def test_every_version_of_the_sources_has_its_own_cache(installation: Installation):
-    (first,) = installation.caches()
-    assert first.parent == installation.package / KERNEL / "__pycache__"
-    assert installation.caches() == {first}
-    sources = [f"kaizar_pipeline/{KERNEL}/events.py", *imported_by_the_kernel()]
+def test_compiling_is_announced_once_and_every_version_of_the_sources_has_its_own_cache(installation: Installation):
+    first_use, second_use = (installation.run(COMPILED_TWICE).stderr for _ in range(2))
+    assert (first_use, second_use) == (ANNOUNCEMENT, "")
+    (first,) = installation.folder.rglob("*.nbi")
+    assert first.parents[2] == installation.package / KERNEL / "__pycache__"
+    sources = [installation.package / KERNEL / "events.py"]
+    sources += [installation.folder / source for source in imported_by_the_kernel()]
     assert len(sources) > 5
-    for versions, source in enumerate(sources, start=2):
-        with (installation.folder / source).open("a") as file:
-            file.write("\n# another version\n")
-        assert len(installation.caches()) == versions, source
+    found = installation.run(EVERY_VERSION, installation.folder, *sources).stdout.splitlines()
+    assert found == [f"{versions} {source}" for versions, source in enumerate(sources, start=2)]
 
 
 def test_an_installation_that_cannot_be_written_uses_the_home_folder(installation: Installation):
@@ -117,10 +133,6 @@ def test_without_a_home_either_the_kernel_is_compiled_in_memory(installation: In
 def test_the_cache_is_where_it_is_asked_to_be(installation: Installation, tmp_path: Path):
     (folder,) = installation.caches(NUMBA_CACHE_DIR=tmp_path / "cache")
     assert folder.parent == tmp_path / "cache"
-
-
-def test_compiling_is_announced_once(installation: Installation):
-    assert installation.run(COMPILED_TWICE).stderr == ANNOUNCEMENT
 
 
 @pytest.mark.e2e

@@ -70,7 +70,7 @@ def test_the_chain_simulates_no_replication_of_a_plan_twice(
         Scenario.model_validate({"id": "bed", **about, "capacity_overrides": [{"ward": "ward", "change": 1}]}),
         Scenario.model_validate({"id": "busy", **about, "arrival_scale": [{"factor": 1.1}]}),
     ]
-    run_chain(config, as_of="2026-05-04", scenarios=scenarios)
+    run_chain(config, as_of="2026-05-04", scenarios=scenarios, backtest_origins=0)
     assert len(simulated) == len(set(simulated))
     # the hospital as it is, 2 wards with 5 changes of beds, 1 new allocation of two beds, 4 drivers, 1 scenario,
     # and the first 7 days for the headline

@@ -11,6 +11,7 @@ SmallIntegers: TypeAlias = NDArray[np.int32]
 Indices: TypeAlias = NDArray[np.uint32]
 Words: TypeAlias = NDArray[np.uint64]
 Flags: TypeAlias = NDArray[np.bool_]
+Statuses: TypeAlias = NDArray[np.int8]
 
 Word: TypeAlias = np.uint64
 """Part of the address of a random number."""

@@ -161,27 +161,23 @@ def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
     """A buffer for the trajectories of so many patients and stays; what the census fixes is filled in."""
     census = sources.census
     return Trajectories(
-        n_census=len(census.seat),
-        seat=census.seat,
-        admitted=census.admitted,
-        requested=census.requested,
-        arrival=np.empty(patients),
-        patient_type=np.empty(patients, dtype=np.int32),
-        stream=np.empty(patients, dtype=np.int32),
-        number=np.empty(patients, dtype=np.uint32),
-        patience=np.empty(patients),
-        offset=np.empty(patients + 1, dtype=np.int64),
-        planned_ward=np.empty(stays, dtype=np.int32),
-        priority=np.empty(stays, dtype=np.int32),
-        los=np.empty(stays),
-        delay=np.empty(stays),
-    )
+        len(census.seat), census.seat, census.admitted, census.requested,
+        **_zeros(
+            Trajectories, arrival=patients, patient_type=patients, stream=patients, number=patients, patience=patients,
+            offset=patients + 1, planned_ward=stays, priority=stays, los=stays, delay=stays,
+        ),
+    )  # fmt: skip
+
+
+def _zeros(kind: type, **shapes: int | tuple[int, ...]) -> dict[str, Any]:
+    """Arrays of zeros of these shapes by name, each of the type that its field of `kind` has."""
+    types = get_type_hints(kind)
+    return {name: np.zeros(shape, get_args(get_args(types[name])[1])[0]) for name, shape in shapes.items()}
 
 
 def _make(kind: type[Arrays], **shapes: int | tuple[int, ...]) -> Arrays:
-    """Arrays of zeros of these shapes, each of the type that its field of `kind` has."""
-    types = get_type_hints(kind)
-    return kind(**{name: np.zeros(shape, get_args(get_args(types[name])[1])[0]) for name, shape in shapes.items()})
+    """A record of such arrays."""
+    return kind(**_zeros(kind, **shapes))
 
 
 def make_arrivals(sources: Sources, patients: int) -> ArrivalScratch:
@@ -201,14 +197,7 @@ def make_stay_scratch(wards: int, stays: int) -> StayScratch:
 
 def make_stays(patients: int, stays: int) -> Stays:
     """A buffer for so many stays."""
-    return Stays(
-        request=np.empty(stays),
-        admit=np.empty(stays),
-        ready=np.empty(stays),
-        depart=np.empty(stays),
-        used_ward=np.empty(stays, dtype=np.int32),
-        status=np.empty(patients, dtype=np.int8),
-    )
+    return _make(Stays, request=stays, admit=stays, ready=stays, depart=stays, used_ward=stays, status=patients)
 
 
 def make_events(rules: Rules, priorities: int, patients: int) -> EventScratch:

@@ -114,7 +114,7 @@ def sources_of(plan: Plan) -> Sources:
             first_day=int((plan.start.to_datetime64().astype("datetime64[D]") - _EPOCH).astype(int)),
         ),
         census=plan.census,
-        next_wards=np.append(plan.next_wards, plan.home).astype(np.uint32),
+        next_wards=np.append(plan.next_wards, len(plan.ward_ids)).astype(np.uint32),
         route_cdf=np.ascontiguousarray(plan.route_cdf),
         los_table=plan.los_table.astype(np.uint32),
         delay_table=plan.delay_table.astype(np.int64),
