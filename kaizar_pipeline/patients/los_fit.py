@@ -132,9 +132,11 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
 
     `wider` counts as PSEUDO_STAYS further stays, and its drift is taken where there are too few blocks.
     """
-    own = nights.merged(nights.same_day_as_drawn(own))
+    own = nights.same_day_as_drawn(own)
+    drawn = own.hours[own.by_date & own.complete]
+    own = nights.merged(own)
     stays = own if wider is None else own.joined(wider.quantiles(BORROWED), PSEUDO_STAYS)
-    best, family_variance = _best_family(stays)
+    best, family_variance = _best_family(stays, drawn)
     by_length = nights.estimate(stays, best.survival)
     if len(by_length.hours) < 2:  # no spread to fit; the scale is as uncertain as that of an exponential
         return replace(_empirical(by_length, best), fit_variance=1 / own.n)
@@ -150,9 +152,9 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
     return replace(
         fit,
         ks=ks,
-        fit_variance=_fit_variance(stays, best) + family_variance
-        if fit.quantile_hours is None
-        else _mean_variance(fit, own.n),
+        fit_variance=_mean_variance(fit, own.n)
+        if fit.quantile_hours is not None
+        else family_variance + _fit_variance(own if own.by_date.any() else stays, best),
         drift_variance=(wider.drift_variance if wider else 0.0) if drift is None else drift,
     )
 
@@ -198,32 +200,34 @@ def _variance_along(stays: Stays, best: FittedFamily, direction: np.ndarray) -> 
     """Variance of the log mean by quadrature of the likelihood, over four standard deviations along `direction`.
 
     `direction` is that in which the delta method lets the mean vary most, a standard deviation of (log shape, log
-    scale). Where dates leave a range of lengths equally likely, no score inside it shows where it ends; this does.
+    scale). Where dates leave a range of lengths equally likely, no score inside it shows where it ends; this does. Of
+    the two sides of `best` the narrower one counts: as lengths vary by a symmetric factor, the wider one would make
+    them such as the dates exclude.
     """
     steps = np.linspace(-4, 4, 81)
+    low, high = best.family.shape_bounds
     moved = [best.moved(*(step * direction)) for step in steps]
-    inside = [low <= fitted.shape <= high for fitted in moved for low, high in [fitted.family.shape_bounds]]
-    moved, steps = [fitted for fitted, allowed in zip(moved, inside, strict=True) if allowed], steps[inside]
+    moved = [replace(fitted, shape=min(max(fitted.shape, low), high)) for fitted in moved]
     at_best = np.zeros(len(stays.hours))
     likelihood = np.array([stays.weight @ _log_likelihood(stays, fitted, at_best) for fitted in moved])
     likelihood -= steps**2 * (direction @ direction) / 2
     weight = np.exp(likelihood - likelihood.max())
     off = np.array([log(fitted.mean / best.mean) for fitted in moved])
-    centre = weight @ off / weight.sum()
-    return float(weight @ (off - centre) ** 2 / weight.sum()) + float(np.diff(off).max()) ** 2 / 12
+    sides = [weight[side] @ off[side] ** 2 / weight[side].sum() for side in (off >= 0, off <= 0)]
+    return float(min(sides) + np.diff(off).max() ** 2 / 12)
 
 
-def _best_family(stays: Stays) -> tuple[FittedFamily, float]:
+def _best_family(stays: Stays, drawn: np.ndarray) -> tuple[FittedFamily, float]:
     """The family of the least AIC (all have two parameters: that of the most likelihood), and a variance.
 
+    `drawn` are lengths of stays known by date, with drawn hours of the day; together they count as DRAWN_STAYS.
     Where stays are known by date, families that are as likely may have other means: the variance of their log means,
     weighted by likelihood, around that of the best. It is 0 where all stays have times.
     """
     from scipy import optimize
 
-    dated = stays.by_date & stays.complete
-    if dated.any():
-        stays = stays.joined(_weighted_quantiles(stays.hours[dated], stays.weight[dated]), DRAWN_STAYS)
+    if len(drawn):
+        stays = stays.joined(np.quantile(drawn, BORROWED), DRAWN_STAYS)
     loss, moments, total = _negative_log_likelihood(stays), _log_moments(stays), stays.weight.sum()
     found: list[tuple[float, FittedFamily]] = []
     for name, family in FAMILIES.items():
@@ -233,7 +237,7 @@ def _best_family(stays: Stays) -> tuple[FittedFamily, float]:
         shape, scale = (float(value) for value in np.exp(result.x))
         found.append((float(result.fun), FittedFamily(name, shape, scale)))
     least, best = min(found, key=lambda each: each[0])
-    if not dated.any():
+    if not len(drawn):
         return best, 0.0
     likelihood = np.exp([(least - value) * total for value, _ in found])
     off = np.array([log(fitted.mean / best.mean) for _, fitted in found])
@@ -264,13 +268,6 @@ def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[
         return value(shape, scale, name), np.array([by_shape, by_scale]) / (2 * _NEAR)
 
     return loss
-
-
-def _weighted_quantiles(hours: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Quantiles of `hours` at BORROWED."""
-    order = np.argsort(hours)
-    cumulative = np.cumsum(weight[order])
-    return hours[order][np.searchsorted(cumulative, BORROWED * cumulative[-1])]
 
 
 def _log_moments(stays: Stays) -> tuple[float, float]:
