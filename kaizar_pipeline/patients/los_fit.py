@@ -211,9 +211,11 @@ def _variance_along(stays: Stays, best: FittedFamily, direction: np.ndarray) -> 
     at_best = np.zeros(len(stays.hours))
     likelihood = np.array([stays.weight @ _log_likelihood(stays, fitted, at_best) for fitted in moved])
     likelihood -= steps**2 * (direction @ direction) / 2
-    weight = np.exp(likelihood - likelihood.max())
     off = np.array([log(fitted.mean / best.mean) for fitted in moved])
-    sides = [weight[side] @ off[side] ** 2 / weight[side].sum() for side in (off >= 0, off <= 0)]
+    sides = []
+    for side in (steps >= 0, steps <= 0):
+        weight = np.exp(likelihood[side] - likelihood[side].max())
+        sides.append(weight @ off[side] ** 2 / weight.sum())
     return float(min(sides) + np.diff(off).max() ** 2 / 12)
 
 
