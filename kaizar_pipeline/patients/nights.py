@@ -28,7 +28,7 @@ ROUNDS = 200
 
 SHORTEST = 0.75
 """Hours, in cells of one hour. Where the dates of same-day stays would make them shorter than this on average, these
-patients cannot have come by the hourly profile: they came early enough to leave on the same day."""
+patients do not follow the hourly profile: they came early enough to leave on the same day."""
 
 _SMALL = 1e-300
 _FLOOR = 1e-3  # share of the start of the estimate that is spread evenly, so that no length is excluded
@@ -155,7 +155,7 @@ def _shares(cells: _Cells, survival: Callable[[np.ndarray], np.ndarray]) -> np.n
 def same_day_as_drawn(stays: Stays) -> Stays:
     """The same, same-day stays with their drawn lengths where their dates contradict the hourly profile (SHORTEST).
 
-    Day cases come in the morning in order to leave the same day. If they came by a profile of the whole day, some would
+    Day cases come early in order to leave on the same day. If they came by a profile of the whole day, some would
     stay past midnight; where none does, the likelihood would make their stays last no time at all.
     """
     dates = stays.dates
