@@ -52,6 +52,15 @@ def repository() -> Path:
 
 
 @pytest.fixture
+def cases(real_data: Path) -> Path:
+    """The folder of hospitals with peculiar extracts; tests that need it are skipped where it is absent."""
+    folder = real_data.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no cases: {folder} does not exist")
+    return folder
+
+
+@pytest.fixture
 def real_data() -> Path:
     """The folder of real data; tests that need it are skipped where it is absent."""
     folder = Path(os.environ.get("KAIZAR_TEST_DATA", REPOSITORY.parent / "shared" / "data"))

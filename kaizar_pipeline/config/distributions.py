@@ -162,6 +162,11 @@ class Family(_Parametric):
 
     @staticmethod
     @abstractmethod
+    def excess(x: "np.ndarray", shape: float, scale: float) -> "np.ndarray":
+        """Mean of what goes beyond x >= 0, stays up to x counting as 0: the integral of `survival` from x to inf."""
+
+    @staticmethod
+    @abstractmethod
     def start(centre: float, spread: float) -> tuple[float, float]:
         """Log shape and log scale of a distribution whose logarithm has that mean and standard deviation."""
 
@@ -194,6 +199,14 @@ class Lognormal(Family):
         from scipy import special
 
         return special.ndtr(-(np.log(np.maximum(x, _SMALL)) - log(scale)) / shape)
+
+    @staticmethod
+    def excess(x: "np.ndarray", shape: float, scale: float) -> "np.ndarray":
+        import numpy as np
+        from scipy import special
+
+        z = (np.log(np.maximum(x, _SMALL)) - log(scale)) / shape
+        return scale * exp(shape**2 / 2) * special.ndtr(shape - z) - x * special.ndtr(-z)
 
     @staticmethod
     def start(centre: float, spread: float) -> tuple[float, float]:
@@ -232,6 +245,12 @@ class Gamma(Family):
         return special.gammaincc(shape, x / scale)
 
     @staticmethod
+    def excess(x: "np.ndarray", shape: float, scale: float) -> "np.ndarray":
+        from scipy import special
+
+        return shape * scale * special.gammaincc(shape + 1, x / scale) - x * special.gammaincc(shape, x / scale)
+
+    @staticmethod
     def start(centre: float, spread: float) -> tuple[float, float]:
         return -2 * log(spread), centre + 2 * log(spread)
 
@@ -262,6 +281,15 @@ class Weibull(Family):
     def survival(x: np.ndarray, shape: float, scale: float) -> np.ndarray:
         log_x = np.log(np.maximum(x, _SMALL)) - log(scale)
         return np.exp(-np.exp(np.minimum(shape * log_x, _LARGE)))
+
+    @staticmethod
+    def excess(x: "np.ndarray", shape: float, scale: float) -> "np.ndarray":
+        import numpy as np
+        from scipy import special
+
+        log_x = np.log(np.maximum(x, _SMALL)) - log(scale)
+        hazard = np.exp(np.minimum(shape * log_x, _LARGE))
+        return scale * gamma(1 + 1 / shape) * special.gammaincc(1 + 1 / shape, hazard) - x * np.exp(-hazard)
 
     @staticmethod
     def start(centre: float, spread: float) -> tuple[float, float]:

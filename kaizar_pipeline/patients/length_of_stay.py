@@ -17,7 +17,7 @@ from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.los_fit import Fit, fit_stays
-from kaizar_pipeline.patients.survival import Stays, destination_shares, known_within
+from kaizar_pipeline.patients.survival import Dates, Stays, destination_shares, known_within
 from kaizar_pipeline.tables import ALL, ANY, HOME, LENGTH_OF_STAY
 
 MIN_STAYS = 5
@@ -113,26 +113,34 @@ def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalCon
     """
     began = ward_stays[ward_stays["admit"].notna()]
     began = began[~(began["whole_stay"] & began["planned_ward_id"].isin(config.wards_with_routes))]
-    columns = ["patient_id", "patient_type", "departure_known", "resolution"]
+    columns = ["patient_id", "patient_type", "stream_id", "departure_known", "resolution"]
     stays = began.merge(patients[columns], on="patient_id").assign(as_of=patients["as_of"].iloc[0])
     return stays[stays["ready"].notna() | stays["departure_known"]]
 
 
-def _known(stays: pd.DataFrame) -> Stays:
-    """What is known of each length, from the columns of `_began`.
-
-    Stamps of days only, d midnights apart, leave it between d - 1 and d + 1 days.
-    """
+def _known(stays: pd.DataFrame, config: HospitalConfig) -> Stays:
+    """What is known of each length, from the columns of `_began`: of stamps of days the number of nights."""
     complete = stays["ready"].notna().to_numpy()
     end = stays["ready"].fillna(stays["as_of"])
     hours = ((end - stays["admit"]).dt.total_seconds() / 3600).to_numpy()
-    nights = ((end.dt.normalize() - stays["admit"].dt.normalize()).dt.days * HOURS_PER_DAY).to_numpy()
-    by_day = (stays["whole_stay"] & (stays["resolution"] == "day")).to_numpy()
     low, high = known_within(hours)
-    low = np.where(by_day, np.maximum(nights - HOURS_PER_DAY, 0), np.where(complete, low, hours))
-    high = np.where(complete, np.where(by_day, nights + HOURS_PER_DAY, high), np.inf)
+    low, high = np.where(complete, low, hours), np.where(complete, high, np.inf)
     block = ((stays["as_of"] - stays["admit"]).dt.days // BLOCK_DAYS).to_numpy()
-    return Stays(hours, low, high, np.ones(len(stays)), block)
+    by_date = (stays["whole_stay"] & (stays["resolution"] == "day")).to_numpy()
+    dates = None
+    if by_date.any():
+        number = (end.dt.normalize() - stays["admit"].dt.normalize()).dt.days.to_numpy()
+        profiles, profile = _profiles(stays, config)
+        dates = Dates(np.where(by_date, number, -1), profile, profiles)
+    return Stays(hours, low, high, np.ones(len(stays)), block, dates)
+
+
+def _profiles(stays: pd.DataFrame, config: HospitalConfig) -> tuple[np.ndarray, np.ndarray]:
+    """The different days of the hourly profiles of the arrival streams, f8[p, 24], and which one each stay has [n]."""
+    weeks = np.concatenate([np.resize(stream.hourly_profile, (7, HOURS_PER_DAY)) for stream in config.arrival_streams])
+    shares, of_day = np.unique(weeks / weeks.sum(axis=1, keepdims=True), axis=0, return_inverse=True)
+    stream = pd.Index([stream.id for stream in config.arrival_streams]).get_indexer(pd.Index(stays["stream_id"]))
+    return shares, of_day.ravel()[stream * 7 + stays["admit"].dt.day_of_week.to_numpy()]
 
 
 def _configured(ward: Ward) -> Iterator[Row]:
@@ -161,7 +169,7 @@ def _described(name: str, model: Distribution | Fit) -> Row:
 def _fitted(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator[Row]:
     """A row for all patients of a ward; one for every type, and for every next ward of a type, with enough stays."""
     from_data = isinstance(ward.los_model, FromData)
-    stays = _known(began)
+    stays = _known(began, config)
     if not stays.n:
         if from_data:
             raise DataError(

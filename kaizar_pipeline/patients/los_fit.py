@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kaizar_pipeline.config.distributions import FAMILIES, N_QUANTILES, Family
+from kaizar_pipeline.patients import nights
 from kaizar_pipeline.patients.survival import MINUTE, KaplanMeier, Stays, kaplan_meier
 from kaizar_pipeline.stats.durations import GRID, fitted_table
 
@@ -40,8 +41,13 @@ BLOCK_OPEN_SHARE = 0.2
 MIN_BLOCKS = 6
 """Blocks needed to estimate how they differ."""
 
+DRAWN_STAYS = 1.0
+"""Weight, in stays, of the drawn lengths of stays known by date, which decide where dates alone do not."""
+
+_LOG_SCALES = (-20.0, 20.0)  # of hours: nothing is shorter or longer, and no logarithm or power fails
 _GROUPING = 0.01  # lengths within 1 % count as one in the likelihood: a fit's time then hardly depends on their number
 _STEP = 0.01  # of the log scale, for second derivatives
+_NO_CURVATURE = 1e-6  # per stay: below it a block's stays do not tell their scale
 _NEAR = 1e-4  # of log shape and log scale, for a gradient
 
 
@@ -64,6 +70,10 @@ class FittedFamily:
         """The distribution of scipy.stats, for what is needed once."""
         return self.family.scipy(self.shape, self.scale)
 
+    def moved(self, log_shape: float, log_scale: float) -> "FittedFamily":
+        """The same with its parameters times the exponentials of these."""
+        return FittedFamily(self.name, self.shape * exp(log_shape), self.scale * exp(log_scale))
+
     @property
     def mean(self) -> float:
         """Hours."""
@@ -77,6 +87,10 @@ class FittedFamily:
     def survival(self, hours: np.ndarray) -> np.ndarray:
         """Share longer than `hours`, from 0 to inf."""
         return self.family.survival(hours, self.shape, self.scale)
+
+    def excess(self, hours: np.ndarray) -> np.ndarray:
+        """Mean of what goes beyond `hours`, from 0."""
+        return self.family.excess(hours, self.shape, self.scale)
 
     def log_between(self, bounds: np.ndarray) -> np.ndarray:
         """Log probability of a length between two, f8[n, 2]."""
@@ -118,22 +132,29 @@ def fit_stays(own: Stays, wider: Fit | None = None) -> Fit:
 
     `wider` counts as PSEUDO_STAYS further stays, and its drift is taken where there are too few blocks.
     """
+    own = nights.same_day_as_drawn(own)
+    drawn = own.hours[own.by_date & own.complete]
+    own = nights.merged(own)
     stays = own if wider is None else own.joined(wider.quantiles(BORROWED), PSEUDO_STAYS)
-    by_length = kaplan_meier(stays)
-    best = _best_family(stays)
+    best, family_variance = _best_family(stays, drawn)
+    by_length = nights.estimate(stays, best.survival)
     if len(by_length.hours) < 2:  # no spread to fit; the scale is as uncertain as that of an exponential
         return replace(_empirical(by_length, best), fit_variance=1 / own.n)
-    ks = _distance(kaplan_meier(own), best)
-    fit = _of_family(best)
-    by_days = own.weight[own.complete & (own.high - own.low > 1)].sum() > own.n / 2
-    if own.n >= EMPIRICAL_STAYS and not by_days:
-        empirical = _empirical(by_length, best)
-        fit = fit if _is_good(fit, ks, empirical, own.n) else empirical
+    fit, empirical = _of_family(best), _empirical(by_length, best)
+    if own.weight[own.by_date & own.complete].sum() > own.n / 2:
+        ks, off, error = nights.distance(own, best.excess)
+    else:
+        ks = _distance(kaplan_meier(own), best)
+        off, error = fit.mean_hours / empirical.mean_hours - 1, sqrt(_mean_variance(empirical, own.n))
+    if own.n >= EMPIRICAL_STAYS and not _is_good(ks, off, error, own.n):
+        fit = empirical
     drift = drift_variance(own, best)
     return replace(
         fit,
         ks=ks,
-        fit_variance=_fit_variance(stays, best) if fit.quantile_hours is None else _mean_variance(fit, own.n),
+        fit_variance=_mean_variance(fit, own.n)
+        if fit.quantile_hours is not None
+        else family_variance + _fit_variance(own if own.by_date.any() else stays, best),
         drift_variance=(wider.drift_variance if wider else 0.0) if drift is None else drift,
     )
 
@@ -142,10 +163,10 @@ def _of_family(best: FittedFamily) -> Fit:
     return Fit(best.name, best.shape, best.scale, None, best.mean, float(best.frozen.ppf(0.9)), None, 0.0, 0.0)
 
 
-def _is_good(fit: Fit, ks: float, empirical: Fit, n: int) -> bool:
-    """Whether `fit` is close to Kaplan-Meier (Kolmogorov's 1 % point) and to its mean (two standard errors)."""
-    off = abs(fit.mean_hours / empirical.mean_hours - 1)
-    return off <= max(ALWAYS_GOOD, 2 * sqrt(_mean_variance(empirical, n))) and ks <= max(ALWAYS_GOOD, 1.63 / sqrt(n))
+def _is_good(ks: float, off: float, error: float, n: int) -> bool:
+    """Whether a fit is close to the stays (Kolmogorov's 1 % point) and its mean, `off` by that share, to theirs (two
+    standard errors)."""
+    return abs(off) <= max(ALWAYS_GOOD, 2 * error) and ks <= max(ALWAYS_GOOD, 1.63 / sqrt(n))
 
 
 def _mean_variance(empirical: Fit, n: int) -> float:
@@ -161,8 +182,7 @@ def _fit_variance(stays: Stays, best: FittedFamily) -> float:
     """
 
     def difference(by_shape: float, by_scale: float, of: Callable[[FittedFamily], Any]) -> Any:
-        above = FittedFamily(best.name, best.shape * exp(by_shape), best.scale * exp(by_scale))
-        below = FittedFamily(best.name, best.shape * exp(-by_shape), best.scale * exp(-by_scale))
+        above, below = best.moved(by_shape, by_scale), best.moved(-by_shape, -by_scale)
         return (of(above) - of(below)) / (2 * _NEAR)
 
     def likelihood(fitted: FittedFamily) -> np.ndarray:
@@ -171,36 +191,76 @@ def _fit_variance(stays: Stays, best: FittedFamily) -> float:
     steps = ((_NEAR, 0.0), (0.0, _NEAR))
     scores = np.array([difference(*step, likelihood) for step in steps])
     slope = np.array([difference(*step, lambda fitted: log(fitted.mean)) for step in steps])
-    return float(slope @ np.linalg.solve(np.eye(2) + scores * stays.weight @ scores.T, slope))
+    direction = np.linalg.solve(np.eye(2) + scores * stays.weight @ scores.T, slope)
+    variance = float(slope @ direction)
+    return _variance_along(stays, best, direction / sqrt(variance)) if stays.by_date.any() else variance
 
 
-def _best_family(stays: Stays) -> FittedFamily:
-    """The family of the least AIC; all have two parameters, so that of the most likelihood."""
+def _variance_along(stays: Stays, best: FittedFamily, direction: np.ndarray) -> float:
+    """Variance of the log mean by quadrature of the likelihood, over four standard deviations along `direction`.
+
+    `direction` is that in which the delta method lets the mean vary most, a standard deviation of (log shape, log
+    scale). Where dates leave a range of lengths equally likely, no score inside it shows where it ends; this does. Of
+    the two sides of `best` the narrower one counts: as lengths vary by a symmetric factor, the wider one would make
+    them such as the dates exclude.
+    """
+    steps = np.linspace(-4, 4, 81)
+    low, high = best.family.shape_bounds
+    moved = [best.moved(*(step * direction)) for step in steps]
+    moved = [replace(fitted, shape=min(max(fitted.shape, low), high)) for fitted in moved]
+    at_best = np.zeros(len(stays.hours))
+    likelihood = np.array([stays.weight @ _log_likelihood(stays, fitted, at_best) for fitted in moved])
+    likelihood -= steps**2 * (direction @ direction) / 2
+    off = np.array([log(fitted.mean / best.mean) for fitted in moved])
+    sides = []
+    for side in (steps >= 0, steps <= 0):
+        weight = np.exp(likelihood[side] - likelihood[side].max())
+        sides.append(weight @ off[side] ** 2 / weight.sum())
+    return float(min(sides) + np.diff(off).max() ** 2 / 12)
+
+
+def _best_family(stays: Stays, drawn: np.ndarray) -> tuple[FittedFamily, float]:
+    """The family of the least AIC (all have two parameters: that of the most likelihood), and a variance.
+
+    `drawn` are lengths of stays known by date, with drawn hours of the day; together they count as DRAWN_STAYS.
+    Where stays are known by date, families that are as likely may have other means: the variance of their log means,
+    weighted by likelihood, around that of the best. It is 0 where all stays have times.
+    """
     from scipy import optimize
 
-    loss, moments = _negative_log_likelihood(stays), _log_moments(stays)
-    found = []
+    if len(drawn):
+        stays = stays.joined(np.quantile(drawn, BORROWED), DRAWN_STAYS)
+    loss, moments, total = _negative_log_likelihood(stays), _log_moments(stays), stays.weight.sum()
+    found: list[tuple[float, FittedFamily]] = []
     for name, family in FAMILIES.items():
-        low, high = (log(bound) for bound in family.shape_bounds)
-        log_shape, log_scale = family.start(*moments)
-        first, bounds = [min(max(log_shape, low), high), log_scale], [(low, high), (None, None)]
+        bounds = np.array([np.log(family.shape_bounds), _LOG_SCALES])
+        first = np.clip(family.start(*moments), *bounds.T)
         result = optimize.minimize(loss, first, args=(name,), jac=True, method="L-BFGS-B", bounds=bounds)
-        found.append((float(result.fun), name, *(float(value) for value in np.exp(result.x))))
-    return FittedFamily(*min(found)[1:])
+        shape, scale = (float(value) for value in np.exp(result.x))
+        found.append((float(result.fun), FittedFamily(name, shape, scale)))
+    least, best = min(found, key=lambda each: each[0])
+    if not len(drawn):
+        return best, 0.0
+    likelihood = np.exp([(least - value) * total for value, _ in found])
+    off = np.array([log(fitted.mean / best.mean) for _, fitted in found])
+    return best, float(likelihood @ off**2 / likelihood.sum())
 
 
 def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[float, np.ndarray]]:
     """The loss per stay by (log shape, log scale) and name of a family, with its gradient."""
+    total, dated = stays.weight.sum(), stays.take(stays.by_date)
+    stays = stays.take(~stays.by_date)
     exact = stays.low == stays.high
     steps, place = np.unique(np.round(np.log(stays.low[exact]) / _GROUPING), return_inverse=True)
     hours, weight = np.exp(steps * _GROUPING), np.bincount(place, stays.weight[exact], len(steps))
     between, place = np.unique(np.column_stack([stays.low, stays.high])[~exact], axis=0, return_inverse=True)
     between_weight = np.bincount(place.ravel(), stays.weight[~exact], len(between))
-    total = stays.weight.sum()
 
     def value(log_shape: float, log_scale: float, name: str) -> float:
         fitted = FittedFamily(name, exp(log_shape), exp(log_scale))
         likelihood = weight @ fitted.log_density(hours) + between_weight @ fitted.log_between(between)
+        if len(dated.hours):
+            likelihood += dated.weight @ nights.log_probability(dated, fitted.excess)
         return float(-likelihood / total)
 
     def loss(parameters: np.ndarray, name: str) -> tuple[float, np.ndarray]:
@@ -248,7 +308,7 @@ def _empirical(observed: KaplanMeier, tail: FittedFamily) -> Fit:
 
 
 def drift_variance(stays: Stays, fitted: FittedFamily) -> float | None:
-    """Variance of the log scale between 28-day blocks beyond sampling variance; None with too few blocks.
+    """Variance of the log scale between 28-day blocks beyond sampling variance; None with too few blocks that show it.
 
     Each block's scale is that of the most likelihood with the shape of `fitted`; the variance between them is the
     method of moments of DerSimonian and Laird (1986).
@@ -260,17 +320,28 @@ def drift_variance(stays: Stays, fitted: FittedFamily) -> float | None:
         return None
     stays = stays.take(usable[stays.block])
     log_scale = np.zeros(len(count))
-    for _ in range(4):  # Newton: the log likelihood is concave, and nearly a parabola
-        score, information = _scale_derivatives(stays, fitted, log_scale[stays.block])
-        slope, curvature = (np.bincount(stays.block, stays.weight * each, len(count)) for each in (score, information))
-        log_scale[usable] += np.clip(slope[usable] / curvature[usable], -1, 1)
-    score, information = _scale_derivatives(stays, fitted, log_scale[stays.block])
-    curvature = np.bincount(stays.block, stays.weight * information, len(count))
-    score_variance = stays.weight @ score**2 / stays.weight.sum()
+    for _ in range(4):  # Newton: the log likelihood is nearly a parabola
+        slope, curvature = _block_derivatives(stays, fitted, log_scale)[:2]
+        tells = curvature > _NO_CURVATURE * count
+        log_scale[tells] += np.clip(slope[tells] / curvature[tells], -1, 1)
+    _, curvature, score_variance = _block_derivatives(stays, fitted, log_scale)
+    usable &= curvature > _NO_CURVATURE * count
+    if usable.sum() < MIN_BLOCKS or score_variance == 0:
+        return None
     precision = (curvature**2 / (score_variance * np.maximum(count, 1)))[usable]
     deviation = log_scale[usable] - np.average(log_scale[usable], weights=precision)
     excess = precision @ deviation**2 - (usable.sum() - 1)
     return max(0.0, float(excess / (precision.sum() - (precision**2).sum() / precision.sum())))
+
+
+def _block_derivatives(
+    stays: Stays, fitted: FittedFamily, log_scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """By block, the first derivative of the log likelihood by the log scale and minus the second; a stay's mean score
+    squared."""
+    score, information = _scale_derivatives(stays, fitted, log_scale[stays.block])
+    slope, curvature = (np.bincount(stays.block, stays.weight * of, len(log_scale)) for of in (score, information))
+    return slope, curvature, float(stays.weight @ score**2 / stays.weight.sum())
 
 
 def _scale_derivatives(stays: Stays, fitted: FittedFamily, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -282,8 +353,13 @@ def _scale_derivatives(stays: Stays, fitted: FittedFamily, log_scale: np.ndarray
 def _log_likelihood(stays: Stays, fitted: FittedFamily, log_scale: np.ndarray) -> np.ndarray:
     """Log likelihood of each stay, [n], when the scale is that of `fitted` times exp(log_scale)."""
     bounds = np.column_stack([stays.low, stays.high]) * np.exp(-log_scale)[:, None]
-    exact = stays.low == stays.high
+    by_date = stays.by_date
+    exact = (stays.low == stays.high) & ~by_date
+    between = ~exact & ~by_date
     result = np.empty(len(bounds))
     result[exact] = fitted.log_density(bounds[exact, 0]) - log_scale[exact]
-    result[~exact] = fitted.log_between(bounds[~exact])
+    result[between] = fitted.log_between(bounds[between])
+    for scale in np.unique(log_scale[by_date]):
+        of_scale = by_date & (log_scale == scale)
+        result[of_scale] = nights.log_probability(stays.take(of_scale), fitted.moved(0.0, scale).excess)
     return result

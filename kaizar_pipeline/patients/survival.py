@@ -3,7 +3,7 @@
 Source: Klein and Moeschberger, Survival Analysis, 2nd ed. 2003: section 4.2 (Kaplan-Meier), 4.7 (cumulative incidence).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,11 +12,23 @@ MINUTE = 1 / 60
 
 
 @dataclass(frozen=True)
+class Dates:
+    """What is known of stays by date."""
+
+    nights: np.ndarray
+    """i8[n]: midnights between arrival and end, for an open stay up to as_of; -1 where the times are known."""
+    profile: np.ndarray
+    """i8[n]: which of `profiles` the arrival follows."""
+    profiles: np.ndarray
+    """f8[p, 24]: shares of arrivals by hour of the day."""
+
+
+@dataclass(frozen=True)
 class Stays:
     """Lengths of stay as far as they are known, f8[n] each, in hours."""
 
     hours: np.ndarray
-    """The length, for an open stay so far; where only days are known, with a random hour of the day."""
+    """The length, for an open stay so far; where only days are known, with drawn hours of the day."""
     low: np.ndarray
     """The length is at least this."""
     high: np.ndarray
@@ -25,6 +37,13 @@ class Stays:
     """How many stays each one counts for."""
     block: np.ndarray
     """i8[n]: number of the 28-day block of the admission, counted back from as_of."""
+    dates: Dates | None = None
+    """What is known of stays by date; None where all have times."""
+
+    @property
+    def by_date(self) -> np.ndarray:
+        """bool[n]: of the stay only the dates are known."""
+        return np.zeros(len(self.hours), dtype=bool) if self.dates is None else self.dates.nights >= 0
 
     @property
     def complete(self) -> np.ndarray:
@@ -42,24 +61,48 @@ class Stays:
         return round(self.weight[~self.complete].sum())
 
     def take(self, chosen: np.ndarray, weight: np.ndarray | float = 1.0) -> "Stays":
-        """The `chosen` (mask), their weights times `weight`."""
+        """The `chosen` (mask or indices), their weights times `weight`."""
+        dates = self.dates
         return Stays(
             self.hours[chosen],
             self.low[chosen],
             self.high[chosen],
             (self.weight * weight)[chosen],
             self.block[chosen],
+            dates and replace(dates, nights=dates.nights[chosen], profile=dates.profile[chosen]),
         )
 
     def joined(self, hours: np.ndarray, total_weight: float) -> "Stays":
         """These, and completed stays of `hours` that together weigh `total_weight`; they belong to no block (-1)."""
-        low, high = known_within(hours)
+        weight = np.full(len(hours), total_weight / len(hours))
+        return self.followed_by(Stays(hours, *known_within(hours), weight, np.full(len(hours), -1)))
+
+    def followed_by(self, more: "Stays") -> "Stays":
+        """These and `more`, whose dates refer to the same profiles."""
+        first, second = self.dates, more.dates
+        either = first or second
+
+        def joint(name: str, absent: int) -> np.ndarray:
+            parts = ((first, len(self.hours)), (second, len(more.hours)))
+            return np.concatenate([np.full(n, absent) if of is None else getattr(of, name) for of, n in parts])
+
         return Stays(
-            np.append(self.hours, hours),
-            np.append(self.low, low),
-            np.append(self.high, high),
-            np.append(self.weight, np.full(len(hours), total_weight / len(hours))),
-            np.append(self.block, np.full(len(hours), -1)),
+            np.append(self.hours, more.hours),
+            np.append(self.low, more.low),
+            np.append(self.high, more.high),
+            np.append(self.weight, more.weight),
+            np.append(self.block, more.block),
+            either and Dates(joint("nights", -1), joint("profile", 0), either.profiles),
+        )
+
+    def with_drawn_lengths(self, chosen: np.ndarray) -> "Stays":
+        """The same, the `chosen` completed stays (mask) with `hours` as their exact lengths instead of dates."""
+        low, high = known_within(self.hours)
+        return replace(
+            self,
+            low=np.where(chosen, low, self.low),
+            high=np.where(chosen, high, self.high),
+            dates=self.dates and replace(self.dates, nights=np.where(chosen, -1, self.dates.nights)),
         )
 
 

@@ -25,6 +25,7 @@ def history(hours: Sequence[float | None], ward: str = "ed", patient_type: str =
         {
             "patient_id": ids,
             "patient_type": patient_type,
+            "stream_id": patient_type,
             "departure_known": True,
             "resolution": "second",
             "as_of": pd.Timestamp("2024-06-01").as_unit("us"),
