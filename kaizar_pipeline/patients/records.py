@@ -46,7 +46,9 @@ class Records:
     notices: tuple[str, ...] = ()
     """What was assumed of the source, and what in it cannot be right."""
     rows: int = 0
-    """Rows of the extract of patients, those at or after as_of included; 0 for a source without rows."""
+    """Rows of the extract of patients: patients, rejects and those at or after as_of; 0 for a source without rows."""
+    left_out: int = 0
+    """Rows at or after as_of."""
 
 
 def read_records(
@@ -89,6 +91,7 @@ def read_records(
         latest_as_of=end_of(source) or last + pd.Timedelta(days=1 + SILENT_DAYS),
         notices=notices,
         rows=rows.count,
+        left_out=visits.left_out,
     )
 
 

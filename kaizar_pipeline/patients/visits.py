@@ -49,6 +49,8 @@ class Visits:
     rejects: pd.DataFrame
     """Columns of patient_rejects."""
     notices: tuple[str, ...]
+    left_out: int
+    """Rows at or after as_of."""
 
 
 class VisitRows:
@@ -79,9 +81,9 @@ class VisitRows:
             self._judge(as_of, today)
             self._mark_days(as_of)
             rejects = self._rejects()
-            self._tell(as_of)
+            left_out = self._tell(as_of)
             rows = self._passed()
-            return Visits(rows, rejects, self._notices.texts())
+            return Visits(rows, rejects, self._notices.texts(), left_out)
         finally:
             self._notices = settled
 
@@ -369,8 +371,8 @@ class VisitRows:
                 len(faults),
             )
 
-    def _tell(self, as_of: pd.Timestamp) -> None:
-        """Add the notices about rows that passed, and about those left out."""
+    def _tell(self, as_of: pd.Timestamp) -> int:
+        """Add the notices about rows that passed, and about those left out; returns the number of these."""
         source, add = self._source, self._notices.add
         told = {
             "departures mean that there is none yet (patients.missing)": "reason IS NULL AND none_yet AND NOT still",
@@ -381,9 +383,8 @@ class VisitRows:
         }
         for words, condition in told.items():
             add(words, *self._one(f"SELECT count(*), min(row) FROM visible WHERE {condition}"))
-        add(f"rows lie at or after as_of {as_of:%Y-%m-%d} and are left out", *self._one(
-            "SELECT count(*), min(row) FROM stamped WHERE row NOT IN (SELECT row FROM visible)"
-        ))  # fmt: skip
+        left_out, row = self._one("SELECT count(*), min(row) FROM stamped WHERE row NOT IN (SELECT row FROM visible)")
+        add(f"rows lie at or after as_of {as_of:%Y-%m-%d} and are left out", left_out, row)
         if source.other is not None and source.columns.service is not None:
             known = ", ".join(map(_literal, source.streams)) or "NULL"
             add(f"rows have a service that patients.streams does not list; they count as {source.other}", *self._one(
@@ -391,6 +392,7 @@ class VisitRows:
             ))  # fmt: skip
         if source.running_until is None:
             self._tell_likely_running()
+        return left_out
 
     def _tell_likely_running(self) -> None:
         """More departures on the last moment than on any other, or one without a time among stamps with times, are

@@ -20,7 +20,9 @@ PATIENT_REJECTS = hospital_table(
     "patient_rejects",
     "One row per row of an extract that was set aside, with the reason.",
     key("extract", "VARCHAR", "Which extract: patients or stays."),
-    key("row", "INTEGER", "Line of the file, the header is line 1; number of the row, from 1, where there are no lines."),
+    key(
+        "row", "INTEGER", "Line of the file, the header is line 1; number of the row, from 1, where there are no lines."
+    ),
     Column("reason", "VARCHAR", "Why the row was set aside."),
     Column("field", "VARCHAR", "Column of the extract with the error."),
     nullable("value", "VARCHAR", "Its value; an id only as its keyed hash."),
