@@ -20,6 +20,7 @@ from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.forecasting.reuse import inputs_hash
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.starting_point import StartingPoint
 from kaizar_pipeline.tables import Table
@@ -52,12 +53,21 @@ class Run:
     """Is told the progress of long work."""
     warn: Callable[[str], None] = _LOG.warning
     """Is told what a reader of the results should know."""
+    models: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Arrival models by the digest of what they were trained on: the back-tests train on the same past days."""
     _experiments: list[tuple[tuple[pd.DataFrame, ...], Experiment]] = field(default_factory=list, init=False)
 
     @cached_property
     def config(self) -> HospitalConfig:
         """The hospital with the settings of this run."""
         return self.overrides.applied_to(self.file_config)
+
+    def trained(self, train: Callable[[pd.DataFrame], pd.DataFrame], features: pd.DataFrame) -> pd.DataFrame:
+        """The arrival_model that `train` makes of a feature_table, made once in a run."""
+        digest = inputs_hash(features)
+        if digest not in self.models:
+            self.models[digest] = train(features)
+        return self.models[digest]
 
     def experiment(
         self, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame

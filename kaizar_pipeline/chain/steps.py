@@ -5,6 +5,7 @@ asset graph, docs/tables.md and `kaizar run` all come from that list.
 """
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -89,7 +90,7 @@ def feature_table(run: Run, daily_arrivals: pd.DataFrame) -> Made:
 
 def arrival_model(run: Run, daily_arrivals: pd.DataFrame, feature_table: pd.DataFrame) -> Made:
     """The trained model of every forecast stream."""
-    model = train_lgbm_poisson(feature_table, run.overrides.workers)
+    model = run.trained(partial(train_lgbm_poisson, workers=run.overrides.workers), feature_table)
     trees = {f"trees of {stream}": int(n) for stream, n in zip(model["stream_id"], model["trees"], strict=True)}
     notes = {f"forecast of {stream}": note for stream, note in forecast_notes(model, daily_arrivals).items()}
     return Made({"arrival_model": model}, {"arrival_model": {**trees, **notes}})
@@ -206,6 +207,7 @@ def forecast_backtest(run: Run, daily_arrivals: pd.DataFrame, kept_forecast_back
         origins=run.overrides.backtest_origins,
         kept=kept_forecast_backtest,
         workers=run.overrides.workers,
+        train=partial(run.trained, train_lgbm_poisson),
     )
     origins = int(found["origin"].nunique())
     if run.config.forecast_streams and not origins:
@@ -239,7 +241,8 @@ def occupancy_backtest(
         workers=run.overrides.workers,
         progress=run.report("past origins"),
     )
-    found = backtest_occupancy(run.config, known, prepare_backtest, run.home, options, kept=kept_occupancy_backtest)
+    prepare = partial(prepare_backtest, models=run.models)
+    found = backtest_occupancy(run.config, known, prepare, run.home, options, kept=kept_occupancy_backtest)
     for note in found.notes:
         run.warn(note)
     figures: dict[str, float | int | str] = {"origins": int(found.occupancy_backtest["origin"].nunique())}
@@ -252,10 +255,15 @@ def occupancy_backtest(
     )
 
 
-def prepare_backtest(history: History, config: HospitalConfig, home: Path | None = None) -> Mapping[str, pd.DataFrame]:
-    """The tables that the twin starts from, from a history."""
+def prepare_backtest(
+    history: History,
+    config: HospitalConfig,
+    home: Path | None = None,
+    models: dict[str, pd.DataFrame] | None = None,
+) -> Mapping[str, pd.DataFrame]:
+    """The tables that the twin starts from, from a history; `models` as in `Run`."""
     given = {"patients": history.patients, "ward_stays": history.ward_stays}
-    run = Run(config, home or find_home(), fit_all=False)
+    run = Run(config, home or find_home(), fit_all=False, models={} if models is None else models)
     return make_tables(run, ("arrival_rates", "length_of_stay", "starting_census"), given)
 
 

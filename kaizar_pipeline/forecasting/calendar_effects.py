@@ -97,7 +97,7 @@ def _effects(days: pd.DataFrame) -> dict[str, np.ndarray]:
     columns |= {flag: days[flag].to_numpy(dtype="float64") for flag in FLAGS}
     columns |= {f"holiday_{name}": holiday * columns[f"weekday_{name}"] for name in WEEKDAYS}
     columns |= {"yearly_sin": np.sin(year), "yearly_cos": np.cos(year)}
-    events = days["events"].fillna("").str.split(EVENT_SEPARATOR, regex=False)
+    events = [names.split(EVENT_SEPARATOR) for names in days["events"].fillna("")]
     for name in sorted({name for names in events for name in names if name}):
         columns[f"event_{name}"] = np.array([name in names for names in events], dtype="float64")
     return columns

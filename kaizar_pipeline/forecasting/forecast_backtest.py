@@ -4,6 +4,7 @@ A forecast sees no day after its origin. All methods are scored on the same days
 rules.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -44,7 +45,7 @@ _ONE_DAY = pd.Timedelta(days=1)
 _PROBABILITIES = np.array([float(f"0.{percentage}") for percentage in FORECAST_PERCENTAGES])
 
 
-def backtest_forecast(
+def backtest_forecast(  # noqa: PLR0913  three of them change how the work is done, not its result
     arrivals: pd.DataFrame,
     config: HospitalConfig,
     home: Path | None = None,
@@ -52,19 +53,21 @@ def backtest_forecast(
     origins: int = ORIGINS,
     kept: pd.DataFrame | None = None,
     workers: int | None = None,
+    train: Callable[[pd.DataFrame], pd.DataFrame] = train_lgbm_poisson,
 ) -> pd.DataFrame:
     """The table forecast_backtest of every forecast stream, from daily_arrivals; `home` as in `make_feature_table`.
 
     At most `origins` past days are forecast from (`backtest_origins`), each over the horizon of the config, at most 28
     days; fewer where the history is short. Rows of `kept`, an earlier table, are used again where their inputs are the
-    same. Neither these nor the number of `workers` (threads, by default one per core) change the result.
+    same. Neither these nor the number of `workers` (threads, by default one per core) change the result. `train` makes
+    the arrival_model of a feature_table.
     """
     horizon = min(config.simulation.horizon_days, MAX_HORIZON)
     simulation = config.simulation.model_copy(update={"horizon_days": horizon, "replications": MAX_PATHS})
     then = config.model_copy(update={"simulation": simulation})
     as_of = arrivals["as_of"].iloc[0]
     days = backtest_origins(arrivals["date"].min(), as_of, horizon, origins) if config.forecast_streams else []
-    frames = [*parallel_map(_Backtest(arrivals, then, home, KeptRows(kept)).rows, days, workers)]
+    frames = [*parallel_map(_Backtest(arrivals, then, home, KeptRows(kept), train).rows, days, workers)]
     rows = pd.concat(frames) if frames else FORECAST_BACKTEST.empty()
     return FORECAST_BACKTEST.frame(rows, hospital_id=config.id, as_of=as_of)
 
@@ -83,6 +86,7 @@ class _Backtest:
     config: HospitalConfig
     home: Path | None
     kept: KeptRows
+    train: Callable[[pd.DataFrame], pd.DataFrame]
 
     def rows(self, origin: pd.Timestamp) -> pd.DataFrame:
         """Forecasts of all streams by all methods from one origin, scored; those kept where the inputs are the same."""
@@ -108,7 +112,7 @@ class _Backtest:
         arrivals, config, horizon = self.arrivals, self.config, self.config.simulation.horizon_days
         past = arrivals[arrivals["date"] <= origin].assign(as_of=origin + _ONE_DAY)
         features = make_feature_table(past, config, self.home)
-        rates = forecast_rates(train_lgbm_poisson(features), features, past, config)
+        rates = forecast_rates(self.train(features), features, past, config)
         dates = pd.date_range(past["date"].min(), origin + pd.Timedelta(days=horizon))
         calendar = day_features(dates, config.hospital)
         frames = []

@@ -7,6 +7,7 @@ text, so that a stored model can be read without this package.
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -118,11 +119,17 @@ def _fit_stream(stream_id: str, rows: pd.DataFrame) -> _StreamFit:
         "deviance_base": trees.deviance_base,
         "calendar": json.dumps(calendar.coefficients),
         "importance": json.dumps(_importance(trees.booster)),
-        "versions": json.dumps({name: version(name) for name in ("lightgbm", "numpy", "scipy", "holidays")}),
+        "versions": _versions(),
     }
     rate = float(np.exp(rows.loc[rows["use"] == "forecast", "log_base_rate"]).mean())
     evidence = level_evidence(*_inner_paths(rows), calendar.overdispersion, _observed_days(training), rate)
     return _StreamFit(columns, evidence)
+
+
+@cache
+def _versions() -> str:
+    """Versions of the libraries that a model depends on, as JSON; looking them up parses files."""
+    return json.dumps({name: version(name) for name in ("lightgbm", "numpy", "scipy", "holidays")})
 
 
 def _observed_days(training: pd.DataFrame) -> int:

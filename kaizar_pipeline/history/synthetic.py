@@ -4,6 +4,7 @@ Draws are addressed by the day since that start and the engine looks at nothing 
 that up to today plus a day. The forecast and the twin never read the truth.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +57,11 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
     check_load(plan, allow=config.simulation.overload == "allow")
     trajectories = draw(plan, HISTORY_REPLICATION)
     stays = simulate(plan, trajectories)
+    patient_ids = _patient_ids(plan, trajectories)
     constants = {"hospital_id": config.id, "as_of": as_of}
     return (
-        PATIENTS.frame(_patients(plan, trajectories, stays), **constants),
-        WARD_STAYS.frame(_ward_stays(plan, trajectories, stays), **constants),
+        PATIENTS.frame(_patients(plan, trajectories, stays, patient_ids), **constants),
+        WARD_STAYS.frame(_ward_stays(plan, trajectories, stays, patient_ids), **constants),
     )
 
 
@@ -115,10 +117,14 @@ def _under_truth(config: HospitalConfig, patients: SyntheticPatients) -> Hospita
     return config.model_copy(update={"wards": wards})
 
 
-def _patient_ids(plan: Plan, trajectories: Trajectories) -> np.ndarray:
-    return np.array(
-        [f"{plan.stream_ids[s]}-{n:07d}" for s, n in zip(trajectories.stream, trajectories.number, strict=True)]
-    )
+def _patient_ids(plan: Plan, trajectories: Trajectories) -> pd.Series:
+    numbers = zip(trajectories.stream.tolist(), trajectories.number.tolist(), strict=True)
+    return pd.Series([f"{plan.stream_ids[stream]}-{number:07d}" for stream, number in numbers], dtype="str")
+
+
+def _named(names: Sequence[str], index: np.ndarray) -> pd.Series:
+    """The name at each index, null at -1."""
+    return pd.Series(pd.array(names, dtype="str").take(index, allow_fill=True))
 
 
 def _times(plan: Plan, hours: np.ndarray) -> pd.Series:
@@ -127,16 +133,16 @@ def _times(plan: Plan, hours: np.ndarray) -> pd.Series:
     return plan.start + pd.to_timedelta(seconds, unit="s")
 
 
-def _patients(plan: Plan, trajectories: Trajectories, stays: Stays) -> pd.DataFrame:
+def _patients(plan: Plan, trajectories: Trajectories, stays: Stays, patient_ids: pd.Series) -> pd.DataFrame:
     first, last = trajectories.offset[:-1], trajectories.offset[1:] - 1
     outcome = np.where(np.isfinite(stays.admit[first]), "admitted", "waiting")
     outcome = np.select([stays.status == DIVERTED, stays.status == LEFT], ["diverted", "left"], outcome)
     departure = np.where(stays.status == DISCHARGED, stays.depart[last], np.inf)
     frame = pd.DataFrame(
         {
-            "patient_id": _patient_ids(plan, trajectories),
-            "stream_id": np.array(plan.stream_ids)[trajectories.stream],
-            "patient_type": np.array(plan.patient_type_ids)[trajectories.patient_type],
+            "patient_id": patient_ids,
+            "stream_id": _named(plan.stream_ids, trajectories.stream),
+            "patient_type": _named(plan.patient_type_ids, trajectories.patient_type),
             "arrival": _times(plan, trajectories.arrival),
             "departure": _times(plan, departure),
             "departure_known": True,
@@ -147,26 +153,24 @@ def _patients(plan: Plan, trajectories: Trajectories, stays: Stays) -> pd.DataFr
     return frame[stays.status != NOT_ARRIVED]
 
 
-def _ward_stays(plan: Plan, trajectories: Trajectories, stays: Stays) -> pd.DataFrame:
+def _ward_stays(plan: Plan, trajectories: Trajectories, stays: Stays, patient_ids: pd.Series) -> pd.DataFrame:
     per_patient = np.diff(trajectories.offset)
     patient = np.repeat(np.arange(len(per_patient)), per_patient)
     is_last = np.append(patient[1:] != patient[:-1], True)[: len(patient)]
-    wards = np.array([*plan.ward_ids, None], dtype=object)  # index -1: none
     goes_on = ~is_last & np.isfinite(np.append(stays.request[1:], np.inf))[: len(patient)]
-    next_ward = np.full(len(patient), None, dtype=object)
-    next_ward[goes_on] = np.roll(wards[trajectories.planned_ward], -1)[goes_on]
-    next_ward[is_last & np.isfinite(stays.ready)] = HOME
+    next_ward = np.where(goes_on, np.roll(trajectories.planned_ward, -1), -1)
+    next_ward[is_last & np.isfinite(stays.ready)] = len(plan.ward_ids)
     frame = pd.DataFrame(
         {
-            "patient_id": _patient_ids(plan, trajectories)[patient],
+            "patient_id": patient_ids.take(patient).array,
             "stay_no": np.arange(len(patient)) - trajectories.offset[patient],
-            "ward_id": wards[stays.used_ward],
-            "planned_ward_id": wards[trajectories.planned_ward],
+            "ward_id": _named(plan.ward_ids, stays.used_ward),
+            "planned_ward_id": _named(plan.ward_ids, trajectories.planned_ward),
             "request": _times(plan, stays.request),
             "admit": _times(plan, stays.admit),
             "ready": _times(plan, stays.ready),
             "depart": _times(plan, stays.depart),
-            "next_ward_id": next_ward,
+            "next_ward_id": _named([*plan.ward_ids, HOME], next_ward),
             "whole_stay": False,
         }
     )

@@ -173,11 +173,12 @@ class _Backtest:
             return "none of the midnights ahead has been observed"
         if len(known) < MIN_MIDNIGHTS:
             return f"fewer than {MIN_MIDNIGHTS} midnights were known"
+        weekday = pd.DatetimeIndex(known.index).day_of_week
         keys = zip(rows["ward_id"], rows["date"], strict=True)
         methods = {
             TWIN: ahead.to_numpy(),
             PERSISTENCE: _shares([known[ward].to_numpy()[-1:] for ward in rows["ward_id"]]),
-            WEEKDAY: _shares([_same_weekday(known[ward], date) for ward, date in keys]),
+            WEEKDAY: _shares([known[ward].to_numpy()[weekday == at.day_of_week][-WEEKDAY_WEEKS:] for ward, at in keys]),
         }
         return pd.concat([_scored(rows, p, config.id).assign(method=method) for method, p in methods.items()])
 
@@ -232,11 +233,6 @@ def _with_the_day_after(rates: pd.DataFrame) -> pd.DataFrame:
     """`rates` with one day more, of which only the first instant is used: the midnight that ends the horizon."""
     last = rates[rates["date"] == rates["date"].max()]
     return pd.concat([rates, last.assign(date=last["date"] + pd.Timedelta(days=1))], ignore_index=True)
-
-
-def _same_weekday(census: pd.Series, date: pd.Timestamp) -> np.ndarray:
-    """`census` on the weekday of `date`, over its last year."""
-    return census[census.index.day_of_week == date.day_of_week].to_numpy()[-WEEKDAY_WEEKS:]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _shares(censuses: list[np.ndarray]) -> np.ndarray:

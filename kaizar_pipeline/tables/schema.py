@@ -20,6 +20,8 @@ import pandas as pd
 
 from kaizar_pipeline.errors import DataError
 
+_LARGEST = 2**31 - 1
+
 Type = Literal["VARCHAR", "DOUBLE", "INTEGER", "BOOLEAN", "TIMESTAMP", "DATE", "JSON", "DOUBLE[]"]
 
 
@@ -96,11 +98,13 @@ class Table:
         key = [column.name for column in columns if column.key]
         if not key:
             return typed
-        repeated = typed.duplicated(key)
-        if repeated.any():
+        ranks = np.array([_ranks(typed[name]) for name in key])
+        order = np.lexsort(ranks[::-1])
+        if (np.diff(ranks[:, order]) == 0).all(axis=0).any():
+            repeated = typed.duplicated(key)
             example = typed.loc[repeated, key].iloc[0].to_dict()
             raise DataError(f"table {self.name}: {int(repeated.sum())} row(s) repeat a key, for example {example}")
-        return typed.sort_values(key, kind="stable", ignore_index=True)
+        return typed.take(order).reset_index(drop=True)
 
     def _check_names(self, frame: pd.DataFrame, names: list[str]) -> None:
         wrong = {
@@ -118,6 +122,13 @@ class Table:
             raise DataError(f"table {self.name}, column {column.name} ({column.type}): {error}") from error
 
 
+def _ranks(values: pd.Series) -> np.ndarray:
+    """i8: whole numbers in the order of values of a key."""
+    if values.dtype.kind in "iMb":
+        return values.to_numpy().astype("int64")
+    return pd.factorize(values, sort=True)[0]
+
+
 def _refuse(values: pd.Series, wrong: pd.Series, what: str) -> None:
     if wrong.any():
         raise ValueError(f"{what}, for example {values[wrong].iloc[0]!r}")
@@ -132,16 +143,21 @@ def _text(values: pd.Series, empty: pd.Series, nullable: bool) -> pd.Series:
 
 
 def _boolean(values: pd.Series, empty: pd.Series, nullable: bool) -> pd.Series:
+    if values.dtype == bool:
+        return values.astype("boolean") if nullable else values
     wrong = ~empty & ~values.astype("object").isin([True, False])
     _refuse(values, wrong, "holds a value that is neither true nor false")
     return values.astype("boolean" if nullable else "bool")
 
 
 def _integer(values: pd.Series, empty: pd.Series, nullable: bool) -> pd.Series:
+    dtype = "Int64" if nullable else "int64"
+    if values.dtype.kind in "iu" and values.between(-_LARGEST, _LARGEST).all():
+        return values.astype(dtype)
     numbers = pd.to_numeric(values).astype("Float64")
-    wrong = (~empty & ((numbers % 1 != 0) | (numbers.abs() > 2**31 - 1))).fillna(False).astype(bool)
+    wrong = (~empty & ((numbers % 1 != 0) | (numbers.abs() > _LARGEST))).fillna(False).astype(bool)
     _refuse(values, wrong, "holds a value that is not a 32-bit whole number")
-    return numbers.astype("Int64" if nullable else "int64")
+    return numbers.astype(dtype)
 
 
 def _double(values: pd.Series, empty: pd.Series, nullable: bool) -> pd.Series:
