@@ -1,6 +1,7 @@
 """Commands on the files of a project: init, check, schema."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import copyfile
 from typing import Annotated, Any
@@ -73,8 +74,8 @@ def _all_files() -> list[Path]:
     return [*hospitals, *scenario_files(home).values(), *misnamed_files(home, SCENARIO_FOLDER)]
 
 
-def _checked(file: Path) -> list[str]:
-    """The lines about a file without errors: one for each value that was translated, and what its extract holds."""
+def _checked(file: Path) -> Iterator[str]:
+    """The lines about a file: a summary, one for each value that was translated, and what its extract holds."""
     from kaizar_pipeline.config.files import (
         CONFIG_FOLDER,
         SCENARIO_FOLDER,
@@ -84,18 +85,19 @@ def _checked(file: Path) -> list[str]:
         scenario_warnings,
     )
 
-    if file.resolve().parent.name == SCENARIO_FOLDER:
+    folder = file.resolve().parent
+    if folder.name == SCENARIO_FOLDER:
         applies_to = ", ".join(check_scenario(file)) or "no hospital"
-        summary, warnings = f"{SCENARIO_FOLDER}/{file.name}: ok, applies to {applies_to}", scenario_warnings(file)
-    else:
-        from kaizar_pipeline.history.extract_report import extract_report
+        yield f"{SCENARIO_FOLDER}/{file.name}: ok, applies to {applies_to}"
+        yield from (f"  {warning}" for warning in scenario_warnings(file))
+        return
+    from kaizar_pipeline.history.extract_report import extract_report
 
-        config, warnings = load_with_warnings(file)
-        folder = file.resolve().parent
-        home = folder.parent if folder.name == CONFIG_FOLDER else find_home()
-        warnings = [*warnings, *extract_report(config, home)]
-        summary = f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams"
-    return [summary, *(f"  {warning}" for warning in warnings)]
+    config, warnings = load_with_warnings(file)
+    yield f"{file.name}: ok, {len(config.wards)} wards, {len(config.arrival_streams)} streams"
+    yield from (f"  {warning}" for warning in warnings)
+    home = folder.parent if folder.name == CONFIG_FOLDER else find_home()
+    yield from (f"  {line}" for line in extract_report(config, home))
 
 
 def schema(

@@ -15,8 +15,6 @@ KEY_VARIABLE = "KAIZAR_PSEUDONYM_KEY"
 KEY_FILE = Path("data") / "pseudonym.key"
 
 _BLOCK_BYTES = 64
-_SPREAD = 0x9E3779B97F4A7C15
-"""2^64 over the golden ratio: times an arrival, it spreads the visits of a person over all hashes (Knuth 6.4)."""
 
 
 def pseudonym_key(configured: str | None, home: Path) -> bytes:
@@ -36,14 +34,13 @@ def hashed_person(id_: str, key: bytes) -> str:
 
 
 def hashed_visit(person: str, arrival: str) -> str:
-    """SQL: the id of the visit of a person (`hashed_person`) that began at `arrival`: 16 hex digits as a UBIGINT."""
-    since = f"(epoch_us({arrival}) - epoch_us(TIMESTAMP '0001-01-01'))::UHUGEINT"
-    return f"(({person}::UHUGEINT + {since} * {_SPREAD}) % {2**64})::UBIGINT"
+    """SQL: the id of the visit of a person (`hashed_person`) that began at `arrival`, as a UBIGINT."""
+    return f"xor({person}, md5_number_lower(({arrival})::VARCHAR))"
 
 
 def as_digits(hashed: str) -> str:
     """SQL: a hash as 16 hex digits."""
-    return f"lower(lpad(to_hex({hashed}), 16, '0'))"
+    return f"format('{{:016x}}', {hashed})"
 
 
 def _blob(content: bytes) -> str:

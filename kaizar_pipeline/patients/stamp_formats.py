@@ -20,6 +20,9 @@ _COMPACT_FORMATS = [f"%Y%m%d{time}" for time in ("", "%H%M", "%H%M%S", "T%H%M", 
 _NUMERIC = r"^(\d{1,2})([/.-])(\d{1,2})[/.-](\d{4})"
 _MIDNIGHT_AS_24 = r"([T ])24:00(:00)?$"
 
+_MISTYPED_SHARE = 0.01
+"""Stamps of the other order of day and month, as a share, up to which they are mistyped and are set aside."""
+
 DAY_FIRST, MONTH_FIRST = "day/month/year", "month/day/year"
 """Orders of the numbers of a date."""
 
@@ -73,13 +76,18 @@ class StampFormat:
         )
 
 
+def no_real_year(text: str) -> str:
+    """SQL: whether `text` is a numeric date of a year that stands for no time, in any order, such as 31/12/9999."""
+    return f"coalesce(try_cast(regexp_extract({text}, '{_NUMERIC}', 4) AS INT) NOT BETWEEN 1901 AND 2199, false)"
+
+
 def settle_format(
     connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str], format_: StampFormat, notices: Notices
 ) -> StampFormat:
     """The format of the stamps in the columns `keys` (begin and end) of `table`, with the order of numeric dates that
     all rows allow.
 
-    Raises DataError when both orders occur, or no row tells them apart, naming both readings; and for a configured
+    Raises DataError when both orders are common, or no row tells them apart, naming both readings; and for a configured
     format where the other order of day and month fits the rows better.
     """
     if format_.configured is not None:
@@ -87,7 +95,8 @@ def settle_format(
         return format_
     found = [
         f"SELECT row, {key} AS text, regexp_extract({key}, '{_NUMERIC}', 1)::INT AS first, "
-        f"regexp_extract({key}, '{_NUMERIC}', 3)::INT AS second FROM {table} WHERE regexp_matches({key}, '{_NUMERIC}')"
+        f"regexp_extract({key}, '{_NUMERIC}', 3)::INT AS second FROM {table} WHERE regexp_matches({key}, '{_NUMERIC}') "
+        f"AND NOT {no_real_year(key)}"
         for key in keys
     ]
     numeric, day_first, month_first, example = connection.execute(
@@ -97,7 +106,7 @@ def settle_format(
     if not numeric:
         return format_
     remedy = "name the format in patients.date_format, such as %d/%m/%Y %H:%M or %m/%d/%Y %H:%M"
-    if day_first and month_first:
+    if min(day_first, month_first) > _MISTYPED_SHARE * max(day_first, month_first):
         raise DataError(
             f"{notices.place}: {day_first:,} stamps read only as {DAY_FIRST} and {month_first:,} only as "
             f"{MONTH_FIRST}; correct them, or {remedy}"
@@ -113,7 +122,7 @@ def settle_format(
             f"{notices.place}: the order of day and month is ambiguous: no stamp has a number above 12 there, so that "
             f"the first is {first} as {DAY_FIRST}, and {second} as {MONTH_FIRST}; {remedy}"
         )
-    return replace(format_, order=DAY_FIRST if day_first else MONTH_FIRST)
+    return replace(format_, order=DAY_FIRST if day_first > month_first else MONTH_FIRST)
 
 
 def _check_configured(

@@ -18,7 +18,7 @@ from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.notices import Notices
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person, hashed_visit
 from kaizar_pipeline.patients.rejects import check_share, shown_names, shown_stamps
-from kaizar_pipeline.patients.stamp_formats import StampFormat, settle_format
+from kaizar_pipeline.patients.stamp_formats import StampFormat, no_real_year, settle_format
 
 OUTCOMES = ("admitted", "waiting", "diverted", "left")
 
@@ -100,14 +100,15 @@ class VisitRows:
         still = "false"
         if source.still_patient is not None:
             still = f"coalesce(still_patient IN ({', '.join(map(_literal, source.still_patient.values))}), false)"
-        keys = ("patient_id", "arrival", "departure")
-        given = {key: f"CASE WHEN {key} NOT IN ({missing}) THEN {key} END" for key in keys}
+        given = {key: f"CASE WHEN {key} NOT IN ({missing}) THEN {key} END" for key in ("patient_id", "arrival")}
+        none_yet = f"departure IN ({', '.join(map(_literal, source.missing)) or 'NULL'}) OR {no_real_year('departure')}"
         self._connection.execute(f"""
             CREATE TABLE stamped AS
             WITH given AS (
                 SELECT
                     row, {given["patient_id"]} AS id, {given["arrival"]} AS arrival_text,
-                    {given["departure"]} AS departure_text, departure IS NOT NULL AS has_departure,
+                    CASE WHEN NOT ({none_yet}) THEN departure END AS departure_text,
+                    departure IS NOT NULL AS has_departure,
                     {self._stream()} AS stream,
                     lower(outcome) AS outcome, {still} AS still
                 FROM cells
@@ -421,26 +422,28 @@ class VisitRows:
 
     def _passed(self) -> pd.DataFrame:
         """The rows that are patients."""
+        person = as_digits("person") if self._source.stays else "NULL::VARCHAR"
         found = self._connection.sql(f"""
-            WITH passed AS (SELECT * FROM visible WHERE reason IS NULL),
-            open AS (SELECT row, person, arrival FROM passed WHERE departure IS NULL AND NOT unread AND NOT backward),
-            superseded AS (
-                SELECT DISTINCT open.row FROM open JOIN passed AS later
+            WITH passed AS (
+                SELECT *, {hashed_visit("person", "arrival")} AS visit FROM visible WHERE reason IS NULL
+            ), open AS (
+                SELECT row, person, arrival FROM passed WHERE departure IS NULL AND NOT unread AND NOT backward
+            ), superseded AS (
+                SELECT DISTINCT open.row AS row, true AS superseded FROM open JOIN passed AS later
                 ON later.person = open.person AND later.arrival > open.arrival
             )
             SELECT
-                row, {as_digits("person")} AS person, {as_digits(hashed_visit("person", "arrival"))} AS id, stream,
-                coalesce(outcome, 'admitted') AS outcome, arrival, arrival_utc AS utc, departure, arrival_day,
-                coalesce(departure_day, false) AS departure_day, departs_later,
-                unread OR backward OR row IN (FROM superseded) AS unknown,
-                row IN (FROM superseded) AS superseded, still
-            FROM passed ORDER BY row
+                row, {person} AS person, {as_digits("visit")} AS id, stream, coalesce(outcome, 'admitted') AS outcome,
+                arrival, arrival_utc AS utc, departure, arrival_day, coalesce(departure_day, false) AS departure_day,
+                departs_later, coalesce(superseded, false) AS superseded,
+                unread OR backward OR coalesce(superseded, false) AS unknown, still
+            FROM passed LEFT JOIN superseded USING (row) ORDER BY visit
         """).to_arrow_table().to_pandas()  # fmt: skip
         rows = found["superseded"].to_numpy().nonzero()[0]
         self._notices.add(
             "visits without a departure are followed by another visit of the same id; they ended at an unknown time",
             len(rows),
-            int(found["row"].iloc[rows[0]]) if len(rows) else None,
+            int(found["row"].iloc[rows].min()) if len(rows) else None,
         )
         if self._source.still_patient is not None:
             gone = found["departure"].isna() & ~found["still"] & ~found["departs_later"] & ~found["unknown"]
@@ -449,7 +452,7 @@ class VisitRows:
                 "patients have no departure and are not in the hospital by still_patient; they departed at an unknown "
                 "time",
                 len(rows),
-                int(found["row"].iloc[rows[0]]) if len(rows) else None,
+                int(found["row"].iloc[rows].min()) if len(rows) else None,
             )
             found["unknown"] |= gone
         return found

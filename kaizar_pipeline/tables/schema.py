@@ -126,6 +126,9 @@ def _ranks(values: pd.Series) -> np.ndarray:
     """i8: whole numbers in the order of values of a key."""
     if values.dtype.kind in "iMb":
         return values.to_numpy().astype("int64")
+    before, after = values.iloc[:-1].array, values.iloc[1:].array
+    if (before <= after).all():  # much faster than to sort texts
+        return np.concatenate([[0], np.cumsum(np.asarray(before < after, dtype=bool))])[: len(values)]
     return pd.factorize(values, sort=True)[0]
 
 

@@ -83,6 +83,13 @@ class TestFlowConservation:
         patients, stays = history()
         assert not checks.flow_conservation(patients, stays.assign(depart=pd.Series([pd.NaT] * 5))).passed
 
+    def test_faults_do_not_cancel(self):
+        patients, stays = history()
+        crossed = stays.assign(depart=[pd.NaT, AS_OF, AS_OF, *stays["depart"].iloc[3:]])
+        result = checks.flow_conservation(patients, crossed)
+        assert not result.passed
+        assert (result.figures["wrong"], result.figures["for example patient"]) == (2, "gone")
+
 
 @pytest.mark.parametrize(("limit", "passed"), [(4, True), (3, False)])
 def test_a_stale_extract_is_warned_about(limit: int, passed: bool):

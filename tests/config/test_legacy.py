@@ -119,7 +119,8 @@ class TestNorth:
 
     def test_check_shows_the_warnings(self, home: Path):
         result = CliRunner().invoke(app, ["check"])
-        assert result.exit_code == 0
+        assert result.exit_code == 1  # the extracts are not there
+        assert "data/north/patients.csv: cannot be read" in result.stderr
         assert "north.yml: ok, 4 wards, 2 streams\n  hospital_configs/north.yml:1: " in result.stdout
         assert "  hospital_configs/south.yml:" in result.stdout
 

@@ -22,10 +22,12 @@ STAYS = {
     "columns": {"patient_id": "id", "ward": "where", "admit": "in", "depart": "out"},
     "wards": {"A&E": "ed", "Bay": "bed"},
 }
-CELLS = ["", " ", "NA", "-", "0", "-1", "1e300", "nan", "2024-06-05", "2024-06-05 10:00", "2024-06-05T10:00Z", "05/06/2024",
-         "13/06/2024 10:00", "20240605", "2024-06-05 24:00", "9999-12-31", "0001-01-01", "31/12/9999", "2024-02-30",
-         "99999-01-01", "-4713-11-24", "infinity", "epoch", "'; DROP TABLE cells; --", "é\u0301\U0001f600", "\x00", "\ufeff", '"',
-         '"a\nb"', "a,b", "x" * 3000, "1", "7", "acute", "plan", "A&E", "Bay"]  # fmt: skip
+CELLS = [
+    *("", " ", "NA", "-", "0", "-1", "1e300", "nan", "1", "7", "acute", "plan", "A&E", "Bay", "x" * 3000),
+    *("2024-06-05", "2024-06-05 10:00", "2024-06-05T10:00Z", "05/06/2024", "13/06/2024 10:00", "20240605"),
+    *("2024-06-05 24:00", "9999-12-31", "0001-01-01", "31/12/9999", "2024-02-30", "99999-01-01", "-4713-11-24"),
+    *("infinity", "epoch", "'; DROP TABLE cells; --", "é\u0301\U0001f600", "\x00", "\ufeff", '"', '"a\nb"', "a,b"),
+]
 
 
 def good_patients(chance: random.Random) -> list[list[str]]:
@@ -33,7 +35,9 @@ def good_patients(chance: random.Random) -> list[list[str]]:
     for n in range(chance.randrange(1, 40)):
         came = pd.Timestamp("2024-05-01") + pd.Timedelta(minutes=chance.randrange(60_000))
         went = came + pd.Timedelta(minutes=chance.randrange(8_000))
-        rows.append([str(n), "Secret", f"{came:%Y-%m-%d %H:%M}", f"{went:%Y-%m-%d %H:%M}", chance.choice(["acute", "plan"])])
+        rows.append(
+            [str(n), "Secret", f"{came:%Y-%m-%d %H:%M}", f"{went:%Y-%m-%d %H:%M}", chance.choice(["acute", "plan"])]
+        )
     return rows
 
 
@@ -71,14 +75,23 @@ def as_csv(header: str, rows: list[list[str]], chance: random.Random) -> bytes:
     return content[: chance.randrange(len(content))] if chance.random() < 0.05 else content
 
 
-KEYS = [{}, {}, {"running_until": "extract_date"}, {"other": "elective"}, {"missing_departure": "unknown"},
-        {"max_open_days": 5.0}, {"complete_through": "2024-06-09"}, {"date_format": "%d/%m/%Y"},
-        {"still_patient": {"column": "unit", "values": ["plan"]}}, {"missing": []}, {"max_reject_share": 0.1}]  # fmt: skip
+KEYS = [
+    {},
+    {"running_until": "extract_date"},
+    {"other": "elective"},
+    {"missing_departure": "unknown"},
+    {"max_open_days": 5.0},
+    {"complete_through": "2024-06-09"},
+    {"date_format": "%d/%m/%Y"},
+    {"still_patient": {"column": "unit", "values": ["plan"]}},
+    {"missing": []},
+    {"max_reject_share": 0.1},
+]
 
 
 @pytest.mark.parametrize("block", range(10))
 def test_every_row_is_a_patient_a_reject_or_after_as_of(tmp_path: Path, block: int):
-    read = 0
+    read, told = 0, []
     for seed in range(block * RUNS // 10, (block + 1) * RUNS // 10):
         chance = random.Random(seed)
         good = good_patients(chance)
@@ -93,7 +106,7 @@ def test_every_row_is_a_patient_a_reject_or_after_as_of(tmp_path: Path, block: i
         try:
             records = read_records(make_hospital(**keys), tmp_path, TODAY, as_of)
         except DataError as error:
-            assert "Secret" not in str(error), seed
+            told.append(str(error))
             continue
         read += 1
         of_patients = records.patient_rejects["extract"] == "patients"
@@ -106,3 +119,4 @@ def test_every_row_is_a_patient_a_reject_or_after_as_of(tmp_path: Path, block: i
         for frame in (records.patients, records.patient_rejects, records.ward_stays):
             assert "Secret" not in frame.to_csv(), seed
     assert read > 0
+    assert "Secret" not in "".join(told)

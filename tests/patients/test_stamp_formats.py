@@ -85,6 +85,10 @@ def test_the_order_of_day_and_month_is_that_which_all_rows_allow():
     assert settled("2024-02-01") == StampFormat("UTC")
 
 
+def test_a_few_stamps_of_the_other_order_are_mistyped():
+    assert settled(*["02/13/2024"] * 200, "13/02/2024", "31/12/9999").order == MONTH_FIRST
+
+
 def test_an_order_that_no_row_tells_is_refused_with_both_readings():
     with pytest.raises(
         DataError, match=r"ambiguous.*2024-02-01 as day/month/year, and 2024-01-02 as month/day/year.*date_format"
