@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from kaizar_pipeline.chain.overrides import Overrides
 from kaizar_pipeline.config.files import find_home
@@ -149,9 +150,11 @@ class Step:
         return [table.name for table in self.makes]
 
     def __call__(self, run: Run, tables: Frames, previous: Mapping[str, pd.DataFrame | None] | None = None) -> Made:
-        """Carry it out. Raises DataError when it makes other tables than it declares,."""
+        """Carry it out. Raises DataError when it makes other tables than it declares."""
         own = {name: (previous or {}).get(name) for name in self.continues}
-        made = self.function(run, **{name: tables[name] for name in self.needs}, **own)
+        # the last bits of sums depend on the number of BLAS threads, which on small matrices only wait for each other
+        with threadpool_limits(1, user_api="blas"):
+            made = self.function(run, **{name: tables[name] for name in self.needs}, **own)
         if set(made.tables) != set(self.table_names):
             raise DataError(f"step {self.name} made {', '.join(made.tables)}, declared: {', '.join(self.table_names)}")
         return made

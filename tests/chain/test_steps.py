@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from kaizar_pipeline.chain import source_digest
 from kaizar_pipeline.chain.source_digest import code_version
+from kaizar_pipeline.chain.step import Made, Run, Step
 from kaizar_pipeline.chain.steps import STEPS, steps_to
 from kaizar_pipeline.errors import KaizarError
+from tests.support.small_extracts import make_hospital
 
 pytestmark = pytest.mark.unit
 
@@ -57,3 +60,17 @@ def test_a_step_has_a_new_version_when_something_changes_that_it_imports(sources
     changed = {step.name for step in STEPS if code_version(step) != before[step.name]}
     assert "occupancy" in changed
     assert changed.isdisjoint({"daily_arrivals", "arrival_model"})
+
+
+def test_a_step_computes_with_one_blas_thread_whatever_the_machine():
+    threads = []
+
+    def looks(run: Run) -> Made:
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return Made({})
+
+    with threadpool_limits(2, user_api="blas"):
+        Step(looks, (), "test")(Run(make_hospital()), {})
+        after = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    assert set(threads) == {1}
+    assert after == {2}
