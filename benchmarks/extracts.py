@@ -93,8 +93,8 @@ def _duckdb_alone(file: Path) -> None:
             try_cast(went AS TIMESTAMP) AS went
         FROM {read}
     """)
-    duckdb.sql("SELECT count(*) FROM (SELECT id FROM visits GROUP BY id HAVING count(*) > 1)").fetchall()
-    duckdb.sql("SELECT unit, came::DATE, count(*) FROM visits GROUP BY ALL").fetchall()
+    duckdb.execute("SELECT count(*) FROM (SELECT id FROM visits GROUP BY id HAVING count(*) > 1)").fetchall()
+    duckdb.execute("SELECT unit, came::DATE, count(*) FROM visits GROUP BY ALL").fetchall()
 
 
 def measured(step: str, file: Path) -> dict[str, float]:

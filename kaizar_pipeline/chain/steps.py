@@ -50,8 +50,8 @@ def history(run: Run) -> Made:
     if rejects:
         share = f", as many as {rejects / in_beds:.0%} of the {in_beds} patients in beds" if in_beds else ""
         run.warn(f"{rejects:,} rows of the extract are set aside{share}: see patient_rejects")
-    for notice in found.notices:
-        run.warn(notice)
+    for warning in found.warnings:
+        run.warn(warning)
     tables = {name: getattr(found, name) for name in ("patients", "patient_rejects", "ward_stays")}
     figures = {"patients": {"days behind": found.days_behind, "in beds": in_beds}}
     return Made(tables, figures, {"as_of": found.as_of, "days_behind": found.days_behind})

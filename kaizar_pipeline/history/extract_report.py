@@ -35,7 +35,7 @@ def _lines(config: HospitalConfig, history: History) -> list[str]:
     ]
     if len(rejects):
         lines += [f"{len(rejects):,} rows are set aside:", *by_reason(rejects).splitlines()]
-    lines += history.notices
+    lines += history.warnings
     jump = census_jump(config, patients, rejects, history.ward_stays)
     if jump is not None and (jump.impossible or jump.doubtful):
         stops = jump.impossible and config.patients.census != "expected"

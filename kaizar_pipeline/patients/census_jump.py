@@ -77,7 +77,9 @@ def _causes(as_of: pd.Timestamp, patients: pd.DataFrame, patient_rejects: pd.Dat
     causes = []
     recent = patients[patients["arrival"] >= as_of - pd.Timedelta(weeks=WEEKS)]
     if unknown := int((~recent["departure_known"]).sum()):
-        causes.append(f"{unknown} patients of these weeks departed at an unknown time (see the notices of the extract)")
+        causes.append(
+            f"{unknown} patients of these weeks departed at an unknown time (see the warnings of the extract)"
+        )
     if doubles := int((patient_rejects["reason"] == "duplicate").sum()):
         causes.append(f"{doubles} rows repeat a visit")
     if rejected := len(patient_rejects) - doubles:

@@ -12,10 +12,10 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import StaysExtract
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader, TextRows
-from kaizar_pipeline.patients.notices import Notices
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person
-from kaizar_pipeline.patients.rejects import check_share, shown_names, shown_stamps
+from kaizar_pipeline.patients.rejects import check_share, shown_names, shown_stamps, told_by_line
 from kaizar_pipeline.patients.stamp_formats import StampFormat, settle_format
 from kaizar_pipeline.patients.stamps import time_within_day
 from kaizar_pipeline.tables import HOME
@@ -38,7 +38,7 @@ class Moves:
     """Columns of ward_stays."""
     rejects: pd.DataFrame
     """Columns of patient_rejects."""
-    notices: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def whole_stays(config: HospitalConfig, patients: pd.DataFrame) -> pd.DataFrame:
@@ -75,8 +75,8 @@ def read_moves(
     only: the order of moves within a day would be a guess.
     """
     text = reader.load(extract, "stay_cells")
-    notices = Notices(text.place, text.lines)
-    format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), format_, notices)
+    warnings = ExtractWarnings(text.place, text.lines)
+    format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), format_, warnings)
     rows = _of_visits(_stamped(reader, extract, format_), patients)
     visible = rows[~(rows["admit"] >= as_of)]
     if visible["admit_day"].sum() > len(visible) / 2:
@@ -84,8 +84,8 @@ def read_moves(
             f"{text.place}: stamps in {extract.columns.admit!r} have no time of day; export ward stays with times"
         )
     rejects = _rejects(reader, extract, text, visible)
-    stays = _agreeing(reader, visible[visible["reason"].isna()], as_of, notices)
-    patients = _lost(patients, stays, as_of, notices)
+    stays = _agreeing(reader, visible[visible["reason"].isna()], as_of, warnings)
+    patients = _lost(patients, stays, as_of, warnings)
     has_bed = patients["patient_id"].isin(stays["patient_id"])
     present = (
         patients["outcome"].isin(["admitted", "waiting"]) & patients["departure"].isna() & patients["departure_known"]
@@ -93,7 +93,7 @@ def read_moves(
     outcome = patients["outcome"].mask(present & ~has_bed, "waiting").mask(present & has_bed, "admitted")
     patients = patients.assign(outcome=outcome)
     requests = whole_stays(reader.config, patients[present & ~has_bed]).assign(whole_stay=False)
-    return Moves(patients, pd.concat([_as_table(stays), requests], ignore_index=True), rejects, notices.texts())
+    return Moves(patients, pd.concat([_as_table(stays), requests], ignore_index=True), rejects, warnings.texts())
 
 
 def _stamped(reader: ExtractReader, extract: StaysExtract, read: StampFormat) -> pd.DataFrame:
@@ -169,9 +169,9 @@ def _of_visits(rows: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(reason=reason)
 
 
-_FIELDS = {"missing id": "patient_id", "unknown patient": "patient_id", "unknown ward": "ward",
+_WRONG_COLUMNS = {"missing id": "patient_id", "unknown patient": "patient_id", "unknown ward": "ward",
            "unparseable departure": "depart", "departure before admission": "depart"}  # fmt: skip
-"""The column at fault; of other reasons it is the admission."""
+"""The wrong column; of other reasons it is the admission."""
 
 
 def _rejects(reader: ExtractReader, extract: StaysExtract, text: TextRows, rows: pd.DataFrame) -> pd.DataFrame:
@@ -183,33 +183,21 @@ def _rejects(reader: ExtractReader, extract: StaysExtract, text: TextRows, rows:
     ).df()
     reader.connection.unregister("wrong")
     wrong = wrong.reset_index(drop=True)
-    keys = wrong["reason"].map(_FIELDS).fillna("admit")
-    known = extract.wards or reader.config.ward_ids
     shown = {
         "patient_id": wrong["person"],
-        "ward": shown_names(cells["ward"], known),
+        "ward": shown_names(cells["ward"], extract.wards or reader.config.ward_ids),
         "admit": shown_stamps(cells["admit"]),
         "depart": shown_stamps(cells["depart"]),
     }
-    values = pd.Series(None, index=wrong.index, dtype="object")
-    for key, texts in shown.items():
-        values = values.where(keys != key, texts)
-    ragged = sorted(text.ragged)
-    names = {key: getattr(extract.columns, key) for key in shown}
-    lines = text.lines(np.array([*ragged, *wrong["row"]], dtype="int64")) if ragged or len(wrong) else []
-    faults = pd.DataFrame(
-        {
-            "row": lines,
-            "reason": ["wrong number of fields"] * len(ragged) + wrong["reason"].tolist(),
-            "field": [names["patient_id"]] * len(ragged) + keys.map(names).tolist(),
-            "value": [f"{text.ragged[row]} fields" for row in ragged] + values.tolist(),
-        }
-    )
-    check_share(text.place, faults, reader.count("stay_cells") + len(ragged), reader.source.max_reject_share)
-    return faults.assign(extract="stays")
+    names = {key: getattr(extract.columns, key) for key in ("admit", *shown)}
+    rejects = told_by_line(text, wrong, _WRONG_COLUMNS, names, shown)
+    check_share(text.place, rejects, reader.count("stay_cells") + len(text.ragged), reader.source.max_reject_share)
+    return rejects.assign(extract="stays")
 
 
-def _agreeing(reader: ExtractReader, rows: pd.DataFrame, as_of: pd.Timestamp, notices: Notices) -> pd.DataFrame:
+def _agreeing(
+    reader: ExtractReader, rows: pd.DataFrame, as_of: pd.Timestamp, warnings: ExtractWarnings
+) -> pd.DataFrame:
     """The rows as stays that agree with each other and with the patient's stay in the hospital."""
     stays = rows.assign(departs_at=rows["depart"], depart=rows["depart"].where(rows["depart"] < as_of))
     # not by line of the file: a move of no length comes before the stay that begins with it
@@ -219,16 +207,16 @@ def _agreeing(reader: ExtractReader, rows: pd.DataFrame, as_of: pd.Timestamp, no
 
     next_admit = stays.groupby("patient_id")["admit"].shift(-1)
     last = next_admit.isna()
-    _told(notices, "ward stays have no end; they end with the next one", stays, stays["depart"].isna() & ~last)
+    _told(warnings, "ward stays have no end; they end with the next one", stays, stays["depart"].isna() & ~last)
     over = (stays["depart"] > next_admit) & ~last
-    _told(notices, "ward stays overlap the next one; they end with the move to it", stays, over)
+    _told(warnings, "ward stays overlap the next one; they end with the move to it", stays, over)
     depart = stays["depart"].mask(over | (stays["depart"].isna() & ~last), next_admit)
 
     departure = stays["departure"]
-    _told(notices, "ward stays outlive the stay in the hospital; they end with it", stays, depart > departure)
+    _told(warnings, "ward stays outlive the stay in the hospital; they end with it", stays, depart > departure)
     open_end = last & depart.isna() & departure.notna()
     _told(
-        notices,
+        warnings,
         "last ward stays of departed patients have no end; they end with the stay in the hospital",
         stays,
         open_end,
@@ -238,7 +226,7 @@ def _agreeing(reader: ExtractReader, rows: pd.DataFrame, as_of: pd.Timestamp, no
     here = last & departure.isna() & stays["departure_known"]
     moving = here & depart.notna() & ((as_of - depart <= BETWEEN_WARDS) | stays["departs_later"])
     _told(
-        notices,
+        warnings,
         "patients in the hospital had left the last ward at as_of; they are taken to be in it still",
         stays,
         moving,
@@ -275,19 +263,19 @@ def _joined(stays: pd.DataFrame) -> pd.DataFrame:
     return first.reset_index(drop=True)
 
 
-def _lost(patients: pd.DataFrame, stays: pd.DataFrame, as_of: pd.Timestamp, notices: Notices) -> pd.DataFrame:
+def _lost(patients: pd.DataFrame, stays: pd.DataFrame, as_of: pd.Timestamp, warnings: ExtractWarnings) -> pd.DataFrame:
     """The patients, where those without a departure who left the last ward long ago departed at an unknown time."""
     last = stays.drop_duplicates("patient_id", keep="last")
     gone = last[last["depart"].notna() & last["departure"].isna() & last["departure_known"]]
-    _told(notices, "patients without a departure left the last ward more than a day before as_of; they departed at an "
+    _told(warnings, "patients without a departure left the last ward more than a day before as_of; they departed at an "
           "unknown time", gone, pd.Series(True, index=gone.index))  # fmt: skip
     known = patients["departure_known"] & ~patients["patient_id"].isin(gone["patient_id"])
     return patients.assign(departure_known=known)
 
 
-def _told(notices: Notices, words: str, stays: pd.DataFrame, which: pd.Series) -> None:
+def _told(warnings: ExtractWarnings, words: str, stays: pd.DataFrame, which: pd.Series) -> None:
     rows = stays.loc[which.fillna(False), "row"]
-    notices.add(words, len(rows), int(rows.min()) if len(rows) else None)
+    warnings.add(words, len(rows), int(rows.min()) if len(rows) else None)
 
 
 def _as_table(stays: pd.DataFrame) -> pd.DataFrame:

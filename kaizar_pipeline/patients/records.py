@@ -43,7 +43,7 @@ class Records:
     ward_stays: pd.DataFrame
     latest_as_of: pd.Timestamp | None = None
     """The last as_of for which the source has data (NaT or None: any)."""
-    notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     """What was assumed of the source, and what in it cannot be right."""
     rows: int = 0
     """Rows of the extract of patients: patients, rejects and those at or after as_of; 0 for a source without rows."""
@@ -64,7 +64,7 @@ def read_records(
     source = config.patients
     assert isinstance(source, Extract)
     with duckdb.connect(":memory:", config=_DUCKDB) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'UTC'; ATTACH ':memory:' AS extract (COMPRESS true); USE extract")
         reader = ExtractReader(config, source, home or find_home(), connection)
         rows = VisitRows(reader, source)
         if as_of is None:
@@ -73,14 +73,14 @@ def read_records(
         else:
             visits = rows.at(as_of, None)
         patients = _with_outcomes(source, _with_times_of_day(config, source, visits.rows), as_of)
-        rejects, notices = visits.rejects, visits.notices
+        rejects, warnings = visits.rejects, visits.warnings
         if source.stays is None:
             stays = whole_stays(config, patients)
         else:
             moves = read_moves(reader, source.stays, rows.format, patients, as_of)
             patients, stays = moves.patients, moves.stays
             rejects = pd.concat([rejects, moves.rejects], ignore_index=True)
-            notices += moves.notices
+            warnings += moves.warnings
     common = {"hospital_id": config.id, "as_of": as_of}
     last = patients["arrival"].dt.normalize().max()
     return Records(
@@ -89,7 +89,7 @@ def read_records(
         patient_rejects=PATIENT_REJECTS.frame(rejects, **common),
         ward_stays=WARD_STAYS.frame(stays, **common),
         latest_as_of=end_of(source) or last + pd.Timedelta(days=1 + SILENT_DAYS),
-        notices=notices,
+        warnings=warnings,
         rows=rows.count,
         left_out=visits.left_out,
     )

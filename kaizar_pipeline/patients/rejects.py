@@ -1,11 +1,13 @@
 """Rows of an extract that are set aside, each with the reason, so that no row is dropped silently."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.extracts import TextRows
 
 _REMEDIES = {
     "unknown service": "map the service to a stream in patients.streams, or all others in patients.other",
@@ -23,21 +25,50 @@ _ALIKE = 0.85
 """Similarity (difflib) from which on a cell is a misspelled name that is known."""
 
 
-def check_share(place: str, faults: pd.DataFrame, rows: int, max_share: float, key: str = "max_reject_share") -> None:
-    """Raise DataError when `faults` (row, reason, field, value) are more than `max_share` of `rows`; it lists reasons
+def check_share(place: str, rejects: pd.DataFrame, rows: int, max_share: float) -> None:
+    """Raise DataError when `rejects` (row, reason, field, value) are more than `max_share` of `rows`; it lists reasons
     with counts and an example."""
-    share = len(faults) / max(1, rows)
+    share = len(rejects) / max(1, rows)
     if share > max_share:
         raise DataError(
-            f"{place}: {len(faults):,} of {rows:,} rows ({share:.1%}) cannot be used, more than {key} allows "
-            f"({max_share:.1%}):\n{by_reason(faults)}"
+            f"{place}: {len(rejects):,} of {rows:,} rows ({share:.1%}) cannot be used, more than max_reject_share "
+            f"allows ({max_share:.1%}):\n{by_reason(rejects)}"
         )
 
 
-def by_reason(faults: pd.DataFrame) -> str:
+def told_by_line(
+    text: TextRows,
+    wrong: pd.DataFrame,
+    keys: Mapping[str, str],
+    names: Mapping[str, str],
+    shown: Mapping[str, pd.Series],
+) -> pd.DataFrame:
+    """Rows with errors as line of the file (`row`), reason, field and value, the ragged ones of `text` first.
+
+    `wrong` has their row numbers and reasons, `keys` the wrong column for each reason (default: the first of `names`),
+    `names` the source's names of the columns, `shown` what may be stored of their cells.
+    """
+    default = next(iter(names))
+    key = wrong["reason"].map(dict(keys)).fillna(default)
+    values = pd.Series(None, index=wrong.index, dtype="object")
+    for name, cells in shown.items():
+        values = values.where(key != name, cells)
+    ragged = sorted(text.ragged)
+    rows = np.array([*ragged, *wrong["row"]], dtype="int64")
+    return pd.DataFrame(
+        {
+            "row": text.lines(rows) if len(rows) else rows,
+            "reason": ["wrong number of fields"] * len(ragged) + wrong["reason"].tolist(),
+            "field": [names["patient_id"]] * len(ragged) + key.map(names).tolist(),
+            "value": [f"{text.ragged[row]} fields" for row in ragged] + values.tolist(),
+        }
+    )
+
+
+def by_reason(rejects: pd.DataFrame) -> str:
     """A line for each reason with its count and an example, and one that says how to correct them."""
     lines = []
-    for reason, rows in faults.groupby("reason", sort=False):
+    for reason, rows in rejects.groupby("reason", sort=False):
         first = rows.iloc[0]
         value = "empty" if pd.isna(first["value"]) else repr(first["value"])
         example = f"line {first['row']}, {first['field']} = {value}"
@@ -45,7 +76,7 @@ def by_reason(faults: pd.DataFrame) -> str:
         most = ", ".join(f"{value!r} {count:,}" for value, count in values.head(8).items())
         listed = f"; {most}" if str(reason).startswith("unknown") and most else ""
         lines.append(f"  {reason}: {len(rows):,}, for example {example}{listed}")
-    reasons = set(faults["reason"])
+    reasons = set(rejects["reason"])
     remedies = dict.fromkeys(remedy for reason, remedy in _REMEDIES.items() if reason in reasons)
     lines.append("Remedy: " + "; ".join([*remedies, "correct the rows, or raise max_reject_share"]))
     return "\n".join(lines)

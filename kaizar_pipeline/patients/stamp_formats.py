@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.notices import Notices
+from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
 _ISO = rf"\d{{4}}-\d{{2}}-\d{{2}}([T ]{_TIME})?"
@@ -82,7 +82,11 @@ def no_real_year(text: str) -> str:
 
 
 def settle_format(
-    connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str], format_: StampFormat, notices: Notices
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    keys: Sequence[str],
+    format_: StampFormat,
+    warnings: ExtractWarnings,
 ) -> StampFormat:
     """The format of the stamps in the columns `keys` (begin and end) of `table`, with the order of numeric dates that
     all rows allow.
@@ -91,7 +95,7 @@ def settle_format(
     format where the other order of day and month fits the rows better.
     """
     if format_.configured is not None:
-        _check_configured(connection, table, keys, format_, notices)
+        _check_configured(connection, table, keys, format_, warnings)
         return format_
     found = [
         f"SELECT row, {key} AS text, regexp_extract({key}, '{_NUMERIC}', 1)::INT AS first, "
@@ -108,7 +112,7 @@ def settle_format(
     remedy = "name the format in patients.date_format, such as %d/%m/%Y %H:%M or %m/%d/%Y %H:%M"
     if min(day_first, month_first) > _MISTYPED_SHARE * max(day_first, month_first):
         raise DataError(
-            f"{notices.place}: {day_first:,} stamps read only as {DAY_FIRST} and {month_first:,} only as "
+            f"{warnings.place}: {day_first:,} stamps read only as {DAY_FIRST} and {month_first:,} only as "
             f"{MONTH_FIRST}; correct them, or {remedy}"
         )
     if not day_first and not month_first:
@@ -119,17 +123,21 @@ def settle_format(
             for order in (DAY_FIRST, MONTH_FIRST)
         )
         raise DataError(
-            f"{notices.place}: the order of day and month is ambiguous: no stamp has a number above 12 there, so that "
+            f"{warnings.place}: the order of day and month is ambiguous: no stamp has a number above 12 there, so that "
             f"the first is {first} as {DAY_FIRST}, and {second} as {MONTH_FIRST}; {remedy}"
         )
     return replace(format_, order=DAY_FIRST if day_first > month_first else MONTH_FIRST)
 
 
 def _check_configured(
-    connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str], format_: StampFormat, notices: Notices
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    keys: Sequence[str],
+    format_: StampFormat,
+    warnings: ExtractWarnings,
 ) -> None:
     """Raise DataError when the configured format with day and month exchanged reads more stamps, or as many with fewer
-    ends before the begin; a notice where no stamp tells the two apart."""
+    ends before the begin; a warning where no stamp tells the two apart."""
     configured = format_.configured or ""
     swapped = configured.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
     if swapped == configured or "%z" in configured:
@@ -140,12 +148,12 @@ def _check_configured(
     )
     if read[1] > read[0] or (read[1] == read[0] and backward[1] < backward[0]):
         raise DataError(
-            f"{notices.place}: date_format {configured!r} reads {read[0]:,} stamps, {backward[0]:,} of them before the "
-            f"one that they should follow; {swapped!r} reads {read[1]:,}, {backward[1]:,} of them so: correct "
+            f"{warnings.place}: date_format {configured!r} reads {read[0]:,} stamps, {backward[0]:,} of them before "
+            f"the one that they should follow; {swapped!r} reads {read[1]:,}, {backward[1]:,} of them so: correct "
             "date_format"
         )
     if read[1] == read[0]:
-        notices.add(f"stamps read as {configured} could be {swapped} as well: no day is above 12", read[0])
+        warnings.add(f"stamps read as {configured} could be {swapped} as well: no day is above 12", read[0])
 
 
 def _readings(

@@ -1,12 +1,12 @@
 """The rows of an extract of patients as visits: which are visible at `as_of`, which are set aside, and who left when.
 
-Reading, hashing and judging stay in DuckDB: `cells` holds the text, `stamped` what it says, `visible` the rows that
-count at one `as_of`, with the reason why one is set aside.
+Reading, hashing and judging stay in DuckDB: `cells` holds the text (later that of the rows with errors only), `stamped`
+what it says, `visible` the rows that count at one `as_of`, with the reason why one is set aside.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
@@ -14,10 +14,10 @@ import pandas as pd
 
 from kaizar_pipeline.config.patient_sources import Extract
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader
-from kaizar_pipeline.patients.notices import Notices
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person, hashed_visit
-from kaizar_pipeline.patients.rejects import check_share, shown_names, shown_stamps
+from kaizar_pipeline.patients.rejects import by_reason, check_share, shown_names, shown_stamps, told_by_line
 from kaizar_pipeline.patients.stamp_formats import StampFormat, no_real_year, settle_format
 
 OUTCOMES = ("admitted", "waiting", "diverted", "left")
@@ -48,13 +48,13 @@ class Visits:
     arrival_day and departure_day are known to the day only, the patient departs_later, the departure is unknown."""
     rejects: pd.DataFrame
     """Columns of patient_rejects."""
-    notices: tuple[str, ...]
+    warnings: tuple[str, ...]
     left_out: int
     """Rows at or after as_of."""
 
 
 class VisitRows:
-    """The rows of an extract of patients, read once; `at` says what they mean at an as_of."""
+    """The rows of an extract of patients; `at` says, once, what they mean at an as_of."""
 
     def __init__(self, reader: ExtractReader, source: Extract):
         """Read the extract. Raises DataError when that is not possible."""
@@ -63,10 +63,12 @@ class VisitRows:
         self._text = text = reader.load(source, "cells")
         self._connection = reader.connection
         self.count = reader.count("cells") + len(text.ragged)
-        self._notices = Notices(text.place, text.lines)
+        self._warnings = ExtractWarnings(text.place, text.lines)
         stamps = StampFormat(reader.config.hospital.timezone, source.date_format)
-        self.format = settle_format(self._connection, "cells", ("arrival", "departure"), stamps, self._notices)
+        self.format = settle_format(self._connection, "cells", ("arrival", "departure"), stamps, self._warnings)
         self._stamp()
+        self._others = self._count_others()
+        self._forget_good_cells()
 
     def at(self, as_of: pd.Timestamp, today: pd.Timestamp | None) -> Visits:
         """The visits at `as_of`; rows that begin after `today` are rejects (None: they are not visible).
@@ -75,17 +77,17 @@ class VisitRows:
         when too many rows cannot be used.
         """
         self._check_span(as_of)
-        settled = self._notices
-        self._notices = replace(settled, found=[*settled.found])
-        try:
-            self._judge(as_of, today)
-            self._mark_days(as_of)
-            rejects = self._rejects()
-            left_out = self._tell(as_of)
-            rows = self._passed()
-            return Visits(rows, rejects, self._notices.texts(), left_out)
-        finally:
-            self._notices = settled
+        self._judge(as_of, today)
+        self._mark_days(as_of)
+        rejects = self._rejects()
+        left_out = self._tell(as_of)
+        rows = self._passed()
+        if rows.empty:
+            raise DataError(
+                f"{self._text.place}: not one of the {self.count - left_out:,} rows before as_of {as_of:%Y-%m-%d} can "
+                f"be used:\n{by_reason(rejects)}"
+            )
+        return Visits(rows, rejects, self._warnings.texts(), left_out)
 
     def _one(self, query: str, parameters: Sequence[object] = ()) -> tuple:
         """The one row that `query` returns."""
@@ -102,6 +104,8 @@ class VisitRows:
             still = f"coalesce(still_patient IN ({', '.join(map(_literal, source.still_patient.values))}), false)"
         given = {key: f"CASE WHEN {key} NOT IN ({missing}) THEN {key} END" for key in ("patient_id", "arrival")}
         none_yet = f"departure IN ({', '.join(map(_literal, source.missing)) or 'NULL'}) OR {no_real_year('departure')}"
+        streams = ", ".join(_literal(stream.id) for stream in self._reader.config.arrival_streams)
+        self._connection.execute(f"CREATE TYPE stream AS ENUM ({streams}); CREATE TYPE outcome AS ENUM {OUTCOMES}")
         self._connection.execute(f"""
             CREATE TABLE stamped AS
             WITH given AS (
@@ -109,8 +113,8 @@ class VisitRows:
                     row, {given["patient_id"]} AS id, {given["arrival"]} AS arrival_text,
                     CASE WHEN NOT ({none_yet}) THEN departure END AS departure_text,
                     departure IS NOT NULL AS has_departure,
-                    {self._stream()} AS stream,
-                    lower(outcome) AS outcome, {still} AS still
+                    ({self._stream()})::stream AS stream,
+                    CASE WHEN lower(outcome) IN {OUTCOMES} THEN lower(outcome)::outcome END AS outcome, {still} AS still
                 FROM cells
             ), told AS (
                 SELECT
@@ -145,6 +149,22 @@ class VisitRows:
         other = "NULL" if source.other is None else _literal(source.other)
         return f"CASE service{cases} ELSE {other} END" if cases else f"{other}::VARCHAR"
 
+    def _count_others(self) -> tuple[int, int | None]:
+        """How many rows have a service that `streams` does not list, and the first of them."""
+        known = ", ".join(map(_literal, self._source.streams)) or "NULL"
+        return self._one(f"SELECT count(*), min(row) FROM cells WHERE service IS NULL OR service NOT IN ({known})")
+
+    def _forget_good_cells(self) -> None:
+        """Keep the text of those rows only in which something cannot be read or cannot be right."""
+        self._connection.execute(f"""
+            CREATE TABLE kept AS SELECT * FROM cells SEMI JOIN (
+                SELECT row FROM stamped WHERE person IS NULL OR arrival IS NULL OR unread OR stream IS NULL
+                OR departure < arrival OR ({self._source.knows_outcomes} AND outcome IS NULL)
+            ) USING (row);
+            DROP TABLE cells;
+            ALTER TABLE kept RENAME TO cells
+        """)  # fmt: skip
+
     def first_incomplete_day(self, today: pd.Timestamp) -> pd.Timestamp:
         """The midnight after the last day that the config calls complete, or that begins the latest day up to `today`
         with an arrival. Raises DataError when there is none."""
@@ -159,7 +179,11 @@ class VisitRows:
     def _no_arrival(self, bound: str = "") -> DataError:
         column = self._source.columns.arrival
         cells = self._connection.execute("SELECT row, arrival FROM cells WHERE arrival IS NOT NULL LIMIT 1").df()
-        cell = "" if cells.empty else f" (line {self._lines(cells['row'])[0]}: {shown_stamps(cells['arrival'])[0]!r})"
+        cell = (
+            ""
+            if cells.empty
+            else f" (line {self._text.lines(cells['row'].to_numpy())[0]}: {shown_stamps(cells['arrival'])[0]!r})"
+        )
         return DataError(
             f"{self._text.place}: not one stamp in column {column!r} can be read as a date{bound}{cell}; "
             "name their format in patients.date_format"
@@ -192,7 +216,7 @@ class VisitRows:
 
     def _judge(self, as_of: pd.Timestamp, today: pd.Timestamp | None) -> None:
         """Make `judged`: the rows visible at `as_of`, with the reason why one is set aside (null: it is not) and the
-        key of the column at fault, the most basic error of a row first.
+        key of its column, the most basic error of a row first.
 
         `today` None: no row lies in the future.
         """
@@ -200,7 +224,7 @@ class VisitRows:
         far = bulk - pd.Timedelta(days=FAR_DAYS)
         running = self._running()
         self._connection.execute(f"""
-            CREATE OR REPLACE TABLE judged AS
+            CREATE TABLE judged AS
             WITH departures AS (
                 SELECT
                     * EXCLUDE (departure, none_yet),
@@ -221,8 +245,7 @@ class VisitRows:
                         WHEN arrival::DATE > $today THEN 'arrival lies in the future'
                         WHEN arrival < TIMESTAMP '{bulk}' THEN 'arrival long before all others'
                         WHEN stream IS NULL THEN 'unknown service'
-                        WHEN {self._source.knows_outcomes} AND (outcome IS NULL OR outcome NOT IN {OUTCOMES})
-                            THEN 'unknown outcome'
+                        WHEN {self._source.knows_outcomes} AND outcome IS NULL THEN 'unknown outcome'
                     END AS reason
                 FROM departures
             ), repeated AS (
@@ -256,7 +279,7 @@ class VisitRows:
     def _mark_days(self, as_of: pd.Timestamp) -> None:
         """Mark stamps of `judged` that resolve days only, and departures that cannot be right, which are dropped."""
         self._connection.execute("""
-            CREATE OR REPLACE TABLE midnights AS
+            CREATE TABLE midnights AS
             SELECT
                 bool_and(arrival = date_trunc('day', arrival)) AS arrivals,
                 coalesce(bool_and(departure = date_trunc('day', departure)) FILTER (departure < $1), false)
@@ -264,7 +287,7 @@ class VisitRows:
             FROM judged WHERE reason IS NULL
         """, [as_of])  # fmt: skip
         self._connection.execute("""
-            CREATE OR REPLACE TABLE visible AS
+            CREATE TABLE visible AS
             WITH days AS (
                 SELECT
                     * EXCLUDE (has_arrival),
@@ -287,6 +310,7 @@ class VisitRows:
                 coalesce(departure >= $1, false) AS departs_later
             FROM compared
         """, [as_of])  # fmt: skip
+        self._connection.execute("DROP TABLE judged")
 
     def _first_of_bulk(self, as_of: pd.Timestamp) -> pd.Timestamp:
         """The first day of the arrivals but for a few that lie years before all others."""
@@ -307,8 +331,9 @@ class VisitRows:
         found = self._connection.execute(f"""
             SELECT
                 row, coalesce(reason, 'departure cannot be right') AS reason, kept, {as_digits("person")} AS hashed,
-                cells.arrival, cells.departure, cells.service, cells.outcome, reason IS NULL AS stays
-            FROM visible JOIN cells USING (row)
+                coalesce(cells.arrival, visible.arrival::VARCHAR) AS arrival, cells.departure, cells.service,
+                cells.outcome
+            FROM visible LEFT JOIN cells USING (row)
             WHERE reason IS NOT NULL OR unread OR backward
             ORDER BY row
         """).df()  # fmt: skip
@@ -322,59 +347,38 @@ class VisitRows:
                 f"({columns.departure!r}) seem to be swapped: in {backward:,} of {compared:,} rows the departure "
                 "lies before the arrival"
             )
-        keys = found["reason"].map(_FIELDS).fillna("arrival")
         shown = {
-            "patient_id": found["hashed"],
+            "patient_id": found["hashed"].mask(found["reason"] == "duplicate", self._kept_rows(found["kept"])),
             "arrival": shown_stamps(found["arrival"]),
             "departure": shown_stamps(found["departure"]),
             "service": shown_names(found["service"], source.streams),
             "outcome": shown_names(found["outcome"], OUTCOMES),
         }
-        values = pd.Series(None, index=found.index, dtype="object")
-        for key, cells in shown.items():
-            values = values.where(keys != key, cells)
-        repeats = found["kept"].notna() & (found["reason"] == "duplicate")
-        kept = self._lines(found.loc[repeats, "kept"].astype("int64"))
-        values[repeats] = [f"as in line {line}" for line in kept]
-        faults = pd.DataFrame(
-            {
-                "row": self._lines(found["row"]),
-                "reason": found["reason"],
-                "field": keys.map({key: getattr(columns, key) or key for key in shown}),
-                "value": values,
-            }
-        )
-        ragged = pd.Series(dict(sorted(self._text.ragged.items())), dtype="int64")
-        cut = pd.DataFrame(
-            {
-                "row": self._lines(ragged.index),
-                "reason": "wrong number of fields",
-                "field": columns.patient_id,
-                "value": [f"{fields} fields" for fields in ragged],
-            }
-        )
-        faults = pd.concat([cut, faults], ignore_index=True) if len(cut) else faults
-        check_share(self._text.place, faults, self.count, source.max_reject_share)
-        stays = faults["reason"] == "departure cannot be right"
-        self._tell_departures(faults[stays])
-        return faults[~stays].assign(extract="patients")
+        names = {key: getattr(columns, key) or key for key in ("arrival", *shown)}
+        rejects = told_by_line(self._text, found, _WRONG_COLUMNS, names, shown)
+        check_share(self._text.place, rejects, self.count, source.max_reject_share)
+        stays = rejects["reason"] == "departure cannot be right"
+        self._tell_departures(rejects[stays])
+        return rejects[~stays].assign(extract="patients")
 
-    def _lines(self, rows: pd.Series | pd.Index) -> np.ndarray:
-        """The line in the file of each of `rows`."""
-        return self._text.lines(rows.to_numpy()) if len(rows) else np.array([], dtype="int64")
+    def _kept_rows(self, rows: pd.Series) -> pd.Series:
+        """Which row was kept of a visit that is there twice, in words: a hashed id cannot be looked for."""
+        known = rows.dropna().astype("int64")
+        lines = self._text.lines(known.to_numpy()) if len(known) else []
+        return pd.Series([f"as in line {line}" for line in lines], index=known.index, dtype="str").reindex(rows.index)
 
-    def _tell_departures(self, faults: pd.DataFrame) -> None:
-        if len(faults):
-            first = faults.iloc[0]
-            self._notices.add(
+    def _tell_departures(self, rejects: pd.DataFrame) -> None:
+        if len(rejects):
+            first = rejects.iloc[0]
+            self._warnings.add(
                 "departures cannot be read or lie before the arrival; these patients departed at an unknown time "
                 f"(line {first['row']}: {first['value']!r})",
-                len(faults),
+                len(rejects),
             )
 
     def _tell(self, as_of: pd.Timestamp) -> int:
-        """Add the notices about rows that passed, and about those left out; returns the number of these."""
-        source, add = self._source, self._notices.add
+        """Add the warnings about rows that passed, and about those left out; returns the number of these."""
+        source, add = self._source, self._warnings.add
         told = {
             "departures mean that there is none yet (patients.missing)": "reason IS NULL AND none_yet AND NOT still",
             "departures lie on the last moment of the extract and count as still in the hospital (running_until)": (
@@ -387,10 +391,8 @@ class VisitRows:
         left_out, row = self._one("SELECT count(*), min(row) FROM stamped WHERE row NOT IN (SELECT row FROM visible)")
         add(f"rows lie at or after as_of {as_of:%Y-%m-%d} and are left out", left_out, row)
         if source.other is not None and source.columns.service is not None:
-            known = ", ".join(map(_literal, source.streams)) or "NULL"
-            add(f"rows have a service that patients.streams does not list; they count as {source.other}", *self._one(
-                f"SELECT count(*), min(row) FROM cells WHERE service IS NULL OR service NOT IN ({known})"
-            ))  # fmt: skip
+            words = f"rows have a service that patients.streams does not list; they count as {source.other}"
+            add(words, *self._others)
         if source.running_until is None:
             self._tell_likely_running()
         return left_out
@@ -413,7 +415,7 @@ class VisitRows:
             [last[0]],
         )
         if times and (count > max(most, 1) or by_day):
-            self._notices.add(
+            self._warnings.add(
                 "departures lie on the last moment of the extract: likely patients who are still in the hospital; if "
                 "so, set patients.running_until: extract_date",
                 count,
@@ -433,14 +435,15 @@ class VisitRows:
                 ON later.person = open.person AND later.arrival > open.arrival
             )
             SELECT
-                row, {person} AS person, {as_digits("visit")} AS id, stream, coalesce(outcome, 'admitted') AS outcome,
-                arrival, arrival_utc AS utc, departure, arrival_day, coalesce(departure_day, false) AS departure_day,
-                departs_later, coalesce(superseded, false) AS superseded,
+                row, {person} AS person, {as_digits("visit")} AS id, stream::VARCHAR AS stream,
+                coalesce(outcome, 'admitted')::VARCHAR AS outcome, arrival, arrival_utc AS utc, departure, arrival_day,
+                coalesce(departure_day, false) AS departure_day, departs_later,
+                coalesce(superseded, false) AS superseded,
                 unread OR backward OR coalesce(superseded, false) AS unknown, still
             FROM passed LEFT JOIN superseded USING (row) ORDER BY visit
         """).to_arrow_table().to_pandas()  # fmt: skip
         rows = found["superseded"].to_numpy().nonzero()[0]
-        self._notices.add(
+        self._warnings.add(
             "visits without a departure are followed by another visit of the same id; they ended at an unknown time",
             len(rows),
             int(found["row"].iloc[rows].min()) if len(rows) else None,
@@ -448,7 +451,7 @@ class VisitRows:
         if self._source.still_patient is not None:
             gone = found["departure"].isna() & ~found["still"] & ~found["departs_later"] & ~found["unknown"]
             rows = gone.to_numpy().nonzero()[0]
-            self._notices.add(
+            self._warnings.add(
                 "patients have no departure and are not in the hospital by still_patient; they departed at an unknown "
                 "time",
                 len(rows),
@@ -458,14 +461,14 @@ class VisitRows:
         return found
 
 
-_FIELDS = {
+_WRONG_COLUMNS = {
     "missing id": "patient_id",
     "duplicate": "patient_id",
     "departure cannot be right": "departure",
     "unknown service": "service",
     "unknown outcome": "outcome",
 }
-"""The column at fault; of other reasons it is the arrival."""
+"""The wrong column; of other reasons it is the arrival."""
 
 
 def missing_dates(missing: Sequence[str]) -> dict[str, date]:

@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -73,6 +74,34 @@ def test_separators_and_gzip_are_detected(hospital, tmp_path, from_csv, separato
     content = TEXT.replace(",", separator).encode()
     (tmp_path / "extract.csv").write_bytes(gzip.compress(content) if packed else content)
     pd.testing.assert_frame_equal(read(hospital(), tmp_path).patients, from_csv.patients)
+
+
+def test_a_damaged_parquet_file_is_our_error(hospital, tmp_path):
+    """Thrift, snappy and UTF-8: a few bytes of the file are changed, anywhere."""
+    frame = pd.DataFrame(ROWS * 200, columns=["id", "name", "came", "went", "unit"]).assign(
+        id=lambda rows: rows.index.astype("str")
+    )
+    frame.to_parquet(tmp_path / "whole.parquet", compression="snappy")
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    config = hospital(source="parquet", path="extract.parquet")
+    random, refused = np.random.default_rng(1), 0
+    for _ in range(60):
+        damaged = np.frombuffer(whole, dtype="u1").copy()
+        damaged[random.integers(4, len(whole) - 4, size=3)] = random.integers(256, size=3)
+        (tmp_path / "extract.parquet").write_bytes(damaged.tobytes())
+        try:
+            read(config, tmp_path)
+        except DataError:
+            refused += 1
+    assert refused > 10
+
+
+def test_an_extract_without_one_usable_row_says_why(hospital, tmp_path):
+    (tmp_path / "extract.csv").write_text(TEXT.replace("acute", "x").replace("plan", "y"))
+    with pytest.raises(
+        DataError, match=r"not one of the 2 rows before as_of 2024-06-10 can be used:\n  unknown service: 2"
+    ):
+        read(hospital(), tmp_path)
 
 
 BAD_FILES = {

@@ -175,9 +175,9 @@ def test_one_patient_is_in_the_house_and_stays_last_four_days(case, size, dialec
 
 def test_a_running_visit_without_the_key_is_named(tmp_path):
     config = last_departure("2026-09-30")(100).write(tmp_path, "iso")
-    (notice,) = load_history(config, tmp_path).notices
-    assert notice.startswith("patients.csv: departures lie on the last moment of the extract: likely patients who are")
-    assert notice.endswith("1, for example line 102")
+    (warning,) = load_history(config, tmp_path).warnings
+    assert warning.startswith("patients.csv: departures lie on the last moment of the extract: likely patients who are")
+    assert warning.endswith("1, for example line 102")
 
 
 SEEN = ["departure_na", "departure_1900", "person_ids", "same_ward_rows", "ward_departures_as_days",

@@ -73,7 +73,7 @@ def test_impossible_moves_are_rejected(read_moves, move, reason):
     pd.testing.assert_frame_equal(records.ward_stays, read_moves(MOVES).ward_stays)
 
 
-def stays_of(records, arrival: str) -> list[tuple[str | None, str, str | None]]:
+def stays_of(records, arrival: str) -> list[tuple[str | None, ...]]:
     """Ward, admission and departure of the stays of the patient who arrived then."""
     id_ = records.patients.set_index("arrival").loc[arrival, "patient_id"]
     stays = records.ward_stays[records.ward_stays["patient_id"] == id_].sort_values("stay_no")
@@ -121,19 +121,19 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("moves", "stays", "notice"), SAID.values(), ids=SAID.keys())
+@pytest.mark.parametrize(("moves", "stays", "warning"), SAID.values(), ids=SAID.keys())
 @pytest.mark.parametrize("in_order", [True, False], ids=["in order", "backwards"])
-def test_ward_rows_agree_with_each_other_and_with_the_hospital_stay(read_moves, moves, stays, notice, in_order):
+def test_ward_rows_agree_with_each_other_and_with_the_hospital_stay(read_moves, moves, stays, warning, in_order):
     records = read_moves(moves if in_order else moves[::-1])
     assert stays_of(records, FIRST) == stays
-    told = [text.removeprefix("moves.csv: ").split(", for")[0] for text in records.notices]
-    assert told == ([notice.split(", for")[0]] if notice else [])
+    told = [text.removeprefix("moves.csv: ").split(", for")[0] for text in records.warnings]
+    assert told == ([warning.split(", for")[0]] if warning else [])
 
 
 def test_a_patient_between_two_wards_at_as_of_is_still_in_the_last(read_moves):
     records = read_moves(["2,A&E,2024-06-01 09:00,2024-06-09 23:50", "2,Bay,2024-06-10 00:10,"])
     assert stays_of(records, "2024-06-01 09:00") == [("ed", "01 09:00", None)]
-    assert "taken to be in it still: 1, for example line 2" in records.notices[0]
+    assert "taken to be in it still: 1, for example line 2" in records.warnings[0]
 
 
 def test_a_patient_who_left_the_last_ward_long_ago_is_not_in_the_hospital(read_moves):

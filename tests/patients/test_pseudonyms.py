@@ -13,8 +13,8 @@ pytestmark = pytest.mark.unit
 
 
 def hashed(ids: list[str | None], key: bytes) -> list[str | None]:
-    rows = duckdb.sql(
-        f"SELECT {as_digits(hashed_person('id', key))} FROM (SELECT unnest($ids) AS id)", params={"ids": ids}
+    rows = duckdb.execute(
+        f"SELECT {as_digits(hashed_person('id', key))} FROM (SELECT unnest($ids) AS id)", parameters={"ids": ids}
     )
     return [row[0] for row in rows.fetchall()]
 
@@ -29,7 +29,7 @@ def test_hashes_are_hmac_sha256_of_the_id(tmp_path):
 
 
 def test_visits_of_a_person_differ_and_begin_anywhere_among_the_hashes():
-    visits = duckdb.sql(
+    visits = duckdb.execute(
         f"SELECT {hashed_visit('1::UBIGINT', 'day')} AS visit FROM generate_series(TIMESTAMP '0001-01-01', "
         "TIMESTAMP '9999-12-31', INTERVAL 1 DAY) AS days(day)"
     ).df()["visit"]

@@ -113,8 +113,8 @@ def test_what_means_no_departure_yet_leaves_the_patient_in_the_hospital(read, de
 
 
 def test_a_missing_departure_is_counted_where_it_is_not_empty(read):
-    notice = read(TIMES + "9,X,2024-06-05 10:00,NA,acute\n8,X,2024-06-05 11:00,,acute\n", as_of="2024-06-10").notices
-    assert notice == ("extract.csv: departures mean that there is none yet (patients.missing): 1, for example line 5",)
+    warning = read(TIMES + "9,X,2024-06-05 10:00,NA,acute\n8,X,2024-06-05 11:00,,acute\n", as_of="2024-06-10").warnings
+    assert warning == ("extract.csv: departures mean that there is none yet (patients.missing): 1, for example line 5",)
 
 
 def test_the_config_says_what_is_missing(read):
@@ -129,7 +129,7 @@ def test_a_departure_that_cannot_be_right_does_not_lose_the_arrival(read, depart
     assert patient["arrival"] == pd.Timestamp("2024-06-05 10:00")
     assert not patient["departure_known"]
     assert pd.isna(patient["departure"])
-    assert "departed at an unknown time (line 5" in records.notices[0]
+    assert "departed at an unknown time (line 5" in records.warnings[0]
 
 
 def test_departures_that_cannot_be_right_count_towards_max_reject_share(read):
@@ -147,7 +147,7 @@ def test_a_column_says_who_is_still_in_the_hospital(read):
     patients = by_arrival(records)
     assert patients["departure"].isna().tolist() == [False, True, True]
     assert patients["departure_known"].tolist() == [True, True, False]
-    assert len(records.notices) == 2
+    assert len(records.warnings) == 2
 
 
 RUNNING = TIMES + "9,X,2024-06-05 10:00,2024-06-20 10:00:00,acute\n"
@@ -158,7 +158,7 @@ def test_a_departure_on_the_last_moment_of_the_extract_may_mean_still_here(read)
     assert there["departure"].isna().tolist() == [False, True, True, True]
     records = read(RUNNING, as_of="2024-06-21")
     assert by_arrival(records)["departure"].isna().tolist() == [False, True, False, False]
-    assert [notice for notice in records.notices if "running_until: extract_date" in notice and ": 2," in notice]
+    assert [warning for warning in records.warnings if "running_until: extract_date" in warning and ": 2," in warning]
 
 
 def test_of_two_rows_of_one_visit_the_one_with_a_departure_stays(read):
@@ -172,14 +172,14 @@ def test_a_person_may_come_again(read):
     records = read(text, as_of="2024-06-10")
     assert records.patients["patient_id"].is_unique
     assert by_arrival(records)["departure"].isna().tolist() == [False, True]
-    assert records.notices == ()
+    assert records.warnings == ()
 
 
 def test_a_visit_without_departure_before_another_one_ended_at_an_unknown_time(read):
     text = HEADER + "7,X,2024-06-01 08:00,,acute\n7,X,2024-06-05 08:00,,acute\n"
     records = read(text, as_of="2024-06-10")
     assert by_arrival(records)["departure_known"].tolist() == [False, True]
-    assert "followed by another visit of the same id" in records.notices[0]
+    assert "followed by another visit of the same id" in records.warnings[0]
 
 
 MANY = HEADER + "".join(f"{n},X,2024-05-{1 + n % 28:02} 08:00,2024-05-{1 + n % 28:02} 20:00,acute\n" for n in range(60))
@@ -193,8 +193,8 @@ def test_an_arrival_long_before_all_others_is_set_aside(read, arrival):
 
 
 def test_rows_left_out_after_as_of_are_told(read):
-    notices = read(MANY, as_of="2024-05-20").notices
-    assert notices == ("extract.csv: rows lie at or after as_of 2024-05-20 and are left out: 18, for example line 21",)
+    warnings = read(MANY, as_of="2024-05-20").warnings
+    assert warnings == ("extract.csv: rows lie at or after as_of 2024-05-20 and are left out: 18, for example line 21",)
 
 
 def test_complete_through_beyond_the_data_is_refused_with_the_last_date(read):
@@ -217,7 +217,7 @@ def test_swapped_columns_are_recognised(read):
 def test_other_maps_every_service_that_is_not_listed(read):
     records = read(HEADER + "1,X,2024-06-01,,dental\n2,X,2024-06-01,,acute\n", as_of="2024-06-10", other="elective")
     assert sorted(records.patients["stream_id"]) == ["elective", "emergency"]
-    assert any("that patients.streams does not list; they count as elective" in notice for notice in records.notices)
+    assert any("that patients.streams does not list; they count as elective" in warning for warning in records.warnings)
 
 
 def test_too_many_rejects_stop_the_run_with_reasons_counts_and_remedy(read):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.notices import Notices
+from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.stamp_formats import DAY_FIRST, MONTH_FIRST, StampFormat, settle_format
 
 pytestmark = pytest.mark.unit
@@ -69,13 +69,13 @@ def test_a_configured_format_is_read(text, format_, time):
     assert told(text, StampFormat("Europe/Amsterdam", format_)) == pd.Timestamp(time)
 
 
-def settled(*texts: str, configured: str | None = None, notices: Notices | None = None) -> StampFormat:
+def settled(*texts: str, configured: str | None = None, warnings: ExtractWarnings | None = None) -> StampFormat:
     """The format of begins and ends that follow each other."""
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE cells (row BIGINT, come VARCHAR, gone VARCHAR)")
         pairs = zip(texts[::2], (*texts[1::2], None), strict=False)
         connection.executemany("INSERT INTO cells VALUES (?, ?, ?)", [(n, *pair) for n, pair in enumerate(pairs)])
-        told = notices or Notices("extract.csv", lambda rows: rows)
+        told = warnings or ExtractWarnings("extract.csv", lambda rows: rows)
         return settle_format(connection, "cells", ("come", "gone"), StampFormat("UTC", configured), told)
 
 
@@ -110,8 +110,12 @@ def test_a_configured_order_that_fits_less_well_is_refused_with_both_readings():
         settled("11/01/2024", "02/02/2024", configured="%m/%d/%Y")
 
 
-def test_a_configured_order_that_no_row_tells_is_taken_and_noticed():
-    notices = Notices("extract.csv", lambda rows: rows)
-    settled("01/02/2024", "03/02/2024", configured="%d/%m/%Y", notices=notices)
-    assert notices.texts() == ("extract.csv: stamps read as %d/%m/%Y could be %m/%d/%Y as well: no day is above 12: 2",)
-    settled("01/02/2024", "13/02/2024", configured="%d/%m/%Y", notices=Notices("extract.csv", lambda rows: rows))
+def test_a_configured_order_that_no_row_tells_is_taken_with_a_warning():
+    warnings = ExtractWarnings("extract.csv", lambda rows: rows)
+    settled("01/02/2024", "03/02/2024", configured="%d/%m/%Y", warnings=warnings)
+    assert warnings.texts() == (
+        "extract.csv: stamps read as %d/%m/%Y could be %m/%d/%Y as well: no day is above 12: 2",
+    )
+    settled(
+        "01/02/2024", "13/02/2024", configured="%d/%m/%Y", warnings=ExtractWarnings("extract.csv", lambda rows: rows)
+    )

@@ -7,8 +7,8 @@ import numpy as np
 
 
 @dataclass
-class Notices:
-    """The notices of one extract, in the order in which they were found."""
+class ExtractWarnings:
+    """The warnings of one extract, in the order in which they were found."""
 
     place: str
     """The extract as messages name it."""
