@@ -57,7 +57,7 @@ class Value(Model):
 class Values(Model):
     """Observed durations; quantiles between them are interpolated."""
 
-    values: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+    values: Annotated[tuple[NonNegative, ...], Field(min_length=1, max_length=100_000)]
     """The durations, in the model's `unit`, in any order."""
 
 

@@ -13,21 +13,24 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from kaizar_pipeline.config.document import Document, read_document
-from kaizar_pipeline.config.fields import Model, RuleError
+from kaizar_pipeline.config.fields import MAX_NAME, Loc, Model, RuleError
 from kaizar_pipeline.config.hospital import HospitalConfig, HospitalFile
 from kaizar_pipeline.config.legacy import Translation, translate_hospital, translate_scenario
 from kaizar_pipeline.config.messages import explain, path_of
 from kaizar_pipeline.config.scenario import BASELINE, PARTS, Scenario, ScenarioFile
 from kaizar_pipeline.config.scenario_rules import scenario_errors
-from kaizar_pipeline.errors import ConfigError, unknown
+from kaizar_pipeline.errors import ConfigError, quoted, unknown
 
 CONFIG_FOLDER = "hospital_configs"
 SCENARIO_FOLDER = "scenarios"
 """Below the folder of the hospitals."""
 _WORKSPACE = "workspace.yaml"
-_HOSPITAL_ID = re.compile(r"[a-z0-9_-]+")
+_ID = {
+    "hospital": re.compile(rf"[a-z0-9_-]{{1,{MAX_NAME}}}"),
+    "scenario": re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_NAME}}}"),
+}
 _BAD_NAME = (
-    "the file's name is the {kind}'s id, allowed: lower-case letters, digits, _ and -, then .yml; rename the file"
+    "the file's name is the {kind}'s id, allowed: up to {longest} {letters}, digits, _ and -, then .yml; rename the file"
 )
 
 _OWN = "a scenario changes wards, streams, routing, policies and lengths of stay, never {}"
@@ -74,22 +77,22 @@ def shipped(name: str) -> Path:
 
 def hospital_files(home: Path) -> dict[str, Path]:
     """Hospital id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
-    return _well_named(home / CONFIG_FOLDER)
+    return _well_named(home / CONFIG_FOLDER, "hospital")
 
 
 def scenario_files(home: Path) -> dict[str, Path]:
     """Scenario id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
-    return _well_named(home / CONFIG_FOLDER / SCENARIO_FOLDER)
+    return _well_named(home / CONFIG_FOLDER / SCENARIO_FOLDER, "scenario")
 
 
-def _well_named(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("*.yml")) if _is_well_named(path)}
+def _well_named(folder: Path, kind: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.yml")) if _is_well_named(path, kind)}
 
 
 def misnamed_files(home: Path, folder: str = "") -> list[Path]:
     """YAML files among the hospitals, or in `folder` below them, whose name is not an id; they are not loaded."""
     files = sorted((home / CONFIG_FOLDER / folder).glob("*.[yY]*[mM][lL]"))
-    return [path for path in files if not _is_well_named(path)]
+    return [path for path in files if not _is_well_named(path, "scenario" if folder else "hospital")]
 
 
 def hospital_file(home: Path, hospital_id: str) -> Path:
@@ -226,7 +229,7 @@ def _check(model: type[_Checked], shape: type[Model], kind: str, path: Path, doc
     if not isinstance(document.values, dict):
         raise _refusal(path, errors)
     allowed = {key: value for key, value in document.values.items() if key not in _NOT_IN_FILE[kind]}
-    name = path.stem if _is_well_named(path) else "unnamed"
+    name = path.stem if _is_well_named(path, kind) else "unnamed"
     try:
         # strict: text is not read as a number, nor a number as text; from JSON, where that allows lists and ISO dates
         checked = model.model_validate_json(json.dumps({**allowed, "id": name}), strict=True)
@@ -240,16 +243,32 @@ def _check(model: type[_Checked], shape: type[Model], kind: str, path: Path, doc
 
 def _file_errors(kind: str, shape: type[Model], path: Path, document: Document) -> Iterator[tuple[int, str]]:
     """What is wrong with the file's name and with its keys as a whole."""
-    if not _is_well_named(path):
-        yield 1, _BAD_NAME.format(kind=kind)
-    if kind == "scenario" and path.stem == BASELINE:
+    if not _is_well_named(path, kind):
+        letters = "lower-case letters" if kind == "hospital" else "letters"
+        yield 1, _BAD_NAME.format(kind=kind, letters=letters, longest=MAX_NAME)
+    if kind == "scenario" and path.stem.lower() == BASELINE:
         yield 1, f"{BASELINE!r} is the unchanged hospital; rename the file"
     if not isinstance(document.values, dict):
         found = "is empty" if document.values is None else "is not a mapping (key: value)"
         yield 1, f"the file {found}, required keys: {', '.join(shape.model_fields)}"
     else:
+        yield from _same_months(document.values, (), document)
         for key in document.values.keys() & _NOT_IN_FILE[kind].keys():
             yield document.line((key,)), f"unknown key {key!r}: {_NOT_IN_FILE[kind][key]}"
+
+
+def _same_months(found: Any, loc: Loc, document: Document) -> Iterator[tuple[int, str]]:
+    """Keys of `scale_factor_by_month` that differ as text and are one month, of which the last would win."""
+    parts = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    months: dict[float, str] = {}
+    for key, value in parts:
+        if loc[-1:] == ("scale_factor_by_month",) and isinstance(key, str):
+            with suppress(ValueError):
+                first = months.setdefault(float(key), key)
+                if first != key:
+                    what = f"{path_of(loc)}: keys {quoted(first)} and {quoted(key)} are one month; give it once"
+                    yield document.line((*loc, key)), what
+        yield from _same_months(value, (*loc, key), document)
 
 
 def _refusal(path: Path, errors: Sequence[tuple[int, str]]) -> ConfigError:
@@ -279,8 +298,8 @@ def _schema(shape: type[Model]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **shape.model_json_schema()}
 
 
-def _is_well_named(path: Path) -> bool:
-    return path.suffix == ".yml" and bool(_HOSPITAL_ID.fullmatch(path.stem))
+def _is_well_named(path: Path, kind: str) -> bool:
+    return path.suffix == ".yml" and bool(_ID[kind].fullmatch(path.stem))
 
 
 def _shown(path: Path) -> str:

@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kaizar_pipeline.config.distributions import Duration
-from kaizar_pipeline.config.fields import Id, Model, NonNegative, Positive, Share, Weekday
+from kaizar_pipeline.config.fields import Day, Id, Model, NonNegative, Positive, Share, Weekday
+from kaizar_pipeline.errors import quoted
 
 DAYTIME_DISCHARGES = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 6, 8, 9, 10, 10, 9, 8, 6, 4, 2, 1, 1, 0, 0)
 """Discharges by hour of the day for extracts with days only: an assumption: most patients leave around midday."""
@@ -69,7 +70,7 @@ class SyntheticPatients(PatientSource):
 
     source: Literal["synthetic"]
     """Source of the patients."""
-    history_start: date
+    history_start: Day
     """First day of the history, which begins with an empty hospital. Keep it: draws are indexed from it."""
     truth: Truth = Truth()
     """What the history is drawn from."""
@@ -129,7 +130,7 @@ class _Extract(PatientSource):
     """Extract of ward stays. Default: none, one stay per patient in the stream's target ward."""
     date_format: str | None = None
     """Format of the stamps, such as %d/%m/%Y %H:%M. Default: ISO 8601."""
-    complete_through: date | None = None
+    complete_through: Day | None = None
     """Last complete day of the extract. Default: the day before the latest arrival date."""
     max_age_days: Annotated[int, Field(ge=0)] | None = 3
     """An extract further behind than this is run, marked stale and warned about; null: never. Default: 3."""
@@ -155,6 +156,14 @@ class _Extract(PatientSource):
         return self.missing_departure == "open"
 
 
+def _known_encoding(name: str) -> str:
+    try:
+        b"".decode(name)
+    except (LookupError, ValueError):
+        raise ValueError(f"unknown encoding {quoted(name)}, allowed: such as utf-8, cp1252, latin-1") from None
+    return name
+
+
 class CsvPatients(_Extract):
     """A CSV file with a header."""
 
@@ -162,7 +171,7 @@ class CsvPatients(_Extract):
     """Source of the patients."""
     path: str
     """File, relative to the folder that holds hospital_configs/."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """Encoding of the file. Default: utf-8."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """Separator of the columns. Default: a comma."""

@@ -14,7 +14,8 @@ from zoneinfo import available_timezones
 from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.fields import Loc, Model, RuleError, window_errors
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
-from kaizar_pipeline.errors import unknown
+from kaizar_pipeline.config.reachability import unreachable
+from kaizar_pipeline.errors import listed, quoted, unknown
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
 if TYPE_CHECKING:
@@ -31,8 +32,13 @@ _REFERENCES = {
 """Keys whose values are ids, with the kind of part that they name."""
 
 
+def hospital_errors(config: "HospitalConfig") -> _Errors:
+    """Every broken rule of a hospital's own file, with its place."""
+    return _each((*_RULES, unreachable), config)
+
+
 def rule_errors(config: "HospitalConfig") -> _Errors:
-    """Every broken rule, with its place."""
+    """Every broken rule without which a hospital cannot be simulated, with its place."""
     return _each(_RULES, config)
 
 
@@ -49,7 +55,9 @@ def _known_place(config: "HospitalConfig") -> _Errors:
         yield ("hospital", "timezone"), unknown(timezone, sorted(_timezones()), list_allowed=False)
     supported = holidays.list_supported_countries()
     if country not in supported:
-        yield ("hospital", "country"), f"unknown country {country!r}, allowed: a two-letter code such as NL"
+        near = unknown(country, sorted(supported), "country", list_allowed=False)
+        what = f"{near}: no public holidays are known of it; allowed: a two-letter code such as NL"
+        yield ("hospital", "country"), what
     elif subdivision and subdivision not in supported[country]:
         yield ("hospital", "subdivision"), unknown(subdivision, sorted(supported[country]))
 
@@ -165,7 +173,7 @@ def _routes_home(config: "HospitalConfig") -> _Errors:
     for patient_type in config.patient_type_ids:
         trapped = _wards_without_exit(config, patient_type)
         if trapped:
-            what = f"patients of type {patient_type!r} never go home from {', '.join(trapped)}: a loop without exit"
+            what = f"patients of type {patient_type!r} never go home from {listed(trapped)}: a loop without exit"
             yield ("routing",), what
 
 

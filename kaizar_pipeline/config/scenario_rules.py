@@ -13,8 +13,9 @@ from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.fields import WEEKDAYS, Loc, Model, RuleError
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.messages import path_of
+from kaizar_pipeline.config.reachability import unreachable
 from kaizar_pipeline.config.rules import rule_errors
-from kaizar_pipeline.config.scenario import ArrivalScale, CapacityOverride, LosScale, Scenario
+from kaizar_pipeline.config.scenario import POLICY_SUBJECTS, ArrivalScale, CapacityOverride, LosScale, Scenario
 from kaizar_pipeline.errors import unknown
 
 _MAY_BE_NULL = ("capacity", "discharge_delay")
@@ -58,10 +59,18 @@ def scenario_errors(hospital: HospitalConfig, scenario: Scenario) -> Iterator[Ru
 def _result_errors(hospital: HospitalConfig, scenario: Scenario) -> Iterator[RuleError]:
     """Broken rules of the hospital with the scenario's parts, at the scenario's part or else at its list."""
     config, places = merged(hospital, scenario)
+
+    def in_scenario(loc: Loc) -> Loc | None:
+        return next((places[loc[:end]] + loc[end:] for end in range(len(loc), 0, -1) if loc[:end] in places), None)
+
+    for loc, what in unreachable(config):
+        place = in_scenario(loc)
+        if place is not None:  # the hospital's own rules may idle under a scenario
+            yield place, what
     for loc, what in rule_errors(config):
         if loc[0] == "patients":  # the history does not change
             continue
-        place = next((places[loc[:end]] + loc[end:] for end in range(len(loc), 0, -1) if loc[:end] in places), None)
+        place = in_scenario(loc)
         if place is None:
             place = loc[:1] if loc[0] in scenario.model_fields_set else ()
             what = f"makes an impossible hospital: {path_of(loc)}: {what}"
@@ -174,16 +183,8 @@ def merged(hospital: HospitalConfig, scenario: Scenario) -> tuple[HospitalConfig
         ),
         "policies": policies.model_copy(
             update={
-                "priorities": joined(
-                    ("policies", "priorities"), policies.priorities, ours.priorities,
-                    lambda rule: (rule.ward, rule.patient_type),
-                ),
-                "overflow": joined(
-                    ("policies", "overflow"), policies.overflow, ours.overflow, lambda rule: rule.ward
-                ),
-                "admission_stop": joined(
-                    ("policies", "admission_stop"), policies.admission_stop, ours.admission_stop, lambda rule: rule.ward
-                ),
+                name: joined(("policies", name), getattr(policies, name), getattr(ours, name), subject)
+                for name, subject in POLICY_SUBJECTS.items()
             }
         ),
     }  # fmt: skip
