@@ -18,10 +18,12 @@ class KaizarError(Exception):
 
 
 class ConfigError(KaizarError):
-    """One or more errors in configuration; `errors` holds one line for each."""
+    """One or more errors in configuration; `errors` holds one line for each, `notices` one for each translation that
+    was made before they were found."""
 
-    def __init__(self, errors: list[str] | str):
+    def __init__(self, errors: list[str] | str, notices: Iterable[str] = ()):
         self.errors = [errors] if isinstance(errors, str) else list(errors)
+        self.notices = list(notices)
         super().__init__("\n".join(self.errors))
 
 

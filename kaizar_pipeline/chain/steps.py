@@ -48,6 +48,9 @@ def history(run: Run) -> Made:
     rejects = len(found.patient_rejects)
     if rejects:
         run.warn(f"{rejects:,} rows of the extract are set aside, with the reason: see patient_rejects")
+    if found.ignored:
+        counts = ", ".join(f"{service} {rows:,}" for service, rows in found.ignored.items())
+        run.inform(f"{sum(found.ignored.values()):,} rows are left out by patients.ignore: {counts}")
     tables = {name: getattr(found, name) for name in ("patients", "patient_rejects", "ward_stays")}
     figures = {"patients": {"days behind": found.days_behind, "in beds": in_beds}}
     return Made(tables, figures, {"as_of": found.as_of, "days_behind": found.days_behind})

@@ -34,7 +34,9 @@ def _parse_instant(value: object) -> object:
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"found {quoted(value)}, allowed: a date, or a date and time such as 2026-07-01T08:00") from None
+        raise ValueError(
+            f"found {quoted(value)}, allowed: a date, or a date and time such as 2026-07-01T08:00"
+        ) from None
 
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200

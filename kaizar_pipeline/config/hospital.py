@@ -317,8 +317,8 @@ class Simulation(Model):
     start: Literal["census", "empty"] = "census"
     """census (default): begin with the patients in the hospital; empty: begin empty, with a warm-up."""
     warmup_days: Annotated[int, Field(ge=0, le=365)] | None = None
-    """Warm-up before the horizon, with `start: empty` only; it repeats the first seven days ahead; 0: the run begins empty
-    on purpose, as a new ward does. Default: 7."""
+    """Warm-up before the horizon, with `start: empty` only; it repeats the first seven days ahead; 0: the run begins
+    empty on purpose, as a new hospital does. Default: 7."""
     overload: Literal["refuse", "allow"] = "refuse"
     """A ward whose patients ask for more beds than are staffed, so that its queue only grows: an error that names it
     (refuse, default), or simulate anyway (allow)."""

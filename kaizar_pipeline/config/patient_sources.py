@@ -126,6 +126,9 @@ class _Extract(PatientSource):
     """Names that the extract uses."""
     streams: dict[str, Id] = Field(default_factory=dict)
     """The source's services to arrival streams; a row with another service is set aside."""
+    ignore: tuple[str, ...] = ()
+    """Services whose rows are left out and counted, neither patients nor rejects; "*": all that `streams` does not
+    name. Default: none."""
     stays: StaysExtract | None = None
     """Extract of ward stays. Default: none, one stay per patient in the stream's target ward."""
     date_format: str | None = None

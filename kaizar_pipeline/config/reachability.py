@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from kaizar_pipeline.config.fields import RuleError
+from kaizar_pipeline.config.fields import Loc, RuleError
 from kaizar_pipeline.config.patient_sources import SyntheticPatients
 
 if TYPE_CHECKING:
@@ -27,28 +27,31 @@ def reached(starts: Iterable[Group], onward: Callable[[str, str], Iterable[str]]
 
 def unreachable(config: "HospitalConfig") -> Iterator[RuleError]:
     """Routes, priorities and admission stops for patients of a type who are never in that ward, with their places."""
-    brought = {stream.patient_type for stream in config.arrival_streams}
     asked = _asked_for(config)
-    present = asked | _redirected(config, asked)
     ids = {(ward, kind) for ward in config.ward_ids for kind in config.patient_type_ids}
     if not asked <= ids:
         return  # a misspelled id is an error of its own, and leaves wards without their patients
-
-    def error(ward: str, kind: str) -> str:
+    brought = {stream.patient_type for stream in config.arrival_streams}
+    never, absent = ids - asked, ids - asked - _redirected(config, asked)
+    for loc, (ward, kind) in _rules_by_group(config):
+        if (ward, kind) not in (absent if "stop_types" in loc else never):
+            continue
         if kind not in brought:
-            return f"no stream brings patients of type {kind!r}"
-        return f"patients of type {kind!r} are never in ward {ward!r}: no stream and no route leads them there"
+            yield loc, f"no stream brings patients of type {kind!r}"
+        else:
+            yield loc, f"patients of type {kind!r} are never in ward {ward!r}: no stream and no route leads them there"
 
+
+def _rules_by_group(config: "HospitalConfig") -> Iterator[tuple[Loc, Group]]:
+    """Rules for patients of one type in one ward, with their places."""
     for index, route in enumerate(config.routing):
-        if route.patient_type and (route.from_ward, route.patient_type) in ids - asked:
-            yield ("routing", index, "patient_type"), error(route.from_ward, route.patient_type)
+        if route.patient_type is not None:
+            yield ("routing", index, "patient_type"), (route.from_ward, route.patient_type)
     for index, rule in enumerate(config.policies.priorities):
-        if (rule.ward, rule.patient_type) in ids - asked:
-            yield ("policies", "priorities", index, "patient_type"), error(rule.ward, rule.patient_type)
+        yield ("policies", "priorities", index, "patient_type"), (rule.ward, rule.patient_type)
     for index, stop in enumerate(config.policies.admission_stop):
         for i, kind in enumerate(stop.stop_types):
-            if (stop.ward, kind) in ids - present:
-                yield ("policies", "admission_stop", index, "stop_types", i), error(stop.ward, kind)
+            yield ("policies", "admission_stop", index, "stop_types", i), (stop.ward, kind)
 
 
 def _asked_for(config: "HospitalConfig") -> set[Group]:

@@ -109,6 +109,11 @@ class _Rule(Model):
         return any(getattr(self, key, ()) for key in ("streams", "wards", "patient_types"))
 
     @property
+    def months_held(self) -> frozenset[int]:
+        """Months of the year in which it holds."""
+        return frozenset(getattr(self, "months", ()) or range(1, 13))
+
+    @property
     def window(self) -> tuple[datetime, datetime]:
         """First instant at which it holds, and first at which it no longer does."""
         start, end = (_instant(getattr(self, bound, None)) for bound in ("start", "end"))
@@ -124,6 +129,8 @@ class ArrivalScale(_Rule):
     """Streams it holds for. Default: those of `wards`, or all."""
     wards: tuple[Id, ...] = ()
     """Wards whose streams it holds for, instead of `streams`. Default: all."""
+    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
+    """Months (1 to 12) of the time from `from` to `to` that it holds in. Default: all."""
     start: Day | None = Field(default=None, alias="from")
     """First day. Default: the first day ahead."""
     end: Day | None = Field(default=None, alias="to")

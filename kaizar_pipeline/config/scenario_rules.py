@@ -123,7 +123,8 @@ def _overlaps(hospital: HospitalConfig, field: str, rules: Sequence[_Rule], kind
     """Two rules of a list about one thing at one time."""
     for (i, first), (j, second) in combinations(enumerate(rules), 2):
         both = sorted({*first.applies_to(hospital)} & {*second.applies_to(hospital)})
-        if both and first.window[0] < second.window[1] and second.window[0] < first.window[1]:
+        at_once = first.window[0] < second.window[1] and second.window[0] < first.window[1]
+        if both and at_once and first.months_held & second.months_held:
             name = both[0] if isinstance(both[0], str) else ", ".join(both[0])
             yield (field, j), f"{field}[{i}] holds for the same {kind} ({name}) at the same time; give it once"
 

@@ -9,7 +9,7 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,8 @@ class ExtractReader:
     def __init__(self, config: HospitalConfig, source: Extract, home: Path):
         self.config = config
         self.source = source
+        self.ignored_ids: frozenset[str] = frozenset()
+        """Patients that the extract of patients leaves out: their rows in that of ward stays are left out too."""
         self._home = home
 
     def rows(self, part: Extract | StaysExtract) -> TextRows:
@@ -65,6 +67,9 @@ class ExtractReader:
             raise DataError(
                 f"{rows.place}: has columns, but not a single row; export it again, or correct the path or query"
             )
+        if isinstance(part, StaysExtract) and self.ignored_ids:
+            known = ~rows.cells[part.columns.patient_id].isin(self.ignored_ids)
+            return replace(rows, cells=rows.cells[known])
         return rows
 
     def stamps(self, texts: pd.Series) -> Stamps:

@@ -4,8 +4,10 @@ What a row means is decided here, once: which rows are visible at `as_of`, which
 hospital, and what time a stamp without a time of day stands for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -26,6 +28,9 @@ OUTCOMES = ("admitted", "waiting", "diverted", "left")
 SILENT_DAYS = 7
 """Days without an arrival after which an extract has ended, unless the config says through which day it is complete."""
 
+RARE_SERVICE = 20
+"""Rows below which a service that the config does not name is not shown by its name."""
+
 _HISTORY_SEED = 0
 """Seed of the times of day that are drawn: another simulation.seed leaves the past as it is."""
 
@@ -41,6 +46,8 @@ class Records:
     ward_stays: pd.DataFrame
     latest_as_of: pd.Timestamp | None = None
     """The last as_of for which the source has data (NaT or None: any)."""
+    ignored: Mapping[str, int] = MappingProxyType({})
+    """Rows before as_of that `patients.ignore` leaves out, by service."""
 
 
 def read_records(
@@ -64,7 +71,9 @@ def read_records(
         future = (arrivals.local >= as_of) & (arrivals.local.dt.normalize() > today)
     _check_span(text.place, arrivals.local, as_of)
 
-    visible = ~(arrivals.local >= as_of) | future
+    ignored = _ignored(source, text.cells)
+    reader.ignored_ids = frozenset(text.cells.loc[ignored, source.columns.patient_id].dropna())
+    visible = (~(arrivals.local >= as_of) | future) & ~ignored
     rows = _parse(reader, text.cells, arrivals, as_of).assign(future=future)[visible]
     passed = _filter(source, text, rows)
     rejects = passed.rejects(source.max_reject_share)
@@ -80,8 +89,29 @@ def read_records(
         patients=PATIENTS.frame(patients.drop(columns="utc"), **common),
         patient_rejects=PATIENT_REJECTS.frame(rejects, **common),
         ward_stays=WARD_STAYS.frame(stays, **common),
+        ignored=_counted(text.cells[ignored & ~(arrivals.local >= as_of)], source),
         latest_as_of=_end(source) or patients["arrival"].dt.normalize().max() + pd.Timedelta(days=1 + SILENT_DAYS),
     )
+
+
+def _ignored(source: Extract, cells: pd.DataFrame) -> pd.Series:
+    """bool per row: whether its service is one that the config leaves out."""
+    service = source.columns.service
+    if service is None or not source.ignore:
+        return pd.Series(False, index=cells.index)
+    rest = "*" in source.ignore
+    return cells[service].isin(source.ignore) | (rest & cells[service].notna() & ~cells[service].isin(source.streams))
+
+
+def _counted(cells: pd.DataFrame, source: Extract) -> dict[str, int]:
+    """Rows by service, most first; services that the config does not name and that are rare are counted together, since
+    a cell that holds something else by mistake is not to be shown."""
+    if cells.empty or source.columns.service is None:
+        return {}
+    counts = cells[source.columns.service].value_counts()
+    shown = counts.index.isin(source.ignore) | (counts >= RARE_SERVICE)
+    rare = {"rare services": int(counts[~shown].sum())}
+    return {str(service): int(n) for service, n in counts[shown].items()} | {k: n for k, n in rare.items() if n}
 
 
 def _end(source: Extract) -> pd.Timestamp | None:

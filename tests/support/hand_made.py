@@ -69,9 +69,7 @@ def make_config(wards: Mapping[str, int | dict[str, Any] | None], **parts: Any) 
     ]
     types = parts.get("patient_types") or [{"id": name, "priority": rank} for rank, name in enumerate(TYPES)]
     streams = parts.pop("arrival_streams", None) or [_stream("s", ward_list[0]["id"], "low")]
-    everywhere = [
-        _stream(f"{kind['id']}.{ward['id']}", ward["id"], kind["id"]) for kind in types for ward in ward_list
-    ]
+    everywhere = [_stream(f"{kind['id']}.{ward['id']}", ward["id"], kind["id"]) for kind in types for ward in ward_list]
     config = HospitalConfig.model_validate(
         {
             "id": "tiny",
