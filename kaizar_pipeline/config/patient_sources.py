@@ -161,7 +161,7 @@ class _Extract(PatientSource):
 
 def _known_encoding(name: str) -> str:
     try:
-        b"".decode(name)
+        "a".encode(name)
     except (LookupError, ValueError):
         raise ValueError(f"unknown encoding {quoted(name)}, allowed: such as utf-8, cp1252, latin-1") from None
     return name

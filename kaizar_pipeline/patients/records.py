@@ -5,9 +5,8 @@ hospital, and what time a stamp without a time of day stands for.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -46,7 +45,7 @@ class Records:
     ward_stays: pd.DataFrame
     latest_as_of: pd.Timestamp | None = None
     """The last as_of for which the source has data (NaT or None: any)."""
-    ignored: Mapping[str, int] = MappingProxyType({})
+    ignored: Mapping[str, int] = field(default_factory=dict)
     """Rows before as_of that `patients.ignore` leaves out, by service."""
 
 
