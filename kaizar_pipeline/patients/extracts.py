@@ -126,10 +126,6 @@ def _decode(content: bytes, location: str, encoding: str) -> str:
             f"{location}, line {line}, byte {error.start}: is not {encoding}; name the file's encoding in the "
             "config, such as `encoding: cp1252` (Windows) or `encoding: utf-16`"
         ) from error
-    except LookupError as error:
-        raise DataError(
-            f"{location}: unknown encoding {encoding!r}; allowed are Python's, such as utf-8 or cp1252"
-        ) from error
 
 
 def _read_parquet(source: ParquetPatients, location: str, wanted: list[str], home: Path) -> TextRows:

@@ -82,7 +82,6 @@ BAD_FILES = {
         {},
         r"line 3, byte 86: is not utf-8.*`encoding: cp1252`",
     ),
-    "unknown encoding": (TEXT.encode(), {"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
     "open quotation": (b'id,came,went,unit\n1,"' + b"x" * 200_000, {}, "quotation mark that never closes"),
     "not parquet": (TEXT.encode(), {"source": "parquet", "path": "extract.csv"}, "is not a whole Parquet file"),
     "no stamps": (

@@ -62,7 +62,7 @@ class Played:
 def make_config(wards: Mapping[str, int | dict[str, Any] | None], **parts: Any) -> HospitalConfig:
     """A hospital of these wards (beds, or a whole ward), two patient types, and one constant stream to the first
     ward. Patients are placed by hand, so a rule may be about any type in any ward."""
-    ward_list = [
+    ward_list: list[dict[str, Any]] = [
         {"id": name, "los_model": {"type": "exponential", "params": {"mean": 1}}}
         | (ward if isinstance(ward, dict) else {"capacity": ward})
         for name, ward in wards.items()
