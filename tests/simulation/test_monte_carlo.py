@@ -149,7 +149,7 @@ def test_an_empty_start_warns_of_a_short_warmup(config, warmup_days, named):
     rates = pd.DataFrame({"stream_id": "s", "date": dates, "path": 0, "rate": 10.0, "as_of": AS_OF})
     warnings = simulated(hospital, rates).warnings
     assert len(warnings) == named
-    assert all(warning.startswith("ward a: the warm-up of 0 days is too short") for warning in warnings)
+    assert all(warning.startswith("ward a: the warm-up of 1 days is too short") for warning in warnings)
 
 
 def test_the_census_is_read_from_the_tables():
