@@ -1,6 +1,6 @@
 # The developer's whole interface: `make help` lists it. Works with GNU make 3.81 and later.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test oracles lint dev lock clean
+.PHONY: help setup run test fuzz oracles lint dev lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,6 +40,9 @@ run: $(READY) ## materialize every table of every hospital in hospital_configs/
 test: $(INSTALLED) ## lint, check types and layers, run all tests
 	$(MAKE) --jobs=2 lint $(READY)  # at the same time: each of the two keeps one core busy
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+fuzz: $(READY) ## read 10,000 strange files of each kind: half an hour
+	KAIZAR_FUZZ=10000 $(BIN)/python -m pytest tests/fuzz -n auto --timeout 7200
 
 oracles: $(ORACLES)/.ready ## compare with well-kept libraries, in an environment of their own
 	$(ORACLES)/bin/python -m pytest tests/oracles

@@ -18,10 +18,12 @@ class KaizarError(Exception):
 
 
 class ConfigError(KaizarError):
-    """One or more errors in configuration; `errors` holds one line for each."""
+    """One or more errors in configuration; `errors` holds one line for each, `notices` one for each translation that
+    was made before they were found."""
 
-    def __init__(self, errors: list[str] | str):
+    def __init__(self, errors: list[str] | str, notices: Iterable[str] = ()):
         self.errors = [errors] if isinstance(errors, str) else list(errors)
+        self.notices = list(notices)
         super().__init__("\n".join(self.errors))
 
 
@@ -33,12 +35,31 @@ class SimulationError(KaizarError):
     """A hospital whose simulation cannot be carried out as asked."""
 
 
+MAX_SHOWN = 60
+"""Characters of a value that a message shows."""
+MAX_LISTED = 12
+"""Names that a message lists."""
+
+
+def quoted(name: str) -> str:
+    """A name in quotes, cut where it is long."""
+    return repr(name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}...")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names separated by commas, the first few of many and how many more there are."""
+    shown = [name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}..." for name in names]
+    more = len(shown) - MAX_LISTED
+    return ", ".join(shown if more <= 1 else [*shown[:MAX_LISTED], f"and {more:,} more"])
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The one of `names` that is spelled most like `name`, upper and lower case alike; None when none is near."""
     by_spelling: dict[str, str] = {}
     for other in names:
         by_spelling.setdefault(other.lower(), other)
-    near = get_close_matches(name.lower(), by_spelling, 1)
+    # names of the project's own kind are short; the search takes the square of the length
+    near = get_close_matches(name[: 2 * MAX_SHOWN].lower(), by_spelling, 1)
     return by_spelling[near[0]] if near else None
 
 
@@ -46,5 +67,5 @@ def unknown(name: str, allowed: Iterable[str], kind: str = "", *, list_allowed: 
     """'unknown ward 'IUC', did you mean 'ICU'?', or the allowed names if none is near."""
     names = list(allowed)
     near = nearest(name, names)
-    hint = f", did you mean {near!r}?" if near else f", allowed: {', '.join(names)}" if list_allowed else ""
-    return f"unknown {kind + ' ' if kind else ''}{name!r}{hint}"
+    hint = f", did you mean {near!r}?" if near else f", allowed: {listed(names)}" if list_allowed else ""
+    return f"unknown {kind + ' ' if kind else ''}{quoted(name)}{hint}"

@@ -52,6 +52,9 @@ def history(run: Run) -> Made:
         run.warn(f"{rejects:,} rows of the extract are set aside{share}: see patient_rejects")
     for warning in found.warnings:
         run.warn(warning)
+    if found.ignored:
+        counts = ", ".join(f"{service} {rows:,}" for service, rows in found.ignored.items())
+        run.inform(f"{sum(found.ignored.values()):,} rows are left out by patients.ignore: {counts}")
     tables = {name: getattr(found, name) for name in ("patients", "patient_rejects", "ward_stays")}
     figures = {"patients": {"days behind": found.days_behind, "in beds": in_beds}}
     return Made(tables, figures, {"as_of": found.as_of, "days_behind": found.days_behind})

@@ -52,7 +52,7 @@ def check(
                 typer.echo(line)
         except KaizarError as error:
             errors += 1
-            typer.echo(str(error), err=True)
+            typer.echo("\n".join([str(error), *(f"  {notice}" for notice in error.notices)]), err=True)
     if errors:
         raise typer.Exit(1)
 

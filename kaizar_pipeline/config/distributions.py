@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 import numpy as np
 from pydantic import Field
 
-from kaizar_pipeline.config.fields import HOURS_PER_DAY, Model, NonNegative, Positive
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, Id, Model, NonNegative, Positive
 
 N_QUANTILES = 501
 """Quantiles of a row of `length_of_stay`, at evenly spaced probabilities from 0 to 1."""
@@ -57,7 +57,7 @@ class Value(Model):
 class Values(Model):
     """Observed durations; quantiles between them are interpolated."""
 
-    values: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+    values: Annotated[tuple[NonNegative, ...], Field(min_length=1, max_length=100_000)]
     """The durations, in the model's `unit`, in any order."""
 
 
@@ -360,6 +360,9 @@ class FromData(Model):
 
     type: Literal["from_data"]
     """Kind of distribution."""
+    stays_of: Id | None = None
+    """Stream whose patients' whole stays in the hospital, time in other wards included, are taken instead of the ward's
+    own, from an extract without ward stays. Default: none."""
 
 
 AnyDistribution = Lognormal | Gamma | Weibull | Exponential | Fixed | Empirical

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from kaizar_pipeline.errors import quoted
 
 HOURS_PER_DAY = 24
 HOURS_PER_WEEK = 168
@@ -13,11 +15,17 @@ HOURS_PER_WEEK = 168
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-Id = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=60)]
+MAX_NAME = 60
+"""Characters of an id, and of a file's name that is one: it becomes part of the names of folders and files."""
+
+Id = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=MAX_NAME)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Beds = Annotated[int, Field(ge=0, le=10_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+_Day = TypeVar("_Day", bound=date)
 
 
 def _parse_instant(value: object) -> object:
@@ -26,10 +34,25 @@ def _parse_instant(value: object) -> object:
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"found {value!r}, allowed: a date, or a date and time such as 2026-07-01T08:00") from None
+        raise ValueError(
+            f"found {quoted(value)}, allowed: a date, or a date and time such as 2026-07-01T08:00"
+        ) from None
 
 
-Instant = Annotated[datetime, BeforeValidator(_parse_instant)]
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+"""Dates outside these years are slips, and some of them beyond what tables of times can hold."""
+
+
+def _within_years(day: _Day) -> _Day:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(f"found {day:%Y-%m-%d}, allowed: a date from {FIRST_YEAR} to {LAST_YEAR}")
+    return day
+
+
+Day = Annotated[date, AfterValidator(_within_years)]
+"""A date."""
+
+Instant = Annotated[datetime, BeforeValidator(_parse_instant), AfterValidator(_within_years)]
 """A date and time; a date alone is its midnight."""
 
 

@@ -13,22 +13,26 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from kaizar_pipeline.config.document import Document, read_document
-from kaizar_pipeline.config.fields import Model, RuleError
+from kaizar_pipeline.config.fields import MAX_NAME, Loc, Model, RuleError
 from kaizar_pipeline.config.hospital import HospitalConfig, HospitalFile
-from kaizar_pipeline.config.legacy import Translation, translate_hospital, translate_scenario
+from kaizar_pipeline.config.legacy import translate_hospital
+from kaizar_pipeline.config.legacy_scenario import Parts, named_parts, translate_scenario
 from kaizar_pipeline.config.messages import explain, path_of
+from kaizar_pipeline.config.places import subdivision_note
 from kaizar_pipeline.config.scenario import BASELINE, PARTS, Scenario, ScenarioFile
 from kaizar_pipeline.config.scenario_rules import scenario_errors
-from kaizar_pipeline.errors import ConfigError, unknown
+from kaizar_pipeline.config.translation import Translation
+from kaizar_pipeline.errors import ConfigError, quoted, unknown
 
 CONFIG_FOLDER = "hospital_configs"
 SCENARIO_FOLDER = "scenarios"
 """Below the folder of the hospitals."""
 _WORKSPACE = "workspace.yaml"
-_HOSPITAL_ID = re.compile(r"[a-z0-9_-]+")
-_BAD_NAME = (
-    "the file's name is the {kind}'s id, allowed: lower-case letters, digits, _ and -, then .yml; rename the file"
-)
+_ID = {
+    "hospital": re.compile(rf"[a-z0-9_-]{{1,{MAX_NAME}}}"),
+    "scenario": re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_NAME}}}"),
+}
+_BAD_NAME = "the file's name is the {kind}'s id, allowed: up to {longest} {letters}, digits, _ and -, then .yml"
 
 _OWN = "a scenario changes wards, streams, routing, policies and lengths of stay, never {}"
 _NOT_IN_FILE = {
@@ -74,22 +78,22 @@ def shipped(name: str) -> Path:
 
 def hospital_files(home: Path) -> dict[str, Path]:
     """Hospital id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
-    return _well_named(home / CONFIG_FOLDER)
+    return _well_named(home / CONFIG_FOLDER, "hospital")
 
 
 def scenario_files(home: Path) -> dict[str, Path]:
     """Scenario id -> file, sorted by id; nothing is parsed, and files whose name is not an id are left out."""
-    return _well_named(home / CONFIG_FOLDER / SCENARIO_FOLDER)
+    return _well_named(home / CONFIG_FOLDER / SCENARIO_FOLDER, "scenario")
 
 
-def _well_named(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("*.yml")) if _is_well_named(path)}
+def _well_named(folder: Path, kind: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.yml")) if _is_well_named(path, kind)}
 
 
 def misnamed_files(home: Path, folder: str = "") -> list[Path]:
     """YAML files among the hospitals, or in `folder` below them, whose name is not an id; they are not loaded."""
     files = sorted((home / CONFIG_FOLDER / folder).glob("*.[yY]*[mM][lL]"))
-    return [path for path in files if not _is_well_named(path)]
+    return [path for path in files if not _is_well_named(path, "scenario" if folder else "hospital")]
 
 
 def hospital_file(home: Path, hospital_id: str) -> Path:
@@ -116,8 +120,29 @@ def load_hospital_config(path: str | Path) -> HospitalConfig:
 def load_with_warnings(path: str | Path) -> tuple[HospitalConfig, list[str]]:
     """The same, with a warning `hospital_configs/x.yml:11: ...` for everything that was translated."""
     path = Path(path)
-    translation = translate_hospital(read_document(path, _shown(path)), path.stem)
-    return _check(HospitalConfig, HospitalFile, "hospital", path, translation.document), _warnings(path, translation)
+    translation = _hospital_document(path)
+    config = _check(HospitalConfig, HospitalFile, "hospital", path, translation)
+    if (note := subdivision_note(config.hospital)) is not None:
+        translation.warn(("hospital", "country"), note)
+    return config, _warnings(path, translation)
+
+
+def _hospital_document(path: Path) -> Translation:
+    """A hospital's document in today's keys; its data are in the folder that holds hospital_configs/."""
+    return translate_hospital(read_document(path, _shown(path)), path.stem, path.resolve().parent.parent)
+
+
+def _scenario_document(path: Path) -> Translation:
+    """A scenario's document in today's keys; the hospitals that it may be about are in the folder above its own."""
+
+    def hospitals() -> dict[str, Parts]:
+        found: dict[str, Parts] = {}
+        for file in sorted(path.parent.parent.glob("*.yml")):
+            with suppress(ConfigError):
+                found[file.stem] = named_parts(_hospital_document(file).document.values)
+        return found
+
+    return translate_scenario(read_document(path, _shown(path)), hospitals)
 
 
 def load_scenario(path: str | Path, hospital: HospitalConfig | None = None) -> Scenario:
@@ -128,11 +153,14 @@ def load_scenario(path: str | Path, hospital: HospitalConfig | None = None) -> S
     lists are in the folder above its own.
     """
     path = Path(path)
-    document = translate_scenario(read_document(path, _shown(path))).document
-    scenario = _check(Scenario, ScenarioFile, "scenario", path, document)
-    errors = list(_use_errors(scenario, path, hospital))
+    translation = _scenario_document(path)
+    scenario = _check(Scenario, ScenarioFile, "scenario", path, translation)
+    line = translation.document.line
+    errors = [
+        (line(loc), f"{path_of(loc)}: {what}" if loc else what) for loc, what in _use_errors(scenario, path, hospital)
+    ]
     if errors:
-        raise _refusal(path, [(document.line(loc), f"{path_of(loc)}: {what}" if loc else what) for loc, what in errors])
+        raise _refusal(path, errors, translation)
     return scenario
 
 
@@ -168,13 +196,15 @@ def _each(load: Callable[[_Item], _Loaded], items: Iterable[_Item]) -> list[_Loa
     """Every item loaded; the errors of all items are raised together, each once."""
     loaded: list[_Loaded] = []
     errors: dict[str, None] = {}
+    notices: dict[str, None] = {}
     for item in items:
         try:
             loaded.append(load(item))
         except ConfigError as error:
             errors |= dict.fromkeys(error.errors)
+            notices |= dict.fromkeys(error.notices)
     if errors:
-        raise ConfigError(list(errors))
+        raise ConfigError(list(errors), list(notices))
     return loaded
 
 
@@ -192,7 +222,7 @@ def scenario_is_about(path: Path, hospital_id: str) -> bool:
 
 
 def _listed_hospitals(path: Path) -> list[object]:
-    values = read_document(path, _shown(path)).values
+    values = _scenario_document(path).document.values
     named = values.get("hospitals") if isinstance(values, dict) else None
     return named if isinstance(named, list) else []
 
@@ -213,48 +243,66 @@ def check_scenario(path: str | Path) -> list[str]:
 def scenario_warnings(path: str | Path) -> list[str]:
     """A warning for everything that is translated in a scenario's file."""
     path = Path(path)
-    return _warnings(path, translate_scenario(read_document(path, _shown(path))))
+    return _warnings(path, _scenario_document(path))
 
 
 def _warnings(path: Path, translation: Translation) -> list[str]:
     return [f"{_shown(path)}:{line}: {what}" for line, what in sorted(translation.warnings, key=lambda w: w[0])]
 
 
-def _check(model: type[_Checked], shape: type[Model], kind: str, path: Path, document: Document) -> _Checked:
+def _check(model: type[_Checked], shape: type[Model], kind: str, path: Path, translation: Translation) -> _Checked:
     """The hospital or scenario that a file's document describes; `shape` is what it may say."""
+    document = translation.document
     errors = [*document.errors, *_file_errors(kind, shape, path, document)]
     if not isinstance(document.values, dict):
-        raise _refusal(path, errors)
+        raise _refusal(path, errors, translation)
     allowed = {key: value for key, value in document.values.items() if key not in _NOT_IN_FILE[kind]}
-    name = path.stem if _is_well_named(path) else "unnamed"
+    name = path.stem if _is_well_named(path, kind) else "unnamed"
     try:
         # strict: text is not read as a number, nor a number as text; from JSON, where that allows lists and ISO dates
         checked = model.model_validate_json(json.dumps({**allowed, "id": name}), strict=True)
     except ValidationError as error:
         found = [(document.line(loc), what) for loc, what in explain(error, document.values, _schema(shape))]
-        raise _refusal(path, [*errors, *found]) from None
+        raise _refusal(path, [*errors, *found], translation) from None
     if errors:
-        raise _refusal(path, errors)
+        raise _refusal(path, errors, translation)
     return checked
 
 
 def _file_errors(kind: str, shape: type[Model], path: Path, document: Document) -> Iterator[tuple[int, str]]:
     """What is wrong with the file's name and with its keys as a whole."""
-    if not _is_well_named(path):
-        yield 1, _BAD_NAME.format(kind=kind)
-    if kind == "scenario" and path.stem == BASELINE:
+    if not _is_well_named(path, kind):
+        letters = "lower-case letters" if kind == "hospital" else "letters"
+        yield 1, _BAD_NAME.format(kind=kind, letters=letters, longest=MAX_NAME)
+    if kind == "scenario" and path.stem.lower() == BASELINE:
         yield 1, f"{BASELINE!r} is the unchanged hospital; rename the file"
     if not isinstance(document.values, dict):
         found = "is empty" if document.values is None else "is not a mapping (key: value)"
         yield 1, f"the file {found}, required keys: {', '.join(shape.model_fields)}"
     else:
+        yield from _same_months(document.values, (), document)
         for key in document.values.keys() & _NOT_IN_FILE[kind].keys():
             yield document.line((key,)), f"unknown key {key!r}: {_NOT_IN_FILE[kind][key]}"
 
 
-def _refusal(path: Path, errors: Sequence[tuple[int, str]]) -> ConfigError:
-    """The errors of a file by line, in its order."""
-    return ConfigError([f"{_shown(path)}:{line}: {what}" for line, what in sorted(errors, key=lambda e: e[0])])
+def _same_months(found: Any, loc: Loc, document: Document) -> Iterator[tuple[int, str]]:
+    """Keys of `scale_factor_by_month` that differ as text and are one month, of which the last would win."""
+    parts = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    months: dict[float, str] = {}
+    for key, value in parts:
+        if loc[-1:] == ("scale_factor_by_month",) and isinstance(key, str):
+            with suppress(ValueError):
+                first = months.setdefault(float(key), key)
+                if first != key:
+                    what = f"{path_of(loc)}: keys {quoted(first)} and {quoted(key)} are one month; give it once"
+                    yield document.line((*loc, key)), what
+        yield from _same_months(value, (*loc, key), document)
+
+
+def _refusal(path: Path, errors: Sequence[tuple[int, str]], translation: Translation) -> ConfigError:
+    """The errors of a file by line, in its order, with what was translated before they were found."""
+    lines = [f"{_shown(path)}:{line}: {what}" for line, what in sorted(errors, key=lambda e: e[0])]
+    return ConfigError(lines, _warnings(path, translation))
 
 
 def config_hash(config: HospitalConfig, scenarios: Sequence[Scenario] = ()) -> str:
@@ -279,8 +327,8 @@ def _schema(shape: type[Model]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **shape.model_json_schema()}
 
 
-def _is_well_named(path: Path) -> bool:
-    return path.suffix == ".yml" and bool(_HOSPITAL_ID.fullmatch(path.stem))
+def _is_well_named(path: Path, kind: str) -> bool:
+    return path.suffix == ".yml" and bool(_ID[kind].fullmatch(path.stem))
 
 
 def _shown(path: Path) -> str:

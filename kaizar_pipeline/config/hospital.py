@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from kaizar_pipeline.config.distributions import Duration, LosModel
 from kaizar_pipeline.config.fields import (
+    MAX_NAME,
     WEEKDAYS,
     Beds,
     Id,
@@ -23,7 +24,8 @@ from kaizar_pipeline.config.fields import (
     raise_errors,
 )
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
-from kaizar_pipeline.config.rules import rule_errors
+from kaizar_pipeline.config.rules import hospital_errors
+from kaizar_pipeline.errors import unknown
 
 FLAT_PROFILE = (1.0,) * 24
 
@@ -149,9 +151,12 @@ class Schedule(Model):
 
     @model_validator(mode="after")
     def _known_weekdays(self) -> Self:
-        unknown = [day for day in self.pattern.split(",") if day.strip() not in WEEKDAYS]
-        if unknown:
-            raise ValueError(f"unknown weekday {unknown[0].strip()!r} in pattern, allowed: {', '.join(WEEKDAYS)}")
+        days = [day.strip() for day in self.pattern.split(",")]
+        for index, day in enumerate(days):
+            if day not in WEEKDAYS:
+                raise ValueError(f"{unknown(day, WEEKDAYS, 'weekday')} in pattern")
+            if day in days[:index]:
+                raise ValueError(f"{day} appears twice in pattern; for more patients on a day raise mean_per_day")
         return self
 
 
@@ -312,7 +317,8 @@ class Simulation(Model):
     start: Literal["census", "empty"] = "census"
     """census (default): begin with the patients in the hospital; empty: begin empty, with a warm-up."""
     warmup_days: Annotated[int, Field(ge=0, le=365)] | None = None
-    """Warm-up before the horizon, with `start: empty` only; it repeats the first seven days ahead. Default: 7."""
+    """Warm-up before the horizon, with `start: empty` only; it repeats the first seven days ahead; 0: the run begins
+    empty on purpose, as a new hospital does. Default: 7."""
     overload: Literal["refuse", "allow"] = "refuse"
     """A ward whose patients ask for more beds than are staffed, so that its queue only grows: an error that names it
     (refuse, default), or simulate anyway (allow)."""
@@ -358,12 +364,12 @@ class HospitalFile(Model):
 class HospitalConfig(HospitalFile):
     """A checked hospital, together with its id: the stem of its file."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=MAX_NAME)]
     """Partition key and file name."""
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:
-        raise_errors("hospital", list(rule_errors(self)))
+        raise_errors("hospital", list(hospital_errors(self)))
         return self
 
     @property

@@ -1,151 +1,101 @@
-"""The predecessor's files: translated to today's keys before they are checked, with a warning for each translation.
+"""The predecessor's hospitals: translated to today's keys before they are checked, with a warning for each translation.
 
 A file is the predecessor's when it has no `patients` and uses any of its keys. Nothing in it is dropped silently: a key
-without a counterpart is left in its place, and the check refuses it as unknown. No data are read here, so a file
-whose data are missing loads, and its run fails. docs/legacy.md lists the translations.
+without a counterpart is left in its place, and the check refuses it as unknown. Of its data only the names of files and
+the days that they cover are looked at (legacy_data.py), so a file whose data are missing loads, and its run fails.
+docs/legacy.md lists the translations.
 """
 
-from dataclasses import dataclass, field, replace
-from math import exp, expm1, sqrt
+import re
+from itertools import chain, count
+from pathlib import Path
 from typing import Any
 
 from kaizar_pipeline.config.document import Document
 from kaizar_pipeline.config.fields import Loc
+from kaizar_pipeline.config.legacy_data import COLUMNS, days_covered, find_extract
+from kaizar_pipeline.config.legacy_parts import (
+    FROM_RECORDS,
+    is_legacy_ward,
+    translate_overflow,
+    translate_routes,
+    with_los,
+)
+from kaizar_pipeline.config.reachability import reached
+from kaizar_pipeline.config.translation import Translation, items, mapping, mappings, text
 
-EXIT = "EXIT"
-"""Where a route leads out of the hospital."""
-
-PATIENTS_FILE = "patients.csv"
-"""The extract in `data_dir`, unless an empirical_histogram names another `source`."""
-
-COLUMNS = {"patient_id": "patient_id", "arrival": "arrival_date", "departure": "departure_date", "service": "service"}
-"""The predecessor's columns, by what they are."""
+SHORT_HORIZON = 28
+LONG_HISTORY_DAYS = 500
+"""Days of history that a forecast beyond 28 days needs."""
 
 _SIMULATION_WORDS = {"n_runs_mc", "random_seed", "sla_alpha", "data_dir", "service_default", "capacity_default"}
 _WORDS = {"routes", "seasonal_features", "processtime_factors"}
 
-
-@dataclass
-class Translation:
-    """A document in today's keys, and what was done to it."""
-
-    document: Document
-    warnings: list[tuple[int, str]] = field(default_factory=list)
-    """Line and text of each translation."""
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """What the file says."""
-        return self.document.values
-
-    def warn(self, loc: Loc, text: str) -> None:
-        """Warn of a translation of the part at `loc`."""
-        self.warnings.append((self.document.line(loc), text))
-
-    def refuse(self, loc: Loc, text: str) -> None:
-        """Add an error at the part at `loc`."""
-        self.document.errors.append((self.document.line(loc), text))
-
-    def show_at(self, new: Loc, old: Loc) -> None:
-        """Let errors at `new` be shown on the line of `old`."""
-        self.document.lines[new] = self.document.line(old)
+_SERVICE_OF_KIND = {"ED": "emergency", "SEH": "emergency", "ICU": "ICU"}
+"""The service of a ward of a kind, in the predecessor's own extract."""
 
 
-def translate_hospital(document: Document, hospital_id: str) -> Translation:
-    """A hospital's document in today's keys; one that is not the predecessor's as it is, without warnings."""
+def translate_hospital(document: Document, hospital_id: str, home: Path) -> Translation:
+    """A hospital's document in today's keys; one that is not the predecessor's as it is, without warnings.
+
+    `home` is the folder that paths of data are relative to.
+    """
     if not _is_legacy(document.values):
         return Translation(document)
-    translation = Translation(_copy(document))
+    translation = Translation.of(document)
     _translate_info(translation, hospital_id)
     defaults = _translate_simulation(translation)
-    extract = _extract(translation, defaults.get("data_dir"))
-    _translate_routes(translation)
-    entries = _translate_wards(translation, defaults)
-    _add_streams(translation, entries)
-    _add_patients(translation, entries, extract)
+    extract = find_extract(translation, defaults.get("data_dir"), home)
+    translate_routes(translation)
+    translate_overflow(translation)
+    _Services(translation, defaults.get("service_default")).translate(extract)
+    _translate_wards(translation, defaults)
+    _leave_out_idle_rules(translation)
+    if extract is not None:
+        _shorten_horizon(translation, home / extract)
     if "seasonal_features" in translation.values:
         translation.warn(("seasonal_features",), "seasonal_features left out: the forecast learns the seasons itself")
         del translation.values["seasonal_features"]
     return translation
 
 
-def translate_scenario(document: Document) -> Translation:
-    """A scenario's document in today's keys: processtime_factors as los_scale, routes as routing, lengths of stay."""
-    if not _is_legacy(document.values):
-        return Translation(document)
-    translation = Translation(_copy(document))
-    _translate_routes(translation)
-    if isinstance(wards := translation.values.get("wards"), list):
-        translation.values["wards"] = [
-            _with_los(ward, ("wards", index), translation) if isinstance(ward, dict) else ward
-            for index, ward in enumerate(wards)
-        ]
-    _translate_factors(translation)
-    return translation
-
-
 def _is_legacy(values: Any) -> bool:
-    values = _mapping(values)
+    values = mapping(values)
     return "patients" not in values and bool(
         _WORDS & values.keys()
-        or _SIMULATION_WORDS & _mapping(values.get("simulation")).keys()
-        or any(map(_is_legacy_ward, _list(values, "wards")))
+        or _SIMULATION_WORDS & mapping(values.get("simulation")).keys()
+        or any(map(is_legacy_ward, mappings(values, "wards")))
     )
-
-
-def _is_legacy_ward(ward: Any) -> bool:
-    ward = _mapping(ward)
-    los = _mapping(ward.get("los_model"))
-    return bool(
-        "service" in ward
-        or ward.get("type") == "SEH"
-        or los.get("type") == "empirical_histogram"
-        or {"mu", "sigma"} <= _mapping(los.get("params")).keys()
-    )
-
-
-def _copy(document: Document) -> Document:
-    return replace(document, values=dict(document.values), lines=dict(document.lines), errors=list(document.errors))
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(values: dict[str, Any], key: str) -> list[Any]:
-    value = values.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _translate_factors(translation: Translation) -> None:
-    values = translation.values
-    factors = values.get("processtime_factors")
-    if not isinstance(factors, dict):
-        return
-    del values["processtime_factors"]
-    before = _list(values, "los_scale")
-    values["los_scale"] = before + [{"wards": [ward], "factor": factor} for ward, factor in factors.items()]
-    for index, ward in enumerate(factors, start=len(before)):
-        translation.show_at(("los_scale", index), ("processtime_factors", ward))
-        translation.warn(("processtime_factors", ward), f"processtime_factors.{ward} read as los_scale")
 
 
 def _translate_info(translation: Translation, hospital_id: str) -> None:
-    """Name, time zone and country, which the predecessor did not ask for."""
-    info = translation.values.get("hospital", {})
+    """Name, time zone and country, which the predecessor did not ask for, and the horizon, which it had here too."""
+    values = translation.values
+    info = values.get("hospital", {})
     if not isinstance(info, dict):
         return
-    translation.values["hospital"] = info = dict(info)
+    values["hospital"] = info = dict(info)
     for key, default in (("name", hospital_id), ("timezone", "Europe/Amsterdam"), ("country", "NL")):
         if key not in info:
             info[key] = default
             translation.warn(("hospital",), f"hospital.{key} taken to be {default}; give it if that is wrong")
+    simulation = values.get("simulation", {})
+    if "simulation_horizon_days" not in info or not isinstance(simulation, dict):
+        return
+    place = ("hospital", "simulation_horizon_days")
+    horizon = info.pop("simulation_horizon_days")
+    if simulation.get("horizon_days", horizon) != horizon:
+        translation.refuse(place, "hospital.simulation_horizon_days: differs from simulation.horizon_days; give one")
+    elif "horizon_days" not in simulation:
+        translation.show_at(("simulation", "horizon_days"), place)
+    values["simulation"] = {"horizon_days": horizon, **simulation}
+    translation.warn(place, "hospital.simulation_horizon_days read as simulation.horizon_days")
 
 
 def _translate_simulation(translation: Translation) -> dict[str, Any]:
     """Put the section into today's keys, but for what it says of data and wards, which is returned."""
     values = translation.values
-    simulation = dict(_mapping(values.get("simulation")))
+    simulation = dict(mapping(values.get("simulation")))
 
     def renamed(old: str, new: str, also: str = "") -> None:
         if old in simulation and new not in simulation:
@@ -170,122 +120,33 @@ def _translate_simulation(translation: Translation) -> dict[str, Any]:
     return taken
 
 
-def _extract(translation: Translation, data_dir: str | None) -> str | None:
-    """Path of the extract: in data_dir, and named by the wards whose length of stay is an empirical_histogram."""
-    first: str | None = None
-    for index, ward in enumerate(_list(translation.values, "wards")):
-        los = _mapping(_mapping(ward).get("los_model"))
-        source = los.get("source")
-        if los.get("type") == "empirical_histogram" and isinstance(source, str):
-            if first not in (None, source):
-                translation.refuse(
-                    ("wards", index, "los_model"),
-                    f"wards[{index}].los_model.source: one extract is read, and a ward above names {first!r}",
-                )
-            first = first or source
-    return first if data_dir is None else f"{data_dir.rstrip('/')}/{first or PATIENTS_FILE}"
+def _shorten_horizon(translation: Translation, extract: Path) -> None:
+    simulation = mapping(translation.values.get("simulation"))
+    horizon = simulation.get("horizon_days")
+    if isinstance(horizon, int) and horizon > SHORT_HORIZON:
+        days = days_covered(extract)
+        if days is not None and days < LONG_HISTORY_DAYS:
+            translation.warn(
+                ("simulation", "horizon_days"),
+                f"simulation.horizon_days {horizon} cut to {SHORT_HORIZON}: the extract covers {days} days, and more "
+                f"than {SHORT_HORIZON} days ahead need {LONG_HISTORY_DAYS}",
+            )
+            translation.values["simulation"] = simulation | {"horizon_days": SHORT_HORIZON}
 
 
-def _translate_routes(translation: Translation) -> None:
-    values = translation.values
-    if "routes" not in values or "routing" in values:
-        return
-    routes = values.pop("routes")
-    translation.show_at(("routing",), ("routes",))
-    translation.warn(("routes",), f"routes read as routing; what went to {EXIT} is what the probabilities leave of 1")
-    if isinstance(routes, list):
-        routes = [_route(route, index, translation) for index, route in enumerate(routes)]
-    values["routing"] = routes
-
-
-def _route(route: Any, index: int, translation: Translation) -> Any:
-    if not isinstance(route, dict) or not isinstance(route.get("to"), list):
-        return route
-    old, new = ("routes", index), ("routing", index)
-    _check_exit(route["to"], index, translation)
-    translated = {key: value for key, value in route.items() if key != "to"}
-    translated = _renamed(translated, {"from": "from_ward"}, old, new, translation)
-    names = {"id": "to_ward", "p": "probability"}
-    onward = [(place, option) for place, option in enumerate(route["to"]) if not _is_exit(option)]
-    translated["options"] = [
-        _renamed(option, names, (*old, "to", place), (*new, "options", index), translation)
-        for index, (place, option) in enumerate(onward)
+def _translate_wards(translation: Translation, defaults: dict[str, Any]) -> None:
+    """Put the wards, apart from what concerns services, into today's keys."""
+    wards = [
+        _ward(ward, ("wards", index), defaults, translation) if isinstance(ward, dict) else ward
+        for index, ward in enumerate(items(translation.values, "wards"))
     ]
-    translation.show_at(new, old)
-    return translated
-
-
-def _is_exit(option: Any) -> bool:
-    return _mapping(option).get("id") == EXIT and set(option) <= {"id", "p"}
-
-
-def _check_exit(options: list[Any], index: int, translation: Translation) -> None:
-    """Probabilities with EXIT must add up to 1, since what they leave goes home too."""
-    total = sum(p for option in options if isinstance(p := _mapping(option).get("p"), int | float))
-    if any(_mapping(option).get("id") == EXIT for option in options) and abs(total - 1) > 1e-6:
-        translation.refuse(
-            ("routes", index, "to"), f"routes[{index}].to: probabilities with {EXIT} add up to {total:g}, not to 1"
-        )
-
-
-def _renamed(part: Any, names: dict[str, str], old: Loc, new: Loc, translation: Translation) -> Any:
-    """A part with other names for some of its keys."""
-    if not isinstance(part, dict):
-        return part
-    for key in part:
-        translation.show_at((*new, str(names.get(key, key))), (*old, key))
-    return {names.get(key, key): value for key, value in part.items()}
-
-
-def _translate_wards(translation: Translation, defaults: dict[str, Any]) -> dict[str, str]:
-    """Put the wards into today's keys; the service of each ward that no route leads to, by its id."""
-    values = translation.values
-    entered = {
-        str(option.get("to_ward"))  # which may be anything as yet, even a list
-        for route in _list(values, "routing")
-        for option in map(_mapping, _list(_mapping(route), "options"))
-    }
-    entries: dict[str, str] = {}
-    wards = []
-    for index, ward in enumerate(_list(values, "wards")):
-        if isinstance(ward, dict):
-            name, service = ward.get("id"), _service(ward, index, defaults, translation)
-            if str(name) in entered:
-                _refuse_histogram(ward, index, translation)
-            elif isinstance(name, str) and isinstance(service, str):
-                entries[name] = service
-            ward = _ward(ward, ("wards", index), defaults, translation)
-        wards.append(ward)
-    if isinstance(values.get("wards"), list):
-        values["wards"] = wards
-    return entries
-
-
-def _service(ward: dict[str, Any], index: int, defaults: dict[str, Any], translation: Translation) -> Any:
-    """The service that feeds the ward's stream."""
-    of_stays = _mapping(_mapping(ward.get("los_model")).get("params")).get("service")
-    service = ward.get("service", of_stays) or defaults.get("service_default") or ward.get("id")
-    if of_stays is not None and of_stays != service:
-        translation.refuse(
-            ("wards", index, "los_model"),
-            f"wards[{index}].los_model.params.service: the stays of {of_stays!r} cannot make the lengths of stay of "
-            f"a ward of {service!r}; give a distribution",
-        )
-    return service
-
-
-def _refuse_histogram(ward: dict[str, Any], index: int, translation: Translation) -> None:
-    if _mapping(ward.get("los_model")).get("type") == "empirical_histogram":
-        translation.refuse(
-            ("wards", index, "los_model"),
-            f"wards[{index}].los_model: only routes lead to {ward.get('id')!r}, so the extract has no stays of its "
-            "own to take a histogram from; give a distribution",
-        )
+    if wards:
+        translation.values["wards"] = wards
 
 
 def _ward(ward: dict[str, Any], loc: Loc, defaults: dict[str, Any], translation: Translation) -> dict[str, Any]:
     name = f"wards[{loc[1]}]"
-    ward = _with_los({key: value for key, value in ward.items() if key != "service"}, loc, translation)
+    ward = with_los({key: value for key, value in ward.items() if key != "service"}, loc, translation)
     if ward.get("type") == "SEH":
         ward["type"] = "ED"
         translation.warn((*loc, "type"), f"{name}.type SEH read as ED")
@@ -298,73 +159,232 @@ def _ward(ward: dict[str, Any], loc: Loc, defaults: dict[str, Any], translation:
     return ward
 
 
-def _with_los(ward: dict[str, Any], loc: Loc, translation: Translation) -> dict[str, Any]:
-    """The ward with its length of stay in today's keys; the predecessor's are in days."""
-    los, place, name = ward.get("los_model"), (*loc, "los_model"), f"wards[{loc[1]}].los_model"
-    if not isinstance(los, dict):
-        return dict(ward)
-    if los.get("type") == "empirical_histogram":
-        translation.warn(place, f"{name}.type empirical_histogram read as from_data")
-        more = {key: value for key, value in _mapping(los.get("params")).items() if key != "service"}
-        los = {key: value for key, value in los.items() if key not in ("source", "params")} | {"type": "from_data"}
-        return {**ward, "los_model": los | ({"params": more} if more else {})}
-    if moments := _moments(los):
-        translation.warn(place, f"{name}.params {', '.join(los['params'])} read as mean and sd")
-        for key in moments:
-            translation.show_at((*place, "params", key), (*place, "params"))
-        los = {**los, "params": moments}
-    if "unit" not in los and los.get("type") != "from_data":
-        translation.warn(place, f"{name}: in days")
-        los = {**los, "unit": "days"}
-    return {**ward, "los_model": los}
-
-
-def _moments(los: dict[str, Any]) -> dict[str, float] | None:
-    """Mean and standard deviation of a lognormal given by those of its logarithm, and of a gamma by shape and scale."""
-    match los:
-        case {"type": "lognormal", "params": {"mu": mu, "sigma": sigma, **others}}:
-            if not others and _are_numbers(mu, sigma) and abs(mu) <= 50 and 0 < sigma < 10:
-                mean = exp(mu + sigma**2 / 2)
-                return {"mean": mean, "sd": mean * sqrt(expm1(sigma**2))}
-        case {"type": "gamma", "params": {"shape": shape, "scale": scale, **others}}:
-            if not others and _are_numbers(shape, scale) and shape > 0:
-                return {"mean": shape * scale, "sd": sqrt(shape) * scale}
-    return None
-
-
-def _are_numbers(*values: Any) -> bool:
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-
-
-def _add_streams(translation: Translation, entries: dict[str, str]) -> None:
-    """One forecast stream for each ward that no route leads to, and one type of patients."""
+def _leave_out_idle_rules(translation: Translation) -> None:
+    """Routes, priorities and admission stops of patients who are never in that ward, which are an error today."""
     values = translation.values
-    if "patient_types" not in values:
-        values["patient_types"] = [{"id": "patient"}]
-        translation.warn((), "patient_types: one, `patient`")
-    if "arrival_streams" in values:
-        return
-    kinds = [_mapping(kind).get("id") for kind in _list(values, "patient_types")]
-    values["arrival_streams"] = [
-        {"id": ward, "target_ward": ward, "patient_type": kinds[0] if kinds else None, "model": {"type": "ml_poisson"}}
-        for ward in entries
+    asked = reached(_starts(values), lambda ward, kind: _onward(values, ward, kind))
+    kept_routes = [
+        route
+        for index, route in enumerate(items(values, "routing"))
+        if not _is_idle(route, "from_ward", ("routing", index), asked, translation)
     ]
-    translation.show_at(("arrival_streams",), ("wards",))
-    for ward, service in entries.items():
-        translation.warn(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
+    if isinstance(values.get("routing"), list):
+        values["routing"] = kept_routes
+    policies = mapping(values.get("policies"))
+    for name in ("priorities", "admission_stop"):
+        kept = [
+            rule
+            for index, rule in enumerate(items(policies, name))
+            if not _is_idle(rule, "ward", ("policies", name, index), asked, translation)
+        ]
+        if isinstance(policies.get(name), list):
+            values["policies"] = policies = policies | {name: kept}
 
 
-def _add_patients(translation: Translation, entries: dict[str, str], path: str | None) -> None:
-    """The extract that the predecessor read at `path`, if the file says where it is."""
-    if path is None:
-        return
-    streams: dict[str, str] = {}
-    for stream in map(_mapping, _list(translation.values, "arrival_streams")):
-        ward = str(stream.get("target_ward"))
-        service = entries.get(ward, ward)
-        if service in streams:
-            translation.refuse(("wards",), f"wards: service {service!r} feeds stream {streams[service]!r} already")
-        streams[service] = str(stream.get("id"))
-    translation.values["patients"] = {"source": "csv", "path": path, "columns": COLUMNS, "streams": streams}
-    translation.show_at(("patients",), ("simulation", "data_dir"))
-    translation.warn(("simulation", "data_dir"), f"patients: read from {path}, columns {', '.join(COLUMNS.values())}")
+def _starts(values: dict[str, Any]) -> list[tuple[str, str]]:
+    streams = mappings(values, "arrival_streams")
+    pairs = [(text(stream.get("target_ward")), text(stream.get("patient_type"))) for stream in streams]
+    return [(ward, kind) for ward, kind in pairs if ward is not None and kind is not None]
+
+
+def _onward(values: dict[str, Any], ward: str, kind: str) -> list[str]:
+    rows = {
+        text(route.get("patient_type")): mappings(route, "options")
+        for route in mappings(values, "routing")
+        if route.get("from_ward") == ward
+    }
+    options = rows.get(kind, rows.get(None, []))
+    return [target for option in options if option.get("probability") != 0 and (target := text(option.get("to_ward")))]
+
+
+def _is_idle(rule: Any, key: str, loc: Loc, asked: set[tuple[str, str]], translation: Translation) -> bool:
+    """Whether a rule is about patients who never come to its ward, which is warned of."""
+    ward = text(mapping(rule).get(key))
+    kinds = [text(mapping(rule).get("patient_type")), *map(text, items(mapping(rule), "stop_types"))]
+    named = [kind for kind in kinds if kind is not None]
+    known = {text(kind.get("id")) for kind in mappings(translation.values, "patient_types")}
+    if ward is None or not named or not set(named) <= known or any((ward, kind) in asked for kind in named):
+        return False
+    shown = ".".join(str(part) for part in loc[:-1])
+    translation.warn(
+        loc, f"{shown}[{loc[-1]}] left out: no stream and no route brings patients of type {named[0]!r} to {ward!r}"
+    )
+    return True
+
+
+class _Services:
+    """What the services of the extract are for: the streams that they feed, and lengths of stay taken from them."""
+
+    def __init__(self, translation: Translation, default: str | None):
+        self._translation = translation
+        self._default = default
+        self._entered = {
+            str(option.get("to_ward"))  # which may be anything as yet, even a list
+            for route in mappings(translation.values, "routing")
+            for option in mappings(route, "options")
+        }
+        self._left = {
+            str(route.get("from_ward"))
+            for route in mappings(translation.values, "routing")
+            if mappings(route, "options")
+        }
+
+    def translate(self, extract: str | None) -> None:
+        """Add the streams that are missing, and put lengths of stay from records into today's keys."""
+        translation, values = self._translation, self._translation.values
+        if "patient_types" not in values:
+            values["patient_types"] = [{"id": "patient"}]
+            translation.warn((), "patient_types: one, `patient`")
+        services = self._of_entries()
+        if "arrival_streams" not in values:
+            self._add_streams(services)
+        streams = self._by_service(services)
+        self._translate_models(services)
+        wards = [
+            self._with_service_stays(ward, index, streams) if isinstance(ward, dict) else ward
+            for index, ward in enumerate(items(values, "wards"))
+        ]
+        if wards:
+            values["wards"] = wards
+        if extract is not None:
+            self._add_patients(extract, streams)
+
+    def _of_entries(self) -> dict[str, str]:
+        """The service of each ward that patients come to from outside, those first that name their service."""
+        values = self._translation.values
+        targets = {text(stream.get("target_ward")) for stream in mappings(values, "arrival_streams")}
+        entries = []
+        for ward in mappings(values, "wards"):
+            name = text(ward.get("id"))
+            is_entry = name in targets if "arrival_streams" in values else name not in self._entered
+            if name is not None and is_entry:
+                entries.append((name, ward, _own_service(ward)))
+        taken = {own for _, _, own in entries if own is not None}
+        services: dict[str, str] = {}
+        for name, ward, own in entries:
+            default = name if self._default is None else self._default
+            if default in taken:
+                default = _SERVICE_OF_KIND.get(str(ward.get("type")), default)
+            services[name] = own or default
+            taken.add(services[name])
+        return services
+
+    def _add_streams(self, services: dict[str, str]) -> None:
+        """One forecast stream for each ward that no route leads to."""
+        translation, values = self._translation, self._translation.values
+        kinds = [kind.get("id") for kind in mappings(values, "patient_types")]
+        kind = kinds[0] if kinds else None
+        values["arrival_streams"] = [
+            {"id": ward, "target_ward": ward, "patient_type": kind, "model": {"type": "ml_poisson"}}
+            for ward in services
+        ]
+        translation.show_at(("arrival_streams",), ("wards",))
+        for ward, service in services.items():
+            translation.warn(("wards",), f"arrival_streams: {ward!r}, forecast from service {service!r}")
+
+    def _by_service(self, services: dict[str, str]) -> dict[str, str]:
+        """The stream that each service feeds."""
+        streams: dict[str, str] = {}
+        for stream in mappings(self._translation.values, "arrival_streams"):
+            ward = str(stream.get("target_ward"))
+            service = services.get(ward, ward)
+            if service in streams:
+                self._translation.refuse(
+                    ("wards",), f"wards: service {service!r} feeds stream {streams[service]!r} already"
+                )
+            streams[service] = str(stream.get("id"))
+        return streams
+
+    def _translate_models(self, services: dict[str, str]) -> None:
+        """Streams without what the predecessor's model was told of its data and seasons."""
+        translation = self._translation
+        streams = items(translation.values, "arrival_streams")
+        for index, stream in enumerate(streams):
+            model = mapping(mapping(stream).get("model"))
+            dropped = [key for key in ("source", "seasonal_features") if key in model]
+            if not dropped or model.get("type") != "ml_poisson":
+                continue
+            ward = str(stream.get("target_ward"))
+            rest = {key: value for key, value in model.items() if key not in dropped}
+            streams = [*streams[:index], stream | {"model": rest}, *streams[index + 1 :]]
+            for key in dropped:
+                what = f"forecast from the records of service {services.get(ward, ward)!r}"
+                if key == "seasonal_features":
+                    what = "the forecast learns the seasons itself"
+                name = f"arrival_streams[{index}].model"
+                translation.warn(("arrival_streams", index, "model", key), f"{name}.{key} left out: {what}")
+        if streams:
+            translation.values["arrival_streams"] = streams
+
+    def _with_service_stays(self, ward: dict[str, Any], index: int, streams: dict[str, str]) -> dict[str, Any]:
+        """The ward with its length of stay, if that comes from records, as one of its own or of a stream's patients."""
+        los = mapping(ward.get("los_model"))
+        if los.get("type") not in FROM_RECORDS:
+            return ward
+        translation, name = self._translation, text(ward.get("id"))
+        place, shown = ("wards", index, "los_model"), f"wards[{index}].los_model"
+        if los.get("type") == "empirical_histogram":
+            translation.warn(place, f"{shown}.type empirical_histogram read as from_data")
+        others = {key: value for key, value in mapping(los.get("params")).items() if key != "service"}
+        rest = {key: value for key, value in los.items() if key not in ("source", "params")} | {"type": "from_data"}
+        ward = {**ward, "los_model": rest | ({"params": others} if others else {})}
+        targets = {s.get("id"): s.get("target_ward") for s in mappings(translation.values, "arrival_streams")}
+        service = text(mapping(los.get("params")).get("service")) or self._service_of_stays(ward, targets, streams)
+        if service is None:
+            translation.refuse(
+                place,
+                f"{shown}: only routes lead to {name!r}, so the extract has no stays of its own to take a histogram "
+                "from; name a service, or give a distribution",
+            )
+            return ward
+        if service in streams and targets.get(streams[service]) == name and name not in self._left:
+            return ward
+        if service not in streams:
+            self._add_stays_stream(service, ward, streams)
+        twice = "the time in the wards that routes lead to" if name in self._left else "time in other wards"
+        translation.warn(
+            place,
+            f"{shown}: whole stays of service {service!r}, as the predecessor read them: {twice} is counted twice",
+        )
+        return {**ward, "los_model": ward["los_model"] | {"stays_of": streams[service]}}
+
+    def _service_of_stays(self, ward: dict[str, Any], targets: dict[Any, Any], streams: dict[str, str]) -> str | None:
+        """The service of a ward whose length of stay names none: the one that feeds it, its own, or the default."""
+        feeding = [service for service, stream in streams.items() if targets.get(stream) == ward.get("id")]
+        return next(iter(feeding), None) or _own_service(ward) or self._default
+
+    def _add_stays_stream(self, service: str, ward: dict[str, Any], streams: dict[str, str]) -> None:
+        """A stream of nobody, so that the records of a service whose patients come by routes are read."""
+        translation, values = self._translation, self._translation.values
+        ids = [stream.get("id") for stream in mappings(values, "arrival_streams")]
+        name = re.sub(r"[^a-zA-Z0-9_.-]", "_", service)
+        name = next(name for name in chain([name], (f"{name}_{i}" for i in count(2))) if name not in ids)
+        kinds = [kind.get("id") for kind in mappings(values, "patient_types")]
+        stream = {
+            "id": name,
+            "target_ward": ward.get("id"),
+            "patient_type": kinds[0] if kinds else None,
+            "model": {"type": "constant", "mean_per_day": 0},
+        }
+        values["arrival_streams"] = [*items(values, "arrival_streams"), stream]
+        translation.show_at(("arrival_streams", len(ids)), ("wards",))
+        streams[service] = name
+        translation.warn(
+            ("wards",), f"arrival_streams: {name!r}, of nobody, for the stays in the records of service {service!r}"
+        )
+
+    def _add_patients(self, path: str, streams: dict[str, str]) -> None:
+        """The extract that the predecessor read at `path`."""
+        translation = self._translation
+        translation.values["patients"] = {
+            "source": "csv", "path": path, "columns": COLUMNS, "streams": streams, "ignore": ["*"],
+        }  # fmt: skip
+        place = ("simulation", "data_dir")
+        translation.show_at(("patients",), place)
+        translation.warn(place, f"patients: read from {path}, columns {', '.join(COLUMNS.values())}")
+        translation.warn(place, f"patients: of services {', '.join(streams)}; the rows of others are left out")
+
+
+def _own_service(ward: dict[str, Any]) -> str | None:
+    """The service that a ward names itself, or its length of stay does."""
+    return text(ward.get("service")) or text(mapping(mapping(ward.get("los_model")).get("params")).get("service"))

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from kaizar_pipeline.config.fields import Loc
 from kaizar_pipeline.config.hospital import MAPPING_TAG, NUMBER_TAG
-from kaizar_pipeline.errors import unknown
+from kaizar_pipeline.errors import MAX_SHOWN, quoted, unknown
 
 _KINDS = {
     "string_type": "text",
@@ -104,7 +104,11 @@ def _is_tag(part: str | int, here: Any) -> bool:
 
 def path_of(loc: Loc) -> str:
     """The place as it is written: wards[1].los_model.type."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{_cut(part)}" for part in loc).removeprefix(".")
+
+
+def _cut(key: str) -> str:
+    return key if len(key) <= MAX_SHOWN else f"{key[:MAX_SHOWN]}..."
 
 
 def _shown(value: Any) -> str:
@@ -117,9 +121,9 @@ def _shown(value: Any) -> str:
             return "a mapping (key: value)"
         case list():
             return "a list" if value else "an empty list"
-        case str() if len(value) > 60:
-            return repr(value[:60] + "...")
-    return repr(value)
+        case str():
+            return quoted(value)
+    return _cut(repr(value))
 
 
 def _remedy(kind: str, found: Any, context: dict[str, Any]) -> str:
@@ -148,10 +152,16 @@ def _schema_at(loc: Loc, document: Any, schema: dict[str, Any]) -> dict[str, Any
     """The part of `schema` for the part of `document` at `loc`."""
     rule, here = _resolve(schema, document, schema), document
     for part in loc:
-        rule = rule["items"] if isinstance(part, int) else rule["properties"].get(part) or rule["additionalProperties"]
+        rule = rule["items"] if isinstance(part, int) else _property(rule, part)
         here = here[part]
         rule = _resolve(rule, here, schema)
     return rule
+
+
+def _property(rule: dict[str, Any], key: str) -> dict[str, Any]:
+    """The part of `rule` for a key: named, or of a mapping whose keys are any, or any that fit a pattern."""
+    named = rule.get("properties", {}).get(key)
+    return named or next(iter(rule.get("patternProperties", {}).values()), None) or rule["additionalProperties"]
 
 
 def _resolve(rule: dict[str, Any], value: Any, schema: dict[str, Any]) -> dict[str, Any]:

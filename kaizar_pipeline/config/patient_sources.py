@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from kaizar_pipeline.config.distributions import Duration
-from kaizar_pipeline.config.fields import Id, Model, NonNegative, Positive, Share, Weekday
+from kaizar_pipeline.config.fields import Day, Id, Model, NonNegative, Positive, Share, Weekday
+from kaizar_pipeline.errors import quoted
 
 DAYTIME_DISCHARGES = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 6, 8, 9, 10, 10, 9, 8, 6, 4, 2, 1, 1, 0, 0)
 """Discharges by hour of the day for extracts with days only: an assumption: most patients leave around midday."""
@@ -98,7 +99,7 @@ class SyntheticPatients(PatientSource):
 
     source: Literal["synthetic"]
     """Source of the patients."""
-    history_start: date
+    history_start: Day
     """First day of the history, which begins with an empty hospital. Keep it: draws are indexed from it."""
     truth: Truth = Truth()
     """What the history is drawn from."""
@@ -171,6 +172,9 @@ class _Extract(PatientSource):
     """The source's services to arrival streams; a row with another service is set aside, unless `other` is given."""
     other: Id | None = None
     """Arrival stream of every service that `streams` does not list. Default: none, such rows are set aside."""
+    ignore: tuple[str, ...] = ()
+    """Services whose rows are left out and counted, neither patients nor rejects; "*": all that `streams` does not
+    name. Default: none."""
     stays: StaysExtract | None = None
     """Extract of ward stays. Default: none, one stay per patient in the stream's target ward."""
     date_format: DateFormat | None = None
@@ -186,7 +190,7 @@ class _Extract(PatientSource):
     census: Literal["expected"] | None = None
     """expected: the census at as_of is right, although it differs from that of the weeks before by so much that the run
     would stop. Default: the run stops."""
-    complete_through: date | None = None
+    complete_through: Day | None = None
     """Last complete day of the extract. Default: the day before the latest arrival date."""
     max_age_days: Annotated[int, Field(ge=0)] | None = 3
     """An extract further behind than this is run, marked stale and warned about; null: never. Default: 3."""
@@ -220,6 +224,14 @@ class _Extract(PatientSource):
         return self.missing_departure == "open"
 
 
+def _known_encoding(name: str) -> str:
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(f"unknown encoding {quoted(name)}, allowed: such as utf-8, cp1252, latin-1") from None
+    return name
+
+
 class CsvPatients(_Extract):
     """A CSV file with a header."""
 
@@ -227,7 +239,7 @@ class CsvPatients(_Extract):
     """Source of the patients."""
     path: str
     """File, relative to the folder that holds hospital_configs/."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """Encoding of the file. Default: utf-8."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """Separator of the columns. Default: the comma, semicolon, tab or | under which the header has the columns."""

@@ -5,24 +5,22 @@ Each rule is a function that yields its errors with their places; `rule_errors` 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
-from zoneinfo import available_timezones
 
 from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.fields import Loc, Model, RuleError, window_errors
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
-from kaizar_pipeline.errors import unknown
+from kaizar_pipeline.config.places import place_errors
+from kaizar_pipeline.config.reachability import unreachable
+from kaizar_pipeline.errors import listed, quoted, unknown
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
 if TYPE_CHECKING:
     from kaizar_pipeline.config.hospital import HospitalConfig, RouteOption, Ward
 
 _Errors = Iterator[RuleError]
-
-_timezones = cache(available_timezones)  # which scans the disk
 
 _REFERENCES = {
     **dict.fromkeys(("target_ward", "from_ward", "to_ward", "next_ward", "redirect_to"), "ward"),
@@ -31,8 +29,13 @@ _REFERENCES = {
 """Keys whose values are ids, with the kind of part that they name."""
 
 
+def hospital_errors(config: "HospitalConfig") -> _Errors:
+    """Every broken rule of a hospital's own file, with its place."""
+    return _each((*_RULES, unreachable), config)
+
+
 def rule_errors(config: "HospitalConfig") -> _Errors:
-    """Every broken rule, with its place."""
+    """Every broken rule without which a hospital cannot be simulated, with its place."""
     return _each(_RULES, config)
 
 
@@ -42,16 +45,7 @@ def _each(rules: Iterable[Callable[..., _Errors]], *parts: object) -> _Errors:
 
 
 def _known_place(config: "HospitalConfig") -> _Errors:
-    import holidays
-
-    timezone, country, subdivision = config.hospital.timezone, config.hospital.country, config.hospital.subdivision
-    if timezone not in _timezones():
-        yield ("hospital", "timezone"), unknown(timezone, sorted(_timezones()), list_allowed=False)
-    supported = holidays.list_supported_countries()
-    if country not in supported:
-        yield ("hospital", "country"), f"unknown country {country!r}, allowed: a two-letter code such as NL"
-    elif subdivision and subdivision not in supported[country]:
-        yield ("hospital", "subdivision"), unknown(subdivision, sorted(supported[country]))
+    return ((("hospital", *loc), what) for loc, what in place_errors(config.hospital))
 
 
 def _ids_once(config: "HospitalConfig") -> _Errors:
@@ -165,7 +159,7 @@ def _routes_home(config: "HospitalConfig") -> _Errors:
     for patient_type in config.patient_type_ids:
         trapped = _wards_without_exit(config, patient_type)
         if trapped:
-            what = f"patients of type {patient_type!r} never go home from {', '.join(trapped)}: a loop without exit"
+            what = f"patients of type {patient_type!r} never go home from {listed(trapped)}: a loop without exit"
             yield ("routing",), what
 
 
@@ -246,7 +240,9 @@ def _truth_stays(config: "HospitalConfig", patients: SyntheticPatients) -> _Erro
         if name not in config.ward_ids:
             yield ("patients", "truth", "los", name), unknown(name, sorted(config.ward_ids), "ward")
     for index, ward in _from_data(config):
-        if ward.id not in patients.truth.los:
+        if stays_of(ward) is not None:
+            yield ("wards", index, "los_model", "stays_of"), "goes with an extract only; give patients.truth.los"
+        elif ward.id not in patients.truth.los:
             what = f"from_data on a synthetic hospital needs patients.truth.los.{ward.id} to make the data from"
             yield ("wards", index, "los_model"), what
 
@@ -256,17 +252,35 @@ def _from_data(config: "HospitalConfig") -> Iterator[tuple[int, "Ward"]]:
     return ((index, ward) for index, ward in enumerate(config.wards) if isinstance(ward.los_model, FromData))
 
 
+def stays_of(ward: "Ward") -> str | None:
+    """The stream whose whole stays make the ward's lengths of stay, None for stays of its own."""
+    return ward.los_model.stays_of if isinstance(ward.los_model, FromData) else None
+
+
+def _other_services(config: "HospitalConfig", patients: Extract) -> _Errors:
+    streams = sorted(stream.id for stream in config.arrival_streams)
+    if patients.other is not None and patients.other not in streams:
+        yield ("patients", "other"), unknown(patients.other, streams, "stream")
+    if patients.other is not None and (patients.columns.service is None or "*" in patients.ignore):
+        yield ("patients", "other"), "does nothing without columns.service, and beside ignore: ['*']"
+
+
 def _services(config: "HospitalConfig", patients: Extract) -> _Errors:
     streams = sorted(stream.id for stream in config.arrival_streams)
     for service, name in patients.streams.items():
         if name not in streams:
             yield ("patients", "streams", service), unknown(name, streams, "stream")
+    for index, service in enumerate(patients.ignore):
+        if service in patients.streams:
+            yield ("patients", "ignore", index), f"service {quoted(service)} feeds a stream in patients.streams"
     if patients.columns.service is not None:
         if not patients.streams:
             yield ("patients", "streams"), "is empty: map each service of the extract to a stream"
         return
     if len(streams) != 1:
         yield ("patients", "columns"), f"without a service column there can be one stream only, found {len(streams)}"
+    if patients.ignore:
+        yield ("patients", "ignore"), "names services, but columns.service names no column"
     if patients.streams:
         yield ("patients", "streams"), "maps services, but columns.service names no column"
 
@@ -294,10 +308,15 @@ def _stays(config: "HospitalConfig", patients: Extract) -> _Errors:
 
 
 def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
-    if patients.stays is not None:
-        return
+    streams = sorted(stream.id for stream in config.arrival_streams)
     for index, ward in _from_data(config):
-        if ward.id in config.wards_with_routes:
+        source = stays_of(ward)
+        if source is not None and patients.stays is not None:
+            what = "goes with an extract without ward stays; leave it out, and the ward's own stays are taken"
+            yield ("wards", index, "los_model", "stays_of"), what
+        elif source is not None and source not in streams:
+            yield ("wards", index, "los_model", "stays_of"), unknown(source, streams, "stream")
+        elif source is None and patients.stays is None and ward.id in config.wards_with_routes:
             what = (
                 "from_data with routes onward needs an extract of ward stays (patients.stays): without one a stay is "
                 "the whole time in hospital, and the time in the next ward would be counted twice"

@@ -4,17 +4,20 @@ Parts have the form of the hospital's and are matched by id, so that a part give
 Here are the models, and the rules that can be checked without a hospital; `variant.py` applies a scenario to one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from kaizar_pipeline.config.distributions import Duration
 from kaizar_pipeline.config.fields import (
+    MAX_NAME,
     Beds,
+    Day,
     Id,
     Instant,
+    Loc,
     Model,
     NonNegative,
     Positive,
@@ -89,6 +92,14 @@ class PolicyOverrides(Model):
     """Admission stops, by ward; a threshold of 2 has no effect. Default: as they are."""
 
 
+POLICY_SUBJECTS: dict[str, Callable[[Any], Hashable]] = {
+    "priorities": lambda rule: (rule.ward, rule.patient_type),
+    "overflow": lambda rule: rule.ward,
+    "admission_stop": lambda rule: rule.ward,
+}
+"""What a rule of each kind is about: a scenario's rule replaces the hospital's rules about the same."""
+
+
 class _Rule(Model):
     """Something that holds for parts of a hospital, always or for a while."""
 
@@ -96,6 +107,11 @@ class _Rule(Model):
     def names_parts(self) -> bool:
         """Whether it names parts of a hospital."""
         return any(getattr(self, key, ()) for key in ("streams", "wards", "patient_types"))
+
+    @property
+    def months_held(self) -> frozenset[int]:
+        """Months of the year in which it holds."""
+        return frozenset(getattr(self, "months", ()) or range(1, 13))
 
     @property
     def window(self) -> tuple[datetime, datetime]:
@@ -113,9 +129,11 @@ class ArrivalScale(_Rule):
     """Streams it holds for. Default: those of `wards`, or all."""
     wards: tuple[Id, ...] = ()
     """Wards whose streams it holds for, instead of `streams`. Default: all."""
-    start: date | None = Field(default=None, alias="from")
+    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
+    """Months (1 to 12) of the time from `from` to `to` that it holds in. Default: all."""
+    start: Day | None = Field(default=None, alias="from")
     """First day. Default: the first day ahead."""
-    end: date | None = Field(default=None, alias="to")
+    end: Day | None = Field(default=None, alias="to")
     """First day on which it no longer holds. Default: no end."""
 
     @model_validator(mode="after")
@@ -226,7 +244,7 @@ PARTS = tuple(name for name in ScenarioFile.model_fields if name not in ("descri
 class Scenario(ScenarioFile):
     """A checked scenario, together with its id: the stem of its file."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+    id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$", max_length=MAX_NAME)]
     """Name and file name."""
 
     @model_validator(mode="after")
@@ -260,18 +278,23 @@ def _missing_hospitals(scenario: Scenario) -> Iterator[RuleError]:
 
 
 def _repeated(scenario: Scenario) -> Iterator[RuleError]:
-    keys = {
-        ("wards",): [ward.id for ward in scenario.wards],
-        ("add_wards",): [ward.id for ward in scenario.add_wards],
-        ("arrival_streams",): [stream.id for stream in scenario.arrival_streams],
-        ("routing",): [(route.from_ward, route.patient_type) for route in scenario.routing],
-        ("policies", "priorities"): [(rule.ward, rule.patient_type) for rule in scenario.policies.priorities],
-        ("policies", "overflow"): [rule.ward for rule in scenario.policies.overflow],
+    subjects: dict[Loc, list[set[Hashable]]] = {
+        ("wards",): [{ward.id} for ward in scenario.wards],
+        ("add_wards",): [{ward.id} for ward in scenario.add_wards],
+        ("arrival_streams",): [{stream.id} for stream in scenario.arrival_streams],
+        ("routing",): [{(route.from_ward, route.patient_type)} for route in scenario.routing],
     }
-    for place, found in keys.items():
-        for index, key in enumerate(found):
-            if key in found[:index]:
-                yield (*place, index), f"repeats the subject of {place[-1]}[{found.index(key)}]; give it once"
+    for name, subject in POLICY_SUBJECTS.items():
+        # a ward may have several stops, each for other types
+        subjects["policies", name] = [
+            {(subject(rule), kind) for kind in getattr(rule, "stop_types", (None,))}
+            for rule in getattr(scenario.policies, name)
+        ]
+    for place, found in subjects.items():
+        for index, own in enumerate(found):
+            first = next((i for i in range(index) if own & found[i]), None)
+            if first is not None:
+                yield (*place, index), f"repeats the subject of {place[-1]}[{first}]; give it once"
 
 
 def _impossible_windows(scenario: Scenario) -> Iterator[RuleError]:

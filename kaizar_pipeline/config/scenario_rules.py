@@ -13,8 +13,9 @@ from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.fields import WEEKDAYS, Loc, Model, RuleError
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.messages import path_of
+from kaizar_pipeline.config.reachability import unreachable
 from kaizar_pipeline.config.rules import rule_errors
-from kaizar_pipeline.config.scenario import ArrivalScale, CapacityOverride, LosScale, Scenario
+from kaizar_pipeline.config.scenario import POLICY_SUBJECTS, ArrivalScale, CapacityOverride, LosScale, Scenario
 from kaizar_pipeline.errors import unknown
 
 _MAY_BE_NULL = ("capacity", "discharge_delay")
@@ -58,10 +59,18 @@ def scenario_errors(hospital: HospitalConfig, scenario: Scenario) -> Iterator[Ru
 def _result_errors(hospital: HospitalConfig, scenario: Scenario) -> Iterator[RuleError]:
     """Broken rules of the hospital with the scenario's parts, at the scenario's part or else at its list."""
     config, places = merged(hospital, scenario)
+
+    def in_scenario(loc: Loc) -> Loc | None:
+        return next((places[loc[:end]] + loc[end:] for end in range(len(loc), 0, -1) if loc[:end] in places), None)
+
+    for loc, what in unreachable(config):
+        place = in_scenario(loc)
+        if place is not None:  # the hospital's own rules may idle under a scenario
+            yield place, what
     for loc, what in rule_errors(config):
         if loc[0] == "patients":  # the history does not change
             continue
-        place = next((places[loc[:end]] + loc[end:] for end in range(len(loc), 0, -1) if loc[:end] in places), None)
+        place = in_scenario(loc)
         if place is None:
             place = loc[:1] if loc[0] in scenario.model_fields_set else ()
             what = f"makes an impossible hospital: {path_of(loc)}: {what}"
@@ -114,7 +123,8 @@ def _overlaps(hospital: HospitalConfig, field: str, rules: Sequence[_Rule], kind
     """Two rules of a list about one thing at one time."""
     for (i, first), (j, second) in combinations(enumerate(rules), 2):
         both = sorted({*first.applies_to(hospital)} & {*second.applies_to(hospital)})
-        if both and first.window[0] < second.window[1] and second.window[0] < first.window[1]:
+        at_once = first.window[0] < second.window[1] and second.window[0] < first.window[1]
+        if both and at_once and first.months_held & second.months_held:
             name = both[0] if isinstance(both[0], str) else ", ".join(both[0])
             yield (field, j), f"{field}[{i}] holds for the same {kind} ({name}) at the same time; give it once"
 
@@ -174,16 +184,8 @@ def merged(hospital: HospitalConfig, scenario: Scenario) -> tuple[HospitalConfig
         ),
         "policies": policies.model_copy(
             update={
-                "priorities": joined(
-                    ("policies", "priorities"), policies.priorities, ours.priorities,
-                    lambda rule: (rule.ward, rule.patient_type),
-                ),
-                "overflow": joined(
-                    ("policies", "overflow"), policies.overflow, ours.overflow, lambda rule: rule.ward
-                ),
-                "admission_stop": joined(
-                    ("policies", "admission_stop"), policies.admission_stop, ours.admission_stop, lambda rule: rule.ward
-                ),
+                name: joined(("policies", name), getattr(policies, name), getattr(ours, name), subject)
+                for name, subject in POLICY_SUBJECTS.items()
             }
         ),
     }  # fmt: skip

@@ -56,7 +56,8 @@ def apply_scenario(hospital: HospitalConfig, scenario: Scenario, start: pd.Times
 
 def idle_rules(scenario: Scenario, start: pd.Timestamp, days: int) -> list[str]:
     """A message for each of the dated rules of `scenario` that hold at no time of the `days` days from `start` on."""
-    first, end = start.to_pydatetime(), (start + pd.Timedelta(days=days)).to_pydatetime()
+    ahead = [day.to_pydatetime() for day in pd.date_range(start, periods=days)]
+    span = f"{ahead[0]:%Y-%m-%d} to {ahead[-1]:%Y-%m-%d}"
     found = []
     for field, rules in (
         ("arrival_scale", scenario.arrival_scale),
@@ -64,9 +65,9 @@ def idle_rules(scenario: Scenario, start: pd.Timestamp, days: int) -> list[str]:
     ):
         for index, rule in enumerate(rules):
             since, until = rule.window
-            if until <= first or since >= end:
-                ahead = f"{first:%Y-%m-%d} to {end - timedelta(days=1):%Y-%m-%d}"
-                found.append(f"scenario {scenario.id}: {field}[{index}] holds on none of the days ahead, {ahead}")
+            held = (day < until and since < day + timedelta(days=1) and day.month in rule.months_held for day in ahead)
+            if not any(held):
+                found.append(f"scenario {scenario.id}: {field}[{index}] holds on none of the days ahead, {span}")
     return found
 
 
@@ -74,7 +75,7 @@ def _arrival_factors(hospital: HospitalConfig, scenario: Scenario, dates: pd.Dat
     factors: dict[str, np.ndarray] = {}
     for rule in scenario.arrival_scale:
         start, end = rule.window
-        holds = np.array([start <= day < end for day in dates])
+        holds = np.array([start <= day < end and day.month in rule.months_held for day in dates])
         for stream in rule.applies_to(hospital):
             factors[stream] = np.where(holds, rule.factor, factors.get(stream, np.ones(len(dates))))
     return factors

@@ -33,6 +33,9 @@ def _lines(config: HospitalConfig, history: History) -> list[str]:
         f"as_of {history.as_of:%Y-%m-%d}, {history.days_behind} days before today; in the hospital then: {wards}, "
         f"waiting {waiting}",
     ]
+    if history.ignored:
+        ignored = ", ".join(f"{service} {rows:,}" for service, rows in history.ignored.items())
+        lines.append(f"{sum(history.ignored.values()):,} further rows are left out by patients.ignore: {ignored}")
     if len(rejects):
         lines += [f"{len(rejects):,} rows are set aside:", *by_reason(rejects).splitlines()]
     lines += history.warnings

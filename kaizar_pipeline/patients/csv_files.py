@@ -67,12 +67,6 @@ class CsvFile:
             if begin.startswith(magic):
                 raise DataError(f"{self.location}: {remedy}")
         self._compressed = begin.startswith(_GZIP)
-        try:
-            codecs.lookup(self.encoding)
-        except (LookupError, ValueError) as error:
-            raise DataError(
-                f"{self.location}: unknown encoding {self.encoding!r}; allowed are Python's, such as utf-8 or cp1252"
-            ) from error
 
     def header(self, wanted: list[str]) -> list[str]:
         """The names of the columns; settles the separator."""

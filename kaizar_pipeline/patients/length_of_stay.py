@@ -15,6 +15,7 @@ import pandas as pd
 from kaizar_pipeline.config.distributions import Distribution, FromData
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
+from kaizar_pipeline.config.rules import stays_of
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.los_fit import Fit, fit_stays
 from kaizar_pipeline.patients.survival import Dates, Stays, destination_shares, known_within
@@ -44,12 +45,14 @@ def lengths_of_stay(
     `los_model: from_data`. Without `fit_all` only these wards are fitted, which is all a simulation needs. Raises
     DataError for such a ward that has no completed stay.
     """
-    began = _began(patients, ward_stays, config)
+    began = _began(patients, ward_stays)
     rows: list[Row] = []
     for ward in config.wards:
         rows += _configured(ward)
-        if fit_all or isinstance(ward.los_model, FromData):
-            rows += _fitted(ward, began[began["planned_ward_id"] == ward.id], config)
+        if (stream := stays_of(ward)) is not None:
+            rows += _fitted_of_stream(ward, began[began["whole_stay"] & (began["stream_id"] == stream)], config)
+        elif fit_all or isinstance(ward.los_model, FromData):
+            rows += _fitted(ward, _of_ward(began, ward, config), config)
     as_of = patients["as_of"].iloc[0]
     return LENGTH_OF_STAY.frame(pd.DataFrame(rows), hospital_id=config.id, as_of=as_of)
 
@@ -105,17 +108,21 @@ def _holds_for_all(configured: Iterable[tuple[str, str]], group: tuple[str, str]
     return None if of_some or not rows else min(rows, key=_width)
 
 
-def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
-    """Admitted stays of whose length something is known, with patient type and time resolution.
+def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
+    """Admitted stays of whose length something is known, with stream, patient type and time resolution.
 
-    Whole stays of wards with routes onward are left out: they include the time in the next wards. So are stays without
-    an end of patients whose departure is unknown.
+    Stays without an end of patients whose departure is unknown are left out.
     """
     began = ward_stays[ward_stays["admit"].notna()]
-    began = began[~(began["whole_stay"] & began["planned_ward_id"].isin(config.wards_with_routes))]
-    columns = ["patient_id", "patient_type", "stream_id", "departure_known", "resolution"]
+    columns = ["patient_id", "stream_id", "patient_type", "departure_known", "resolution"]
     stays = began.merge(patients[columns], on="patient_id").assign(as_of=patients["as_of"].iloc[0])
     return stays[stays["ready"].notna() | stays["departure_known"]]
+
+
+def _of_ward(began: pd.DataFrame, ward: Ward, config: HospitalConfig) -> pd.DataFrame:
+    """The stays of a ward, without whole stays where routes lead onward: they include the time in the next wards."""
+    own = began["planned_ward_id"] == ward.id
+    return began[own & ~began["whole_stay"]] if ward.id in config.wards_with_routes else began[own]
 
 
 def _known(stays: pd.DataFrame, config: HospitalConfig) -> Stays:
@@ -172,10 +179,7 @@ def _fitted(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator
     stays = _known(began, config)
     if not stays.n:
         if from_data:
-            raise DataError(
-                f"hospital {config.id}, ward {ward.id}: los_model is from_data, but none of its {len(began):,} stays "
-                f"is completed before as_of; give the ward a distribution such as lognormal, or more history"
-            )
+            raise _none_completed(ward, began, config)
         return
     whole = fit_stays(stays)
     of_type = {name: (began["patient_type"] == name).to_numpy() for name in config.patient_type_ids}
@@ -187,6 +191,21 @@ def _fitted(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator
         yield _fitted_row(ward, (name, ANY), of_this, fit, from_data)
         for next_ward, onward in _by_next_ward(of_this, began.loc[of_type[name], "next_ward_id"], config):
             yield _fitted_row(ward, (name, next_ward), onward, fit_stays(onward, fit), from_data)
+
+
+def _fitted_of_stream(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator[Row]:
+    """The row of a ward that takes the stays of a stream's patients, who may be of other types than its own."""
+    stays = _known(began, config)
+    if not stays.n:
+        raise _none_completed(ward, began, config)
+    yield _fitted_row(ward, (ALL, ANY), stays, fit_stays(stays), True)
+
+
+def _none_completed(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> DataError:
+    return DataError(
+        f"hospital {config.id}, ward {ward.id}: los_model is from_data, but none of its {len(began):,} stays "
+        f"is completed before as_of; give the ward a distribution such as lognormal, or more history"
+    )
 
 
 def _by_next_ward(stays: Stays, next_ward: pd.Series, config: HospitalConfig) -> Iterator[tuple[str, Stays]]:

@@ -16,6 +16,7 @@ from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader, TextRows
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person
 from kaizar_pipeline.patients.rejects import check_share, shown_names, shown_stamps, told_by_line
+from kaizar_pipeline.patients.services import literal
 from kaizar_pipeline.patients.stamp_formats import StampFormat, settle_format
 from kaizar_pipeline.patients.stamps import time_within_day
 from kaizar_pipeline.tables import HOME
@@ -75,6 +76,7 @@ def read_moves(
     only: the order of moves within a day would be a guess.
     """
     text = reader.load(extract, "stay_cells")
+    reader.connection.execute("DELETE FROM stay_cells WHERE patient_id IN (SELECT patient_id FROM ignored)")
     warnings = ExtractWarnings(text.place, text.lines)
     format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), format_, warnings)
     rows = _of_visits(_stamped(reader, extract, format_), patients)
@@ -98,7 +100,7 @@ def read_moves(
 
 def _stamped(reader: ExtractReader, extract: StaysExtract, read: StampFormat) -> pd.DataFrame:
     """The meaning of every row: person, ward, and times that are not yet at the offset of the patient's arrival."""
-    missing = ", ".join("'" + text.replace("'", "''") + "'" for text in reader.source.missing) or "NULL"
+    missing = ", ".join(map(literal, reader.source.missing)) or "NULL"
     found = reader.connection.sql(f"""
         WITH given AS (
             SELECT

@@ -4,7 +4,8 @@ What a row means is decided here, once: which rows are visible at `as_of`, which
 hospital, and what time a stamp without a time of day stands for. Reading, hashing and judging stay in DuckDB.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -49,6 +50,8 @@ class Records:
     """Rows of the extract of patients: patients, rejects and those at or after as_of; 0 for a source without rows."""
     left_out: int = 0
     """Rows at or after as_of."""
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    """Rows that `patients.ignore` leaves out, by service; not among `rows`."""
 
 
 def read_records(
@@ -92,6 +95,7 @@ def read_records(
         warnings=warnings,
         rows=rows.count,
         left_out=visits.left_out,
+        ignored=rows.ignored,
     )
 
 

@@ -18,6 +18,7 @@ from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person, hashed_visit
 from kaizar_pipeline.patients.rejects import by_reason, check_share, shown_names, shown_stamps, told_by_line
+from kaizar_pipeline.patients.services import count_others, leave_out_ignored, literal, stream_of_service
 from kaizar_pipeline.patients.stamp_formats import StampFormat, no_real_year, settle_format
 
 OUTCOMES = ("admitted", "waiting", "diverted", "left")
@@ -57,17 +58,21 @@ class VisitRows:
     """The rows of an extract of patients; `at` says, once, what they mean at an as_of."""
 
     def __init__(self, reader: ExtractReader, source: Extract):
-        """Read the extract. Raises DataError when that is not possible."""
+        """Read the extract. Raises DataError when that is not possible.
+
+        `ignored` has the number of rows by service that the config leaves out, `count` that of all others.
+        """
         self._reader = reader
         self._source = source
         self._text = text = reader.load(source, "cells")
         self._connection = reader.connection
+        self.ignored = leave_out_ignored(self._connection, source)
         self.count = reader.count("cells") + len(text.ragged)
         self._warnings = ExtractWarnings(text.place, text.lines)
         stamps = StampFormat(reader.config.hospital.timezone, source.date_format)
         self.format = settle_format(self._connection, "cells", ("arrival", "departure"), stamps, self._warnings)
         self._stamp()
-        self._others = self._count_others()
+        self._others = count_others(self._connection, source)
         self._forget_good_cells()
 
     def at(self, as_of: pd.Timestamp, today: pd.Timestamp | None) -> Visits:
@@ -97,14 +102,14 @@ class VisitRows:
         """Make `stamped`: ids, streams and times of all rows, null where a cell is empty or cannot be read."""
         source, read = self._source, self.format
         dates = missing_dates(source.missing)
-        missing = ", ".join(_literal(text) for text in source.missing if text not in dates) or "NULL"
+        missing = ", ".join(literal(text) for text in source.missing if text not in dates) or "NULL"
         days = ", ".join(f"DATE '{day:%Y-%m-%d}'" for day in dates.values()) or "NULL"
         still = "false"
         if source.still_patient is not None:
-            still = f"coalesce(still_patient IN ({', '.join(map(_literal, source.still_patient.values))}), false)"
+            still = f"coalesce(still_patient IN ({', '.join(map(literal, source.still_patient.values))}), false)"
         given = {key: f"CASE WHEN {key} NOT IN ({missing}) THEN {key} END" for key in ("patient_id", "arrival")}
-        none_yet = f"departure IN ({', '.join(map(_literal, source.missing)) or 'NULL'}) OR {no_real_year('departure')}"
-        streams = ", ".join(_literal(stream.id) for stream in self._reader.config.arrival_streams)
+        none_yet = f"departure IN ({', '.join(map(literal, source.missing)) or 'NULL'}) OR {no_real_year('departure')}"
+        streams = ", ".join(literal(stream.id) for stream in self._reader.config.arrival_streams)
         self._connection.execute(f"CREATE TYPE stream AS ENUM ({streams}); CREATE TYPE outcome AS ENUM {OUTCOMES}")
         self._connection.execute(f"""
             CREATE TABLE stamped AS
@@ -113,7 +118,7 @@ class VisitRows:
                     row, {given["patient_id"]} AS id, {given["arrival"]} AS arrival_text,
                     CASE WHEN NOT ({none_yet}) THEN departure END AS departure_text,
                     departure IS NOT NULL AS has_departure,
-                    ({self._stream()})::stream AS stream,
+                    ({stream_of_service(self._reader.config, source)})::stream AS stream,
                     CASE WHEN lower(outcome) IN {OUTCOMES} THEN lower(outcome)::outcome END AS outcome, {still} AS still
                 FROM cells
             ), told AS (
@@ -139,20 +144,6 @@ class VisitRows:
                     AS none_yet
             FROM local
         """)
-
-    def _stream(self) -> str:
-        """SQL: the stream of the column `service`, null where it is not known."""
-        source = self._source
-        if source.columns.service is None:
-            return _literal(self._reader.config.arrival_streams[0].id)
-        cases = "".join(f" WHEN {_literal(name)} THEN {_literal(stream)}" for name, stream in source.streams.items())
-        other = "NULL" if source.other is None else _literal(source.other)
-        return f"CASE service{cases} ELSE {other} END" if cases else f"{other}::VARCHAR"
-
-    def _count_others(self) -> tuple[int, int | None]:
-        """How many rows have a service that `streams` does not list, and the first of them."""
-        known = ", ".join(map(_literal, self._source.streams)) or "NULL"
-        return self._one(f"SELECT count(*), min(row) FROM cells WHERE service IS NULL OR service NOT IN ({known})")
 
     def _forget_good_cells(self) -> None:
         """Keep the text of those rows only in which something cannot be read or cannot be right."""
@@ -485,8 +476,3 @@ def end_of(source: Extract) -> pd.Timestamp | None:
     """The midnight after the last day that the config says is complete."""
     last = source.complete_through
     return None if last is None else pd.Timestamp(last).as_unit("us") + pd.Timedelta(days=1)
-
-
-def _literal(text: str) -> str:
-    """`text` in SQL."""
-    return "'" + text.replace("'", "''") + "'"

@@ -66,7 +66,8 @@ def simulate_occupancy(experiment: Experiment, progress: Progress | None = None)
     plan, simulation = start.plan, start.config.simulation
     overloaded = check_load(plan, allow=simulation.overload == "allow")
     actual, demand, precision = _until_precise(experiment, progress)
-    warmup = _short_warmups(plan, actual) if simulation.start == "empty" else []
+    # a warm-up of 0 days says that the run begins empty on purpose
+    warmup = _short_warmups(plan, actual) if simulation.warmup > 0 else []
     warnings = tuple(str(warning) for warning in (*overloaded, *warmup))
     for warning in warnings:
         _LOG.warning("%s: %s", start.config.id, warning)

@@ -1,6 +1,7 @@
 """A hospital's file becomes a checked hospital, or errors with place, what was found and what is allowed."""
 
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
@@ -10,6 +11,7 @@ from kaizar_pipeline.config.files import (
     hospital_file,
     hospital_files,
     load_hospital_config,
+    load_with_warnings,
     misnamed_files,
 )
 from kaizar_pipeline.errors import ConfigError
@@ -152,6 +154,29 @@ def test_a_good_file_loads_with_its_stem_as_id_and_norway_as_its_country(home: P
         ("wards:\n", "id: x\nwards:\n", "6: unknown key 'id': a hospital's id is the name of its file"),
         ("name: Test", "name: !!python/object:os.system x", "1: tag 'tag:yaml.org,2002:python/object:os.system'"),
         ("name: Test", "name: &loop [*loop]", "1: an alias contains itself"),
+        ("name: Test", 'name: "a\\0b"', "1: text with a character that cannot be stored, such as \\0"),
+        ("name: Test", 'name: "\\ud800"', "1: text with a character that cannot be stored"),
+        (
+            "mean_per_day: 6}",
+            "mean_per_day: 6, overdispersoin: 0.02}",
+            "5: patients.truth.streams.emergency.overdispersoin: unknown key 'overdispersoin', did you mean "
+            "'overdispersion'?",
+        ),
+        (
+            "mean_per_day: 6}}",
+            "mean_per_day: 6}}, los: {ward: {type: fixed, param: {value: 3}}}",
+            "5: patients.truth.los.ward.param: unknown key 'param', did you mean 'params'?",
+        ),
+        (
+            "patient_type: acute, model: {type: ml_poisson}",
+            'patient_type: acute, model: {type: constant, mean_per_day: 2}, scale_factor_by_month: {8: 1.1, "08": 1.2}',
+            "16: arrival_streams[0].scale_factor_by_month: keys '8' and '08' are one month; give it once",
+        ),
+        (
+            "patient_type: acute, model: {type: ml_poisson}",
+            "patient_type: acute, model: {type: constant, mean_per_day: 2}, scale_factor_by_month: {1: 1.1, 1.0: 1.2}",
+            "16: arrival_streams[0].scale_factor_by_month: keys '1' and '1.0' are one month; give it once",
+        ),
         (
             "    capacity: 4",
             "\tcapacity: 4",
@@ -241,6 +266,45 @@ def test_errors_between_parts_are_reported_together(home: Path):
         "16: arrival_streams[0].target_ward: unknown ward 'er', allowed: ed, ward",
         "18: routing[0].options[0].to_ward: unknown ward 'icu', allowed: ed, ward",
     ]
+
+
+def test_aliases_of_aliases_are_refused_at_once(home: Path):
+    levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 10))
+    began = perf_counter()
+    (error,) = errors(write(home, "l0: &l0 x\n" + levels))
+    assert error.endswith("more than 200,000 keys and values, aliases written out")
+    assert perf_counter() - began < 5  # not the minutes and gigabytes of a billion values
+
+
+def test_half_a_million_values_are_refused_at_once(home: Path):
+    values = ", ".join(["1.5"] * 500_000)
+    path = write(home, GOOD.replace("{value: 5}", f"{{values: [{values}]}}").replace("type: fixed", "type: empirical"))
+    began = perf_counter()
+    assert errors(path) == [" has 2,500,637 bytes, allowed: 1,000,000"]
+    assert perf_counter() - began < 5
+
+
+def test_messages_stay_short(home: Path):
+    ward = "  - {{id: ward_{:03}, capacity: 3, los_model: {{type: fixed, params: {{value: 1}}}}}}\n"
+    many = GOOD.replace("wards:\n", "wards:\n" + "".join(ward.format(number) for number in range(200)))
+    (error,) = errors(write(home, many.replace("to_ward: ward", "to_ward: " + "q" * 60)))
+    assert error.endswith("ward_009, and 190 more")
+    found = errors(write(home, GOOD + "z" * 3000 + ": 1\n"))
+    assert max(map(len, found)) < 300
+
+
+def test_a_name_that_would_be_too_long_for_files_of_its_own(home: Path):
+    (error,) = errors(write(home, name="h" * 61 + ".yml"))
+    assert "allowed: up to 60 lower-case letters" in error
+    assert load_hospital_config(write(home, name="h" * 60 + ".yml")).id == "h" * 60
+
+
+def test_a_country_is_asked_for_its_part(home: Path):
+    _, warnings = load_with_warnings(write(home, GOOD.replace("country: NO", "country: DE")))
+    (warning,) = warnings
+    assert warning.startswith(
+        "hospital_configs/x.yml:1: hospital.country: in 17 of the 17 parts of DE there are public"
+    )
 
 
 @pytest.mark.parametrize("name", ["Ward 7.yml", "Upper.yml", "x.yaml", "a.b.yml"])

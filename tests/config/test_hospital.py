@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from kaizar_pipeline.config.hospital import HospitalConfig, Replications
+from kaizar_pipeline.config.places import subdivision_note
 
 pytestmark = pytest.mark.unit
 
@@ -249,6 +250,36 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "policies.priorities.1",
             "the same ward and patient type appear twice",
         ),
+        (
+            put("arrival_streams", 1, "model", {"type": "schedule", "pattern": "Mon, Thu,Mon", "mean_per_day": 1}),
+            "arrival_streams.1.model.schedule",
+            "Mon appears twice in pattern",
+        ),
+        (
+            append("routing", {"from_ward": "home_care", "patient_type": "acute", "options": []}),
+            "routing.1.patient_type",
+            "patients of type 'acute' are never in ward 'home_care': no stream and no route leads them there",
+        ),
+        (
+            put("policies", "priorities", [{"ward": "ed", "patient_type": "planned", "priority": 1}]),
+            "policies.priorities.0.patient_type",
+            "patients of type 'planned' are never in ward 'ed'",
+        ),
+        (
+            put("policies", "admission_stop", [{**STOP, "stop_types": ["acute", "planned"]}]),
+            "policies.admission_stop.0.stop_types.1",
+            "patients of type 'planned' are never in ward 'ed'",
+        ),
+        (
+            put("patients", extract(ignore=["A"])),
+            "patients.ignore.0",
+            "service 'A' feeds a stream in patients.streams",
+        ),
+        (
+            put("wards", 1, "los_model", {"type": "from_data", "stays_of": "emergency"}),
+            "wards.1.los_model.stays_of",
+            "goes with an extract only",
+        ),
         (put("simulation", {"warmup_days": 3}), "simulation.warmup_days", "start: census needs no warm-up"),
         (put("simulation", {"engine": "ciw"}), "simulation.engine", "'compiled' or 'simpy'"),
         (put("simulation", {"overload": "ignore"}), "simulation.overload", "'refuse' or 'allow'"),
@@ -313,6 +344,102 @@ def test_a_ward_fitted_from_whole_stays_may_not_lead_onward():
     found = errors(put("patients", extract()), put("wards", 0, "los_model", {"type": "from_data"}))
     assert [where for where, _ in found] == ["wards.0.los_model"]
     assert "would be counted twice" in found[0][1]
+
+
+def test_rules_for_patients_who_come_by_routes_or_as_outliers_are_right():
+    onward = [{"to_ward": "home_care", "probability": 0.2}]
+    spill = {"ward": "ward", "redirect_to": ["ed"]}
+    assert not errors(
+        append("routing", {"from_ward": "ward", "patient_type": "acute", "options": onward}),
+        put("policies", "priorities", [{"ward": "home_care", "patient_type": "acute", "priority": 1}]),
+        # planned patients ask for the ward only, and lie in the emergency department when it is full
+        put("policies", "overflow", [spill]),
+        put("policies", "admission_stop", [{**STOP, "stop_types": ["planned"]}]),
+    )
+
+
+def test_a_route_that_nobody_takes_leads_nobody_onward():
+    onward = [{"to_ward": "home_care", "probability": 0.0}]
+    found = errors(
+        append("routing", {"from_ward": "ward", "options": onward}),
+        put("policies", "priorities", [{"ward": "home_care", "patient_type": "acute", "priority": 1}]),
+    )
+    assert [where for where, _ in found] == ["policies.priorities.0.patient_type"]
+
+
+def test_a_type_that_no_stream_brings_is_named():
+    (found,) = errors(
+        append("patient_types", {"id": "transfer"}),
+        append("routing", {"from_ward": "ward", "patient_type": "transfer", "options": []}),
+    )
+    assert found == ("routing.1.patient_type", "no stream brings patients of type 'transfer'")
+
+
+def test_those_in_the_hospital_by_its_records_may_be_in_any_ward():
+    stays = {"path": "stays.csv", "columns": {"patient_id": "id", "ward": "w", "admit": "a", "depart": "d"}}
+    changes = (
+        put("policies", "priorities", [{"ward": "home_care", "patient_type": "acute", "priority": 1}]),
+        put("patients", extract(stays=stays)),
+    )
+    assert not errors(*changes)
+    assert [where for where, _ in errors(*changes, put("simulation", {"start": "empty"}))] == [
+        "policies.priorities.0.patient_type"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "message"),
+    [
+        (put("patients", extract(encoding="latin-one")), "patients.csv.encoding", "unknown encoding 'latin-one'"),
+        (put("patients", extract(encoding="\0")), "patients.csv.encoding", "unknown encoding"),
+        (put("patients", extract(encoding="base64")), "patients.csv.encoding", "unknown encoding 'base64'"),
+        (
+            put("patients", extract(complete_through="2999-01-01")),
+            "patients.csv.complete_through",
+            "found 2999-01-01, allowed: a date from 1900 to 2200",
+        ),
+        (put("patients", "history_start", "0026-01-01"), "patients.synthetic.history_start", "from 1900 to 2200"),
+        (put("wards", 0, "capacity_changes", [{**JULY, "to": "9999-12-31"}]), "wards.0.capacity_changes.0.to", "2200"),
+        (put("id", "x" * 61), "id", "at most 60 characters"),
+    ],
+)
+def test_a_value_that_nothing_downstream_could_use(change: Change, place: str, message: str):
+    found = errors(change)
+    assert any(where == place and message in what for where, what in found), found
+
+
+@pytest.mark.parametrize(
+    ("country", "subdivision", "named"),
+    [("NL", None, None), ("DE", None, "give hospital.subdivision, such as Augsburg, BB, BE"), ("DE", "BE", None),
+     ("US", None, "parts of US"), ("ES", None, "parts of ES"), ("CH", None, "parts of CH"), ("AU", None, "parts of AU"),
+     ("AT", None, None), ("FI", None, None)],
+)  # fmt: skip
+def test_a_country_whose_parts_have_holidays_of_their_own_is_asked_for_the_part(country, subdivision, named):
+    data = hospital()
+    data["hospital"] |= {"country": country, "subdivision": subdivision}
+    note = subdivision_note(HospitalConfig.model_validate(data).hospital)
+    assert note is None if named is None else named in (note or "")
+
+
+def test_a_country_without_known_holidays_and_parts_where_there_are_none():
+    (found,) = errors(put("hospital", "country", "XX"))
+    assert "no public holidays are known of it" in found[1]
+    (found,) = errors(put("hospital", "country", "nl"))
+    assert "did you mean 'NL'?" in found[1]
+    (found,) = errors(put("hospital", {"name": "T", "timezone": "Europe/Paris", "country": "LU", "subdivision": "X"}))
+    assert found == ("hospital.subdivision", "found 'X', but no parts of LU with holidays of their own are known")
+
+
+def test_stays_of_a_stream_are_for_extracts_without_ward_stays():
+    of_stream = put("wards", 0, "los_model", {"type": "from_data", "stays_of": "emergency"})
+    assert not errors(put("patients", extract()), of_stream)
+    unknown = put("wards", 0, "los_model", {"type": "from_data", "stays_of": "emergncy"})
+    assert errors(put("patients", extract()), unknown) == [
+        ("wards.0.los_model.stays_of", "unknown stream 'emergncy', did you mean 'emergency'?")
+    ]
+    stays = {"path": "stays.csv", "columns": {"patient_id": "id", "ward": "w", "admit": "a", "depart": "d"}}
+    (found,) = errors(put("patients", extract(stays=stays)), of_stream)
+    assert found[0] == "wards.0.los_model.stays_of"
 
 
 def test_all_broken_rules_are_reported_at_once():

@@ -12,6 +12,9 @@ from kaizar_pipeline.config.files import (
     misnamed_files,
     scenario_files,
 )
+from kaizar_pipeline.config.hospital import Policies
+from kaizar_pipeline.config.scenario import POLICY_SUBJECTS, PolicyOverrides
+from kaizar_pipeline.config.scenario_rules import merged
 from kaizar_pipeline.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -295,3 +298,63 @@ def test_names_that_no_scenario_can_have(home: Path, name: str, expected: str):
     assert any(expected in error for error in errors(path))
     assert misnamed_files(home, "scenarios") == ([path] if name == "No Id.yml" else [])
     assert "No Id" not in scenario_files(home)
+
+
+RULES = {
+    "priorities": {"ward": "ward", "patient_type": "planned", "priority": 7},
+    "overflow": {"ward": "ward", "threshold": 0.5, "redirect_to": ["hotel"]},
+    "admission_stop": {"ward": "ward", "threshold": 0.5, "stop_types": ["planned"]},
+}
+
+
+@pytest.mark.parametrize("name", PolicyOverrides.model_fields)
+class TestEveryPolicy:
+    """Each kind of rule takes effect, replaces the hospital's rule about the same, and is refused when given twice."""
+
+    def test_takes_effect(self, home: Path, name: str):
+        hospital = load_hospital_config(home / "hospital_configs" / "x.yml")
+        scenario = load_scenario(write(home, f"{HEAD}policies: {{{name}: [{RULES[name]}]}}"), hospital)
+        (rule,) = getattr(scenario.policies, name)
+        once, _ = merged(hospital, scenario)
+        assert rule in getattr(once.policies, name)
+        twice, _ = merged(once, scenario)
+        assert getattr(twice.policies, name) == getattr(once.policies, name)
+
+    def test_is_given_once(self, home: Path, name: str):
+        path = write(home, f"{HEAD}policies: {{{name}: [{RULES[name]}, {RULES[name]}]}}")
+        assert errors(path) == [f"3: policies.{name}[1]: repeats the subject of {name}[0]; give it once"]
+
+
+def test_policies_of_a_scenario_are_those_of_a_hospital():
+    assert PolicyOverrides.model_fields.keys() == Policies.model_fields.keys() == POLICY_SUBJECTS.keys()
+
+
+def test_a_ward_may_have_several_stops_for_other_types(home: Path):
+    stops = [RULES["admission_stop"], {**RULES["admission_stop"], "threshold": 0.9, "stop_types": ["acute"]}]
+    assert check_scenario(write(home, f"{HEAD}policies: {{admission_stop: {stops}}}")) == ["x"]
+
+
+def test_a_rule_for_patients_who_are_never_there_is_refused_and_the_hospitals_own_may_idle(home: Path):
+    priority = {"ward": "ed", "patient_type": "planned", "priority": 7}
+    (error,) = errors(write(home, f"{HEAD}policies: {{priorities: [{priority}]}}"))
+    assert error.startswith("3: policies.priorities[0].patient_type: patients of type 'planned' are never in ward 'ed'")
+    path = home / "hospital_configs" / "x.yml"
+    own = "policies:\n  priorities: [{ward: ward, patient_type: acute, priority: 1}]\n"
+    path.write_text(HOSPITAL.replace("policies:\n", own))
+    assert check_scenario(write(home, HEAD + "routing: [{from_ward: ed, patient_type: acute, options: []}]")) == ["x"]
+
+
+def test_scales_of_other_months_do_not_meet(home: Path):
+    winter, summer = "{factor: 1.2, months: [12, 1, 2]}", "{factor: 0.8, months: [7, 8]}"
+    assert check_scenario(write(home, f"{HEAD}arrival_scale: [{winter}, {summer}]")) == ["x"]
+    (error,) = errors(write(home, f"{HEAD}arrival_scale: [{winter}, {summer.replace('7', '1')}]"))
+    assert error.startswith("3: arrival_scale[1]: arrival_scale[0] holds for the same stream")
+    (error,) = errors(write(home, f"{HEAD}arrival_scale: [{{factor: 2, months: [13]}}]"))
+    assert error == "3: arrival_scale[0].months[0]: found 13, allowed: 12 or less"
+
+
+def test_a_scenario_may_have_a_name_with_capitals(home: Path):
+    assert load_scenario(write(home, HEAD + "arrival_scale: [{factor: 2}]", "Fewer_bedsC.yml")).id == "Fewer_bedsC"
+    assert list(scenario_files(home)) == ["Fewer_bedsC"]
+    with pytest.raises(ConfigError, match="'baseline' is the unchanged hospital"):
+        load_scenario(write(home, HEAD + "arrival_scale: [{factor: 2}]", "Baseline.yml"))

@@ -162,6 +162,17 @@ def test_factors_on_arrivals_hold_on_their_days():
     np.testing.assert_array_equal(variant.arrival_factors["s"], [1.5, 1.5, 1, 0.5, 0.5, 1, 1])
 
 
+def test_factors_of_some_months_hold_on_their_days_only():
+    winter = scenario(arrival_scale=[{"factor": 1.5, "months": [1, 2]}, {"factor": 1.2, "months": [12]}])
+    new_year = pd.Timestamp("2026-12-30")
+    factors = apply_scenario(hospital(), winter, new_year, 4).arrival_factors["s"]
+    assert factors.tolist() == [1.2, 1.2, 1.5, 1.5]
+    assert idle_rules(winter, new_year, 4) == []
+    assert idle_rules(winter, pd.Timestamp("2027-01-05"), 4) == [
+        "scenario s: arrival_scale[1] holds on none of the days ahead, 2027-01-05 to 2027-01-08"
+    ]
+
+
 def test_factors_on_lengths_of_stay_by_ward_and_patient_type():
     assert applied(los_scale=[{"factor": 2, "wards": ["ed"]}]).los_factors == {("ed", "low"): 2, ("ed", "high"): 2}
     assert applied(los_scale=[{"factor": 3, "patient_types": ["low"]}]).los_factors == {

@@ -124,7 +124,6 @@ BAD_FILES = {
         {},
         r"line 3: is not utf-8.*`encoding: cp1252`",
     ),
-    "unknown encoding": (TEXT.encode(), {"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
     "open quotation": (b'id,came,went,unit\n1,"' + b"x" * 200_000, {}, "quotation mark that never closes"),
     "open quotation in a short file": (
         b'id,came,went,unit\n1,"2024-06-01,,acute\n2,2024-06-01,,acute\n',

@@ -24,8 +24,8 @@ def history(hours: Sequence[float | None], ward: str = "ed", patient_type: str =
     patients = pd.DataFrame(
         {
             "patient_id": ids,
+            "stream_id": "emergency",
             "patient_type": patient_type,
-            "stream_id": patient_type,
             "departure_known": True,
             "resolution": "second",
             "as_of": pd.Timestamp("2024-06-01").as_unit("us"),
@@ -199,6 +199,18 @@ def test_whole_stays_are_left_out_for_a_ward_with_routes_onward(hospital):
     assert lengths_of_stay(*history([2.0] * 30), hospital(routing=routing)).query("origin == 'fitted'").empty
     ward_moves = history([2.0] * 30, whole=False)
     assert len(lengths_of_stay(*ward_moves, hospital(routing=routing)).query("origin == 'fitted'")) == 2
+
+
+def test_whole_stays_of_a_stream_make_the_lengths_of_any_ward_that_asks_for_them(hospital):
+    routing = [{"from_ward": "ed", "options": [{"to_ward": "bed", "probability": 0.5}]}]
+    of_stream = {"type": "from_data", "stays_of": "emergency"}
+    config = hospital(ward={"los_model": of_stream}, routing=routing)
+    table = lengths_of_stay(*history([30.0] * 6), config)
+    (used,) = [dict(found) for _, found in table[(table["ward_id"] == "ed")].iterrows()]
+    assert (used["patient_type"], used["next_ward_id"], used["n"], used["in_use"]) == ("_all", "_any", 6, True)
+    assert used["mean_hours"] == pytest.approx(30, rel=0.01)
+    with pytest.raises(DataError, match="ward ed: los_model is from_data, but none of its 0 stays"):
+        lengths_of_stay(*history([30.0] * 6, whole=False), config)
 
 
 def test_from_data_without_a_completed_stay_is_an_error(hospital):

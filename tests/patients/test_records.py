@@ -395,3 +395,33 @@ def test_the_shipped_sample_is_read_as_its_config_says():
     assert len(records.patients) == 18_296
     present = records.patients["departure"].isna().sum()
     assert 60 < present < 110  # about 101 beds
+
+
+class TestServicesThatAreLeftOut:
+    TEXT = (
+        TIMES
+        + "4,D,2024-06-02 08:00:00,2024-06-03 09:30:00,spa\n" * 1
+        + "".join(f"{n},E,2024-06-02 08:00:00,2024-06-03 09:30:00,clinic\n" for n in range(10, 40))
+    )
+
+    def test_named_ones_are_neither_patients_nor_rejects(self, read):
+        records = read(self.TEXT, ignore=["clinic"], max_reject_share=0.3, as_of="2024-06-10")
+        assert len(records.patients) == 3
+        assert records.patient_rejects["value"].tolist() == ["xxx"]
+        assert records.ignored == {"clinic": 30}
+
+    def test_a_star_means_all_others_and_rare_ones_are_not_shown(self, read):
+        records = read(self.TEXT, ignore=["*"], max_reject_share=0.0, as_of="2024-06-10")
+        assert len(records.patients) == 3
+        assert records.patient_rejects.empty
+        assert records.ignored == {"clinic": 30, "rare services": 1}
+
+    def test_their_ward_stays_are_left_out_too(self, read, tmp_path: Path):
+        (tmp_path / "stays.csv").write_text(
+            "id,ward,in,out\n10,ed,2024-06-02 08:00,2024-06-03 09:30\n1,ed,2024-06-01 08:00,2024-06-03 09:30\n"
+        )
+        columns = {"patient_id": "id", "ward": "ward", "admit": "in", "depart": "out"}
+        stays = {"path": "stays.csv", "columns": columns}
+        records = read(self.TEXT, ignore=["*"], max_reject_share=0.0, as_of="2024-06-10", stays=stays)
+        assert records.patient_rejects.empty
+        assert len(records.ward_stays[~records.ward_stays["admit"].isna()]) == 1

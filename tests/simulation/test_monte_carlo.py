@@ -140,7 +140,7 @@ def test_a_precision_stops_at_a_planned_look_with_the_tables_of_a_run_of_that_le
                 pd.testing.assert_frame_equal(table, occupancy.tables[name], check_exact=True)
 
 
-@pytest.mark.parametrize(("warmup_days", "named"), [(0, True), (21, False)])
+@pytest.mark.parametrize(("warmup_days", "named"), [(0, False), (1, True), (21, False)])
 def test_an_empty_start_warns_of_a_short_warmup(config, warmup_days, named):
     los = {"type": "exponential", "unit": "days", "params": {"mean": 3}}
     simulation = {"start": "empty", "warmup_days": warmup_days, "replications": 60}
@@ -149,7 +149,7 @@ def test_an_empty_start_warns_of_a_short_warmup(config, warmup_days, named):
     rates = pd.DataFrame({"stream_id": "s", "date": dates, "path": 0, "rate": 10.0, "as_of": AS_OF})
     warnings = simulated(hospital, rates).warnings
     assert len(warnings) == named
-    assert all(warning.startswith("ward a: the warm-up of 0 days is too short") for warning in warnings)
+    assert all(warning.startswith("ward a: the warm-up of 1 days is too short") for warning in warnings)
 
 
 def test_the_census_is_read_from_the_tables():

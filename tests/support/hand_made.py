@@ -61,31 +61,36 @@ class Played:
 
 def make_config(wards: Mapping[str, int | dict[str, Any] | None], **parts: Any) -> HospitalConfig:
     """A hospital of these wards (beds, or a whole ward), two patient types, and one constant stream to the first
-    ward."""
-    ward_list = [
+    ward. Patients are placed by hand, so a rule may be about any type in any ward."""
+    ward_list: list[dict[str, Any]] = [
         {"id": name, "los_model": {"type": "exponential", "params": {"mean": 1}}}
         | (ward if isinstance(ward, dict) else {"capacity": ward})
         for name, ward in wards.items()
     ]
-    first = ward_list[0]["id"]
-    return HospitalConfig.model_validate(
+    types = parts.get("patient_types") or [{"id": name, "priority": rank} for rank, name in enumerate(TYPES)]
+    streams = parts.pop("arrival_streams", None) or [_stream("s", ward_list[0]["id"], "low")]
+    everywhere = [_stream(f"{kind['id']}.{ward['id']}", ward["id"], kind["id"]) for kind in types for ward in ward_list]
+    config = HospitalConfig.model_validate(
         {
             "id": "tiny",
             "hospital": {"name": "Tiny", "timezone": "Europe/Amsterdam", "country": "NL"},
             "patients": {"source": "synthetic", "history_start": "2025-01-01"},
             "wards": ward_list,
-            "patient_types": [{"id": name, "priority": rank} for rank, name in enumerate(TYPES)],
-            "arrival_streams": [
-                {
-                    "id": "s",
-                    "target_ward": first,
-                    "patient_type": "low",
-                    "model": {"type": "constant", "mean_per_day": 1},
-                }
-            ],
+            "patient_types": types,
+            "arrival_streams": [*streams, *everywhere],
         }
         | parts
     )
+    return config.model_copy(update={"arrival_streams": config.arrival_streams[: len(streams)]})
+
+
+def _stream(name: str, ward: str, kind: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "target_ward": ward,
+        "patient_type": kind,
+        "model": {"type": "constant", "mean_per_day": 1},
+    }
 
 
 def make_small_plan(config: HospitalConfig, days: int) -> Plan:
