@@ -19,7 +19,6 @@ from kaizar_pipeline.config.files import load_hospital_config, shipped
 from kaizar_pipeline.config.hospital import Constant, HospitalConfig
 from kaizar_pipeline.simulation.counting import Counts
 from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
-from kaizar_pipeline.tables.kpis import KPI_INDEX
 from kaizar_pipeline.verification.queueing import (
     admission_stop_chain,
     boarding_chain,
@@ -76,8 +75,8 @@ def _histogram(counts: Counts, ward: int = 0) -> np.ndarray:
 
 
 def _average(name: str, ward: int = 0, patient_type: int = -1) -> Measure:
-    """The mean of a KPI over replications; the last patient type, -1, is all together."""
-    return lambda counts: float(counts.kpi.mean[ward, patient_type, KPI_INDEX[name]])
+    """A KPI; the last patient type, -1, is all together."""
+    return lambda counts: float(counts.figures(name)[0][ward, patient_type])
 
 
 def _share(part: str, patient_type: int = -1) -> Measure:
