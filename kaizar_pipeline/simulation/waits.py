@@ -123,6 +123,8 @@ class Waits:
         of few replications. Groups may differ in size."""
         whole, n = view(_added(self.parts, self.counts.shape)), self.parts[-1].end
         value, apart = percentile(whole, share), []
+        if len(self.groups) == 1:
+            return value[None]
         for first, last in pairwise([0, *self.groups]):
             group = _added([part for part in self.parts if first < part.end <= last], self.counts.shape)
             apart.append((1 - (last - first) / n) * (value - percentile(whole - view(group), share)))

@@ -106,7 +106,7 @@ WARD_PERFORMANCE = hospital_table(
         for kpi in KPIS
         for column in with_error(nullable(kpi.name, "DOUBLE", f"{kpi.description} {_OVER[kpi.over]}", kpi.unit))
     ),
-    version=2,
+    version=5,
 )
 
 SIMULATION_PRECISION = hospital_table(

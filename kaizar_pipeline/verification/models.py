@@ -8,6 +8,7 @@ at least 4 relaxation times, or a year and more where stays are lognormal days. 
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from math import exp, log
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,22 @@ from kaizar_pipeline.config.files import load_hospital_config, shipped
 from kaizar_pipeline.config.hospital import Constant, HospitalConfig
 from kaizar_pipeline.simulation.counting import Counts
 from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.waits import JOURNEY, percentile
 from kaizar_pipeline.verification.queueing import (
     admission_stop_chain,
     boarding_chain,
     erlang_a_leaving,
     erlang_b,
     erlang_c,
+    erlang_c_quantile,
+    erlang_c_tail,
+    limited_queue_lost,
     mean,
     outlier_chain,
     poisson_tail,
     pollaczek_khinchine,
     priority_waits,
+    saturated_line,
     still_in_bed,
     weekly_census,
 )
@@ -49,14 +55,19 @@ def cases() -> list[Case]:
         *(_loss(beds, load, replications=10) for beds, load in fewest_for_1_percent),
         _loss(10, 8, sd=1.16),
         *(_queue(beds, load) for beds, load in sizes),
+        _quoted_waits(),
+        _limited_queue(),
         _one_bed("always the same", sd=0),
         _one_bed("lognormal", sd=1.16),
+        _time_in_hospital(),
         _priorities(),
+        _three_priorities(),
         _impatient(),
         _unlimited(),
         _weekly_wave(),
         _warm_start(),
         _boarding(),
+        *(_saturated_line(wards) for wards in (2, 3)),
         _admission_stop(),
         _outliers(),
         _stroke_services(),
@@ -77,6 +88,11 @@ def _histogram(counts: Counts, ward: int = 0) -> np.ndarray:
 def _average(name: str, ward: int = 0, patient_type: int = -1) -> Measure:
     """A KPI; the last patient type, -1, is all together."""
     return lambda counts: float(counts.figures(name)[0][ward, patient_type])
+
+
+def _of_patients(place: int) -> Measure:
+    """A mean over all patients who arrived."""
+    return lambda counts: float(counts.journeys.ratio[-1, place])
 
 
 def _share(part: str, patient_type: int = -1) -> Measure:
@@ -213,6 +229,50 @@ def _queue(beds: int, load: float) -> Case:
     )
 
 
+def _quoted_waits(beds: int = 20, load: int = 16, stay: int = 10) -> Case:
+    return Case(
+        f"Waits for {beds} beds, load {load}, stays of {stay} hours",
+        "Erlang 1917",
+        _steady(_hospital([_ward(beds, _stay(stay))]), load / stay),
+        (
+            Quantity("mean wait", stay * erlang_c(beds, load) / (beds - load), _average("wait_mean_hours")),
+            Quantity("share over 4 hours", erlang_c_tail(beds, load, 4 / stay), _average("wait_share_over_4h")),
+            Quantity("95th percentile", stay * erlang_c_quantile(beds, load, 0.95), _average("wait_p95_hours")),
+        ),
+        replications=20,
+    )
+
+
+def _limited_queue(beds: int = 10, places: int = 4, load: int = 9) -> Case:
+    lost = limited_queue_lost(beds, places, load)
+    return Case(
+        f"{beds} beds, {places} places to wait, load {load}",
+        "Erlang 1917, with a limit on the queue (M/M/10/14)",
+        _steady(_hospital([_ward(beds, _stay(1)) | {"queue_limit": places}]), load),
+        (
+            Quantity("share lost", lost, _share("turned_away")),
+            Quantity("mean census", load * (1 - lost), _mean_census()),
+        ),
+    )
+
+
+def _time_in_hospital(load: float = 0.7) -> Case:
+    rest = 1 - load
+    return Case(
+        f"One bed, load {load}, time from arrival to leaving",
+        "exponential of rate 1 - load (M/M/1)",
+        _steady(_hospital([_ward(1, _stay(1))]), load),
+        (
+            Quantity("mean", 1 / rest, _of_patients(JOURNEY.hospital_hours)),
+            Quantity("share over 4 hours", exp(-4 * rest), _of_patients(JOURNEY.hospital_over_4h)),
+            Quantity(
+                "95th percentile", log(20) / rest, lambda counts: float(percentile(counts.journey_waits[1, -1], 0.95))
+            ),
+        ),
+        replications=20,
+    )
+
+
 def _one_bed(stays: str, sd: float, load: float = 0.7) -> Case:
     hospital = _hospital([_ward(1, _stay(1, sd))])
     wait = Quantity("mean wait", pollaczek_khinchine(load, 1, sd), _average("wait_mean_hours"))
@@ -235,6 +295,22 @@ def _priorities() -> Case:
         (
             Quantity("mean wait, urgent", high, _average("wait_mean_hours", patient_type=0)),
             Quantity("mean wait, others", low, _average("wait_mean_hours", patient_type=1)),
+        ),
+        replications=10,
+    )
+
+
+def _three_priorities() -> Case:
+    rates = [0.6, 1.0, 0.8]
+    types = [{"id": name, "priority": 3 - rank} for rank, name in enumerate(("urgent", "soon", "later"))]
+    waits = zip(types, priority_waits(3, rates, 1), strict=True)
+    return Case(
+        "Three priorities, 3 beds, load 2.4",
+        "Cobham 1954",
+        _steady(_hospital([_ward(3, _stay(1))], types), *rates),
+        tuple(
+            Quantity(f"mean wait, {kind['id']}", wait, _average("wait_mean_hours", patient_type=rank))
+            for rank, (kind, wait) in enumerate(waits)
         ),
         replications=10,
     )
@@ -342,6 +418,23 @@ def _boarding() -> Case:
             Quantity("mean boarders", mean(chain, lambda state: state[1]), _per_hour("boarding_hours")),
             Quantity("mean census, ward", mean(chain, lambda state: state[2]), _mean_census(1)),
         ),
+    )
+
+
+def _saturated_line(wards: int) -> Case:
+    """Far more patients come than can be treated, so that somebody always waits for the first ward."""
+    names = [f"ward_{n}" for n in range(wards)]
+    routing = [
+        {"from_ward": here, "options": [{"to_ward": there, "probability": 1}]} for here, there in pairwise(names)
+    ]
+    line = [_ward(1, _stay(1), name) for name in names]
+    line[0]["queue_limit"] = 60
+    return Case(
+        f"A line of {wards} wards of one bed, always somebody waiting",
+        "Hunt 1956",
+        _steady(_hospital(line, routing=routing), 3.0),
+        (Quantity("patients per hour", saturated_line(wards), _per_hour("throughput", wards - 1)),),
+        replications=10,
     )
 
 

@@ -120,11 +120,18 @@ def test_beds_of_another_ward_stay():
 
 
 def test_parts_are_matched_by_id_and_keep_what_is_not_named():
-    ward = {"id": "ward", "boarding": "release", "discharge_delay": None, "los_by": [], "los_model": None}
+    ward = {
+        "id": "ward",
+        "boarding": "release",
+        "discharge_delay": None,
+        "los_by": [],
+        "los_model": None,
+        "queue_limit": 4,
+    }
     stream = {"id": "s", "target_ward": "ward"}
     variant = applied(wards=[ward], arrival_streams=[stream])
     before, after = hospital().wards[1], variant.config.wards[1]
-    assert after == before.model_copy(update={"boarding": "release", "discharge_delay": None})
+    assert after == before.model_copy(update={"boarding": "release", "discharge_delay": None, "queue_limit": 4})
     (moved,) = variant.config.arrival_streams
     assert moved == hospital().arrival_streams[0].model_copy(update={"target_ward": "ward"})
 

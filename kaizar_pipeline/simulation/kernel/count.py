@@ -34,14 +34,11 @@ from kaizar_pipeline.tables.kpis import KPI_INDEX
 KPI = namedtuple("KPI", KPI_INDEX)(**KPI_INDEX)
 """Position of each KPI by name, constant to the compiler."""
 
-WAITED, SUMS = len(KPI), len(KPI) + 1
-"""One more sum than there are KPIs: patients whose wait counts."""
+WAITED, WAITED_SOME, SUMS = len(KPI), len(KPI) + 1, len(KPI) + 2
+"""Two more sums than there are KPIs: patients whose wait counts, and those whose wait was above zero."""
 
 OF_BEDS = (KPI.boarding_hours, KPI.boarding_caused_hours, KPI.bed_days)
 """KPIs of the hospital that are the sums of its wards'; in the others a patient counts once."""
-
-NO_WAIT = -1.0
-"""The wait of a request that does not count."""
 
 
 class Window(NamedTuple):
@@ -80,7 +77,7 @@ class Counted(NamedTuple):
     sums: Floats
     """f8[W + 1, T + 1, SUMS]: numerators of the KPIs."""
     wait_cell: Indices
-    """u4[stays + patients]: where in `Tallies.waits` each wait counts."""
+    """u4[stays + patients]: where in `Tallies.waits` each wait above zero counts."""
     journey_cell: Indices
     """u4[2 patients]: likewise in `Tallies.journeys`."""
     cells: Integers
@@ -183,7 +180,7 @@ def count_stays(window: Window, drawn: Trajectories, stays: Stays, counted: Coun
             if stays.request[s] == np.inf:
                 break
             wait = _count_request(window, drawn, stays, counted, p, s)
-            if wait != NO_WAIT:
+            if wait > 0:
                 _keep_wait(window, drawn, counted, index(drawn.planned_ward[s]), p, wait)
                 waited += wait
             ward = stays.used_ward[s]
@@ -222,14 +219,14 @@ def _mark_other(window: Window, counted: Counted, kind: int, ward: int, start: f
 
 @compiled
 def _count_request(window: Window, drawn: Trajectories, stays: Stays, counted: Counted, p: int, s: int) -> float:
-    """Count the request of a stay; the hours waited, or NO_WAIT."""
+    """Count the request of a stay; the hours waited, where the wait counts."""
     ward, patient_type = index(drawn.planned_ward[s]), index(drawn.patient_type[p])
     request, admit = stays.request[s], stays.admit[s]
     until = min(admit, stays.depart[s])
     if until > request:
         _mark_other(window, counted, WAITING, ward, request, until)
     if request < window.warmup:
-        return NO_WAIT
+        return 0.0
     sums = counted.sums[ward, patient_type]
     if admit < np.inf:
         sums[KPI.admitted] += 1
@@ -237,7 +234,7 @@ def _count_request(window: Window, drawn: Trajectories, stays: Stays, counted: C
             sums[KPI.outliers] += 1
     elif stays.status[p] == DIVERTED:
         sums[KPI.turned_away] += 1
-        return NO_WAIT
+        return 0.0
     elif stays.status[p] == LEFT:
         sums[KPI.left] += 1
     else:
@@ -250,16 +247,18 @@ def _count_request(window: Window, drawn: Trajectories, stays: Stays, counted: C
 @compiled
 def _add_wait(sums: Floats, wait: float) -> None:
     sums[WAITED] += 1
-    sums[KPI.wait_mean_hours] += wait
-    sums[KPI.wait_share_over_4h] += wait > OVER_HOURS[0]
-    sums[KPI.wait_max_hours] = max(sums[KPI.wait_max_hours], wait)
+    if wait > 0:
+        sums[WAITED_SOME] += 1
+        sums[KPI.wait_mean_hours] += wait
+        sums[KPI.wait_share_over_4h] += wait > OVER_HOURS[0]
+        sums[KPI.wait_max_hours] = max(sums[KPI.wait_max_hours], wait)
 
 
 @compiled
 def _bin(window: Window, hours: float) -> int:
     """The bin of a wait."""
     if hours <= FINE_HOURS:
-        return index(ceil(hours * FINE_BINS_PER_HOUR))
+        return index(max(ceil(hours * FINE_BINS_PER_HOUR - 1e-9), 0))  # 1.1 hours are 11.000000000000002 bins
     place = index(window.first_bin[index(min(hours, LONGEST))])
     while place < BINS - 1 and window.bin_ends[place] < hours:
         place = index(place + 1)
@@ -268,7 +267,7 @@ def _bin(window: Window, hours: float) -> int:
 
 @compiled
 def _keep_wait(window: Window, drawn: Trajectories, counted: Counted, ward: int, p: int, wait: float) -> None:
-    """Note where a wait counts."""
+    """Note where a wait above zero counts."""
     row = ward * window.types + drawn.patient_type[p]
     counted.wait_cell[index(counted.cells[0])] = row * BINS + _bin(window, wait)
     counted.cells[0] += 1
@@ -303,15 +302,19 @@ def _count_patient(window: Window, drawn: Trajectories, stays: Stays, counted: C
         sums[KPI.admitted] += 1
     if stays.status[p] == LEFT:
         sums[KPI.left] += 1
-    is_outlier, waits = False, False
     for stay in range(drawn.offset[p], drawn.offset[p + 1]):
-        s = index(stay)
-        is_outlier |= stays.admit[s] < np.inf and stays.used_ward[s] != drawn.planned_ward[s]
-        waits |= stays.request[s] < np.inf and stays.admit[s] == np.inf and stays.status[p] == IN_SYSTEM
-    sums[KPI.outliers] += is_outlier
-    sums[KPI.still_waiting_share] += waits
+        used = stays.used_ward[index(stay)]
+        if used != NOWHERE and used != drawn.planned_ward[index(stay)]:
+            sums[KPI.outliers] += 1
+            break
+    if stays.status[p] == IN_SYSTEM:
+        for stay in range(drawn.offset[p], drawn.offset[p + 1]):
+            s = index(stay)
+            if stays.request[s] < np.inf and stays.admit[s] == np.inf:
+                sums[KPI.still_waiting_share] += 1
     _add_wait(sums, waited)
-    _keep_wait(window, drawn, counted, hospital, p, waited)
+    if waited > 0:
+        _keep_wait(window, drawn, counted, hospital, p, waited)
 
 
 @compiled
@@ -330,9 +333,10 @@ def _count_journey(
     sums[JOURNEY.present] += end == np.inf
     to_bed = min(min(stays.admit[first], end), horizon) - arrival
     to_exit = min(end, horizon) - arrival
-    sums[JOURNEY.bed_hours] += to_bed
-    sums[JOURNEY.bed_over_4h] += to_bed > OVER_HOURS[0]
-    sums[JOURNEY.bed_over_12h] += to_bed > OVER_HOURS[1]
+    if to_bed > 0:
+        sums[JOURNEY.bed_hours] += to_bed
+        sums[JOURNEY.bed_over_4h] += to_bed > OVER_HOURS[0]
+        sums[JOURNEY.bed_over_12h] += to_bed > OVER_HOURS[1]
     sums[JOURNEY.hospital_hours] += to_exit
     sums[JOURNEY.hospital_over_4h] += to_exit > OVER_HOURS[0]
     sums[JOURNEY.hospital_over_12h] += to_exit > OVER_HOURS[1]
@@ -503,6 +507,9 @@ def add_others(window: Window, counted: Counted, tallies: Tallies) -> None:
                 queued[h] += waiting[h] > 0
         for kind in range(2):
             _add_squares(counted.week[kind, w], tallies.week[kind, w], tallies.week_squares[kind, w])
+    for row in range(len(counted.census) * window.types):
+        sums = counted.sums[row // window.types, row % window.types]
+        tallies.waits[row * BINS] += np.int64(sums[WAITED] - sums[WAITED_SOME])
     for cell in counted.wait_cell[: counted.cells[0]]:
         tallies.waits[cell] += 1
     for cell in counted.journey_cell[: counted.cells[1]]:
