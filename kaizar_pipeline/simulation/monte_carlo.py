@@ -193,7 +193,7 @@ class MonteCarlo:
 
     @property
     def demand(self) -> CensusCounts:
-        """The same patients with unlimited beds, no overflow and no admission stop."""
+        """The same patients with unlimited beds and no overflow, admission stop or queue limit."""
         total = self._total("demand")
         return CensusCounts(
             self.replications, Histograms(total.start, total.census), Histograms(total.start, total.peaks)

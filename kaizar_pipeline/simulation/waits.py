@@ -69,13 +69,14 @@ class Part(NamedTuple):
     cell: np.ndarray
     """u4: places in i8[W + 1, T, BINS] as one row."""
     waits: np.ndarray
-    """i8: how many there are in each."""
+    """How many there are in each, in as few bytes as they take."""
 
     @classmethod
     def of(cls, end: int, counts: np.ndarray) -> Self:
         """The part whose waits are `counts`."""
         cell = np.flatnonzero(counts)
-        return cls(end, cell.astype(np.uint32), counts.ravel()[cell])
+        waits = counts.ravel()[cell]
+        return cls(end, cell.astype(np.uint32), waits.astype(np.min_scalar_type(waits.max(initial=0))))
 
     @property
     def nbytes(self) -> int:
