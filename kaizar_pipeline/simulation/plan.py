@@ -205,7 +205,8 @@ class Plan:
         )
 
     def demand(self) -> "Plan":
-        """The same hospital with unlimited beds and no overflow, admission stop or queue limit, for the same trajectories."""
+        """The same hospital with unlimited beds and no overflow, admission stop or queue limit, for the same
+        trajectories."""
         return replace(
             self,
             beds=np.full_like(self.beds, UNLIMITED),
