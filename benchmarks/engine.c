@@ -29,6 +29,7 @@ typedef struct {
     uint32_t *overflow_ward, *stop_ward;
     double *stop_threshold;
     uint8_t *stop_types;
+    int64_t *queue_limit;
 } Rules;
 
 typedef struct {
@@ -380,6 +381,11 @@ static int request_bed(const Hospital *h, int64_t p, double now, double asked)
     if (has_free_bed(s, ward)) {
         move_to(s, p, ward);
         return 1;
+    }
+    if (s->queue[ward] >= h->rules->queue_limit[ward] && p >= h->n->census && stay == h->drawn->offset[p]) {
+        h->stays->status[p] = DIVERTED;
+        h->stays->depart[stay] = now;
+        return 0;
     }
     join_queue(h, p, ward);
     if (held != NOWHERE) {

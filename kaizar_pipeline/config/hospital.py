@@ -29,6 +29,9 @@ from kaizar_pipeline.errors import unknown
 
 FLAT_PROFILE = (1.0,) * 24
 
+Threshold = Annotated[float, Field(gt=0, le=1)]
+"""A fraction of the beds staffed; more than all of them are taken only while a ward is seated beyond its beds."""
+
 
 class HospitalInfo(Model):
     """Name and place of the hospital."""
@@ -92,6 +95,9 @@ class Ward(Model):
     """Patients whose next ward is full keep their bed meanwhile (hold, default) or give it up at once (release)."""
     discharge_delay: Duration | None = None
     """Time a patient who goes home from here still holds the bed after care has ended. Default: none."""
+    queue_limit: Beds | None = None
+    """Patients who may wait for a bed here: while so many do, arrivals from outside that find no bed are turned away;
+    transfers wait all the same, and count. Default (null): no limit."""
     capacity_changes: tuple[CapacityChange, ...] = ()
     """Dated changes of the beds staffed. Default: none."""
     weekday_capacity: dict[Weekday, Beds] = Field(default_factory=dict)
@@ -227,7 +233,7 @@ class Overflow(Model):
 
     ward: Id
     """Ward that overflows."""
-    threshold: Annotated[float, Field(gt=0, le=2)] = 1.0
+    threshold: Threshold = 1.0
     """Census from which on requests are redirected, as a fraction of the beds staffed at that moment. Default: 1.0."""
     redirect_to: Annotated[tuple[Id, ...], Field(min_length=1)]
     """Wards in order; the first with a free bed and nobody waiting takes the patient as an outlier."""
@@ -238,7 +244,7 @@ class AdmissionStop(Model):
 
     ward: Id
     """Ward that is watched."""
-    threshold: Annotated[float, Field(gt=0, le=2)]
+    threshold: Threshold
     """Census from which on arrivals are diverted, as a fraction of the beds staffed at that moment."""
     stop_types: Annotated[tuple[Id, ...], Field(min_length=1)]
     """Patient types that are diverted, whichever ward they ask for."""

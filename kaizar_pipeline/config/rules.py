@@ -114,6 +114,8 @@ def _ward_beds(config: "HospitalConfig") -> _Errors:
         if ward.capacity is None and (ward.capacity_changes or ward.weekday_capacity):
             what = "null means unlimited, and then beds cannot change; give the usual number of beds"
             yield ("wards", index, "capacity"), what
+        if ward.capacity is None and ward.queue_limit is not None:
+            yield ("wards", index, "queue_limit"), "nobody waits for a ward of unlimited beds; leave it out"
 
 
 def _ward_cases(config: "HospitalConfig") -> _Errors:

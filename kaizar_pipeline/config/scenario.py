@@ -35,6 +35,7 @@ from kaizar_pipeline.config.hospital import (
     Overflow,
     Route,
     Schedule,
+    Threshold,
     Ward,
     WardPriority,
 )
@@ -62,6 +63,8 @@ class WardOverride(Model):
     """Whether patients whose next ward is full keep their bed meanwhile. Default: as it is."""
     discharge_delay: Duration | None = None
     """Time a patient who goes home still holds the bed; null: none. Default: as it is."""
+    queue_limit: Beds | None = None
+    """Patients who may wait for a bed here; null: no limit. Default: as it is."""
 
 
 class StreamOverride(Model):
@@ -81,15 +84,31 @@ class StreamOverride(Model):
     """Factors by month on a schedule or constant stream, instead of the hospital's. Default: as they are."""
 
 
+class OverflowOverride(Overflow):
+    """A redirection of the scenario."""
+
+    redirect_to: tuple[Id, ...]
+    """Wards in order, as in the hospital; an empty list: the ward no longer overflows."""
+
+
+class AdmissionStopOverride(AdmissionStop):
+    """An admission stop of the scenario."""
+
+    threshold: Threshold = 1.0
+    """Census from which on arrivals are diverted, as a fraction of the beds staffed at that moment. Default: 1.0."""
+    stop_types: tuple[Id, ...]
+    """Patient types that are diverted, as in the hospital; an empty list: the ward's stops are lifted."""
+
+
 class PolicyOverrides(Model):
     """Rules that replace the hospital's rules for the same ward, or join them."""
 
     priorities: tuple[WardPriority, ...] = ()
     """Priorities, by ward and patient type. Default: as they are."""
-    overflow: tuple[Overflow, ...] = ()
+    overflow: tuple[OverflowOverride, ...] = ()
     """Redirections, by ward. Default: as they are."""
-    admission_stop: tuple[AdmissionStop, ...] = ()
-    """Admission stops, by ward; a threshold of 2 has no effect. Default: as they are."""
+    admission_stop: tuple[AdmissionStopOverride, ...] = ()
+    """Admission stops, by ward. Default: as they are."""
 
 
 POLICY_SUBJECTS: dict[str, Callable[[Any], Hashable]] = {

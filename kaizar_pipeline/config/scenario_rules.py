@@ -18,7 +18,7 @@ from kaizar_pipeline.config.rules import rule_errors
 from kaizar_pipeline.config.scenario import POLICY_SUBJECTS, ArrivalScale, CapacityOverride, LosScale, Scenario
 from kaizar_pipeline.errors import unknown
 
-_MAY_BE_NULL = ("capacity", "discharge_delay")
+_MAY_BE_NULL = ("capacity", "discharge_delay", "queue_limit")
 """Keys in which null has a meaning: unlimited, none. Elsewhere it is the default: unchanged."""
 
 

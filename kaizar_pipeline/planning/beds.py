@@ -274,7 +274,7 @@ def _harm(run: Run, weights: Mapping[str, float]) -> np.ndarray:
 
     def total(name: str) -> np.ndarray:
         if name == WAITING_HOURS:
-            return total("wait_mean_hours") * (total("requests") - total("turned_away"))
+            return run.waiting_hours()
         return np.nan_to_num(run.kpi(name))
 
     return np.sum([weight * total(name) for name, weight in weights.items()], axis=0)

@@ -5,13 +5,17 @@ in any order, and KPIs are joined in the order of the replications, so the numbe
 Index W of a ward axis is the whole hospital, index T of a type axis all patients together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Self
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+from kaizar_pipeline.simulation.waits import Waits
+from kaizar_pipeline.tables import ALL
+from kaizar_pipeline.tables.kpis import KPI_INDEX, OVER_WAITS, WAIT_PERCENTILES
 
 
 @dataclass(frozen=True)
@@ -90,12 +94,73 @@ class Moments:
         return np.where(some, np.sqrt(self.squares / np.where(some, self.n * (self.n - 1.0), 1.0)), np.nan)
 
 
-class BlockMoments:
-    """Moments of values that arrive in order, joined block by block: how they arrive changes no bit."""
+@dataclass(frozen=True)
+class Ratios:
+    """Sums of R replications, and a count that they are divided by: means over all that was counted, not over
+    replications. q sums, then the count, on the last axis."""
 
-    def __init__(self, block: int):
-        self._block = block
-        self._whole: list[Moments] = []  # one at most: all complete blocks
+    n: int
+    mean: np.ndarray
+    """f8[..., q + 1]: over replications."""
+    squares: np.ndarray
+    """f8[..., q + 1]: sums of squared deviations."""
+    products: np.ndarray
+    """f8[..., q]: sums of the products of the deviations of sum and count."""
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Self:
+        """Of f8[R, ..., q + 1]."""
+        mean = values.mean(axis=0)
+        off = values - mean
+        return cls(len(values), mean, (off**2).sum(axis=0), (off[..., :-1] * off[..., -1:]).sum(axis=0))
+
+    def join(self, other: Self) -> Self:
+        """Those of both."""
+        n, gap = self.n + other.n, other.mean - self.mean
+        weight = self.n * other.n / n
+        return type(self)(
+            n,
+            self.mean + gap * (other.n / n),
+            self.squares + other.squares + weight * gap**2,
+            self.products + other.products + weight * gap[..., :-1] * gap[..., -1:],
+        )
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """f8[..., q]: the sums over the count; NaN where nothing was counted."""
+        count = self.mean[..., -1:]
+        return np.where(count > 0, self.mean[..., :-1] / np.where(count > 0, count, 1.0), np.nan)
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """f8[..., q]: by linear approximation (delta method): the spread of sum - ratio x count over replications. NaN
+        for a single one."""
+        if self.n == 1:
+            return np.full(self.products.shape, np.nan)
+        ratio = self.ratio
+        spread = self.squares[..., :-1] - 2 * ratio * self.products + ratio**2 * self.squares[..., -1:]
+        return np.sqrt(np.maximum(spread, 0.0) / (self.n * (self.n - 1))) / self.mean[..., -1:]
+
+    @property
+    def count(self) -> tuple[np.ndarray, np.ndarray]:
+        """f8[...]: the count's mean over replications, and its standard error."""
+        mean, squares, n = self.mean[..., -1], self.squares[..., -1], self.n
+        return mean, np.sqrt(squares / (n * (n - 1))) if n > 1 else np.full(mean.shape, np.nan)
+
+
+class _Joined(Protocol):
+    def join(self, other: Self, /) -> Self: ...
+
+
+_Kind = TypeVar("_Kind", bound=_Joined)
+
+
+class BlockMoments(Generic[_Kind]):
+    """Moments (or ratios) of values that arrive in order, joined block by block: how they arrive changes no bit."""
+
+    def __init__(self, block: int, of: Callable[[np.ndarray], _Kind]):
+        self._block, self._of = block, of
+        self._whole: list[_Kind] = []  # one at most: all complete blocks
         self._open: list[np.ndarray] = []
 
     def add(self, values: np.ndarray) -> None:
@@ -104,9 +169,10 @@ class BlockMoments:
         if sum(map(len, self._open)) == self._block:
             self._whole, self._open = [self.moments()], []
 
-    def moments(self) -> Moments:
+    def moments(self) -> _Kind:
         """Of all values so far."""
-        return reduce(Moments.join, [*self._whole, *([Moments.of(np.concatenate(self._open))] if self._open else [])])
+        parts = [*self._whole, *([self._of(np.concatenate(self._open))] if self._open else [])]
+        return reduce(lambda one, other: one.join(other), parts)
 
 
 def mean_and_sd(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -154,9 +220,46 @@ class Counts(CensusCounts):
     week_full: Sums
     """[W + 1, 168]: likewise, the weeks in which the ward was full."""
     kpi: Moments
-    """Of [W + 1, T + 1, len(KPIS)]."""
+    """Of [W + 1, T + 1, len(KPI_INDEX)]; `figures` is what it comes to."""
     boarded: Moments
     """Of [W, W]: hours that beds of the first ward were held by patients waiting for the second."""
+    over_waits: Ratios
+    """Of [W + 1, T + 1, len(OVER_WAITS)]."""
+    waits: Waits
+    journeys: Ratios
+    """Of [groups, JOURNEY]: by group of patients, as journey_groups has them."""
+    journey_waits: np.ndarray
+    """i8[2, groups, BINS]: patients by the time to a first bed, and by the time in the hospital."""
+
+    def figures(self, kpi: str) -> tuple[np.ndarray, np.ndarray]:
+        """f8[W + 1, T + 1]: a KPI, NaN where there was nothing to measure, and its standard error."""
+        if kpi in WAIT_PERCENTILES:
+            share = WAIT_PERCENTILES[kpi]
+            return self.waits.percentile(share), self.waits.standard_error(share)
+        if kpi in OVER_WAITS:
+            place = OVER_WAITS.index(kpi)
+            return self.over_waits.ratio[..., place], self.over_waits.standard_error[..., place]
+        place = KPI_INDEX[kpi]
+        return self.kpi.measured_mean[..., place], self.kpi.standard_error[..., place]
+
+
+class JourneyGroup(NamedTuple):
+    """Patients whose journeys through the hospital are summed up together."""
+
+    patient_type: str
+    stream_id: str
+    streams: list[int]
+
+
+def journey_groups(plan: Plan) -> list[JourneyGroup]:
+    """Those of each stream, of each patient type that has any, and all."""
+    kinds = [stream.patient_type for stream in plan.streams]
+    types = plan.patient_type_ids
+    streams = [JourneyGroup(types[kinds[k]], stream, [k]) for k, stream in enumerate(plan.stream_ids)]
+    together = [
+        JourneyGroup(types[t], ALL, [k for k, kind in enumerate(kinds) if kind == t]) for t in sorted(set(kinds))
+    ]
+    return [*streams, *together, JourneyGroup(ALL, ALL, list(range(len(kinds))))]
 
 
 def staffed_with_total(plan: Plan) -> np.ndarray:

@@ -2,10 +2,10 @@
 
 Requests of later wards follow from those of the streams by the traffic equations of the routing. Only the load that
 must fit is compared with the beds. Left out are patients of a type that an admission stop lists, and those who lose
-patience: at their first ward, and at later wards as long as they hold a limited bed while they wait, since a boarder
-keeps others from the first ward, and these leave. Once they wait outside any bed (`boarding: release`) they count, as
-far as the wards before have the beds to treat them. An overload that policies hide from the check is simulated like
-any other hospital.
+patience or whose first ward has a queue limit: at their first ward, and at later wards as long as they hold a limited
+bed while they wait, since a boarder keeps others from the first ward, and these leave or are turned away. Once they
+wait outside any bed (`boarding: release`) they count, as far as the wards before have the beds to treat them. An
+overload that policies hide from the check is simulated like any other hospital.
 """
 
 from dataclasses import dataclass
@@ -68,15 +68,15 @@ def ward_loads(plan: Plan) -> list[WardLoad]:
     bed_hours = _bed_hours(plan, onward, home)
     requests = _requests(plan)
     beds = np.where((plan.staffed == UNLIMITED).any(axis=1), np.inf, plan.staffed.mean(axis=1))
-    load = _visits(requests, onward) * bed_hours
-    offered = load.sum(axis=0)
-    stopped = np.isin(np.arange(len(load)), [kind for stop in plan.admission_stops for kind in stop.patient_types])
-    impatient = (plan.patience_table >= 0) & ~stopped
-    must_fit = load[~stopped & ~impatient].sum(axis=0)
-    reached = _share_reached(beds - must_fit, load[impatient].sum(axis=0))
+    stopped = np.isin(np.arange(len(requests)), [kind for stop in plan.admission_stops for kind in stop.patient_types])
+    goes = (plan.patience_table >= 0)[:, None] | (plan.queue_limit < UNLIMITED)
+    firm, loose = (np.where(part & ~stopped[:, None], requests, 0.0) for part in (~goes, goes))
+    offered, must_fit, may_go = (
+        (_visits(entries, onward) * bed_hours).sum(axis=0) for entries in (requests, firm, loose)
+    )
+    reached = _share_reached(beds - must_fit, may_go)
     holds = plan.holds_bed & np.isfinite(beds)
-    released = _visits_once_released(requests[impatient], onward[impatient], holds, reached)
-    must_fit += (released * bed_hours[impatient]).sum(axis=0)
+    must_fit += (_visits_once_released(loose, onward, holds, reached) * bed_hours).sum(axis=0)
     spare = np.maximum(beds - must_fit, 0.0)
     loads = []
     for ward, redirect_to in enumerate(plan.overflow_wards):
@@ -125,14 +125,15 @@ def _visits(entries: np.ndarray, onward: np.ndarray) -> np.ndarray:
 
 
 def _share_reached(free: np.ndarray, load: np.ndarray) -> np.ndarray:
-    """f8[W]: the share of impatient patients, with an offered load of `load`, for whom beds are `free`."""
+    """f8[W]: the share of those who need not wait, with an offered load of `load`, for whom beds are `free`."""
     return np.clip(np.divide(free, load, out=np.ones_like(free), where=load > 0), 0.0, 1.0)
 
 
 def _visits_once_released(
     requests: np.ndarray, onward: np.ndarray, holds: np.ndarray, reached: np.ndarray
 ) -> np.ndarray:
-    """f8[T, W]: requests per hour of patients who have left a ward that does not hold its bed (`holds` bool[W])."""
+    """f8[T, W]: of `requests` for a first bed, requests per hour of patients who have left a ward that does not hold
+    its bed (`holds` bool[W])."""
     served = onward * reached[:, None]
     before = _visits(requests, served * holds[:, None])
     return _visits(((before * ~holds)[:, :, None] * served).sum(axis=1), onward)

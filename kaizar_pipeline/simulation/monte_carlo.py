@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, pairwise
 from os import cpu_count
 from typing import TYPE_CHECKING
@@ -11,18 +12,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.counting import BlockMoments, CensusCounts, Counts, Histograms, Sums
+from kaizar_pipeline.simulation.counting import (
+    BlockMoments,
+    CensusCounts,
+    Counts,
+    Histograms,
+    Moments,
+    Ratios,
+    Sums,
+    journey_groups,
+)
 from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Plan
 from kaizar_pipeline.simulation.trajectories import BOARDING, CENSUS, FULL, OUTLIERS, WAITING
+from kaizar_pipeline.simulation.waits import BINS, Part, Waits
 from kaizar_pipeline.stats.quantiles import inverted_cdf
-from kaizar_pipeline.tables.kpis import KPI_INDEX
+from kaizar_pipeline.tables.kpis import KPI_INDEX, OVER_WAITS, WAIT_PERCENTILES
 
 if TYPE_CHECKING:
     from kaizar_pipeline.config.hospital import Engine
     from kaizar_pipeline.simulation.kernel.count import Records, Tallies
     from kaizar_pipeline.simulation.workers import Worker
 
-    Block = list[tuple[Records, list[np.ndarray]]]
+    Block = list[tuple[Records, list[np.ndarray], Part]]
 
 BLOCK = 20
 """Replications that a worker simulates in one call, whatever the number of workers: enough to be worth a task, few
@@ -40,6 +51,12 @@ def group_ends(replications: int, groups: int = GROUPS) -> list[int]:
     return np.linspace(0, replications, min(groups, replications) + 1).astype(int)[1:].tolist()
 
 
+def block_group_ends(replications: int) -> list[int]:
+    """The same for groups of whole blocks, which may be fewer, and the last one smaller."""
+    size = BLOCK * -(-replications // (BLOCK * GROUPS))
+    return [*range(size, replications, size), replications]
+
+
 @dataclass(frozen=True)
 class Run:
     """What is kept of each of R replications of a plan."""
@@ -52,10 +69,43 @@ class Run:
     census_hours: list[tuple[int, list[np.ndarray]]]
     """By number of the last replication + 1: of these replications, by ward and number of patients, the hours with so
     many, i8."""
+    waits: Waits
 
     def kpi(self, name: str, ward: int = -1) -> np.ndarray:
-        """f8[R]: a KPI of a ward, by default of the whole hospital."""
+        """A KPI of a ward, by default of the whole hospital: values whose mean is the KPI, and whose spread gives its
+        standard error, NaN where there was nothing to measure.
+
+        Of a mean over replications these are its values, f8[R]. Of a mean over waits they are what its linear
+        approximation makes of each replication, f8[R], and of a percentile what the jackknife makes of each group of
+        replications, f8[groups].
+        """
+        if name in WAIT_PERCENTILES:
+            return self._percentiles(name)[:, ward]
+        values = self.kpis[:, ward, KPI_INDEX[name]]
+        if name not in OVER_WAITS:
+            return values
+        waits = self._of_replications("requests", ward) - self._of_replications("turned_away", ward)
+        if not waits.any():
+            return np.full(len(values), np.nan)
+        ratio = values.sum() / waits.sum()
+        return ratio + (values - ratio * waits) / waits.mean()
+
+    def waiting_hours(self) -> np.ndarray:
+        """f8[R]: the hours that all patients wait for beds in all wards."""
+        return self.kpis[:, :-1, KPI_INDEX["wait_mean_hours"]].sum(axis=1)
+
+    def _of_replications(self, name: str, ward: int) -> np.ndarray:
         return self.kpis[:, ward, KPI_INDEX[name]]
+
+    def _percentiles(self, name: str) -> np.ndarray:
+        """f8[groups, W + 1]"""
+        if name not in self._known:
+            self._known[name] = self.waits.by_group(WAIT_PERCENTILES[name])
+        return self._known[name]
+
+    @cached_property
+    def _known(self) -> dict[str, np.ndarray]:
+        return {}
 
     def p95_census(self) -> np.ndarray:
         """f8[groups, W + 1]: the census not exceeded in 95 % of the hours and replications of each group; of a run with
@@ -100,7 +150,9 @@ class MonteCarlo:
         self._workers: list[Worker] = []
         self._idle: deque[Worker] = deque()
         self._retired: list[tuple[Tallies, Tallies]] = []
-        self._kpi, self._boarded = BlockMoments(BLOCK), BlockMoments(BLOCK)
+        self._kpi, self._boarded = (BlockMoments(BLOCK, Moments.of) for _ in range(2))
+        self._over_waits, self._journeys = (BlockMoments(BLOCK, Ratios.of) for _ in range(2))
+        self._waits: list[Part] = []
         self._kept: dict[str, list[np.ndarray]] = {"kpis": [], "peaks": [], "demand_peaks": []}
         self._census_hours: list[tuple[int, list[np.ndarray]]] = []
 
@@ -122,14 +174,26 @@ class MonteCarlo:
         )
         week_census, week_full = (Sums(total.week[kind], total.week_squares[kind], n) for kind in (CENSUS, FULL))
         census, peaks = Histograms(total.start, total.census), Histograms(total.start, total.peaks)
+        waits = Waits(total.waits.reshape(self._shape), n, self._waits, block_group_ends(self._waits[-1].end))
+        journeys = self._by_journey(total.journeys.reshape(2, len(self.plan.streams), BINS), axis=1)
         return Counts(
             n, census, peaks, waiting, boarding, outliers, total.queued, week_census, week_full, self._kpi.moments(),
-            self._boarded.moments(),
+            self._boarded.moments(), self._over_waits.moments(), waits, self._journeys.moments(), journeys,
         )  # fmt: skip
+
+    def _by_journey(self, by_stream: np.ndarray, axis: int) -> np.ndarray:
+        """From streams on an axis to the groups of patients whose journeys are compared."""
+        groups = journey_groups(self.plan)
+        return np.stack([by_stream.take(group.streams, axis).sum(axis=axis) for group in groups], axis=axis)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        """Of the counts of waits."""
+        return len(self.plan.ward_ids) + 1, len(self.plan.patient_type_ids), BINS
 
     @property
     def demand(self) -> CensusCounts:
-        """The same patients with unlimited beds, no overflow and no admission stop."""
+        """The same patients with unlimited beds and no overflow, admission stop or queue limit."""
         total = self._total("demand")
         return CensusCounts(
             self.replications, Histograms(total.start, total.census), Histograms(total.start, total.peaks)
@@ -139,7 +203,9 @@ class MonteCarlo:
         """What is kept of the first replications, at most MAX_REPLICATIONS."""
         kpis, peaks = (self._of_each(name)[:replications] for name in ("kpis", "peaks"))
         hours = [(end, hours) for end, hours in self._census_hours if end <= replications]
-        return Run(self.plan, kpis, peaks, hours)
+        parts = [part for part in self._waits if part.end <= replications]
+        waits = Waits.of_parts(parts, self._shape, block_group_ends(parts[-1].end))
+        return Run(self.plan, kpis, peaks, hours, waits)
 
     def demand_peaks(self, replications: int) -> np.ndarray:
         """i4[R, W + 1, D]: highest hourly census of each day in the demand run, likewise."""
@@ -149,7 +215,8 @@ class MonteCarlo:
     def nbytes(self) -> int:
         """Memory of the results."""
         tallies = sum(part.nbytes for both in self._retired for one in both for part in one)
-        return tallies + sum(part.nbytes for parts in self._kept.values() for part in parts)
+        parts = [*self._waits, *(part for parts in self._kept.values() for part in parts)]
+        return tallies + sum(part.nbytes for part in parts)
 
     def retire(self) -> None:
         """Give back the buffers of the workers."""
@@ -177,27 +244,32 @@ class MonteCarlo:
         return self._workers[-1]
 
     def _simulate(self, first: int, last: int, stop: np.ndarray) -> "Block":
-        """A block, in as many parts as it is cut into: the records of each, and the hours by ward and census."""
+        """A block, in as many parts as it is cut into: the records of each, the hours by ward and census, and the
+        waits."""
         try:
             worker = self._idle.pop()
         except IndexError:
             worker = self._new_worker()
-        parts, before = [], worker.census_hours()
+        parts, before, waits_before = [], worker.census_hours(), worker.waits()
         for begin, end in pairwise([first, *sorted(cut for cut in self.cuts if first < cut < last), last]):
-            records, after = worker.run(begin, end - begin, stop), worker.census_hours()
-            parts.append((records, [_added(now, -then) for now, then in zip(after, before, strict=True)]))
-            before = after
+            records, after, waits = worker.run(begin, end - begin, stop), worker.census_hours(), worker.waits()
+            hours = [_added(now, -then) for now, then in zip(after, before, strict=True)]
+            parts.append((records, hours, Part.of(end, waits - waits_before)))
+            before, waits_before = after, waits
         self._idle.append(worker)
         return parts
 
     def join(self, block: "Future[Block]") -> None:
         """Add a block that `submit` has begun, in their order."""
-        for records, hours in block.result():
+        for records, hours, waits in block.result():
             self.replications += len(records.kpis)
             self._kpi.add(records.kpis)
             self._boarded.add(records.boarded)
+            self._over_waits.add(_with_number_of_waits(records.kpis))
+            self._journeys.add(self._by_journey(records.journeys, axis=1))
             if self.replications <= MAX_REPLICATIONS:
                 self._census_hours.append((self.replications, hours))
+                self._waits.append(waits)
                 self._kept["kpis"].append(records.kpis[:, :, -1].copy())
                 self._kept["peaks"].append(records.peaks)
                 if self.with_demand:
@@ -212,6 +284,12 @@ class MonteCarlo:
 
         retired = [both[kind == "demand"] for both in self._retired]
         return merged([*retired, *(getattr(worker, kind) for worker in self._workers)], window_of(self.plan))
+
+
+def _with_number_of_waits(kpis: np.ndarray) -> np.ndarray:
+    """f8[n, W + 1, T + 1, OVER_WAITS + 1]: of each replication, the sums over waits, and how many these are."""
+    columns = [kpis[..., KPI_INDEX[name]] for name in OVER_WAITS]
+    return np.stack([*columns, kpis[..., KPI_INDEX["requests"]] - kpis[..., KPI_INDEX["turned_away"]]], axis=-1)
 
 
 def threads(engine: "Engine", workers: int | None) -> int:

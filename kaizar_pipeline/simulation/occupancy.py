@@ -28,11 +28,11 @@ from kaizar_pipeline.simulation.summary import (
     daily_peaks,
     midnight_census,
     occupancy_distributions,
+    patient_journeys,
     ward_performance,
     week_profile,
 )
 from kaizar_pipeline.simulation.warmup import ShortWarmup, diagnose
-from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Occupancy:
     ward_performance: pd.DataFrame
     simulation_precision: pd.DataFrame
     boarding_causes: pd.DataFrame
+    patient_journeys: pd.DataFrame
     warnings: tuple[str, ...]
     """Wards asked for more beds than they have, a warm-up that is too short."""
 
@@ -80,6 +81,7 @@ def simulate_occupancy(experiment: Experiment, progress: Progress | None = None)
         ward_performance=ward_performance(plan, actual, **constants),
         simulation_precision=simulation_precision(precision, **constants),
         boarding_causes=boarding_causes(plan, actual, **constants),
+        patient_journeys=patient_journeys(plan, actual, **constants),
         warnings=warnings,
     )
 
@@ -120,13 +122,10 @@ def achieved_precision(plan: Plan, counts: Counts, planned_looks: int, targets: 
     histograms = [counts.census.of(w) for w in range(len(plan.ward_ids))]
     census_error = np.array([mean_and_sd(histogram)[1] for histogram in histograms]) / np.sqrt(n)
     full = np.array([replications_with(h, staffed) for h, staffed in zip(histograms, plan.staffed, strict=True)])
-    wait = KPI_INDEX["wait_mean_hours"]
     half_widths = {
         "mean_census": mean_half_width(census_error, n, planned_looks),
         "prob_full": share_half_width(np.where(plan.staffed < UNLIMITED, full, np.nan), n, planned_looks),
-        "wait_mean_hours": mean_half_width(
-            counts.kpi.standard_error[:-1, -1, wait], counts.kpi.n[:-1, -1, wait], planned_looks
-        ),
+        "wait_mean_hours": mean_half_width(counts.figures("wait_mean_hours")[1][:-1, -1], n, planned_looks),
     }
     return [
         widest(name, widths, plan.ward_ids, replications=n, planned_looks=planned_looks, target=targets.get(name))

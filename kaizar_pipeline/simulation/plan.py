@@ -102,6 +102,9 @@ class Plan:
     """(hour, ward, beds), in order of time."""
     holds_bed: np.ndarray
     """bool[W]: boarders keep their bed (hold) or wait outside any (release)."""
+    queue_limit: np.ndarray
+    """i8[W]: patients waiting for the ward from whose number on arrivals that find no bed are turned away, UNLIMITED
+    for never."""
     overflow_threshold: np.ndarray
     """f8[W]: fraction of the staffed beds from which on requests are redirected, inf for never."""
     overflow_wards: tuple[tuple[int, ...], ...]
@@ -202,11 +205,13 @@ class Plan:
         )
 
     def demand(self) -> "Plan":
-        """The same hospital with unlimited beds and no overflow or admission stop, for the same trajectories."""
+        """The same hospital with unlimited beds and no overflow, admission stop or queue limit, for the same
+        trajectories."""
         return replace(
             self,
             beds=np.full_like(self.beds, UNLIMITED),
             capacity_changes=(),
+            queue_limit=np.full_like(self.queue_limit, UNLIMITED),
             overflow_threshold=np.full(len(self.ward_ids), np.inf),
             overflow_wards=((),) * len(self.ward_ids),
             admission_stops=(),
@@ -245,6 +250,9 @@ def make_plan(
         beds=beds,
         capacity_changes=changes,
         holds_bed=np.array([ward.boarding == "hold" for ward in config.wards]),
+        queue_limit=np.array(
+            [UNLIMITED if ward.queue_limit is None else ward.queue_limit for ward in config.wards], dtype=np.int64
+        ),
         overflow_threshold=overflow_threshold,
         overflow_wards=overflow_wards,
         admission_stops=tuple(

@@ -136,7 +136,7 @@ class Hospital:
         arrival = self.trajectories.arrival.tolist()
         for patient in range(self.trajectories.n_census, len(arrival)):
             yield self.env.at(arrival[patient], ARRIVAL, patient)
-            if self.is_stopped(patient):
+            if self.is_stopped(patient) or self.is_one_too_many(patient):
                 self.status[patient] = DIVERTED
                 self.request[self.offset[patient]] = self.depart[self.offset[patient]] = self.env.now
             else:
@@ -234,6 +234,11 @@ class Hospital:
             patient_type in stop.patient_types and self.wards[stop.ward].is_at(stop.threshold)
             for stop in self.plan.admission_stops
         )
+
+    def is_one_too_many(self, patient: int) -> bool:
+        """Whether the patient, who comes from outside, finds no bed and as many waiting as may."""
+        ward = self.overflow(self.wards[self.planned_ward[self.offset[patient]]])
+        return not ward.has_free_bed and len(ward.queue) >= self.plan.queue_limit[ward.index]
 
     def serve(self, ward: Ward) -> None:
         """Give free beds to those who wait, in their order."""

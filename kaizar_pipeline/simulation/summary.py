@@ -12,12 +12,14 @@ from kaizar_pipeline.simulation.counting import (
     Counts,
     Histograms,
     Sums,
+    journey_groups,
     mean_and_sd,
     replications_above,
     replications_with,
     staffed_with_total,
 )
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+from kaizar_pipeline.simulation.waits import JOURNEY, percentile
 from kaizar_pipeline.stats.quantiles import inverted_cdf
 from kaizar_pipeline.tables import (
     ALL,
@@ -26,10 +28,11 @@ from kaizar_pipeline.tables import (
     DAILY_PEAKS,
     MIDNIGHT_CENSUS,
     OCCUPANCY_DISTRIBUTIONS,
+    PATIENT_JOURNEYS,
     WARD_PERFORMANCE,
     WEEK_PROFILE,
 )
-from kaizar_pipeline.tables.kpis import KPI_INDEX
+from kaizar_pipeline.tables.kpis import KPIS
 
 
 def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, **constants: Any) -> pd.DataFrame:
@@ -162,10 +165,33 @@ def boarding_causes(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFram
 
 
 def ward_performance(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
-    """Means over replications of every KPI, each with its standard error, per ward and patient type."""
-    mean, error = counts.kpi.measured_mean, counts.kpi.standard_error
+    """Every KPI with its standard error, per ward and patient type."""
     wards, types = plan.ward_axis, [*plan.patient_type_ids, ALL]
     frame = pd.DataFrame({"ward_id": np.repeat(wards, len(types)), "patient_type": np.tile(types, len(wards))})
-    for name, k in KPI_INDEX.items():
-        frame[name], frame[f"{name}_se"] = mean[:, :, k].ravel(), error[:, :, k].ravel()
+    for kpi in KPIS:
+        frame[kpi.name], frame[f"{kpi.name}_se"] = map(np.ravel, counts.figures(kpi.name))
     return WARD_PERFORMANCE.frame(frame, **constants)
+
+
+def patient_journeys(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
+    """How long patients who arrived waited for a first bed and were in the hospital, per stream and patient type."""
+    groups = journey_groups(plan)
+    keys = [(group.patient_type, group.stream_id) for group in groups]
+    frame = pd.DataFrame(keys, columns=["patient_type", "stream_id"])
+    frame["patients"], frame["patients_se"] = counts.journeys.count
+    mean, error = counts.journeys.ratio, counts.journeys.standard_error
+
+    def add(name: str, place: int) -> None:
+        frame[name], frame[f"{name}_se"] = mean[:, place], error[:, place]
+
+    add("still_present_share", JOURNEY.present)
+    add("first_bed_mean_hours", JOURNEY.bed_hours)
+    add("first_bed_share_over_4h", JOURNEY.bed_over_4h)
+    add("first_bed_share_over_12h", JOURNEY.bed_over_12h)
+    add("hospital_mean_hours", JOURNEY.hospital_hours)
+    add("hospital_share_over_4h", JOURNEY.hospital_over_4h)
+    add("hospital_share_over_12h", JOURNEY.hospital_over_12h)
+    for what, patients in zip(("first_bed", "hospital"), counts.journey_waits, strict=True):
+        for percent in (50, 95):
+            frame[f"{what}_p{percent}_hours"] = percentile(patients, percent / 100)
+    return PATIENT_JOURNEYS.frame(frame, **constants)

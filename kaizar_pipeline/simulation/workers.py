@@ -20,6 +20,7 @@ from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.sampling import buffer_sizes, draw, endless_route, los_scales
 from kaizar_pipeline.simulation.simpy_engine import simulate
+from kaizar_pipeline.simulation.waits import ENDS, FIRST_OF_HOUR
 
 HEADROOM = 1.25
 """Histograms are made so much wider than was needed."""
@@ -34,6 +35,10 @@ def window_of(plan: Plan) -> Window:
         int(plan.statistics_start.day_of_week) * 24,
         staffed.astype(np.int32),
         np.where((staffed == UNLIMITED).any(axis=1), -1, staffed.sum(axis=1)),
+        ENDS,
+        FIRST_OF_HOUR,
+        len(plan.patient_type_ids),
+        len(plan.streams),
     )
 
 
@@ -77,13 +82,16 @@ class Worker:
         by_number = self.actual.census.reshape(-1, hours).sum(axis=1, dtype=np.int64)
         return np.split(by_number, self.actual.start[1:-1])
 
+    def waits(self) -> np.ndarray:
+        """i8[(W + 1) * T * BINS]: the waits of all replications so far."""
+        return self.actual.waits.copy()
+
     @property
     def _totals(self) -> kernel.Totals:
         return kernel.Totals(self.actual, self.demand)
 
     def _records(self, replications: int) -> Records:
-        wards, types = len(self.plan.ward_ids), len(self.plan.patient_type_ids)
-        return kernel.make_records(wards, types, self.window, replications)
+        return kernel.make_records(len(self.plan.ward_ids), self.window, replications)
 
     def _run_compiled(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
         return cast(
@@ -96,6 +104,8 @@ class Worker:
             if stop[0]:
                 return r, OK
             drawn = draw(self.plan, first + r)
+            if len(drawn.arrival) > self._patients:
+                return r, FEW_PATIENTS
             if len(drawn.los) > self._stays:
                 return r, FEW_STAYS
             stays = simulate(self.plan, drawn)

@@ -1,14 +1,14 @@
-"""The KPIs of a ward and patient type, each once: name, unit, meaning, and where it is compared.
+"""The KPIs of a ward and patient type, each once: name, unit, meaning, how it is averaged, and where it is compared.
 
 The columns of ward_performance, the kernel's positions, the figures of scenario comparisons and the effects of beds all
 come from this list.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Kpi(NamedTuple):
-    """One KPI of a replication, per ward and patient type."""
+    """One KPI, per ward and patient type."""
 
     name: str
     unit: str
@@ -17,19 +17,26 @@ class Kpi(NamedTuple):
     """Whether scenario_comparison compares it."""
     in_beds_effects: bool = False
     """Whether beds_effects has it: what beds are for."""
+    over: Literal["replications", "waits", "waits in order"] = "replications"
+    """Its mean over replications; or over all patients whose wait counts, of all replications together; or a percentile
+    of these waits."""
 
 
 KPIS = (
     Kpi("requests", "patients", "Requests for the ward inside the horizon, diverted ones included.", True),
     Kpi("admitted", "patients", "Of these, given a bed, here or in another ward.", True),
-    Kpi("turned_away", "patients", "Of these, diverted by an admission stop.", True, True),
+    Kpi("turned_away", "patients", "Of these, diverted by an admission stop or a queue limit.", True, True),
     Kpi("left", "patients", "Of these, left without being seen.", True, True),
     Kpi("outliers", "patients", "Of these, placed in a bed of another ward.", True, True),
-    Kpi("wait_mean_hours", "hours", "Mean wait from request to bed; the wait so far where none was given.", True, True),
-    Kpi("wait_p50_hours", "hours", "Median wait."),
-    Kpi("wait_p95_hours", "hours", "95th percentile of waits.", True, True),
+    Kpi(
+        "wait_mean_hours", "hours", "Mean wait from request to bed; the wait so far where none was given.", True, True,
+        over="waits",
+    ),
+    Kpi("wait_p50_hours", "hours", "Median wait.", over="waits in order"),
+    Kpi("wait_p95_hours", "hours", "95th percentile of waits.", True, True, over="waits in order"),
+    Kpi("wait_share_over_4h", "share", "Share of waits longer than 4 hours.", True, over="waits"),
     Kpi("wait_max_hours", "hours", "Longest wait."),
-    Kpi("still_waiting_share", "share", "Share of requests still waiting when the horizon ends."),
+    Kpi("still_waiting_share", "share", "Share of requests still waiting when the horizon ends.", over="waits"),
     Kpi(
         "boarding_hours", "hours", "Hours that beds of this ward were held by patients waiting for the next.",
         True, True,
@@ -53,5 +60,12 @@ KPIS = (
     Kpi("days_above_95", "days", "Days with a census above 95 % of the staffed beds at any hour."),
 )  # fmt: skip
 
-KPI_INDEX = {kpi.name: index for index, kpi in enumerate(KPIS)}
-"""Position of each KPI on the last axis of every array of KPIs."""
+WAIT_PERCENTILES = {"wait_p50_hours": 0.5, "wait_p95_hours": 0.95}
+"""The share of patients who wait no longer, by KPI."""
+
+KPI_INDEX = {name: index for index, name in enumerate(kpi.name for kpi in KPIS if kpi.name not in WAIT_PERCENTILES)}
+"""Position of each KPI but the percentiles on the last axis of every array of KPIs of a replication. Of those over
+waits, that array has the sum over the waits."""
+
+OVER_WAITS = tuple(kpi.name for kpi in KPIS if kpi.over == "waits")
+"""The KPIs that are means over waits."""

@@ -119,6 +119,7 @@ BEDS_EFFECTS = hospital_table(
     key("kpi", "VARCHAR", "A column of ward_performance, over all patients."),
     *_EFFECT,
     Column("overloaded", "BOOLEAN", "True: demand then exceeds some ward's beds; figures grow with the horizon."),
+    version=5,
 )
 
 BED_ALLOCATIONS = hospital_table(
@@ -165,8 +166,9 @@ SCENARIO_COMPARISON = hospital_table(
     WARD,
     key("kpi", "VARCHAR", "What is compared, as docs/scenarios.md explains."),
     *_EFFECT,
-    Column("pairs", "INTEGER", "Pairs behind the row: replications, for p95_census groups of replications."),
+    Column("pairs", "INTEGER", "Pairs behind the row: replications, for percentiles groups of replications."),
     Column("overloaded", "BOOLEAN", "True: demand then exceeds the ward's beds; queues grow with the horizon."),
+    version=5,
 )
 
 HEADLINE_CHANGES = hospital_table(

@@ -1,6 +1,15 @@
 """Tables of simulation results: occupancy, peaks, waits, boarding, and how precisely they are known."""
 
-from kaizar_pipeline.tables.columns import ALL, SCENARIO, WARD, hospital_table, key, nullable, with_error
+from kaizar_pipeline.tables.columns import (
+    ALL,
+    HOSPITAL_TOTAL,
+    SCENARIO,
+    WARD,
+    hospital_table,
+    key,
+    nullable,
+    with_error,
+)
 from kaizar_pipeline.tables.kpis import KPIS
 from kaizar_pipeline.tables.schema import Column
 
@@ -78,17 +87,26 @@ DAILY_PEAKS = hospital_table(
     Column("replications", "INTEGER", "Replications whose peak this was."),
 )
 
+_OVER = {
+    "replications": "Mean over replications.",
+    "waits": "Over the waits of all replications together.",
+    "waits in order": "Of the waits of all replications together, to 6 minutes or 1 %.",
+}
+
 WARD_PERFORMANCE = hospital_table(
     "ward_performance",
-    "Performance of each ward over the horizon: waits, boarding, diversion, throughput, occupancy.",
+    "Performance of each ward over the horizon: waits, boarding, diversion, throughput, occupancy. Wards count "
+    f"requests and stays; in rows of {HOSPITAL_TOTAL} a patient who arrived counts once, with all of the patient's "
+    "waits, and throughput and alos_hours are those of patients who went home, from their first bed on.",
     SCENARIO,
     WARD,
     key("patient_type", "VARCHAR", f"Patient type, or {ALL}."),
     *(
         column
         for kpi in KPIS
-        for column in with_error(nullable(kpi.name, "DOUBLE", f"{kpi.description} Mean over replications.", kpi.unit))
+        for column in with_error(nullable(kpi.name, "DOUBLE", f"{kpi.description} {_OVER[kpi.over]}", kpi.unit))
     ),
+    version=5,
 )
 
 SIMULATION_PRECISION = hospital_table(
@@ -114,3 +132,33 @@ BOARDING_CAUSES = hospital_table(
     *with_error(Column("boarding_hours", "DOUBLE", "Hours that beds were held. Mean over replications.", "hours")),
     Column("share", "DOUBLE", "Part of all boarding hours in the ward held.", "share"),
 )
+
+
+def _time(name: str, what: str) -> list[Column]:
+    """A time of a patient: mean, percentiles, and shares over 4 and 12 hours."""
+    return [
+        *with_error(nullable(f"{name}_mean_hours", "DOUBLE", f"Mean {what}.", "hours")),
+        nullable(f"{name}_p50_hours", "DOUBLE", f"Median {what}, to 6 minutes or 1 %.", "hours"),
+        nullable(f"{name}_p95_hours", "DOUBLE", "95th percentile, to 6 minutes or 1 %.", "hours"),
+        *with_error(nullable(f"{name}_share_over_4h", "DOUBLE", "Share of patients over 4 hours.", "share")),
+        *with_error(nullable(f"{name}_share_over_12h", "DOUBLE", "Share of patients over 12 hours.", "share")),
+    ]
+
+
+PATIENT_JOURNEYS = hospital_table(
+    "patient_journeys",
+    "How long patients wait for a first bed and are in the hospital, by the stream they arrive in: every patient who "
+    "arrives inside the horizon and is not diverted counts once, over all replications together.",
+    SCENARIO,
+    key("patient_type", "VARCHAR", f"Patient type, or {ALL}."),
+    key("stream_id", "VARCHAR", f"Arrival stream, or {ALL} for all of the patient type."),
+    *with_error(Column("patients", "DOUBLE", "Patients counted. Mean over replications.", "patients")),
+    *with_error(
+        nullable(
+            "still_present_share", "DOUBLE", "Share still in the hospital when the horizon ends: their times are those "
+            "so far, so that times in the hospital are too short where this is not small.", "share",
+        )
+    ),
+    *_time("first_bed", "time from arrival to a first bed, or to leaving without being seen"),
+    *_time("hospital", "time from arrival to leaving the hospital"),
+)  # fmt: skip

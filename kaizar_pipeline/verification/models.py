@@ -6,8 +6,9 @@ at least 4 relaxation times, or a year and more where stays are lognormal days. 
 (PASTA), so the probability of a full ward is that of a wait.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import exp, log
 from typing import Any
 
 import numpy as np
@@ -17,28 +18,46 @@ from kaizar_pipeline.config.distributions import Lognormal, MeanSd
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.config.files import load_hospital_config, shipped
 from kaizar_pipeline.config.hospital import Constant, HospitalConfig
-from kaizar_pipeline.simulation.counting import Counts
-from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
-from kaizar_pipeline.tables.kpis import KPI_INDEX
+from kaizar_pipeline.simulation.plan import Horizon, make_plan
+from kaizar_pipeline.simulation.waits import JOURNEY, percentile
 from kaizar_pipeline.verification.queueing import (
     admission_stop_chain,
     boarding_chain,
     erlang_a_leaving,
     erlang_b,
     erlang_c,
+    erlang_c_quantile,
+    erlang_c_tail,
+    limited_queue_lost,
     mean,
     outlier_chain,
     poisson_tail,
     pollaczek_khinchine,
     priority_waits,
+    saturated_line,
     still_in_bed,
     weekly_census,
 )
+from kaizar_pipeline.verification.small_hospitals import (
+    MONDAY,
+    PATIENT,
+    Measure,
+    average,
+    census_at,
+    census_mean,
+    daily,
+    delay_with,
+    make_hospital,
+    make_stay,
+    make_stop,
+    make_ward,
+    more_than,
+    over_patients,
+    per_hour,
+    share_of,
+    steady,
+)
 from kaizar_pipeline.verification.verify import Case, Quantity
-
-MONDAY = pd.Timestamp("2026-01-05")
-
-Measure = Callable[[Counts], float]
 
 
 def cases() -> list[Case]:
@@ -50,14 +69,19 @@ def cases() -> list[Case]:
         *(_loss(beds, load, replications=10) for beds, load in fewest_for_1_percent),
         _loss(10, 8, sd=1.16),
         *(_queue(beds, load) for beds, load in sizes),
+        _quoted_waits(),
+        _limited_queue(),
         _one_bed("always the same", sd=0),
         _one_bed("lognormal", sd=1.16),
+        _time_in_hospital(),
         _priorities(),
+        _three_priorities(),
         _impatient(),
         _unlimited(),
         _weekly_wave(),
         _warm_start(),
         _boarding(),
+        *(_saturated_line(wards) for wards in (2, 3)),
         _admission_stop(),
         _outliers(),
         _stroke_services(),
@@ -67,134 +91,20 @@ def cases() -> list[Case]:
     ]
 
 
-# What is read off a run
-
-
-def _histogram(counts: Counts, ward: int = 0) -> np.ndarray:
-    """u4[H, beds]: replications in which so many beds of the ward were used at each hour."""
-    return counts.census.of(ward)
-
-
-def _average(name: str, ward: int = 0, patient_type: int = -1) -> Measure:
-    """The mean of a KPI over replications; the last patient type, -1, is all together."""
-    return lambda counts: float(counts.kpi.mean[ward, patient_type, KPI_INDEX[name]])
-
-
-def _share(part: str, patient_type: int = -1) -> Measure:
-    """Of the requests for ward 0, the share with the outcome `part`."""
-    return lambda counts: _average(part, 0, patient_type)(counts) / _average("requests", 0, patient_type)(counts)
-
-
-def _per_hour(name: str, ward: int = 0, factor: float = 1.0) -> Measure:
-    return lambda counts: factor * _average(name, ward)(counts) / len(_histogram(counts, ward))
-
-
-def _mean_census(ward: int = 0) -> Measure:
-    """Over all time, not only at whole hours."""
-    return _per_hour("bed_days", ward, HOURS_PER_DAY)
-
-
-def _mean_census_at(hours: slice) -> Measure:
-    """Of ward 0."""
-
-    def measure(counts: Counts) -> float:
-        histogram = _histogram(counts)[hours].sum(axis=0, dtype=np.int64)
-        return float(histogram @ np.arange(len(histogram)) / histogram.sum())
-
-    return measure
-
-
-def _more_than(beds: int) -> Measure:
-    """P(N > beds) of the census of ward 0."""
-
-    def measure(counts: Counts) -> float:
-        histogram = _histogram(counts).sum(axis=0, dtype=np.int64)
-        return float(histogram[beds + 1 :].sum() / histogram.sum())
-
-    return measure
-
-
-def _delay(beds: int) -> Measure:
-    """P(N = beds) / P(N <= beds) of the census of ward 0."""
-
-    def measure(counts: Counts) -> float:
-        histogram = _histogram(counts).sum(axis=0, dtype=np.int64)
-        return float(histogram[beds] / histogram[: beds + 1].sum())
-
-    return measure
-
-
-# Small hospitals
-
-PATIENT = {"id": "patient"}
-
-
-def _ward(beds: int | None, los: dict[str, Any], name: str = "ward") -> dict[str, Any]:
-    return {"id": name, "capacity": beds, "los_model": los}
-
-
-def _stay(mean: float, sd: float | None = None) -> dict[str, Any]:
-    """Hours: exponential, but lognormal with an `sd`, and always the same where that is 0."""
-    if sd is None:
-        return {"type": "exponential", "params": {"mean": mean}}
-    if sd == 0:
-        return {"type": "fixed", "params": {"value": mean}}
-    return {"type": "lognormal", "params": {"mean": mean, "sd": sd}}
-
-
-def _stop(threshold: float, patient_type: str = "patient") -> dict[str, Any]:
-    return {"ward": "ward", "threshold": threshold, "stop_types": [patient_type]}
-
-
-def _hospital(
-    wards: Sequence[dict[str, Any]], types: Sequence[dict[str, Any]] = (PATIENT,), **parts: Any
-) -> HospitalConfig:
-    """A hospital with one stream for each patient type, named like it, to its first ward."""
-    streams = [
-        {"id": kind["id"], "target_ward": wards[0]["id"], "patient_type": kind["id"]}
-        | {"model": {"type": "constant", "mean_per_day": 0}}  # the plan gets the rates
-        for kind in types
-    ]
-    return HospitalConfig.model_validate(
-        {
-            "id": "truth",
-            "hospital": {"name": "Truth", "timezone": "Europe/Amsterdam", "country": "NL"},
-            "patients": {"source": "synthetic", "history_start": "2025-01-01"},
-            "wards": list(wards),
-            "patient_types": list(types),
-            "arrival_streams": streams,
-        }
-        | parts
-    )
-
-
-def _steady(config: HospitalConfig, *hourly: float) -> Callable[[], Plan]:
-    """The plan for these hourly rates, one for each stream: 12,000 arrivals and at least 15 days, after 8 of
-    warm-up."""
-    days = max(15, round(500 / sum(hourly)))
-    return _daily(config, [[HOURS_PER_DAY * rate] * days for rate in hourly], warmup_days=8)
-
-
-def _daily(config: HospitalConfig, rates: Sequence[Sequence[float]], warmup_days: int) -> Callable[[], Plan]:
-    """The plan for these daily rates of each stream."""
-    by_stream = {stream.id: np.array([path]) for stream, path in zip(config.arrival_streams, rates, strict=True)}
-    return lambda: make_plan(config, by_stream, Horizon(MONDAY, len(rates[0]), warmup_days), key=0)
-
-
 # Queues
 
 
 def _loss(beds: int, load: float, sd: float | None = None, replications: int = 5) -> Case:
     stays = "exponential" if sd is None else "lognormal"
     blocked = erlang_b(beds, load)
-    hospital = _hospital([_ward(beds, _stay(1, sd))], policies={"admission_stop": [_stop(1.0)]})
+    hospital = make_hospital([make_ward(beds, make_stay(1, sd))], policies={"admission_stop": [make_stop(1.0)]})
     return Case(
         f"Erlang B, {beds} beds, load {load}, {stays} stays",
         "Erlang 1917 (the loss depends on the mean stay only)",
-        _steady(hospital, load),
+        steady(hospital, load),
         (
-            Quantity("share lost", blocked, _share("turned_away")),
-            Quantity("mean census", load * (1 - blocked), _mean_census()),
+            Quantity("share lost", blocked, share_of("turned_away")),
+            Quantity("mean census", load * (1 - blocked), census_mean()),
         ),
         replications,
     )
@@ -205,22 +115,66 @@ def _queue(beds: int, load: float) -> Case:
     return Case(
         f"Erlang C, {beds} beds, load {load}",
         "Erlang 1917",
-        _steady(_hospital([_ward(beds, _stay(1))]), load),
+        steady(make_hospital([make_ward(beds, make_stay(1))]), load),
         (
-            Quantity("share that waits", waits, _more_than(beds - 1)),
-            Quantity("mean wait", waits / (beds - load), _average("wait_mean_hours")),
+            Quantity("share that waits", waits, more_than(beds - 1)),
+            Quantity("mean wait", waits / (beds - load), average("wait_mean_hours")),
         ),
         replications=10,
     )
 
 
+def _quoted_waits(beds: int = 20, load: int = 16, stay: int = 10) -> Case:
+    return Case(
+        f"Waits for {beds} beds, load {load}, stays of {stay} hours",
+        "Erlang 1917",
+        steady(make_hospital([make_ward(beds, make_stay(stay))]), load / stay),
+        (
+            Quantity("mean wait", stay * erlang_c(beds, load) / (beds - load), average("wait_mean_hours")),
+            Quantity("share over 4 hours", erlang_c_tail(beds, load, 4 / stay), average("wait_share_over_4h")),
+            Quantity("95th percentile", stay * erlang_c_quantile(beds, load, 0.95), average("wait_p95_hours")),
+        ),
+        replications=20,
+    )
+
+
+def _limited_queue(beds: int = 10, places: int = 4, load: int = 9) -> Case:
+    lost = limited_queue_lost(beds, places, load)
+    return Case(
+        f"{beds} beds, {places} places to wait, load {load}",
+        "Erlang 1917, with a limit on the queue (M/M/10/14)",
+        steady(make_hospital([make_ward(beds, make_stay(1)) | {"queue_limit": places}]), load),
+        (
+            Quantity("share lost", lost, share_of("turned_away")),
+            Quantity("mean census", load * (1 - lost), census_mean()),
+        ),
+    )
+
+
+def _time_in_hospital(load: float = 0.7) -> Case:
+    rest = 1 - load
+    return Case(
+        f"One bed, load {load}, time from arrival to leaving",
+        "exponential of rate 1 - load (M/M/1)",
+        steady(make_hospital([make_ward(1, make_stay(1))]), load),
+        (
+            Quantity("mean", 1 / rest, over_patients(JOURNEY.hospital_hours)),
+            Quantity("share over 4 hours", exp(-4 * rest), over_patients(JOURNEY.hospital_over_4h)),
+            Quantity(
+                "95th percentile", log(20) / rest, lambda counts: float(percentile(counts.journey_waits[1, -1], 0.95))
+            ),
+        ),
+        replications=20,
+    )
+
+
 def _one_bed(stays: str, sd: float, load: float = 0.7) -> Case:
-    hospital = _hospital([_ward(1, _stay(1, sd))])
-    wait = Quantity("mean wait", pollaczek_khinchine(load, 1, sd), _average("wait_mean_hours"))
+    hospital = make_hospital([make_ward(1, make_stay(1, sd))])
+    wait = Quantity("mean wait", pollaczek_khinchine(load, 1, sd), average("wait_mean_hours"))
     return Case(
         f"One bed, load {load}, stays {stays}",
         "Pollaczek 1930, Khinchine 1932",
-        _steady(hospital, load),
+        steady(hospital, load),
         (wait,),
         replications=10,
     )
@@ -232,19 +186,35 @@ def _priorities() -> Case:
     return Case(
         "Priorities, 3 beds, load 2.4",
         "Cobham 1954",
-        _steady(_hospital([_ward(3, _stay(1))], types), 1.0, 1.4),
+        steady(make_hospital([make_ward(3, make_stay(1))], types), 1.0, 1.4),
         (
-            Quantity("mean wait, urgent", high, _average("wait_mean_hours", patient_type=0)),
-            Quantity("mean wait, others", low, _average("wait_mean_hours", patient_type=1)),
+            Quantity("mean wait, urgent", high, average("wait_mean_hours", patient_type=0)),
+            Quantity("mean wait, others", low, average("wait_mean_hours", patient_type=1)),
+        ),
+        replications=10,
+    )
+
+
+def _three_priorities() -> Case:
+    rates = [0.6, 1.0, 0.8]
+    types = [{"id": name, "priority": 3 - rank} for rank, name in enumerate(("urgent", "soon", "later"))]
+    waits = zip(types, priority_waits(3, rates, 1), strict=True)
+    return Case(
+        "Three priorities, 3 beds, load 2.4",
+        "Cobham 1954",
+        steady(make_hospital([make_ward(3, make_stay(1))], types), *rates),
+        tuple(
+            Quantity(f"mean wait, {kind['id']}", wait, average("wait_mean_hours", patient_type=rank))
+            for rank, (kind, wait) in enumerate(waits)
         ),
         replications=10,
     )
 
 
 def _impatient() -> Case:
-    hospital = _hospital([_ward(10, _stay(8))], [PATIENT | {"patience": _stay(2)}])
-    left = Quantity("share that leaves", erlang_a_leaving(10, 1.2, 1 / 8, 1 / 2), _share("left"))
-    return Case("Erlang A, 10 beds, load 9.6, patience 2", "Palm 1957", _steady(hospital, 1.2), (left,))
+    hospital = make_hospital([make_ward(10, make_stay(8))], [PATIENT | {"patience": make_stay(2)}])
+    left = Quantity("share that leaves", erlang_a_leaving(10, 1.2, 1 / 8, 1 / 2), share_of("left"))
+    return Case("Erlang A, 10 beds, load 9.6, patience 2", "Palm 1957", steady(hospital, 1.2), (left,))
 
 
 # Beds without limit
@@ -262,15 +232,15 @@ def _survival(days: np.ndarray) -> np.ndarray:
 
 
 def _long_stays() -> HospitalConfig:
-    return _hospital([_ward(None, LONG_STAY.model_dump())])
+    return make_hospital([make_ward(None, LONG_STAY.model_dump())])
 
 
 def _unlimited() -> Case:
     # 24 and 28 beds as planners ask; 27 and 30 because the 95 % quantile is 28 and the 99 % quantile 31
-    tails = (Quantity(f"P(more than {n} beds)", poisson_tail(n, 20), _more_than(n)) for n in (24, 27, 28, 30))
-    hospital = _hospital([_ward(None, _stay(1, sd=1.16))])
-    census = Quantity("mean census", 20, _mean_census())
-    return Case("Unlimited beds, load 20, lognormal stays", _PALM, _steady(hospital, 20), (census, *tails), 15)
+    tails = (Quantity(f"P(more than {n} beds)", poisson_tail(n, 20), more_than(n)) for n in (24, 27, 28, 30))
+    hospital = make_hospital([make_ward(None, make_stay(1, sd=1.16))])
+    census = Quantity("mean census", 20, census_mean())
+    return Case("Unlimited beds, load 20, lognormal stays", _PALM, steady(hospital, 20), (census, *tails), 15)
 
 
 def _weekly_wave(weeks: int = 104, warmup_weeks: int = 52) -> Case:
@@ -278,9 +248,9 @@ def _weekly_wave(weeks: int = 104, warmup_weeks: int = 52) -> Case:
     return Case(
         "Unlimited beds, arrivals that vary over the week, lognormal stays",
         _PALM,
-        _daily(_long_stays(), [WEEK * weeks], 7 * warmup_weeks),
+        daily(_long_stays(), [WEEK * weeks], 7 * warmup_weeks),
         tuple(
-            Quantity(f"midnight census, {name}", expected, _mean_census_at(slice(HOURS_PER_DAY * day, None, 7 * 24)))
+            Quantity(f"midnight census, {name}", expected, census_at(slice(HOURS_PER_DAY * day, None, 7 * 24)))
             for day, (name, expected) in enumerate(census)
         ),
     )
@@ -297,7 +267,7 @@ def _warm_start() -> Case:
             Quantity(
                 f"in bed after {days} days",
                 still_in_bed(elapsed, days, _survival),
-                _mean_census_at(slice(HOURS_PER_DAY * days, HOURS_PER_DAY * days + 1)),
+                census_at(slice(HOURS_PER_DAY * days, HOURS_PER_DAY * days + 1)),
             )
             for days in (1, 2, 3, 7, 14)
         ),
@@ -330,56 +300,73 @@ def _in_beds(ward: str, types: Sequence[str], elapsed: Sequence[float]) -> pd.Da
 
 def _boarding() -> Case:
     chain = boarding_chain(ed_beds=4, ward_beds=5, rate=1, ed_los=2, admitted=0.6, ward_los=5)
-    wards = [_ward(4, _stay(2), "ed"), _ward(5, _stay(5))]
+    wards = [make_ward(4, make_stay(2), "ed"), make_ward(5, make_stay(5))]
     routing = [{"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 0.6}]}]
-    stop = _stop(1.0) | {"ward": "ed"}
+    stop = make_stop(1.0) | {"ward": "ed"}
     return Case(
         "Emergency department of 4 beds whose patients board for a ward of 5",
         "exact Markov chain",
-        _steady(_hospital(wards, routing=routing, policies={"admission_stop": [stop]}), 1.0),
+        steady(make_hospital(wards, routing=routing, policies={"admission_stop": [stop]}), 1.0),
         (
-            Quantity("share lost", mean(chain, lambda state: state[0] + state[1] == 4), _share("turned_away")),
-            Quantity("mean census, ED", mean(chain, lambda state: state[0] + state[1]), _mean_census()),
-            Quantity("mean boarders", mean(chain, lambda state: state[1]), _per_hour("boarding_hours")),
-            Quantity("mean census, ward", mean(chain, lambda state: state[2]), _mean_census(1)),
+            Quantity("share lost", mean(chain, lambda state: state[0] + state[1] == 4), share_of("turned_away")),
+            Quantity("mean census, ED", mean(chain, lambda state: state[0] + state[1]), census_mean()),
+            Quantity("mean boarders", mean(chain, lambda state: state[1]), per_hour("boarding_hours")),
+            Quantity("mean census, ward", mean(chain, lambda state: state[2]), census_mean(1)),
         ),
+    )
+
+
+def _saturated_line(wards: int) -> Case:
+    """Far more patients come than can be treated, so that somebody always waits for the first ward."""
+    names = [f"ward_{n}" for n in range(wards)]
+    routing = [
+        {"from_ward": here, "options": [{"to_ward": there, "probability": 1}]} for here, there in pairwise(names)
+    ]
+    line = [make_ward(1, make_stay(1), name) for name in names]
+    line[0]["queue_limit"] = 60
+    return Case(
+        f"A line of {wards} wards of one bed, always somebody waiting",
+        "Hunt 1956",
+        steady(make_hospital(line, routing=routing), 3.0),
+        (Quantity("patients per hour", saturated_line(wards), per_hour("throughput", wards - 1)),),
+        replications=10,
     )
 
 
 def _admission_stop() -> Case:
     chain = admission_stop_chain(20, emergency_rate=1, elective_rate=1.2, los=8, stopped_from=18)
-    stops = [_stop(1.0, "emergency"), _stop(18 / 20, "elective")]
-    hospital = _hospital(
-        [_ward(20, _stay(8))], [{"id": "emergency"}, {"id": "elective"}], policies={"admission_stop": stops}
+    stops = [make_stop(1.0, "emergency"), make_stop(18 / 20, "elective")]
+    hospital = make_hospital(
+        [make_ward(20, make_stay(8))], [{"id": "emergency"}, {"id": "elective"}], policies={"admission_stop": stops}
     )
     stopped = mean(chain, lambda state: state[0] >= 18)
     return Case(
         "Ward of 20 beds that keeps the last 2 for emergencies",
         "exact Markov chain",
-        _steady(hospital, 1.0, 1.2),
+        steady(hospital, 1.0, 1.2),
         (
-            Quantity("share diverted, emergency", chain[20,], _share("turned_away", patient_type=0)),
-            Quantity("share diverted, elective", stopped, _share("turned_away", patient_type=1)),
-            Quantity("mean census", mean(chain, lambda state: state[0]), _mean_census()),
+            Quantity("share diverted, emergency", chain[20,], share_of("turned_away", patient_type=0)),
+            Quantity("share diverted, elective", stopped, share_of("turned_away", patient_type=1)),
+            Quantity("mean census", mean(chain, lambda state: state[0]), census_mean()),
         ),
     )
 
 
 def _outliers() -> Case:
     chain = outlier_chain(beds=18, outlier_beds=6, load=20)
-    hospital = _hospital(
-        [_ward(18, _stay(1)), _ward(6, _stay(1), "elsewhere")],
-        [PATIENT | {"patience": _stay(0, sd=0)}],  # who finds no bed at all does not wait
+    hospital = make_hospital(
+        [make_ward(18, make_stay(1)), make_ward(6, make_stay(1), "elsewhere")],
+        [PATIENT | {"patience": make_stay(0, sd=0)}],  # who finds no bed at all does not wait
         policies={"overflow": [{"ward": "ward", "threshold": 1.0, "redirect_to": ["elsewhere"]}]},
     )
     outlied = mean(chain, lambda state: state[0] == 18 and state[1] < 6)
     return Case(
         "Ward of 18 beds with 6 outlier beds elsewhere, load 20",
         "exact Markov chain",
-        _steady(hospital, 20),
+        steady(hospital, 20),
         (
-            Quantity("share outlied", outlied, _share("outliers")),
-            Quantity("share turned away", chain[18, 6], _share("left")),
+            Quantity("share outlied", outlied, share_of("outliers")),
+            Quantity("share turned away", chain[18, 6], share_of("left")),
         ),
     )
 
@@ -395,14 +382,14 @@ def _stroke_services(days: int = 800, warmup_days: int = 800) -> Case:
     rehab = stroke + 0.01 / 9.3 * 18.7 + neuro + other
     config = load_hospital_config(shipped("hospital_configs/stroke_2016.yml"))
     per_day = [stream.model.mean_per_day for stream in config.arrival_streams if isinstance(stream.model, Constant)]
-    delays = (Quantity(f"P(delay) with {n} acute beds", erlang_b(n, acute), _delay(n)) for n in range(10, 15))
+    delays = (Quantity(f"P(delay) with {n} acute beds", erlang_b(n, acute), delay_with(n)) for n in range(10, 15))
     return Case(
         "Stroke services, hospital_configs/stroke_2016.yml",
         "Monks et al. 2016, BMC Health Serv Res 16:530 (every census is Poisson)",
-        _daily(config, [[rate] * days for rate in per_day], warmup_days),
+        daily(config, [[rate] * days for rate in per_day], warmup_days),
         (
-            Quantity("mean census, acute unit", acute, _mean_census()),
-            Quantity("mean census, rehabilitation", rehab, _mean_census(1)),
+            Quantity("mean census, acute unit", acute, census_mean()),
+            Quantity("mean census, rehabilitation", rehab, census_mean(1)),
             *delays,
         ),
         replications=10,
@@ -421,13 +408,13 @@ def _by_hand(
 ) -> Case:
     """Patients, each of a type of its own, who ask for the first of `wards` at these hours and then for the next."""
     # they come out of a stay without chance in a place without limit, which began before the start
-    outside = _ward(None, _stay(HOURS_PER_DAY, sd=0), "outside")
+    outside = make_ward(None, make_stay(HOURS_PER_DAY, sd=0), "outside")
     names = [outside["id"], *(ward["id"] for ward in wards)]
     routing = [
         {"from_ward": here, "options": [{"to_ward": there, "probability": 1}]} for here, there in pairwise(names)
     ]
     types = [{"id": name, "priority": int(name.startswith("high"))} for name in arrivals]
-    hospital = _hospital([outside, *wards], types, routing=routing)
+    hospital = make_hospital([outside, *wards], types, routing=routing)
     census = _in_beds("outside", list(arrivals), [HOURS_PER_DAY - hour for hour in arrivals.values()])
     rates = {name: np.zeros((1, 1)) for name in arrivals}
     return Case(
@@ -441,12 +428,12 @@ def _by_hand(
 
 def _start(request: float, ward: int, patient: int) -> Measure:
     """When a patient who asked for a bed at `request` got it."""
-    return lambda counts: request + _average("wait_mean_hours", ward, patient)(counts)
+    return lambda counts: request + average("wait_mean_hours", ward, patient)(counts)
 
 
 def _end(request: float, ward: int, patient: int) -> Measure:
     """When that patient left it."""
-    return lambda counts: _start(request, ward, patient)(counts) + _average("alos_hours", ward, patient)(counts)
+    return lambda counts: _start(request, ward, patient)(counts) + average("alos_hours", ward, patient)(counts)
 
 
 def _boarding_by_hand() -> Case:
@@ -455,11 +442,11 @@ def _boarding_by_hand() -> Case:
         for patient in range(4):
             name = f"patient {patient + 1}"
             yield Quantity(f"{name} in the ED from", in_ed[patient], _start(patient + 1, 1, patient))
-            yield Quantity(f"{name} boarded", boarded[patient], _average("boarding_hours", 1, patient))
+            yield Quantity(f"{name} boarded", boarded[patient], average("boarding_hours", 1, patient))
             yield Quantity(f"{name} in the ward from", in_ward[patient], _start(in_ed[patient] + 1, 2, patient))
         yield Quantity("last exit", 14, _end(9, 2, 3))
 
-    wards = [_ward(1, _stay(1, sd=0), "ed"), _ward(1, _stay(3, sd=0))]
+    wards = [make_ward(1, make_stay(1, sd=0), "ed"), make_ward(1, make_stay(3, sd=0))]
     arrivals = {f"patient_{n}": float(n) for n in (1, 2, 3, 4)}
     return _by_hand("An ED of one bed before a ward of one bed", wards, arrivals, list(quantities()))
 
@@ -471,12 +458,12 @@ def _priority_by_hand() -> Case:
         Quantity(f"{name.replace('_', ' ')} in bed from", start, _start(asked, 1, patient))
         for patient, ((name, asked), start) in enumerate(zip(arrivals.items(), starts, strict=True))
     ]
-    return _by_hand("One bed, two urgent patients", [_ward(1, _stay(2, sd=0))], arrivals, quantities)
+    return _by_hand("One bed, two urgent patients", [make_ward(1, make_stay(2, sd=0))], arrivals, quantities)
 
 
 def _closed_bed_by_hand() -> Case:
     closed = {"from": "2026-01-05T04:12", "to": "2026-01-05T06:06", "capacity": 0}
-    ward = _ward(1, _stay(0.4, sd=0)) | {"capacity_changes": [closed]}
+    ward = make_ward(1, make_stay(0.4, sd=0)) | {"capacity_changes": [closed]}
     arrivals = {f"patient_{n}": float(n) for n in range(1, 8)}
     exits = (1.4, 2.4, 3.4, 4.4, 6.5, 6.9, 7.4)
     quantities = [Quantity(f"patient {n + 1} leaves", end, _end(n + 1, 1, n)) for n, end in enumerate(exits)]

@@ -5,7 +5,7 @@ array of durations and returns the share of stays that last longer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from math import factorial
+from math import exp, factorial, log
 
 import numpy as np
 
@@ -33,6 +33,24 @@ def erlang_c(beds: int, load: float) -> float:
         return 1.0
     blocked = erlang_b(beds, load)
     return blocked / (1 - load / beds * (1 - blocked))
+
+
+def erlang_c_tail(beds: int, load: float, wait: float) -> float:
+    """Probability that an arrival waits longer than `wait` (M/M/c), in mean lengths of stay; for a load below the
+    beds."""
+    return erlang_c(beds, load) * exp(-(beds - load) * wait)
+
+
+def erlang_c_quantile(beds: int, load: float, share: float) -> float:
+    """The wait that this share of arrivals do not exceed, in mean lengths of stay; 0 where more do not wait at all."""
+    return max(log(erlang_c(beds, load) / (1 - share)) / (beds - load), 0.0)
+
+
+def limited_queue_lost(beds: int, places: int, load: float) -> float:
+    """Probability that an arrival finds all beds and all `places` to wait taken and is lost (M/M/c/c+places)."""
+    blocked = erlang_b(beds, load)
+    waiting = [blocked * (load / beds) ** n for n in range(places + 1)]  # against all states without a queue as 1
+    return waiting[-1] / (1 + sum(waiting[1:]))
 
 
 def fewest_beds(load: float, lost: float) -> int:
@@ -200,3 +218,36 @@ def outlier_chain(beds: int, outlier_beds: int, load: float) -> dict[State, floa
             yield (own, outliers - 1), outliers
 
     return stationary((0, 0), transitions)
+
+
+def saturated_line(wards: int) -> float:
+    """Patients per mean length of stay through a line of wards of one bed each, of exponential stays, that hold their
+    bed until the next ward has one, when there is always somebody waiting for the first (Hunt 1956)."""
+    empty, in_care, boarding = range(3)
+
+    def onward(beds: list[int], ward: int) -> State:
+        """After the bed of `ward` was left: those who board for it move up, and the first ward is filled again."""
+        while ward > 0 and beds[ward - 1] == boarding:
+            beds[ward] = in_care
+            ward -= 1
+            beds[ward] = empty
+        if ward == 0:
+            beds[0] = in_care
+        return tuple(beds)
+
+    def transitions(state: State) -> Iterator[tuple[State, float]]:
+        for ward in range(wards):
+            if state[ward] != in_care:
+                continue
+            beds, last = list(state), ward == wards - 1
+            if not last and state[ward + 1] != empty:
+                beds[ward] = boarding
+                yield tuple(beds), 1.0
+            else:
+                beds[ward] = empty
+                if not last:
+                    beds[ward + 1] = in_care
+                yield onward(beds, ward), 1.0
+
+    chain = stationary((in_care,) + (empty,) * (wards - 1), transitions)
+    return mean(chain, lambda state: state[-1] == in_care)

@@ -239,6 +239,16 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "policies.admission_stop.0.stop_types.0",
             "unknown patient type 'x'",
         ),
+        (
+            put("policies", "admission_stop", [{**STOP, "threshold": 1.1}]),
+            "policies.admission_stop.0.threshold",
+            "less than or equal to 1",
+        ),
+        (
+            put("policies", "overflow", [{**SPILL, "threshold": 1.1}]),
+            "policies.overflow.0.threshold",
+            "less than or equal to 1",
+        ),
         (put("policies", "overflow", [SPILL, SPILL]), "policies.overflow.1.ward", "already has an overflow rule"),
         (
             put("policies", "overflow", [{"ward": "ed", "redirect_to": ["ed"]}]),
@@ -281,6 +291,11 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "goes with an extract only",
         ),
         (put("simulation", {"warmup_days": 3}), "simulation.warmup_days", "start: census needs no warm-up"),
+        (
+            put("wards", 2, "queue_limit", 3),
+            "wards.2.queue_limit",
+            "nobody waits for a ward of unlimited beds",
+        ),
         (put("simulation", {"engine": "ciw"}), "simulation.engine", "'compiled' or 'simpy'"),
         (put("simulation", {"overload": "ignore"}), "simulation.overload", "'refuse' or 'allow'"),
         (put("simulation", {"high_occupancy": 92}), "simulation.high_occupancy", "less than or equal to 1"),

@@ -120,11 +120,18 @@ def test_beds_of_another_ward_stay():
 
 
 def test_parts_are_matched_by_id_and_keep_what_is_not_named():
-    ward = {"id": "ward", "boarding": "release", "discharge_delay": None, "los_by": [], "los_model": None}
+    ward = {
+        "id": "ward",
+        "boarding": "release",
+        "discharge_delay": None,
+        "los_by": [],
+        "los_model": None,
+        "queue_limit": 4,
+    }
     stream = {"id": "s", "target_ward": "ward"}
     variant = applied(wards=[ward], arrival_streams=[stream])
     before, after = hospital().wards[1], variant.config.wards[1]
-    assert after == before.model_copy(update={"boarding": "release", "discharge_delay": None})
+    assert after == before.model_copy(update={"boarding": "release", "discharge_delay": None, "queue_limit": 4})
     (moved,) = variant.config.arrival_streams
     assert moved == hospital().arrival_streams[0].model_copy(update={"target_ward": "ward"})
 
@@ -141,7 +148,7 @@ def test_rules_replace_those_for_the_same_and_join_the_others():
                 {"ward": "ed", "patient_type": "low", "priority": 8},
             ],
             "overflow": [{"ward": "ward", "redirect_to": ["ed"]}],
-            "admission_stop": [{"ward": "ward", "threshold": 2, "stop_types": ["low"]}],
+            "admission_stop": [{"ward": "ward", "stop_types": []}],
         },
     )
     rows = {(r.from_ward, r.patient_type): r.options[0].probability for r in variant.config.routing}
@@ -149,7 +156,7 @@ def test_rules_replace_those_for_the_same_and_join_the_others():
     policies = variant.config.policies
     assert {(rule.ward, rule.priority) for rule in policies.priorities} == {("ward", 7), ("ed", 8)}
     assert [(rule.ward, rule.redirect_to) for rule in policies.overflow] == [("ed", ("ward",)), ("ward", ("ed",))]
-    assert [rule.threshold for rule in policies.admission_stop] == [2]
+    assert [rule.stop_types for rule in policies.admission_stop] == [()]
 
 
 def test_factors_on_arrivals_hold_on_their_days():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hand_made import MONDAY, make_config
 
-from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, Sums
+from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, Ratios, Sums
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Run
 from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
@@ -19,8 +19,9 @@ from kaizar_pipeline.simulation.summary import (
     ward_performance,
     week_profile,
 )
+from kaizar_pipeline.simulation.waits import BINS, JOURNEY, Waits
 from kaizar_pipeline.tables import ALL, CENSUS_PERCENTAGES, HOSPITAL_TOTAL
-from kaizar_pipeline.tables.kpis import KPI_INDEX
+from kaizar_pipeline.tables.kpis import KPI_INDEX, KPIS, OVER_WAITS
 
 pytestmark = pytest.mark.integration
 
@@ -60,6 +61,10 @@ def counts_of(census: np.ndarray) -> Counts:
         week_full=sums(slots[1][:, None].repeat(2, axis=1)),
         kpi=Moments.of(np.zeros((replications, 2, 3, len(KPI_INDEX)))),
         boarded=Moments.of(np.zeros((replications, 1, 1))),
+        over_waits=Ratios.of(np.zeros((replications, 2, 3, len(OVER_WAITS) + 1))),
+        waits=Waits(np.zeros((2, 2, BINS), dtype=np.int64), replications, [], []),
+        journeys=Ratios.of(np.zeros((replications, 3, len(JOURNEY)))),
+        journey_waits=np.zeros((2, 3, BINS), dtype=np.int64),
     )
 
 
@@ -231,7 +236,7 @@ def test_kpis_and_their_standard_errors(hospital: Plan, counts: Counts, run: Run
     table = ward_performance(hospital, counts, **CONSTANTS)
     together = table[table["patient_type"] == ALL].set_index("ward_id")
     for place, ward in enumerate([*hospital.ward_ids, HOSPITAL_TOTAL]):
-        for name in KPI_INDEX:
+        for name in (kpi.name for kpi in KPIS):
             values = run.kpi(name, place)
             mean, error = mean_and_error(values[np.isfinite(values)])
             assert together[name].to_dict()[ward] == pytest.approx(mean, abs=1e-12)

@@ -204,6 +204,20 @@ def test_impatient_patients_of_an_admission_stop_never_count(hospital):
     assert [load.must_fit for load in loads.values()] == pytest.approx([0.5, 0.5])
 
 
+def test_a_ward_with_a_queue_limit_turns_away_what_does_not_fit(hospital):
+    # 9 a day for one bed of a day; half of the 1 a day treated go on for 2 days
+    for boarding, onward in (("hold", 0.0), ("release", 1.0)):
+        wards = {"a": {**ward(1, 24), "queue_limit": 3, "boarding": boarding}, "b": ward(1, 48)}
+        config = hospital(wards, streams(s="a low"), routing=[route("a", b=0.5)])
+        loads = loads_of(config, {"s": 9})
+        assert [load.must_fit for load in loads.values()] == pytest.approx([0, onward])
+        assert not loads["a"].diverges
+    # those who come to it from elsewhere wait all the same
+    wards = {"a": ward(9, 24), "b": {**ward(1, 48), "queue_limit": 3}}
+    config = hospital(wards, streams(s="a low", t="b low"), routing=[route("a", b=0.5)])
+    assert loads_of(config, {"s": 2, "t": 7})["b"].must_fit == pytest.approx(2)
+
+
 def test_a_ward_with_overflow_has_the_beds_that_others_leave_free(hospital):
     overflow = {"overflow": [{"ward": "a", "redirect_to": ["b", "c"]}]}
     config = hospital(

@@ -5,14 +5,11 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.patients.starting_census import starting_census
-from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
 from kaizar_pipeline.simulation.plan import Horizon, make_plan
-from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.starting_point import StartingPoint
-from kaizar_pipeline.simulation.trajectories import DIVERTED
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 pytestmark = pytest.mark.integration
@@ -186,23 +183,6 @@ def test_the_census_is_read_from_the_tables():
     assert census["ward_id"].fillna("").tolist() == ["ed", "a", ""]
     assert census["waits_for"].fillna("").tolist() == ["a", "", "ed"]
     assert census["first_ward"].tolist() == [False, False, True]
-
-
-def test_quantiles_of_waits_are_those_of_the_sorted_waits(hospital):
-    plan = make_plan(hospital, {stream: np.full((1, 5), 9.0) for stream in "st"}, Horizon(AS_OF, 5), key=3)
-    monte_carlo = MonteCarlo(plan, workers=1)
-    monte_carlo.extend(1)
-    drawn = draw(plan, 0)
-    stays = simulate(plan, drawn)
-    first = np.repeat(drawn.offset[:-1], np.diff(drawn.offset)) == np.arange(len(stays.request))
-    turned_away = first & np.repeat(stays.status == DIVERTED, np.diff(drawn.offset))
-    asked = (stays.request < plan.hours) & ~turned_away
-    until = np.minimum(np.minimum(stays.admit, stays.depart), plan.hours)
-    waits = (until - stays.request)[asked]
-    assert (waits > 0).sum() > 20
-    expected = np.quantile(waits, [0.5, 0.95], method="inverted_cdf")
-    found = monte_carlo.kept(1)
-    assert [found.kpi(name).item() for name in ("wait_p50_hours", "wait_p95_hours")] == expected.tolist()
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])

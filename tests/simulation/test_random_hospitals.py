@@ -69,7 +69,6 @@ class _Observed(Hospital):
         self.met["overflow"] += taken is not ward
         self.met["overflow not to the first listed"] += taken is not ward and taken.index != listed[0]
         self.met["overflow below the capacity"] += taken is not ward and ward.has_free_bed
-        self.met["overflow above 1"] += taken is not ward and threshold > 1
         self.met["overflow at a threshold rounded up"] += at_threshold and ward.census < threshold * ward.beds
         self.met["overflow finds all full"] += at_threshold and taken is ward and not ward.has_free_bed
         self.met["overflow passes a free bed with a queue"] += at_threshold and any(
@@ -84,6 +83,16 @@ class _Observed(Hospital):
             stop.ward != target for stop in self.plan.admission_stops
         )
         return stopped
+
+    def is_one_too_many(self, patient: int) -> bool:
+        refused = super().is_one_too_many(patient)
+        ward = self.wards[self.planned_ward[self.offset[patient]]]
+        limit = self.plan.queue_limit[ward.index]
+        self.met["turned away by the queue limit"] += refused
+        self.met["turned away, boarders wait beyond the limit"] += refused and len(ward.queue) > limit
+        self.met["the last place in a queue"] += not ward.has_free_bed and not refused and len(ward.queue) + 1 == limit
+        self.met["the queue is full, overflow is not"] += limit <= len(ward.queue) and not refused and bool(ward.queue)
+        return refused
 
     def grant(self, waiter: Waiter, ward: Ward) -> None:
         last_asked = max(other.turn for other in ward.queue)

@@ -96,6 +96,31 @@ def test_overflow_takes_the_first_listed_ward_with_a_free_bed(play, patient):
     assert played.admit == [[0], [1], [2], [10]]
 
 
+def test_arrivals_beyond_the_queue_limit_are_turned_away(play, patient):
+    # one bed, one may wait: the third finds one waiting, the fourth comes when the second has got the bed
+    wards = {"a": {"capacity": 1, "queue_limit": 1}}
+    run = play(wards, [patient(0, [("a", 4)]), patient(1, [("a", 4)]), patient(2, [("a", 4)]), patient(5, [("a", 4)])])
+    assert run.status == [DISCHARGED, DISCHARGED, DIVERTED, DISCHARGED]
+    assert run.admit == [[0], [4], [inf], [8]]
+    assert run.depart[2] == [2]
+
+
+def test_transfers_wait_beyond_the_queue_limit_and_count(play, patient):
+    # nobody from outside may wait for b; the transfer boards in a, and the arrival at 4 finds it waiting
+    wards = {"a": 1, "b": {"capacity": 1, "queue_limit": 0}}
+    run = play(wards, [patient(0, [("b", 10)]), patient(1, [("a", 2), ("b", 1)]), patient(4, [("b", 1)])])
+    assert run.status == [DISCHARGED, DISCHARGED, DIVERTED]
+    assert run.admit[1] == [1, 10]
+
+
+def test_overflow_comes_before_the_queue_limit(play, patient):
+    wards = {"a": {"capacity": 1, "queue_limit": 0}, "b": 1}
+    overflow = [{"ward": "a", "threshold": 1.0, "redirect_to": ["b"]}]
+    run = play(wards, [patient(n, [("a", 10)]) for n in range(3)], policies={"overflow": overflow})
+    assert run.used == [["a"], ["b"], [None]]
+    assert run.status[2] == DIVERTED
+
+
 def test_overflow_is_decided_once_and_begins_at_its_threshold(play, patient):
     overflow = [{"ward": "a", "threshold": 0.5, "redirect_to": ["b"]}]
     patients = [patient(0, [("a", 10)]), patient(1, [("a", 10)]), patient(2, [("a", 10)]), patient(3, [("a", 1)])]

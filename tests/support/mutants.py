@@ -104,6 +104,8 @@ STAFFS = "_staff(rules, state, ward, rules.change_beds[change])"
 STOPPED_TYPE = "rules.stop_types[stop, index(drawn.patient_type[p])]"
 STOPPED = f"{STOPPED_TYPE} and state.census[rules.stop_ward[stop]] >= state.stop_at[stop]"
 GIVES_UP = "state.waits[p] and stay == drawn.offset[p]"
+FULL_QUEUE = "state.queue[ward] >= rules.queue_limit[ward]"
+TURNED_AWAY = f"{FULL_QUEUE} and p >= drawn.n_census and stay == drawn.offset[p]"
 
 MUTANTS = (
     # order of simultaneous events
@@ -253,6 +255,12 @@ MUTANTS = (
         STOPPED_TYPE,
         f"rules.stop_ward[stop] == drawn.planned_ward[stay] and {STOPPED_TYPE}",
     ),
+    # queue limits
+    Mutant("no queue limit", "_request", FULL_QUEUE, "False"),
+    Mutant("one more may wait", "_request", FULL_QUEUE, FULL_QUEUE.replace(">=", ">")),
+    Mutant("the first ward's queue limit everywhere", "_request", FULL_QUEUE, FULL_QUEUE.replace("t[ward]", "t[0]")),
+    Mutant("the census is turned away", "_request", "p >= drawn.n_census", "True"),
+    Mutant("transfers are turned away", "_request", TURNED_AWAY, f"{FULL_QUEUE} and p >= drawn.n_census"),
     # patience
     Mutant("patience never ends", "_give_up", GIVES_UP, "False"),
     Mutant("patience of 0 is endless", "_request", "drawn.patience[p] < np.inf", "0 < drawn.patience[p] < np.inf"),

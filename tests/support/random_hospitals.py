@@ -23,8 +23,8 @@ from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 
 KINDS = ("low", "high", "other")
 
-THRESHOLDS = (0.3, 0.5, 0.5 + 1e-12, 0.7, 0.9, 1.0, 1.0, 1.0 + 1e-12, 1.3, 2.0)
-"""Shares of the beds, two of them above a round value by a rounding error, as a sum of fractions may be."""
+THRESHOLDS = (0.3, 0.5, 0.5 + 1e-12, 0.7, 0.9, 1.0, 1.0, 1.0)
+"""Shares of the beds, one of them above a round value by a rounding error, as a sum of fractions may be."""
 
 TICKS_PER_HOUR = (1, 2, 10, 9973, 9973, 9973)
 """Times are whole ticks. On the coarse grids events coincide; in tenths of an hour often except for the last bit."""
@@ -65,8 +65,12 @@ def hospitals(draw: st.DrawFn) -> Hospital:
         return patient if patient.census or draw(remains) else replace(patient, stays=patient.stays[:1])
 
     def simpler(ward: dict[str, Any]) -> dict[str, Any]:
-        calendar = [name for name in ("capacity_changes", "weekday_capacity") if name in ward and not draw(remains)]
-        return {name: value for name, value in ward.items() if name not in calendar}
+        less = [
+            name
+            for name in ("capacity_changes", "weekday_capacity", "queue_limit")
+            if name in ward and not draw(remains)
+        ]
+        return {name: value for name, value in ward.items() if name not in less}
 
     policies = {name: some(rules) for name, rules in whole.parts["policies"].items()}
     return replace(
@@ -150,6 +154,8 @@ class _Maker:
         releases = self._chance(1, 10 if self.is_full_of_boarders else 3)
         ward: dict[str, Any] = {"capacity": beds, "boarding": "release" if releases else "hold"}
         if beds is not None:
+            if self._chance(1, 3):
+                ward["queue_limit"] = self.random.choice((0, 0, 1, 2, 4))
             if self._chance(1, 3):
                 ward["capacity_changes"] = self._changes()
             if self._chance(1, 4):

@@ -12,13 +12,17 @@ from kaizar_pipeline.verification.queueing import (
     erlang_a_leaving,
     erlang_b,
     erlang_c,
+    erlang_c_quantile,
+    erlang_c_tail,
     fewest_beds,
+    limited_queue_lost,
     mean,
     outlier_chain,
     poisson_quantile,
     poisson_tail,
     pollaczek_khinchine,
     priority_waits,
+    saturated_line,
     stationary,
     still_in_bed,
     weekly_census,
@@ -86,6 +90,34 @@ def test_the_survival_function_is_that_of_the_lognormal_by_hand():
     mu = np.log(7.4) - sigma**2 / 2
     by_hand = (1 - erf((np.log(5) - mu) / sigma / sqrt(2))) / 2
     assert LOS(5) == pytest.approx(by_hand)
+
+
+def test_a_queue_of_4_before_10_beds():
+    # Erlang B with no place to wait, Erlang C's tail with ever more
+    assert limited_queue_lost(10, 4, 9) == digits(0.0725, 4)
+    assert limited_queue_lost(10, 0, 8) == pytest.approx(erlang_b(10, 8))
+    assert limited_queue_lost(10, 400, 8) < 1e-30
+
+
+def test_lines_without_room_between():
+    assert saturated_line(1) == pytest.approx(1)
+    assert saturated_line(2) == pytest.approx(2 / 3)
+    assert saturated_line(3) == pytest.approx(22 / 39)
+
+
+def test_the_tail_of_waits():
+    assert erlang_c_tail(20, 18, 0) == pytest.approx(erlang_c(20, 18))
+    # load 18 on 20 beds, stays of two days: the exact 95th percentile is 57.6 hours
+    assert 48 * erlang_c_quantile(20, 18, 0.95) == digits(57.6, 1)
+    assert erlang_c_tail(20, 18, erlang_c_quantile(20, 18, 0.95)) == pytest.approx(0.05)
+    assert erlang_c_quantile(20, 10, 0.95) == 0
+
+
+def test_three_priorities_conserve_work():
+    # the waits weighted by arrivals are those of one class (Kleinrock's conservation law)
+    rates, waits = [0.6, 1.0, 0.8], priority_waits(3, [0.6, 1.0, 0.8], 1)
+    assert waits == sorted(waits)
+    assert np.average(waits, weights=rates) == pytest.approx(erlang_c(3, 2.4) / 0.6)
 
 
 def test_priority_waits():

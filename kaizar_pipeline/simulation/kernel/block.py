@@ -13,7 +13,6 @@ from kaizar_pipeline.simulation.kernel.arrays import Floats, Integers
 from kaizar_pipeline.simulation.kernel.arrivals import BATCH, ArrivalScratch
 from kaizar_pipeline.simulation.kernel.compiling import compiled, entry
 from kaizar_pipeline.simulation.kernel.count import (
-    DIGIT_BITS,
     SUMS,
     Counted,
     Records,
@@ -29,7 +28,8 @@ from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, Replication, St
 from kaizar_pipeline.simulation.kernel.events import EventScratch, simulate
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
-from kaizar_pipeline.tables.kpis import KPIS
+from kaizar_pipeline.simulation.waits import BINS, JOURNEY
+from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
 
@@ -87,7 +87,7 @@ def _tally(model: Model, run: Simulated, buffers: Buffers, totals: Totals, recor
     """Count a replication and add it, to both tallies or to neither, and note it in row `r` of `records`; FEW_BEDS when
     a histogram is too narrow."""
     window, counted, counted_demand = model.window, buffers.counted, buffers.counted_demand
-    count_stays(window, run.drawn, run.stays, counted, records.kpis[r], records.boarded[r])
+    count_stays(window, run.drawn, run.stays, counted, records, r)
     if not fits(counted, totals.actual):
         return FEW_BEDS
     if model.with_demand:
@@ -214,7 +214,7 @@ def make_events(rules: Rules, priorities: int, patients: int) -> EventScratch:
 def make_buffers(model: Model, patients: int, stays: int) -> Buffers:
     """Buffers for replications of at most so many patients and stays."""
     sources, rules, window = model.sources, model.rules, model.window
-    wards, types = len(rules.beds), len(sources.patience_table)
+    wards = len(rules.beds)
     return Buffers(
         drawn=make_drawn(sources, patients, stays),
         stays=make_stays(patients, stays),
@@ -222,27 +222,28 @@ def make_buffers(model: Model, patients: int, stays: int) -> Buffers:
         arrivals=make_arrivals(sources, patients),
         stay_scratch=make_stay_scratch(wards, stays),
         events=make_events(rules, int(sources.queue_rank.max()) + 1, patients),
-        counted=_make_counted(wards, types, window, stays),
-        counted_demand=_make_counted(wards, types, window, 0),
+        counted=_make_counted(wards, window, patients, stays),
+        counted_demand=_make_counted(wards, window, 0, 0),
     )
 
 
-def _make_counted(wards: int, types: int, window: Window, stays: int) -> Counted:
+def _make_counted(wards: int, window: Window, patients: int, stays: int) -> Counted:
     hours = window.hours + 1
-    counted = _make(
+    return _make(
         Counted, census=(wards + 1, hours), highest=wards + 1, others=(3, wards + 1, hours), is_any=(3, wards + 1),
-        week=(2, wards + 1, HOURS_PER_WEEK), sums=(wards + 1, types + 1, SUMS), wait=stays, wait_ward=stays,
-        wait_type=stays, wait_bits=stays, wait_order=(2, stays), digit_place=2**DIGIT_BITS + 1,
-        wait_rank=(3, wards + 1, types + 1),
+        week=(2, wards + 1, HOURS_PER_WEEK), sums=(wards + 1, window.types + 1, SUMS), wait_cell=stays + patients,
+        journey_cell=2 * patients, cells=2,
     )  # fmt: skip
-    return counted._replace(wait_bits=counted.wait.view(np.uint64))
 
 
-def make_records(wards: int, types: int, window: Window, replications: int) -> Records:
+def make_records(wards: int, window: Window, replications: int) -> Records:
     """Empty records of so many replications."""
     peaks = replications, wards + 1, (window.hours - window.warmup) // 24
-    kpis, boarded = (replications, wards + 1, types + 1, len(KPIS)), (replications, wards, wards)
-    return _make(Records, kpis=kpis, boarded=boarded, peaks=peaks, demand_peaks=peaks)
+    return _make(
+        Records, kpis=(replications, wards + 1, window.types + 1, len(KPI_INDEX)),
+        journeys=(replications, window.streams, len(JOURNEY)), boarded=(replications, wards, wards), peaks=peaks,
+        demand_peaks=peaks,
+    )  # fmt: skip
 
 
 def make_tallies(widths: Integers, window: Window) -> Tallies:
@@ -253,6 +254,7 @@ def make_tallies(widths: Integers, window: Window) -> Tallies:
     return _make(
         Tallies, start=len(start), census=beds * hours, peaks=beds * (hours // 24), others=others,
         other_squares=others, queued=(wards, hours), week=week, week_squares=week,
+        waits=wards * window.types * BINS, journeys=2 * window.streams * BINS,
     )._replace(start=start)  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Count: from the stays of one replication to hourly census, daily peaks and KPIs.
 
-Index W of a ward axis is the whole hospital, index T of a type axis all patients together. Everything that is added up
-over replications is an integer, so the order of adding changes nothing; KPIs are kept per replication.
+Index W of a ward axis is the whole hospital, index T of a type axis all patients together. Requests are counted by
+ward; over the whole hospital a patient counts once, with all of the patient's waits. Everything that is added up over
+replications is an integer, so the order of adding changes nothing; KPIs are kept per replication.
 """
 
 from collections import namedtuple
@@ -11,13 +12,15 @@ from typing import NamedTuple
 import numpy as np
 
 from kaizar_pipeline.config.fields import HOURS_PER_WEEK
-from kaizar_pipeline.simulation.kernel.arrays import Flags, Floats, Indices, Integers, SmallIntegers, Words
+from kaizar_pipeline.simulation.kernel.arrays import Flags, Floats, Indices, Integers, SmallIntegers
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
 from kaizar_pipeline.simulation.trajectories import (
     BOARDING,
     CENSUS,
+    DISCHARGED,
     DIVERTED,
     FULL,
+    IN_SYSTEM,
     LEFT,
     NOWHERE,
     OUTLIERS,
@@ -25,16 +28,17 @@ from kaizar_pipeline.simulation.trajectories import (
     Stays,
     Trajectories,
 )
+from kaizar_pipeline.simulation.waits import BINS, FINE_BINS_PER_HOUR, FINE_HOURS, JOURNEY, LONGEST, OVER_HOURS
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 KPI = namedtuple("KPI", KPI_INDEX)(**KPI_INDEX)
 """Position of each KPI by name, constant to the compiler."""
 
-DIGIT_BITS, DIGITS = 11, 6
-"""Waits are sorted by so many bits at a time, so often: an even number of times covers all 64."""
-
 WAITED, WAITED_SOME, SUMS = len(KPI), len(KPI) + 1, len(KPI) + 2
 """Two more sums than there are KPIs: patients whose wait counts, and those whose wait was above zero."""
+
+OF_BEDS = (KPI.boarding_hours, KPI.boarding_caused_hours, KPI.bed_days)
+"""KPIs of the hospital that are the sums of its wards'; in the others a patient counts once."""
 
 
 class Window(NamedTuple):
@@ -49,6 +53,12 @@ class Window(NamedTuple):
     """i4[W + 1, H]: beds staffed at each hour that counts."""
     bed_hours: Integers
     """i8[W + 1]: their sum; -1 where beds are ever unlimited."""
+    bin_ends: Floats
+    """f8[BINS]: of waits."""
+    first_bin: Indices
+    """u4[LONGEST + 1]: by whole hours."""
+    types: int
+    streams: int
 
 
 class Counted(NamedTuple):
@@ -65,21 +75,13 @@ class Counted(NamedTuple):
     week: Integers
     """i8[2, W + 1, 168]: CENSUS and FULL, summed over the weeks."""
     sums: Floats
-    """f8[W + 1, T + 1, WAITED_SOME + 1]: numerators of the KPIs."""
-    wait: Floats
-    """f8[stays]: waits above zero"""
-    wait_ward: Indices
-    """u4[stays]"""
-    wait_type: Indices
-    """u4[stays]"""
-    wait_bits: Words
-    """u8[stays]: the memory of `wait`, read as integers."""
-    wait_order: Indices
-    """u4[2, stays]: places of those waits while they are sorted."""
-    digit_place: Indices
-    """u4[2**DIGIT_BITS + 1]: working memory to sort them."""
-    wait_rank: Integers
-    """i8[3, W + 1, T + 1]: rank of the median and of the 95th percentile among waits above zero, and ranks passed."""
+    """f8[W + 1, T + 1, SUMS]: numerators of the KPIs."""
+    wait_cell: Indices
+    """u4[stays + patients]: where in `Tallies.waits` each wait above zero counts."""
+    journey_cell: Indices
+    """u4[2 patients]: likewise in `Tallies.journeys`."""
+    cells: Integers
+    """i8[2]: the numbers of both."""
 
 
 class Tallies(NamedTuple):
@@ -102,6 +104,10 @@ class Tallies(NamedTuple):
     """i8[2, W + 1, 168]: CENSUS and FULL by hour of the week from Monday 0:00, each replication's weeks added up."""
     week_squares: Integers
     """i8[2, W + 1, 168]: the squares of those sums, summed."""
+    waits: Integers
+    """i8[(W + 1) * T * BINS]: waits by ward (W: patients, with all their waits), patient type and bin."""
+    journeys: Integers
+    """i8[2 * K * BINS]: patients who arrived by stream and bin, of the time to a first bed, then of that to leaving."""
 
 
 class Records(NamedTuple):
@@ -109,6 +115,8 @@ class Records(NamedTuple):
 
     kpis: Floats
     """f8[n, W + 1, T + 1, KPIS]"""
+    journeys: Floats
+    """f8[n, K, JOURNEY]: sums over the patients who arrived, by stream."""
     boarded: Floats
     """f8[n, W, W]: hours that beds of the first ward were held by patients waiting for the second."""
     peaks: SmallIntegers
@@ -155,24 +163,26 @@ def _mark(steps: SmallIntegers, start: float, end: float, hours: int) -> None:
 
 
 @step
-def count_stays(
-    window: Window, drawn: Trajectories, stays: Stays, counted: Counted, kpis: Floats, boarded: Floats
-) -> None:
-    """The hourly census and the highest; the other groups at each hour; the KPIs f8[W + 1, T + 1, KPIS]; and the hours
-    boarded f8[W, W] by ward and next ward."""
+def count_stays(window: Window, drawn: Trajectories, stays: Stays, counted: Counted, records: Records, r: int) -> None:
+    """The hourly census and the highest; the other groups at each hour; the cells of waits and journeys; and into row
+    `r` of `records` the KPIs, the journeys, and the hours boarded by ward and next ward."""
     _reset_others(counted)
     counted.census[:] = 0
     counted.sums[:] = 0.0
+    counted.cells[:] = 0
+    boarded, journeys = records.boarded[r], records.journeys[r]
     boarded[:] = 0.0
-    waits = 0
+    journeys[:] = 0.0
     for p in range(len(drawn.patient_type)):
+        waited = 0.0
         for stay in range(drawn.offset[p], drawn.offset[p + 1]):
             s = index(stay)
             if stays.request[s] == np.inf:
                 break
             wait = _count_request(window, drawn, stays, counted, p, s)
             if wait > 0:
-                waits = _keep_wait(drawn, counted, p, s, wait, waits)
+                _keep_wait(window, drawn, counted, index(drawn.planned_ward[s]), p, wait)
+                waited += wait
             ward = stays.used_ward[s]
             if ward != NOWHERE:
                 _count_bed(window, drawn, stays, counted, p, s)
@@ -180,12 +190,15 @@ def count_stays(
                     boarded[index(ward), index(drawn.planned_ward[s + 1])] += _count_boarding(
                         window, drawn, stays, counted, p, s
                     )
+        _count_exit(window, drawn, stays, counted, p)
+        if _has_arrived(window, drawn, stays, p):
+            _count_patient(window, drawn, stays, counted, p, waited)
+            _count_journey(window, drawn, stays, counted, journeys, p)
     _add_up_census(window, counted)
     _add_up_others(window, counted)
     _count_weeks(window, counted)
     _sum_totals(counted.sums)
-    _finish_kpis(window, counted, kpis)
-    _wait_quantiles(counted, waits, kpis)
+    _finish_kpis(window, counted, records.kpis[r])
 
 
 @compiled
@@ -206,7 +219,7 @@ def _mark_other(window: Window, counted: Counted, kind: int, ward: int, start: f
 
 @compiled
 def _count_request(window: Window, drawn: Trajectories, stays: Stays, counted: Counted, p: int, s: int) -> float:
-    """Count the request of a stay; the hours waited, where the wait counts and was above zero."""
+    """Count the request of a stay; the hours waited, where the wait counts."""
     ward, patient_type = index(drawn.planned_ward[s]), index(drawn.patient_type[p])
     request, admit = stays.request[s], stays.admit[s]
     until = min(admit, stays.depart[s])
@@ -216,6 +229,7 @@ def _count_request(window: Window, drawn: Trajectories, stays: Stays, counted: C
         return 0.0
     sums = counted.sums[ward, patient_type]
     if admit < np.inf:
+        sums[KPI.admitted] += 1
         if stays.used_ward[s] != ward:
             sums[KPI.outliers] += 1
     elif stays.status[p] == DIVERTED:
@@ -225,24 +239,111 @@ def _count_request(window: Window, drawn: Trajectories, stays: Stays, counted: C
         sums[KPI.left] += 1
     else:
         sums[KPI.still_waiting_share] += 1
-    sums[WAITED] += 1
-    if until <= request:
-        return 0.0
     wait = min(until, float(window.hours)) - request
-    sums[WAITED_SOME] += 1
-    sums[KPI.wait_mean_hours] += wait
-    sums[KPI.wait_max_hours] = max(sums[KPI.wait_max_hours], wait)
+    _add_wait(sums, wait)
     return wait
 
 
 @compiled
-def _keep_wait(drawn: Trajectories, counted: Counted, p: int, s: int, wait: float, waits: int) -> int:
-    """Note a wait above zero after the `waits` before it; the number of waits."""
-    place = index(waits)
-    counted.wait[place] = wait
-    counted.wait_ward[place] = drawn.planned_ward[s]
-    counted.wait_type[place] = drawn.patient_type[p]
-    return waits + 1
+def _add_wait(sums: Floats, wait: float) -> None:
+    sums[WAITED] += 1
+    if wait > 0:
+        sums[WAITED_SOME] += 1
+        sums[KPI.wait_mean_hours] += wait
+        sums[KPI.wait_share_over_4h] += wait > OVER_HOURS[0]
+        sums[KPI.wait_max_hours] = max(sums[KPI.wait_max_hours], wait)
+
+
+@compiled
+def _bin(window: Window, hours: float) -> int:
+    """The bin of a wait."""
+    if hours <= FINE_HOURS:
+        return index(max(ceil(hours * FINE_BINS_PER_HOUR - 1e-9), 0))  # 1.1 hours are 11.000000000000002 bins
+    place = index(window.first_bin[index(min(hours, LONGEST))])
+    while place < BINS - 1 and window.bin_ends[place] < hours:
+        place = index(place + 1)
+    return place
+
+
+@compiled
+def _keep_wait(window: Window, drawn: Trajectories, counted: Counted, ward: int, p: int, wait: float) -> None:
+    """Note where a wait above zero counts."""
+    row = ward * window.types + drawn.patient_type[p]
+    counted.wait_cell[index(counted.cells[0])] = row * BINS + _bin(window, wait)
+    counted.cells[0] += 1
+
+
+@compiled
+def _has_arrived(window: Window, drawn: Trajectories, stays: Stays, p: int) -> bool:
+    """Whether the patient came from outside, in the hours that count."""
+    request = stays.request[index(drawn.offset[p])]
+    return p >= drawn.n_census and window.warmup <= request < np.inf
+
+
+@compiled
+def _count_exit(window: Window, drawn: Trajectories, stays: Stays, counted: Counted, p: int) -> None:
+    """Count a patient who goes home in the hours that count, and the hours since the first bed."""
+    first, last = index(drawn.offset[p]), index(drawn.offset[p + 1] - 1)
+    if stays.status[p] == DISCHARGED and stays.depart[last] >= window.warmup:
+        sums = counted.sums[index(len(counted.sums) - 1), index(drawn.patient_type[p])]
+        sums[KPI.throughput] += 1
+        sums[KPI.alos_hours] += stays.depart[last] - stays.admit[first]
+
+
+@compiled
+def _count_patient(window: Window, drawn: Trajectories, stays: Stays, counted: Counted, p: int, waited: float) -> None:
+    """Count a patient who arrived once for the whole hospital, with the hours `waited` in all."""
+    hospital = index(len(counted.sums) - 1)
+    sums = counted.sums[hospital, index(drawn.patient_type[p])]
+    if stays.status[p] == DIVERTED:
+        sums[KPI.turned_away] += 1
+        return
+    if stays.admit[index(drawn.offset[p])] < np.inf:
+        sums[KPI.admitted] += 1
+    if stays.status[p] == LEFT:
+        sums[KPI.left] += 1
+    for stay in range(drawn.offset[p], drawn.offset[p + 1]):
+        used = stays.used_ward[index(stay)]
+        if used != NOWHERE and used != drawn.planned_ward[index(stay)]:
+            sums[KPI.outliers] += 1
+            break
+    if stays.status[p] == IN_SYSTEM:
+        for stay in range(drawn.offset[p], drawn.offset[p + 1]):
+            s = index(stay)
+            if stays.request[s] < np.inf and stays.admit[s] == np.inf:
+                sums[KPI.still_waiting_share] += 1
+    _add_wait(sums, waited)
+    if waited > 0:
+        _keep_wait(window, drawn, counted, hospital, p, waited)
+
+
+@compiled
+def _count_journey(
+    window: Window, drawn: Trajectories, stays: Stays, counted: Counted, journeys: Floats, p: int
+) -> None:
+    """Count a patient who arrived and was not diverted by stream: the hours until the first bed, and until leaving;
+    those so far at the end of the horizon, and those until leaving without being seen."""
+    if stays.status[p] == DIVERTED:
+        return
+    stream, first, last = drawn.stream[p], index(drawn.offset[p]), index(drawn.offset[p + 1] - 1)
+    arrival, horizon = stays.request[first], float(window.hours)
+    sums = journeys[index(stream)]
+    sums[JOURNEY.patients] += 1
+    end = stays.depart[first] if stays.status[p] == LEFT else stays.depart[last]
+    sums[JOURNEY.present] += end == np.inf
+    to_bed = min(min(stays.admit[first], end), horizon) - arrival
+    to_exit = min(end, horizon) - arrival
+    if to_bed > 0:
+        sums[JOURNEY.bed_hours] += to_bed
+        sums[JOURNEY.bed_over_4h] += to_bed > OVER_HOURS[0]
+        sums[JOURNEY.bed_over_12h] += to_bed > OVER_HOURS[1]
+    sums[JOURNEY.hospital_hours] += to_exit
+    sums[JOURNEY.hospital_over_4h] += to_exit > OVER_HOURS[0]
+    sums[JOURNEY.hospital_over_12h] += to_exit > OVER_HOURS[1]
+    place = index(counted.cells[1])
+    counted.journey_cell[place] = stream * BINS + _bin(window, to_bed)
+    counted.journey_cell[index(place + 1)] = (window.streams + stream) * BINS + _bin(window, to_exit)
+    counted.cells[1] += 2
 
 
 @compiled
@@ -311,76 +412,23 @@ def _count_weeks(window: Window, counted: Counted) -> None:
 
 @compiled
 def _sum_totals(sums: Floats) -> None:
-    """All types together, then the whole hospital; waits have a maximum."""
+    """All types together, and over the whole hospital what is counted by bed; waits have a maximum."""
     wards, types, size = sums.shape
-    for w in range(wards - 1):
+    for w in range(wards):
         for t in range(types - 1):
             for k in range(size):
-                _join(sums[w, types - 1], sums[w, t], k)
+                together, part = sums[w, types - 1, k], sums[w, t, k]
+                sums[w, types - 1, k] = max(together, part) if k == KPI.wait_max_hours else together + part
+    for w in range(wards - 1):
         for t in range(types):
-            for k in range(size):
-                _join(sums[wards - 1, t], sums[w, t], k)
-
-
-@compiled
-def _join(total: Floats, part: Floats, k: int) -> None:
-    total[k] = max(total[k], part[k]) if k == KPI.wait_max_hours else total[k] + part[k]
-
-
-@compiled
-def _wait_quantiles(counted: Counted, waits: int, kpis: Floats) -> None:
-    """Inverted-CDF median and 95th percentile of the waits of each ward and type: the ranks that fall among the waits
-    above zero are found in one pass through these in order."""
-    wards, types = counted.sums.shape[0] - 1, counted.sums.shape[1] - 1
-    ranks = counted.wait_rank
-    for w in range(wards + 1):
-        for t in range(types + 1):
-            n = counted.sums[w, t, WAITED]
-            zeros = np.int64(n) - np.int64(counted.sums[w, t, WAITED_SOME])
-            ranks[0, w, t] = np.int64(max(ceil(0.5 * n - 1e-9), 1)) - zeros
-            ranks[1, w, t] = np.int64(max(ceil(0.95 * n - 1e-9), 1)) - zeros
-            kpis[w, t, KPI.wait_p50_hours] = 0.0 if n > 0 else np.nan
-            kpis[w, t, KPI.wait_p95_hours] = 0.0 if n > 0 else np.nan
-    ranks[2] = 0
-    _sort_waits(counted, waits)
-    for i in counted.wait_order[0, :waits]:
-        for w in (counted.wait_ward[i], index(wards)):
-            for t in (counted.wait_type[i], index(types)):
-                ranks[2, w, t] += 1
-                if ranks[2, w, t] == ranks[0, w, t]:
-                    kpis[w, t, KPI.wait_p50_hours] = counted.wait[i]
-                if ranks[2, w, t] == ranks[1, w, t]:
-                    kpis[w, t, KPI.wait_p95_hours] = counted.wait[i]
-
-
-@compiled
-def _sort_waits(counted: Counted, waits: int) -> None:
-    """Put the places of the waits in `wait_order[0]`, the shortest first, by radix sort: doubles above zero have the
-    order of the integers of the same bits. It takes the same time whatever the waits are."""
-    place = counted.digit_place
-    for i in range(waits):
-        counted.wait_order[0, i] = i
-    for digit in range(DIGITS):
-        order, ordered = counted.wait_order[digit % 2, :waits], counted.wait_order[(digit + 1) % 2]
-        place[:] = 0
-        for i in range(waits):
-            place[_digit(counted, i, digit) + 1] += 1
-        for value in range(len(place) - 1):
-            place[value + 1] += place[value]
-        for i in order:
-            value = _digit(counted, i, digit)
-            ordered[place[value]] = i
-            place[value] += 1
-
-
-@compiled
-def _digit(counted: Counted, i: int, digit: int) -> int:
-    return index(counted.wait_bits[i] >> np.uint64(DIGIT_BITS * digit)) & index((1 << DIGIT_BITS) - 1)
+            for k in OF_BEDS:
+                sums[wards - 1, t, k] += sums[w, t, k]
 
 
 @compiled
 def _finish_kpis(window: Window, counted: Counted, kpis: Floats) -> None:
-    """From sums to KPIs, each the sum itself by default; NaN where there was nothing to measure."""
+    """From sums to KPIs, each the sum itself by default; NaN where there was nothing to measure. Means over waits stay
+    sums, to be divided when all replications are together."""
     wards, types = counted.sums.shape[0], counted.sums.shape[1]
     for w in range(wards):
         for t in range(types):
@@ -388,11 +436,7 @@ def _finish_kpis(window: Window, counted: Counted, kpis: Floats) -> None:
             for k in range(len(row)):
                 row[k] = sums[k]
             row[KPI.requests] = sums[WAITED] + sums[KPI.turned_away]
-            row[KPI.admitted] = sums[WAITED] - sums[KPI.left] - sums[KPI.still_waiting_share]
-            some = sums[WAITED] > 0
-            row[KPI.wait_mean_hours] = sums[KPI.wait_mean_hours] / sums[WAITED] if some else np.nan
-            row[KPI.still_waiting_share] = sums[KPI.still_waiting_share] / sums[WAITED] if some else np.nan
-            row[KPI.wait_max_hours] = sums[KPI.wait_max_hours] if some else np.nan
+            row[KPI.wait_max_hours] = sums[KPI.wait_max_hours] if sums[WAITED] > 0 else np.nan
             row[KPI.alos_hours] = sums[KPI.alos_hours] / sums[KPI.throughput] if sums[KPI.throughput] > 0 else np.nan
             row[KPI.mean_occupancy] = row[KPI.hours_full_share] = np.nan
             row[KPI.days_any_hour_full] = row[KPI.days_above_95] = np.nan
@@ -451,7 +495,7 @@ def add_census(window: Window, counted: Counted, tallies: Tallies, peaks: SmallI
 
 @compiled
 def add_others(window: Window, counted: Counted, tallies: Tallies) -> None:
-    """Add a replication to the sums of the other groups, and to the profile of the week."""
+    """Add a replication to the sums of the other groups, the profile of the week, the waits and the journeys."""
     for w in range(len(counted.census)):
         for kind in range(3):
             if counted.is_any[kind, w]:
@@ -463,6 +507,13 @@ def add_others(window: Window, counted: Counted, tallies: Tallies) -> None:
                 queued[h] += waiting[h] > 0
         for kind in range(2):
             _add_squares(counted.week[kind, w], tallies.week[kind, w], tallies.week_squares[kind, w])
+    for row in range(len(counted.census) * window.types):
+        sums = counted.sums[row // window.types, row % window.types]
+        tallies.waits[row * BINS] += np.int64(sums[WAITED] - sums[WAITED_SOME])
+    for cell in counted.wait_cell[: counted.cells[0]]:
+        tallies.waits[cell] += 1
+    for cell in counted.journey_cell[: counted.cells[1]]:
+        tallies.journeys[cell] += 1
 
 
 @compiled

@@ -294,7 +294,8 @@ def _give_up(drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now
 
 @compiled
 def _request(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now: float) -> bool:
-    """Ask for a bed for the patient's stay; whether there is one at once, else the patient queues."""
+    """Ask for a bed for the patient's stay; whether there is one at once, else the patient queues, or is turned away
+    where an arrival from outside finds too many waiting."""
     stay, held = state.stay[p], state.held[p]
     ward = index(drawn.planned_ward[stay])
     if ward == held:  # the bed is kept, without queueing
@@ -306,6 +307,10 @@ def _request(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratc
     if _has_free_bed(state, ward):
         _move(state, p, ward)
         return True
+    if state.queue[ward] >= rules.queue_limit[ward] and p >= drawn.n_census and stay == drawn.offset[p]:
+        stays.status[p] = DIVERTED
+        stays.depart[stay] = now
+        return False
     _join_queue(drawn, state, p, ward)
     if held != NOWHERE:
         state.blocked[held] += 1

@@ -89,6 +89,7 @@ class Rules(NamedTuple):
     stop_threshold: Floats
     stop_types: Flags
     """bool[stops, T]"""
+    queue_limit: Integers
 
 
 def sources_of(plan: Plan) -> Sources:
@@ -149,6 +150,7 @@ def rules_of(plan: Plan) -> Rules:
         stop_ward=np.array([stop.ward for stop in stops], dtype=np.uint32),
         stop_threshold=np.array([stop.threshold for stop in stops], dtype=np.float64),
         stop_types=stop_types,
+        queue_limit=plan.queue_limit.astype(np.int64),
     )
 
 
