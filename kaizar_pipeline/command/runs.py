@@ -1,5 +1,6 @@
 """Commands that run Dagster: run and dev."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -16,6 +17,9 @@ from kaizar_pipeline.errors import ConfigError, KaizarError
 
 if TYPE_CHECKING:
     from kaizar_pipeline.orchestration.run import Event
+
+LONGEST_PATH = 440
+"""Bytes of the path of Dagster's storage: SQLite opens none above 504, and that of a run's events is 62 longer."""
 
 
 def run(  # noqa: PLR0913  the options of the command
@@ -162,6 +166,7 @@ def dev(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000)
     from kaizar_pipeline.config.files import find_home
 
     home = find_home()
+    variables = _environment(home)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -170,17 +175,47 @@ def dev(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000)
             raise KaizarError(
                 f"--port: {port} cannot be used ({error.strerror}); choose another, such as {port + 1}"
             ) from None
+    _keep_others_out(Path(variables["DAGSTER_HOME"]), port)
+    os.environ |= variables
+
+    from kaizar_pipeline.orchestration.run import open_instance
+
+    with open_instance():  # so that a storage that is damaged or cannot be written is one message
+        pass
     command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
     os.chdir(home)
     # become Dagster rather than its parent: it ends its own processes when it is asked to stop
-    environment = os.environ | _environment(home) | {"PYTHONWARNINGS": "ignore"}  # Dagster's, about its own commands
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}  # Dagster's, about its own commands
     os.execve(sys.executable, [*command, "--workspace", "workspace.yaml"], environment)
+
+
+def _keep_others_out(storage: Path, port: int) -> None:
+    """Hold a lock until this process ends, also as Dagster: two daemons would start every nightly run twice."""
+    path = storage / ".dagster" / "dev.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise KaizarError(f"{path}: cannot be written ({error.strerror}); make {storage} writable") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise KaizarError(
+            f"`kaizar dev` is up already for the history of runs in {storage}: {path.read_text()}. Use that one or "
+            "stop it first: two would both start the nightly runs. For another history set DAGSTER_HOME"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, f"http://127.0.0.1:{port}, process {os.getpid()}".encode())
+    os.set_inheritable(lock, True)
 
 
 def _environment(home: Path) -> dict[str, str]:
     """Variables of Dagster's processes: this project, its storage unless another is given, no telemetry."""
-    return {
-        "KAIZAR_HOME": str(home),
-        "DAGSTER_HOME": str(Path(os.environ.get("DAGSTER_HOME") or home).absolute()),
-        "DAGSTER_DISABLE_TELEMETRY": "yes",
-    }
+    storage = Path(os.environ.get("DAGSTER_HOME") or home).absolute()
+    if (length := len(os.fsencode(storage))) > LONGEST_PATH:
+        raise ConfigError(
+            f"{storage}: a path of {length} bytes, allowed for Dagster's storage: {LONGEST_PATH}; move the project to "
+            "a folder with a shorter path, or set DAGSTER_HOME to one"
+        )
+    return {"KAIZAR_HOME": str(home), "DAGSTER_HOME": str(storage), "DAGSTER_DISABLE_TELEMETRY": "yes"}

@@ -13,6 +13,7 @@ from kaizar_pipeline.chain.overrides import Overrides
 from kaizar_pipeline.chain.source_digest import code_version
 from kaizar_pipeline.chain.step import Figures, Step
 from kaizar_pipeline.chain.steps import all_tables
+from kaizar_pipeline.config.files import hospital_file
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.orchestration.input_files import FILE_ASSETS, FileState, file_states
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
@@ -74,6 +75,8 @@ def _file_metadata(state: FileState) -> dict[str, dg.MetadataValue]:
 def observe_files(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
     """Look at the files of a hospital: is there another version of one?"""
     chosen = {key.to_user_string() for key in context.op_execution_context.selected_asset_keys}
+    with _as_failures():
+        hospital_file(HOME, context.partition_key)
     for name, state in file_states(HOME, context.partition_key).items():
         if name in chosen:
             yield dg.ObserveResult(name, data_version=dg.DataVersion(state.version), metadata=_file_metadata(state))

@@ -6,7 +6,12 @@ from functools import lru_cache
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from kaizar_pipeline.config.files import hospital_file, load_hospital_config, scenario_files, scenario_is_about
+from kaizar_pipeline.config.files import (
+    CONFIG_FOLDER,
+    load_hospital_config,
+    scenario_files,
+    scenario_is_about,
+)
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import SqlPatients, SyntheticPatients
 from kaizar_pipeline.errors import KaizarError
@@ -38,8 +43,16 @@ class FileState:
     @property
     def version(self) -> str:
         """12 hex digits that change with the contents."""
-        digests = [_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in self.paths]
-        return sha256("".join(digests).encode()).hexdigest()[:12]
+        return sha256("".join(map(_version, self.paths)).encode()).hexdigest()[:12]
+
+
+def _version(path: Path) -> str:
+    """The digest of a file. One that cannot be read has none, and the step that reads it says so."""
+    try:
+        stat = path.stat()
+        return _digest(path, stat.st_size, stat.st_mtime_ns)
+    except OSError:
+        return "unreadable"
 
 
 @lru_cache(maxsize=1024)
@@ -50,8 +63,11 @@ def _digest(path: Path, size: int, modified_ns: int) -> str:
 
 
 def file_states(home: Path, hospital_id: str) -> dict[str, FileState]:
-    """The files of a hospital by asset. A hospital whose file has errors has no extract that could be known."""
-    own = hospital_file(home, hospital_id)
+    """The files of a hospital by asset. One whose file has errors, or is gone, has no extract that could be known.
+
+    Raises nothing, since the files are looked at before a run has a step that could fail.
+    """
+    own = home / CONFIG_FOLDER / f"{hospital_id}.yml"
     try:
         read = [home / path for path in _paths_named(load_hospital_config(own))]
     except KaizarError:

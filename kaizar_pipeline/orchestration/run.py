@@ -22,6 +22,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster import DagsterEventType as Type
 from dagster._core.instance import InstanceRef
+from sqlalchemy.exc import DBAPIError
 
 from kaizar_pipeline.errors import ConfigError, DataError
 
@@ -61,11 +62,20 @@ class Event:
     message: str
 
 
+def _storage_error(error: object) -> DataError:
+    home = Path(os.environ["DAGSTER_HOME"])
+    return DataError(
+        f"Dagster's storage in {home} cannot be used ({str(error).splitlines()[0]}); make it writable, with free space "
+        f"on its disk, or move {home / '.dagster'} away to start a new history of runs (the tables in data/ stay)"
+    )
+
+
 @contextmanager
 def open_instance() -> Iterator[dg.DagsterInstance]:
     """Dagster's storage as DAGSTER_HOME says.
 
-    One process at a time opens it: several that create it at once fail in Dagster's migrations.
+    One process at a time opens it: several that create it at once fail in Dagster's migrations. Raises DataError when
+    it cannot be opened.
     """
     home = Path(os.environ["DAGSTER_HOME"])
     try:
@@ -74,10 +84,7 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
     except Exception as error:
-        raise DataError(
-            f"Dagster's storage in {home} cannot be opened ({str(error).splitlines()[0]}); make it writable, or move "
-            f"{home / '.dagster'} away to start a new history of runs (the tables in data/ stay)"
-        ) from error
+        raise _storage_error(error) from error
     with instance:
         yield instance
 
@@ -92,7 +99,8 @@ def run(
     """Materialize all assets of the hospital, or those that `select` names, and report each event as it happens.
 
     The run ends as DONE, or with a FAILURE or BUG. If the caller closes the iterator earlier, Dagster's storage records
-    the run as canceled. Raises ConfigError for a selection that Dagster does not understand or that is empty.
+    the run as canceled. Raises ConfigError for a selection that Dagster does not understand or that is empty, and
+    DataError when Dagster's storage fails on the way.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
     assets = _selected(definitions, select)
@@ -115,6 +123,8 @@ def run(
         while event := events.get():
             if isinstance(event, BaseException):
                 ended = True
+                if isinstance(event, DBAPIError):
+                    raise _storage_error(event) from event
                 raise event
             yield event
         ended = True
@@ -185,8 +195,12 @@ def _check(check: dg.AssetCheckEvaluation) -> Event | None:
 
 
 def _step_failure(failure: Any) -> Event:
-    known = failure.user_failure_data
-    return Event(Kind.FAILURE, known.description) if known else Event(Kind.BUG, _first_cause(failure.error))
+    if known := failure.user_failure_data:
+        return Event(Kind.FAILURE, known.description)
+    cause = _first_cause(failure.error)
+    if cause.startswith("sqlite3."):  # nothing else in a step uses SQLite
+        return Event(Kind.FAILURE, str(_storage_error(cause)))
+    return Event(Kind.BUG, cause)
 
 
 def _first_cause(error: Any) -> str:

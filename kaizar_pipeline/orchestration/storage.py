@@ -8,6 +8,7 @@ A file is written under a temporary name, checkpointed, synced and renamed, so t
 the old table or the new one, whole. Other files and folders in the warehouse are ignored. Nothing here knows Dagster.
 """
 
+import errno
 import fcntl
 import json
 import logging
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -44,6 +46,23 @@ _LINEAGE_DDL = """CREATE TABLE _lineage (
 
 _FOLDER = "hospital_id=[a-z0-9_-]+"
 """Pattern of the folders that hold a hospital; others are copies made by hand."""
+
+_SPACE = "there is too little space: free some on the disk of {folder}, or move the project to a larger one"
+_OTHER = "move away what stands in its place"
+_RIGHTS = "let this user write to {folder}, and to its files"
+_REMEDIES = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: "a limit of the size of files is too low: raise that of the user (ulimit -f) or of {folder}",
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: _RIGHTS,
+    errno.EISDIR: _OTHER,
+    errno.ENOTDIR: _OTHER,
+    errno.EEXIST: _OTHER,
+    errno.ENAMETOOLONG: "move the project to a folder with a shorter path",
+}
+"""What to do when the operating system refuses to write. DuckDB hands on its words, without the number."""
 
 Fill = Callable[[duckdb.DuckDBPyConnection], object]
 """Puts the contents into a new file."""
@@ -85,7 +104,8 @@ class Warehouse:
         """Replace the hospital's table by `frame`, to which `lineage` adds the `run_id`.
 
         The caller holds the hospital's lock. Raises DataError, with the stored table unchanged, for a frame that breaks
-        the table's schema, belongs to another hospital or was made for another `as_of`, and when the disk is full.
+        the table's schema, belongs to another hospital or was made for another `as_of`, and when it cannot be written,
+        as on a full disk.
         """
         table, path = self._tables[asset], self.path(asset, hospital_id)
         rows = _of_one_run(table, table.conform(frame.assign(run_id=lineage.run_id)), hospital_id, lineage.as_of)
@@ -147,7 +167,11 @@ class Warehouse:
             yield
 
     def rebuild_catalog(self) -> None:
-        """Replace the catalog; the log names each file that cannot be read and is left out."""
+        """Replace the catalog; the log names each file that cannot be read and is left out.
+
+        Every block of every file is read, since DuckDB finds a damaged one only when it reads it, and then does not
+        name the file. Raises DataError when the catalog cannot be written.
+        """
         with self._locked("catalog.lock", "another process rebuilds the catalog; waiting for it to end"):
             views = [self._view(table) for table in self._tables.values()]
             _replace(self.catalog, lambda connection: connection.execute(";\n".join(views)))
@@ -159,8 +183,10 @@ class Warehouse:
     @contextmanager
     def _locked(self, name: str, waiting: str) -> Iterator[None]:
         path = self.folder / "warehouse" / ".locks" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as handle:
+        with _written(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = path.open("a")
+        with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -188,24 +214,40 @@ class Warehouse:
             raise DataError(
                 f"it holds version {schema_version} of the table, this Kaizar reads version {table.version}"
             )
-        return Lineage(run_id, as_of, config_hash, json.loads(inputs), json.loads(settings), code_version)
+        if not isinstance(as_of, pd.Timestamp):
+            raise DataError(f"its _lineage has the as_of {as_of}, which is no time")
+        return Lineage(run_id, as_of, config_hash, _as_mapping(inputs), _as_mapping(settings), code_version)
 
     def _problem(self, table: Table, path: Path) -> str:
-        """Why the file cannot be read; empty if it can."""
+        """Why the file cannot be read, or not together with the other files of its view; empty if it can."""
         try:
             self._lineage(table, path)
+            self._read_whole(table, [path])
         except (duckdb.Error, DataError) as error:
             return _first_line(error)
         return ""
 
+    def _read_whole(self, table: Table, paths: Iterable[Path]) -> None:
+        """Read every block of the rows, as the view does: the file without rows comes first and fixes the columns."""
+        self._select("bit_xor(hash(COLUMNS(*)))", table.name, [self.path(table.name, ""), *paths])
+
     def _problems(self, table: Table, paths: list[Path]) -> dict[Path, str]:
-        """The files that cannot be read, each with the reason. Each is read alone only if one query of all fails."""
+        """The files that cannot be read, each with the reason. Each is read alone only if one query of all fails.
+
+        The file without rows, which the others are read with, is made anew if it is one of those.
+        """
+        placeholder = self.path(table.name, "")
         try:
-            versions = self._select("schema_version", "_lineage", paths)["schema_version"]
-            if list(versions) == [table.version] * len(paths):
+            versions = self._select("*", "_lineage", [placeholder, *paths])["schema_version"]
+            self._read_whole(table, paths)
+            if list(versions) == [table.version] * (1 + len(paths)):
                 return {}
         except duckdb.Error:
             pass
+        if self._problem(table, placeholder):
+            lineage = Lineage(run_id="", as_of=pd.Timestamp(0), config_hash="", inputs={})
+            nothing = pd.DataFrame(columns=table.column_names)
+            _replace(placeholder, _table_with_lineage(table, nothing, lineage))
         found = {path: self._problem(table, path) for path in paths}
         return {path: problem for path, problem in found.items() if problem}
 
@@ -219,11 +261,7 @@ class Warehouse:
         placeholder = self.path(table.name, "")
         hospitals = placeholder.parents[1]
         files = [path for path in hospitals.glob("*/data.duckdb") if re.fullmatch(_FOLDER, path.parent.name)]
-        problems = self._problems(table, [placeholder, *sorted(files)])
-        if problems.pop(placeholder, None):
-            lineage = Lineage(run_id="", as_of=pd.Timestamp(0), config_hash="", inputs={})
-            nothing = pd.DataFrame(columns=table.column_names)
-            _replace(placeholder, _table_with_lineage(table, nothing, lineage))
+        problems = self._problems(table, sorted(files))
         left_out = {path: path.parent.name.removeprefix("hospital_id=") for path in problems}
         for path, hospital_id in left_out.items():
             reason = _unreadable(path, problems[path], _again(table.name, hospital_id))
@@ -259,24 +297,34 @@ def _replace(path: Path, fill: Fill, rows: int = 0) -> None:
     block_size = SMALL_BLOCKS if rows < LARGE_TABLE else LARGE_BLOCKS
     settings = OFFLINE | {"storage_compatibility_version": READABLE_SINCE, "default_block_size": block_size}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(path.parent.glob(f"{path.name}.[0-9]*.tmp*"))  # of killed runs
-        with duckdb.connect(temporary, config=settings) as connection:
-            connection.execute("BEGIN")
-            fill(connection)
-            connection.execute("COMMIT")
-            connection.execute("CHECKPOINT")
-        _sync(temporary)
-        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)  # of a client that died inside the old file
-        temporary.replace(path)
-        _sync(path.parent)
-    except (OSError, duckdb.Error) as error:
-        raise DataError(
-            f"{path}: cannot be written ({_first_line(error)}); nothing was changed; check the free space "
-            "of the disk and the permissions of the folder"
-        ) from error
+        with _written(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove(path.parent.glob(f"{path.name}.[0-9]*.tmp*"))  # of killed runs
+            with duckdb.connect(temporary, config=settings) as connection:
+                connection.execute("BEGIN")
+                fill(connection)
+                connection.execute("COMMIT")
+                connection.execute("CHECKPOINT")
+            _sync(temporary)
+            path.with_name(f"{path.name}.wal").unlink(missing_ok=True)  # of a client that died inside the old file
+            temporary.replace(path)
+            _sync(path.parent)
     finally:
         _remove(path.parent.glob(f"{temporary.name}*"))
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Turn an error of a file that is being written into a DataError that names it and says what to do."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        words = _first_line(error)
+        remedies = (remedy for number, remedy in _REMEDIES.items() if os.strerror(number) in words)
+        remedy = next(remedies, "check the free space of the disk and the permissions of {folder}")
+        raise DataError(
+            f"{path}: cannot be written ({words}); nothing was changed; {remedy.format(folder=path.parent)}"
+        ) from error
 
 
 def _table_with_lineage(table: Table, rows: pd.DataFrame, lineage: Lineage) -> Fill:
@@ -290,6 +338,17 @@ def _table_with_lineage(table: Table, rows: pd.DataFrame, lineage: Lineage) -> F
         connection.execute(f"INSERT INTO _lineage VALUES ({', '.join(f'${name}' for name in row)})", row)
 
     return fill
+
+
+def _as_mapping(text: object) -> dict[str, Any]:
+    """The JSON object in a cell of `_lineage`."""
+    try:
+        found = json.loads(str(text))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise DataError(f"its _lineage holds {text} where a JSON object is due")
+    return found
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -1,5 +1,6 @@
 """The `kaizar` command: its messages and exit status."""
 
+import fcntl
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from kaizar_pipeline.command.app import app
 from kaizar_pipeline.command.project_files import PROJECT_FILES
+from kaizar_pipeline.command.runs import LONGEST_PATH
 from kaizar_pipeline.verification.models import cases
 
 pytestmark = pytest.mark.unit
@@ -233,6 +235,95 @@ with ended_by_signals(data):
         os.kill(process.pid, number)
         assert process.wait(timeout=20) == 128 + number
     assert [path.name for path in tmp_path.iterdir()] == ["data.duckdb.1.tmp"]  # of another process
+
+
+DEV = """
+import os, sys
+become = os.execve
+waits = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
+os.execve = lambda program, command, environment: become(program, waits, environment)  # in place of Dagster
+from kaizar_pipeline.command.app import app
+app(["dev", "--port", sys.argv[1]])
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_a_second_dev_is_refused_until_the_first_one_ends(home: Path):
+    port = free_port()
+    with subprocess.Popen([sys.executable, "-c", DEV, str(port)], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert first.stdout.readline() == "up\n"
+        second = kaizar("dev", "--port", str(free_port()))
+        with (home / ".dagster" / "dev.lock").open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        first.kill()
+    assert second.exit_code == 1
+    assert second.stderr.startswith(
+        f"`kaizar dev` is up already for the history of runs in {home}: http://127.0.0.1:{port}, "
+        f"process {first.pid}. Use that one or stop it first"
+    )
+    with (home / ".dagster" / "dev.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("command", ["run", "dev"])
+def test_a_storage_that_cannot_be_used_is_one_message(home: Path, command: str):
+    words = ["run", "hospital_1"] if command == "run" else ["dev", "--port", str(free_port())]
+    (home / ".dagster" / "history").mkdir(parents=True)
+    (home / ".dagster" / "history" / "runs.db").write_bytes(b"not a database" * 1000)
+    refused = subprocess.run(
+        [sys.executable, "-m", "kaizar_pipeline", *words], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("away to start a new history of runs (the tables in data/ stay)\n")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_data_folder_that_cannot_be_written_is_one_message(home: Path):
+    (home / "data").touch()
+    refused = subprocess.run(
+        [sys.executable, "-m", "kaizar_pipeline", "run", "hospital_1"], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"{home}/data/warehouse/.locks/catalog.lock: cannot be written (")
+    assert refused.stderr.endswith("; move away what stands in its place\n")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_path_too_long_for_the_storage_is_refused_at_the_start(home: Path, monkeypatch: pytest.MonkeyPatch):
+    longest = home
+    while len(str(longest)) < LONGEST_PATH:
+        longest /= "x" * min(100, LONGEST_PATH - len(str(longest)) - 1)
+    monkeypatch.setenv("DAGSTER_HOME", f"{longest}é")
+    for words in (("run", "hospital_1"), ("dev",)):
+        result = kaizar(*words)
+        assert result.exit_code == 1
+        assert (
+            f"a path of {LONGEST_PATH + 2} bytes, allowed for Dagster's storage: {LONGEST_PATH}; move" in result.stderr
+        )
+    assert not (home / "data").exists()
+
+    monkeypatch.setenv("DAGSTER_HOME", str(longest))
+    code = """
+import logging, sys
+import dagster
+from kaizar_pipeline.orchestration.run import open_instance
+logging.disable()
+@dagster.asset
+def nothing(): pass
+with open_instance() as instance:
+    sys.exit(not dagster.materialize([nothing], instance=instance).success)
+"""
+    longest.mkdir(parents=True)
+    (longest / "dagster.yaml").write_text(
+        (home / "dagster.yaml").read_text().replace(".dagster", f"{longest}/.dagster")
+    )
+    assert subprocess.call([sys.executable, "-c", code], cwd=longest) == 0
 
 
 def test_a_port_in_use_is_named():

@@ -1,13 +1,20 @@
-"""The code location as it loads for a project with one tiny hospital, `one`."""
+"""The code location as it loads for a project with one tiny hospital, `one`, and a warehouse of a few tables."""
 
 import importlib
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from stored_tables import only
+
+from kaizar_pipeline.orchestration.storage import Warehouse
+
+FEW = ("patients", "ward_stays", "patient_rejects", "daily_arrivals", "forecast_log", "headline_changes")
+"""The tables that most tests know: a catalog of all takes seconds."""
 
 
 @pytest.fixture
@@ -43,3 +50,25 @@ def materialize(
         run_config={"resources": {"overrides": {"config": overrides or {}}}},
         raise_on_error=raise_on_error,
     )
+
+
+def template(folder: Path, tables: Iterable[str]) -> Path:
+    """The data folder of a project without a table; copying it is quicker than making it."""
+    with pytest.MonkeyPatch.context() as patch:
+        only(patch, tables)
+        Warehouse(folder).rebuild_catalog()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def template_of_few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return template(tmp_path_factory.mktemp("few"), FEW)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, template_of_few: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """A warehouse of the tables FEW without a catalog."""
+    only(monkeypatch, FEW)
+    warehouse = Warehouse(shutil.copytree(template_of_few, tmp_path / "data"))
+    warehouse.catalog.unlink()
+    return warehouse

@@ -7,6 +7,8 @@ import pytest
 
 from kaizar_pipeline.orchestration.input_files import file_states, file_versions
 
+from .conftest import materialize
+
 pytestmark = pytest.mark.integration
 
 EXTRACT = """\
@@ -48,6 +50,27 @@ def test_the_files_of_a_hospital_that_cannot_be_read_are_still_observed(recorded
     states = file_states(recorded, "one")
     assert [path.name for path in states["hospital_file"].paths] == ["one.yml"]
     assert states["extract"].paths == ()
+
+
+def test_the_files_of_a_hospital_that_is_gone_or_goes_are_not_an_error(recorded: Path):
+    states = file_states(recorded, "one")
+    before = states["hospital_file"].version
+    (recorded / "hospital_configs" / "one.yml").unlink()
+    assert states["hospital_file"].version != before
+    assert [state.paths for state in file_states(recorded, "one").values()] == [(), (), ()]
+
+
+def test_a_hospital_whose_file_is_gone_since_the_start_fails_in_one_message(home: Path, defs: dg.Definitions):
+    file = home / "hospital_configs" / "one.yml"
+    file.rename(file.with_stem("two"))
+    for table in ("patients", "length_of_stay"):
+        failed = materialize(defs, table, raise_on_error=False)
+        (step,) = [event for event in failed.all_events if event.is_step_failure]
+        known = step.step_failure_data.user_failure_data
+        assert known
+        assert known.description == "unknown hospital 'one', allowed: two"
+    with dg.build_sensor_context(definitions=defs) as context:
+        assert defs.resolve_sensor_def("changed_files").evaluate_tick(context).asset_events == []
 
 
 def test_the_sensor_observes_changed_files_only(recorded: Path, defs: dg.Definitions):

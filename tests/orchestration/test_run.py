@@ -1,5 +1,8 @@
 """The events of a run, told of a small asset graph that is not ours."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event as Flag
@@ -105,11 +108,45 @@ def test_a_run_nobody_listens_to_any_more_is_recorded_as_canceled(instance: dg.D
     go_on.set()
 
 
+@pytest.mark.parametrize("damaged", ["runs.db", "runs/index.db"])
+def test_damaged_storage_ends_in_one_message(tmp_path: Path, instance: dg.DagsterInstance, damaged: str):
+    """The first page is whole, so that it can be opened."""
+    assert events(instance, "first")[-1] == Event(Kind.DONE, "done")
+    file = tmp_path / "history" / damaged
+    content = file.read_bytes()
+    file.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(
+        DataError, match=r"Dagster's storage in .* cannot be used .*malformed\); make it writable, .* or mov"
+    ):
+        events(instance, "first")
+
+
+def test_processes_that_create_the_storage_at_once_all_get_it(tmp_path: Path):
+    code = """
+import os, sys
+from kaizar_pipeline.orchestration.run import open_instance
+go_on, wait = os.pipe()
+children = []
+for _ in range(4):
+    if not (child := os.fork()):
+        os.close(wait)
+        os.read(go_on, 1)
+        with open_instance() as instance:
+            assert instance.get_runs() == []
+        os._exit(0)
+    children.append(child)
+os.close(wait)
+sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
+"""
+    environment = os.environ | {"DAGSTER_HOME": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=200, check=False).returncode == 0
+
+
 def test_storage_that_cannot_be_opened_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / ".dagster").write_text("a file in place of the folder")
     with (
-        pytest.raises(DataError, match=r"Dagster's storage in .* cannot be opened .*; make it writable, or move"),
+        pytest.raises(DataError, match=r"Dagster's storage in .* cannot be used .*; make it writable, .* or move"),
         open_instance(),
     ):
         pass

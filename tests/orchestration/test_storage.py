@@ -3,7 +3,7 @@
 import logging
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -11,42 +11,19 @@ from typing import Any, get_args
 import duckdb
 import pandas as pd
 import pytest
-from stored_tables import AS_OF, LINEAGE, arrivals, files_beside, in_catalog, only, rows_of
+from stored_tables import AS_OF, LINEAGE, arrivals, files_beside, in_catalog, only, rewritten, rows_of
 
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.orchestration.storage import Warehouse
 from kaizar_pipeline.tables import TABLES, Column, Table
 from kaizar_pipeline.tables.schema import Type
 
-FEW = ("patients", "ward_stays", "patient_rejects", "daily_arrivals", "forecast_log", "headline_changes")
-"""The tables that most tests know: a catalog of all takes seconds."""
-
-
-def template(folder: Path, tables: Iterable[str]) -> Path:
-    """The data folder of a project without a table; copying it is quicker than making it."""
-    with pytest.MonkeyPatch.context() as patch:
-        only(patch, tables)
-        Warehouse(folder).rebuild_catalog()
-    return folder
+from .conftest import FEW, template
 
 
 @pytest.fixture(scope="module")
 def template_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template(tmp_path_factory.mktemp("all"), TABLES)
-
-
-@pytest.fixture(scope="module")
-def template_of_few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("few"), FEW)
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path, template_of_few: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    """A warehouse of the tables FEW without a catalog."""
-    only(monkeypatch, FEW)
-    warehouse = Warehouse(shutil.copytree(template_of_few, tmp_path / "data"))
-    warehouse.catalog.unlink()
-    return warehouse
 
 
 @pytest.fixture
@@ -60,13 +37,6 @@ def change(monkeypatch: pytest.MonkeyPatch, asset: str, **changes: Any) -> Table
     table = replace(TABLES[asset], **changes)
     monkeypatch.setitem(TABLES, asset, table)
     return table
-
-
-def rewritten(path: Path, *statements: str) -> None:
-    """Change a stored file by hand."""
-    with duckdb.connect(path) as connection:
-        for statement in statements:
-            connection.execute(statement)
 
 
 @pytest.mark.unit
@@ -178,6 +148,15 @@ class TestRefusing:
             (["DELETE FROM _lineage"], "its _lineage has 0 rows where 1 is due"),
             (["DROP TABLE _lineage"], "_lineage"),
             (["ALTER TABLE _lineage DROP config_hash"], "config_hash"),
+            (["UPDATE _lineage SET inputs = '[1]'"], r"its _lineage holds \[1\] where a JSON object is due"),
+            (
+                ["ALTER TABLE _lineage ALTER inputs TYPE VARCHAR", "UPDATE _lineage SET inputs = '{'"],
+                "JSON object is due",
+            ),
+            (
+                ["ALTER TABLE _lineage ALTER as_of TYPE VARCHAR", "UPDATE _lineage SET as_of = 'now'"],
+                "as_of now, which",
+            ),
             (["DROP TABLE daily_arrivals"], "daily_arrivals"),
             (
                 ["ALTER TABLE daily_arrivals DROP run_id", "ALTER TABLE daily_arrivals ADD beds INTEGER"],

@@ -82,7 +82,7 @@ def test_the_whole_chain(made: Made):
     # 90 days are too few to back-test, and of a first morning nothing has come yet
     empty = {"patient_rejects", *NOT_YET}
     assert {name for name, frame in tables.items() if frame.empty} == empty
-    made = {
+    stored = {
         event.asset_key.to_user_string(): event.materialization
         for event in run.get_asset_materialization_events()
         if event.asset_key
@@ -90,12 +90,12 @@ def test_the_whole_chain(made: Made):
     for name in all_tables():
         lineage = warehouse.lineage(name, "one")
         assert (lineage.run_id, lineage.as_of) == (run.run_id, AS_OF)
-        assert {made_from for given, made_from in lineage.inputs.items() if given in made} <= {run.run_id}
-        assert made[name].partition == "one"
+        assert {made_from for given, made_from in lineage.inputs.items() if given in stored} <= {run.run_id}
+        assert stored[name].partition == "one"
     assert set(warehouse.lineage("patients", "one").inputs) == {"hospital_file", "extract"}
     assert "arrival_rates" in warehouse.lineage("occupancy_distributions", "one").inputs
 
-    rows = {name: event.metadata["dagster/row_count"].value for name, event in made.items()}
+    rows = {name: event.metadata["dagster/row_count"].value for name, event in stored.items()}
     assert rows == {name: len(frame) for name, frame in tables.items()}
 
     evaluations = run.get_asset_check_evaluations()

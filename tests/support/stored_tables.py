@@ -73,3 +73,10 @@ def files_beside(path: Path) -> list[str]:
 def in_catalog(warehouse: Warehouse, sql: str) -> list[tuple]:
     with duckdb.connect(warehouse.catalog, read_only=True) as connection:
         return connection.execute(sql).fetchall()
+
+
+def rewritten(path: Path, *statements: str) -> None:
+    """Change a stored file by hand."""
+    with duckdb.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
