@@ -100,7 +100,7 @@ def read_moves(
 
 def _stamped(reader: ExtractReader, extract: StaysExtract, read: StampFormat) -> pd.DataFrame:
     """The meaning of every row: person, ward, and times that are not yet at the offset of the patient's arrival."""
-    missing = ", ".join(map(literal, reader.source.missing)) or "NULL"
+    missing = ", ".join(map(literal, reader.source.missing)) or "''"
     found = reader.connection.sql(f"""
         WITH given AS (
             SELECT

@@ -24,7 +24,7 @@ def leave_out_ignored(connection: duckdb.DuckDBPyConnection, source: Extract) ->
 
     Rare services that the config does not name are counted together: a cell may hold something else by mistake.
     """
-    services = ", ".join(map(literal, source.ignore)) or "NULL"
+    services = ", ".join(map(literal, source.ignore)) or "''"
     left_out = f"(service IN ({services}) OR ({'*' in source.ignore} AND service NOT IN ({_listed(source)})))"
     connection.execute(f"""
         CREATE TABLE ignored AS SELECT service, patient_id FROM cells WHERE {left_out};
@@ -51,4 +51,4 @@ def literal(text: str) -> str:
 
 
 def _listed(source: Extract) -> str:
-    return ", ".join(map(literal, source.streams)) or "NULL"
+    return ", ".join(map(literal, source.streams)) or "''"

@@ -102,13 +102,15 @@ class VisitRows:
         """Make `stamped`: ids, streams and times of all rows, null where a cell is empty or cannot be read."""
         source, read = self._source, self.format
         dates = missing_dates(source.missing)
-        missing = ", ".join(literal(text) for text in source.missing if text not in dates) or "NULL"
-        days = ", ".join(f"DATE '{day:%Y-%m-%d}'" for day in dates.values()) or "NULL"
+        # never an empty list: IN () is an error, and nothing is known of NULL; no cell is ''
+        missing = ", ".join(literal(text) for text in source.missing if text not in dates) or "''"
+        all_missing = ", ".join(map(literal, source.missing)) or "''"
+        days = ", ".join(f"DATE '{day:%Y-%m-%d}'" for day in dates.values()) or "DATE '0001-01-01'"
         still = "false"
         if source.still_patient is not None:
             still = f"coalesce(still_patient IN ({', '.join(map(literal, source.still_patient.values))}), false)"
         given = {key: f"CASE WHEN {key} NOT IN ({missing}) THEN {key} END" for key in ("patient_id", "arrival")}
-        none_yet = f"departure IN ({', '.join(map(literal, source.missing)) or 'NULL'}) OR {no_real_year('departure')}"
+        none_yet = f"departure IN ({all_missing}) OR {no_real_year('departure')}"
         streams = ", ".join(literal(stream.id) for stream in self._reader.config.arrival_streams)
         self._connection.execute(f"CREATE TYPE stream AS ENUM ({streams}); CREATE TYPE outcome AS ENUM {OUTCOMES}")
         self._connection.execute(f"""

@@ -130,6 +130,10 @@ def test_ward_rows_agree_with_each_other_and_with_the_hospital_stay(read_moves, 
     assert told == ([warning.split(", for")[0]] if warning else [])
 
 
+def test_nothing_need_be_called_missing(read_moves):
+    pd.testing.assert_frame_equal(read_moves(MOVES, missing=[]).ward_stays, read_moves(MOVES).ward_stays)
+
+
 def test_a_patient_between_two_wards_at_as_of_is_still_in_the_last(read_moves):
     records = read_moves(["2,A&E,2024-06-01 09:00,2024-06-09 23:50", "2,Bay,2024-06-10 00:10,"])
     assert stays_of(records, "2024-06-01 09:00") == [("ed", "01 09:00", None)]

@@ -117,9 +117,13 @@ def test_a_missing_departure_is_counted_where_it_is_not_empty(read):
     assert warning == ("extract.csv: departures mean that there is none yet (patients.missing): 1, for example line 5",)
 
 
-def test_the_config_says_what_is_missing(read):
-    records = read(TIMES + "9,X,2024-06-05 10:00,(blank),acute\n", as_of="2024-06-10", missing=["(blank)"])
-    assert by_arrival(records)["departure_known"].iloc[-1]
+@pytest.mark.parametrize("missing", [["(blank)"], ["(blank)", "01/01/1753"], ["(blank)", "1753-01-01"]])
+def test_the_config_says_what_is_missing(read, missing):
+    records = read(TIMES + "9,X,2024-06-05 10:00,(blank),acute\n", as_of="2024-06-10", missing=missing)
+    assert by_arrival(records)["departure"].isna().tolist() == [False, True, True, True]
+    assert by_arrival(records)["departure_known"].all()
+    with_none = read(TIMES, as_of="2024-06-10", missing=[])
+    pd.testing.assert_frame_equal(with_none.patients, read(TIMES, as_of="2024-06-10").patients)
 
 
 @pytest.mark.parametrize("departure", ["soon", "2024-02-30", "2024-06-04"])
