@@ -18,12 +18,12 @@ class KaizarError(Exception):
 
 
 class ConfigError(KaizarError):
-    """One or more errors in configuration; `errors` holds one line for each, `notices` one for each translation that
+    """One or more errors in configuration; `errors` holds one line for each, `warnings` one for each translation that
     was made before they were found."""
 
-    def __init__(self, errors: list[str] | str, notices: Iterable[str] = ()):
+    def __init__(self, errors: list[str] | str, warnings: Iterable[str] = ()):
         self.errors = [errors] if isinstance(errors, str) else list(errors)
-        self.notices = list(notices)
+        self.warnings = list(warnings)
         super().__init__("\n".join(self.errors))
 
 

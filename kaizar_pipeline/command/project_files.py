@@ -52,7 +52,8 @@ def check(
                 typer.echo(line)
         except KaizarError as error:
             errors += 1
-            typer.echo("\n".join([str(error), *(f"  {notice}" for notice in error.notices)]), err=True)
+            warnings = error.warnings if isinstance(error, ConfigError) else []
+            typer.echo("\n".join([str(error), *(f"  {warning}" for warning in warnings)]), err=True)
     if errors:
         raise typer.Exit(1)
 

@@ -196,15 +196,15 @@ def _each(load: Callable[[_Item], _Loaded], items: Iterable[_Item]) -> list[_Loa
     """Every item loaded; the errors of all items are raised together, each once."""
     loaded: list[_Loaded] = []
     errors: dict[str, None] = {}
-    notices: dict[str, None] = {}
+    warnings: dict[str, None] = {}
     for item in items:
         try:
             loaded.append(load(item))
         except ConfigError as error:
             errors |= dict.fromkeys(error.errors)
-            notices |= dict.fromkeys(error.notices)
+            warnings |= dict.fromkeys(error.warnings)
     if errors:
-        raise ConfigError(list(errors), list(notices))
+        raise ConfigError(list(errors), list(warnings))
     return loaded
 
 

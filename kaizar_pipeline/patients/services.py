@@ -18,22 +18,25 @@ def stream_of_service(config: HospitalConfig, source: Extract) -> str:
     return f"CASE service{cases} ELSE {other} END" if cases else f"{other}::VARCHAR"
 
 
-def leave_out_ignored(connection: duckdb.DuckDBPyConnection, source: Extract) -> dict[str, int]:
-    """Take the rows of services that the config leaves out from the table `cells`, and keep the ids of patients who
-    have no other row in the table `ignored`; returns the number of rows by service.
+def is_ignored(source: Extract) -> str:
+    """SQL: whether the config leaves out the column `service`."""
+    named = ", ".join(map(literal, source.ignore)) or "''"
+    return f"coalesce(service IN ({named}) OR ({'*' in source.ignore} AND service NOT IN ({_listed(source)})), false)"
+
+
+def count_ignored(connection: duckdb.DuckDBPyConnection, source: Extract) -> dict[str, int]:
+    """The number of rows of the table `cells` that the config leaves out, by service; and the table `ignored`, with the
+    ids of patients who have no other row.
 
     Rare services that the config does not name are counted together: a cell may hold something else by mistake.
     """
-    services = ", ".join(map(literal, source.ignore)) or "''"
-    left_out = f"(service IN ({services}) OR ({'*' in source.ignore} AND service NOT IN ({_listed(source)})))"
     connection.execute(f"""
-        CREATE TABLE ignored AS SELECT service, patient_id FROM cells WHERE {left_out};
-        DELETE FROM cells WHERE {left_out}
+        CREATE TABLE ignored AS
+        SELECT patient_id FROM cells GROUP BY patient_id HAVING bool_and({is_ignored(source)})
     """)
     counts = connection.execute(
-        "SELECT service, count(*) FROM ignored GROUP BY service ORDER BY count(*) DESC, service"
+        f"SELECT service, count(*) FROM cells WHERE {is_ignored(source)} GROUP BY ALL ORDER BY count(*) DESC, service"
     ).fetchall()
-    connection.execute("DELETE FROM ignored WHERE patient_id IN (SELECT patient_id FROM cells)")
     shown = {service: rows for service, rows in counts if rows >= RARE_SERVICE or service in source.ignore}
     rare = sum(rows for _, rows in counts) - sum(shown.values())
     return shown | ({"rare services": rare} if rare else {})
@@ -41,7 +44,8 @@ def leave_out_ignored(connection: duckdb.DuckDBPyConnection, source: Extract) ->
 
 def count_others(connection: duckdb.DuckDBPyConnection, source: Extract) -> tuple[int, int | None]:
     """How many rows of the table `cells` have a service that `streams` does not list, and the first of them."""
-    query = f"SELECT count(*), min(row) FROM cells WHERE service IS NULL OR service NOT IN ({_listed(source)})"
+    listed = f"service IS NULL OR service NOT IN ({_listed(source)})"
+    query = f"SELECT count(*), min(row) FROM cells WHERE ({listed}) AND NOT {is_ignored(source)}"
     return connection.execute(query).fetchall()[0]
 
 

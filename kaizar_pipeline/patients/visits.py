@@ -18,7 +18,7 @@ from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person, hashed_visit
 from kaizar_pipeline.patients.rejects import by_reason, check_share, shown_names, shown_stamps, told_by_line
-from kaizar_pipeline.patients.services import count_others, leave_out_ignored, literal, stream_of_service
+from kaizar_pipeline.patients.services import count_ignored, count_others, is_ignored, literal, stream_of_service
 from kaizar_pipeline.patients.stamp_formats import StampFormat, no_real_year, settle_format
 
 OUTCOMES = ("admitted", "waiting", "diverted", "left")
@@ -66,8 +66,8 @@ class VisitRows:
         self._source = source
         self._text = text = reader.load(source, "cells")
         self._connection = reader.connection
-        self.ignored = leave_out_ignored(self._connection, source)
-        self.count = reader.count("cells") + len(text.ragged)
+        self.ignored = count_ignored(self._connection, source)
+        self.count = reader.count("cells") + len(text.ragged) - sum(self.ignored.values())
         self._warnings = ExtractWarnings(text.place, text.lines)
         stamps = StampFormat(reader.config.hospital.timezone, source.date_format)
         self.format = settle_format(self._connection, "cells", ("arrival", "departure"), stamps, self._warnings)
@@ -121,7 +121,9 @@ class VisitRows:
                     CASE WHEN NOT ({none_yet}) THEN departure END AS departure_text,
                     departure IS NOT NULL AS has_departure,
                     ({stream_of_service(self._reader.config, source)})::stream AS stream,
-                    CASE WHEN lower(outcome) IN {OUTCOMES} THEN lower(outcome)::outcome END AS outcome, {still} AS still
+                    CASE WHEN lower(outcome) IN {OUTCOMES} THEN lower(outcome)::outcome END AS outcome,
+                    {still} AS still,
+                    {is_ignored(source)} AS ignored
                 FROM cells
             ), told AS (
                 SELECT
@@ -141,7 +143,7 @@ class VisitRows:
                 arrival_text IS NOT NULL AS has_arrival,
                 contains(arrival_text, ':') AS arrival_timed, contains(departure_text, ':') AS departure_timed,
                 CASE WHEN departure_stamp::DATE NOT IN ({days}) THEN departure_stamp END AS departure,
-                departure_text IS NOT NULL AND departure_stamp IS NULL AS unread, still,
+                departure_text IS NOT NULL AND departure_stamp IS NULL AS unread, still, ignored,
                 has_departure AND (departure_text IS NULL OR coalesce(departure_stamp::DATE IN ({days}), false))
                     AS none_yet
             FROM local
@@ -151,8 +153,8 @@ class VisitRows:
         """Keep the text of those rows only in which something cannot be read or cannot be right."""
         self._connection.execute(f"""
             CREATE TABLE kept AS SELECT * FROM cells SEMI JOIN (
-                SELECT row FROM stamped WHERE person IS NULL OR arrival IS NULL OR unread OR stream IS NULL
-                OR departure < arrival OR ({self._source.knows_outcomes} AND outcome IS NULL)
+                SELECT row FROM stamped
+                WHERE NOT ignored AND (person IS NULL OR arrival IS NULL OR unread OR stream IS NULL OR departure < arrival OR ({self._source.knows_outcomes} AND outcome IS NULL))
             ) USING (row);
             DROP TABLE cells;
             ALTER TABLE kept RENAME TO cells
@@ -227,7 +229,7 @@ class VisitRows:
                     none_yet OR coalesce(departure < TIMESTAMP '{far}', false) AS none_yet,
                     NOT still AND coalesce({running}, false) AS running
                 FROM stamped
-                WHERE arrival IS NULL OR arrival < $as_of OR arrival::DATE > $today
+                WHERE NOT ignored AND (arrival IS NULL OR arrival < $as_of OR arrival::DATE > $today)
             ), found AS (
                 SELECT
                     *,
@@ -250,7 +252,8 @@ class VisitRows:
                 FROM found JOIN repeated USING (person, arrival)
                 WHERE reason IS NULL
                 WINDOW visit AS (
-                    PARTITION BY person, arrival ORDER BY departure IS NULL OR departure < arrival, row
+                    PARTITION BY person, arrival
+                    ORDER BY departure IS NULL OR departure < arrival OR departure >= $as_of, row
                 )
             )
             SELECT
@@ -308,7 +311,8 @@ class VisitRows:
     def _first_of_bulk(self, as_of: pd.Timestamp) -> pd.Timestamp:
         """The first day of the arrivals but for a few that lie years before all others."""
         days = self._connection.execute(
-            "SELECT arrival::DATE AS day, count(*) AS n FROM stamped WHERE arrival < ? GROUP BY day ORDER BY day",
+            "SELECT arrival::DATE AS day, count(*) AS n FROM stamped WHERE arrival < ? AND NOT ignored "
+            "GROUP BY day ORDER BY day",
             [as_of],
         ).df()
         total = int(days["n"].sum())
@@ -381,7 +385,9 @@ class VisitRows:
         }
         for words, condition in told.items():
             add(words, *self._one(f"SELECT count(*), min(row) FROM visible WHERE {condition}"))
-        left_out, row = self._one("SELECT count(*), min(row) FROM stamped WHERE row NOT IN (SELECT row FROM visible)")
+        left_out, row = self._one(
+            "SELECT count(*), min(row) FROM stamped WHERE NOT ignored AND row NOT IN (SELECT row FROM visible)"
+        )
         add(f"rows lie at or after as_of {as_of:%Y-%m-%d} and are left out", left_out, row)
         if source.other is not None and source.columns.service is not None:
             words = f"rows have a service that patients.streams does not list; they count as {source.other}"

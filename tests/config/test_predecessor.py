@@ -141,7 +141,7 @@ class TestHarbour:
         assert raised.value.errors == [
             "hospital_configs/harbour.yml:4: wards[0].capacity: found -12, allowed: 0 or more"
         ]
-        assert any("redirect_to read as a list" in notice for notice in raised.value.notices)
+        assert any("redirect_to read as a list" in notice for notice in raised.value.warnings)
         result = CliRunner().invoke(app, ["check"])
         assert result.exit_code == 1
         assert "  hospital_configs/harbour.yml:21: policies.overflow[0].redirect_to read as" in result.stderr

@@ -134,7 +134,6 @@ BAD_FILES = {
     "old excel": (b"\xd0\xcf\x11\xe0" + b"x" * 100, {}, r"is an Excel workbook \(\.xls\); save the sheet as CSV"),
     "parquet as csv": (b"PAR1" + b"x" * 100, {}, "is a Parquet file; set `source: parquet`"),
     "cut gzip": (gzip.compress(TEXT.encode())[:40], {}, "is not a whole gzip file"),
-    "no encoding": (TEXT.encode(), {"encoding": "\0"}, "unknown encoding"),
     "not parquet": (TEXT.encode(), {"source": "parquet", "path": "extract.csv"}, "is not a whole Parquet file"),
     "no stamps": (
         b"id,came,went,unit\n1,Secret,,acute\n",

