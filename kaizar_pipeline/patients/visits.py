@@ -154,7 +154,10 @@ class VisitRows:
         self._connection.execute(f"""
             CREATE TABLE kept AS SELECT * FROM cells SEMI JOIN (
                 SELECT row FROM stamped
-                WHERE NOT ignored AND (person IS NULL OR arrival IS NULL OR unread OR stream IS NULL OR departure < arrival OR ({self._source.knows_outcomes} AND outcome IS NULL))
+                WHERE NOT ignored AND (
+                    person IS NULL OR arrival IS NULL OR unread OR stream IS NULL OR departure < arrival
+                    OR ({self._source.knows_outcomes} AND outcome IS NULL)
+                )
             ) USING (row);
             DROP TABLE cells;
             ALTER TABLE kept RENAME TO cells

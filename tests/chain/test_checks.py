@@ -85,7 +85,7 @@ class TestFlowConservation:
 
     def test_faults_do_not_cancel(self):
         patients, stays = history()
-        crossed = stays.assign(depart=[pd.NaT, AS_OF, AS_OF, *stays["depart"].iloc[3:]])
+        crossed = stays.assign(depart=pd.Series([pd.NaT, AS_OF, AS_OF, *stays["depart"].iloc[3:]]))
         result = checks.flow_conservation(patients, crossed)
         assert not result.passed
         assert (result.figures["wrong"], result.figures["for example patient"]) == (2, "gone")

@@ -89,9 +89,12 @@ class _Observed(Hospital):
         ward = self.wards[self.planned_ward[self.offset[patient]]]
         limit = self.plan.queue_limit[ward.index]
         self.met["turned away by the queue limit"] += refused
-        self.met["turned away, boarders wait beyond the limit"] += refused and len(ward.queue) > limit
-        self.met["the last place in a queue"] += not ward.has_free_bed and not refused and len(ward.queue) + 1 == limit
-        self.met["the queue is full, overflow is not"] += limit <= len(ward.queue) and not refused and bool(ward.queue)
+        self.met["turned away, boarders wait beyond the limit"] += int(refused and len(ward.queue) > limit)
+        last = not ward.has_free_bed and not refused and len(ward.queue) + 1 == limit
+        self.met["the last place in a queue"] += int(last)
+        self.met["the queue is full, overflow is not"] += int(
+            limit <= len(ward.queue) and not refused and bool(ward.queue)
+        )
         return refused
 
     def grant(self, waiter: Waiter, ward: Ward) -> None:
