@@ -1,7 +1,7 @@
 """Projects small enough to run whole in a few seconds, and the folder of real data."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,15 @@ def make_project(folder: Path, *hospitals: str) -> Path:
     for hospital in hospitals:
         (folder / "hospital_configs" / f"{hospital}.yml").write_text(TINY_HOSPITAL)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """Commands set variables of their process, such as DAGSTER_HOME: the next test does not see them."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
