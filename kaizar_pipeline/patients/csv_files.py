@@ -5,6 +5,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
@@ -110,7 +111,7 @@ class CsvFile:
 
     def lines(self, records: np.ndarray) -> np.ndarray:
         """The line of the file on which each of `records` begins; the header begins on line 1."""
-        if self._one_line_each():
+        if self._one_line_each:
             return records + 1
         wanted, found = set(records.tolist()), {}
         reader = csv.reader(self._text(), delimiter=self.separator or ",")
@@ -133,7 +134,8 @@ class CsvFile:
 
     def _ragged_record(self, row: pc.InvalidRow) -> str:
         number = row.number - 1
-        if row.text.count('"') % 2 and self._unclosed is None:
+        opened = row.text.startswith('"') or f'{self.separator}"' in row.text  # else the mark is part of a cell
+        if opened and row.text.count('"') % 2 and self._unclosed is None:
             self._unclosed = number  # an error that is raised here would not be heard
         self.ragged[number] = row.actual_columns
         return "skip"
@@ -157,8 +159,9 @@ class CsvFile:
         except (csv.Error, StopIteration, UnicodeError, OSError, EOFError) as error:
             self._explain(error)
 
+    @cached_property
     def _one_line_each(self) -> bool:
-        """Whether every record is one line."""
+        """Whether every record is one line; to be asked when all have been read."""
         if codecs.lookup(self.encoding).name != "utf-8":
             return False
         lines, last = 0, b"\n"

@@ -69,7 +69,7 @@ def read_records(
     with duckdb.connect(":memory:", config=_DUCKDB) as connection:
         connection.execute("SET TimeZone = 'UTC'; ATTACH ':memory:' AS extract (COMPRESS true); USE extract")
         reader = ExtractReader(config, source, home or find_home(), connection)
-        rows = VisitRows(reader, source)
+        rows = VisitRows(reader, source, today)
         if as_of is None:
             as_of = rows.first_incomplete_day(today)
             visits = rows.at(as_of, today)

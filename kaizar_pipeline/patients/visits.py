@@ -57,13 +57,16 @@ class Visits:
 class VisitRows:
     """The rows of an extract of patients; `at` says, once, what they mean at an as_of."""
 
-    def __init__(self, reader: ExtractReader, source: Extract):
+    def __init__(self, reader: ExtractReader, source: Extract, today: pd.Timestamp):
         """Read the extract. Raises DataError when that is not possible.
+
+        Stamps after `today` do not tell how far the extract reaches: they are mistyped, or only expected.
 
         `ignored` has the number of rows by service that the config leaves out, `count` that of all others.
         """
         self._reader = reader
         self._source = source
+        self._tomorrow = today.normalize() + pd.Timedelta(days=1)
         self._text = text = reader.load(source, "cells")
         self._connection = reader.connection
         self.ignored = count_ignored(self._connection, source)
@@ -189,8 +192,10 @@ class VisitRows:
 
     def _check_span(self, as_of: pd.Timestamp) -> None:
         """Arrivals begin before `as_of`, and the extract reaches to `complete_through`."""
-        first, last, before = self._one(
-            "SELECT min(arrival), max(arrival), max(arrival) FILTER (arrival < $1) FROM stamped", [as_of]
+        first, last, before, known = self._one(
+            "SELECT min(arrival), max(arrival), max(arrival) FILTER (arrival < $1), "
+            "coalesce(max(arrival) FILTER (arrival < $2), max(arrival)) FROM stamped",
+            [as_of, self._tomorrow],
         )
         if first is None:
             raise self._no_arrival()
@@ -202,19 +207,19 @@ class VisitRows:
         end = end_of(self._source)
         if end is None:
             return
-        last_day = pd.Timestamp(last).normalize()
+        last_day = pd.Timestamp(known).normalize()
         silent = (end - last_day).days - 1
         window = last_day - pd.Timedelta(days=_SILENCE_WINDOW - 1)
         (recent,) = self._one("SELECT count(*) FROM stamped WHERE arrival >= ?", [window])
         if silent > LONGEST_SILENCE or silent * recent / _SILENCE_WINDOW > SILENT_ARRIVALS:
             raise DataError(
                 f"{self._text.place}: complete_through {end - pd.Timedelta(days=1):%Y-%m-%d} lies beyond the data: the "
-                f"last arrival is of {last:%Y-%m-%d}; correct it, or provide a newer extract"
+                f"last arrival is of {known:%Y-%m-%d}; correct it, or provide a newer extract"
             )
 
     def _judge(self, as_of: pd.Timestamp, today: pd.Timestamp | None) -> None:
-        """Make `judged`: the rows visible at `as_of`, with the reason why one is set aside (null: it is not) and the
-        key of its column, the most basic error of a row first.
+        """Make `judged`: the rows visible at `as_of`, with the reason why one is set aside (null: it is not), the most
+        basic error of a row first.
 
         `today` None: no row lies in the future.
         """
@@ -269,9 +274,10 @@ class VisitRows:
         if self._source.running_until is None:
             return "false"
         arrival, departure = self._one(
-            "SELECT max(arrival), max(departure) FROM stamped WHERE departure IS NULL OR departure < '9000-01-01'"
+            "SELECT max(arrival) FILTER (arrival < $1), max(departure) FILTER (departure < $1) FROM stamped",
+            [self._tomorrow],
         )
-        if departure is None or departure.date() < arrival.date():
+        if departure is None or (arrival is not None and departure.date() < arrival.date()):
             return "false"
         return f"departure = TIMESTAMP '{departure}'"
 
@@ -431,7 +437,9 @@ class VisitRows:
             WITH passed AS (
                 SELECT *, {hashed_visit("person", "arrival")} AS visit FROM visible WHERE reason IS NULL
             ), open AS (
-                SELECT row, person, arrival FROM passed WHERE departure IS NULL AND NOT unread AND NOT backward
+                SELECT row, person, arrival FROM passed
+                WHERE departure IS NULL AND NOT unread AND NOT backward AND NOT departs_later
+                AND (outcome IS NULL OR outcome NOT IN ('diverted', 'left'))
             ), superseded AS (
                 SELECT DISTINCT open.row AS row, true AS superseded FROM open JOIN passed AS later
                 ON later.person = open.person AND later.arrival > open.arrival
@@ -452,6 +460,7 @@ class VisitRows:
         )
         if self._source.still_patient is not None:
             gone = found["departure"].isna() & ~found["still"] & ~found["departs_later"] & ~found["unknown"]
+            gone &= found["outcome"].isin(["admitted", "waiting"])
             rows = gone.to_numpy().nonzero()[0]
             self._warnings.add(
                 "patients have no departure and are not in the hospital by still_patient; they departed at an unknown "

@@ -165,6 +165,29 @@ def test_a_departure_on_the_last_moment_of_the_extract_may_mean_still_here(read)
     assert [warning for warning in records.warnings if "running_until: extract_date" in warning and ": 2," in warning]
 
 
+def test_a_mistyped_year_does_not_tell_how_far_the_extract_reaches(read):
+    text = RUNNING + "8,X,2031-06-05 10:00,2031-06-06 10:00,acute\n"
+    there = by_arrival(read(text, as_of="2024-06-21", running_until="extract_date"))
+    assert there["departure"].isna().tolist() == [False, True, True, True]
+    with pytest.raises(DataError, match=r"lies beyond the data: the last arrival is of 2024-05-28"):
+        read(MANY + "8,X,2031-06-05 10:00,,acute\n", complete_through="2024-06-25")
+
+
+def test_a_person_who_was_diverted_and_comes_again_is_no_visit_without_an_end(read):
+    text = "id,came,went,unit,fate\n1,2024-06-01 08:00,,acute,diverted\n1,2024-06-02 08:00,,acute,admitted\n"
+    columns = {"patient_id": "id", "arrival": "came", "departure": "went", "service": "unit", "outcome": "fate"}
+    records = read(text, as_of="2024-06-05", columns=columns)
+    assert records.warnings == ()
+    assert records.patients["departure_known"].all()
+
+
+def test_a_quotation_mark_within_a_cell_of_a_ragged_row_is_a_reject_of_that_row(read):
+    text = TIMES + '4,Jo 5" X,2024-06-02 08:00:00\n5,X,2024-06-02 09:00:00,,acute\n'
+    records = read(text, as_of="2024-06-10")
+    assert records.patient_rejects[["row", "reason"]].to_numpy().tolist() == [[5, "wrong number of fields"]]
+    assert len(records.patients) == 4
+
+
 def test_of_two_rows_of_one_visit_the_one_with_a_departure_stays(read):
     records = read(HEADER + "77,X,2024-06-01,,acute\n77,X,2024-06-01,2024-06-03,acute\n", as_of="2024-06-10")
     assert records.patients["departure"].dt.normalize().tolist() == [pd.Timestamp("2024-06-03")]
