@@ -10,6 +10,9 @@ from hypothesis import settings
 settings.register_profile("kaizar", deadline=None)  # timings gate no test
 settings.load_profile("kaizar")
 
+for variable in ("DAGSTER_HOME", "KAIZAR_HOME"):  # of whoever starts the tests, such as `make test`
+    os.environ.pop(variable, None)
+
 REPOSITORY = Path(__file__).parents[1]
 
 TINY_HOSPITAL = """\
