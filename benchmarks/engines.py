@@ -321,7 +321,7 @@ def hospital_1_seconds() -> list[Row]:
     from kaizar_pipeline.patients.starting_census import starting_census
     from kaizar_pipeline.simulation.experiment import Experiment
     from kaizar_pipeline.simulation.occupancy import simulate_occupancy
-    from kaizar_pipeline.simulation.starting_point import StartingPoint
+    from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 
     config = load_hospital_config(shipped("hospital_configs/hospital_1.yml"))
     config = config.model_copy(update={"simulation": config.simulation.model_copy(update={"replications": 1000})})
@@ -335,7 +335,7 @@ def hospital_1_seconds() -> list[Row]:
         """Until the last replication, and for the tables after it."""
         done: list[float] = []
         begin = perf_counter()
-        experiment = Experiment(StartingPoint(config, rates, census=census), workers=2)
+        experiment = Experiment(StartingPoint(config, StartingTables(rates, starting_census=census)), workers=2)
         simulate_occupancy(experiment, lambda *_: done.append(perf_counter()))
         return done[-1] - begin, perf_counter() - done[-1]
 

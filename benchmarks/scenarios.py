@@ -22,6 +22,7 @@ from kaizar_pipeline import (
     Experiment,
     HospitalConfig,
     StartingPoint,
+    StartingTables,
     arrivals_per_day,
     compare_scenarios,
     forecast_rates,
@@ -56,7 +57,7 @@ def comparisons(seeds: int, replications: int) -> pd.DataFrame:
     scenarios = load_scenarios(PROJECT, config)
     frames = []
     for seed in range(seeds):
-        experiment = Experiment(StartingPoint(_with_seed(config, seed), rates, stays, census))
+        experiment = Experiment(StartingPoint(_with_seed(config, seed), StartingTables(rates, stays, census)))
         frames.append(compare_scenarios(experiment, scenarios, replications=replications).assign(seed=seed))
     found = pd.concat(frames, ignore_index=True)
     return found[found["kpi"].isin(SHOWN)]

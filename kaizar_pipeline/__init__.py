@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.planning.quickscan import quickscan
     from kaizar_pipeline.simulation.experiment import Experiment
     from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
-    from kaizar_pipeline.simulation.starting_point import StartingPoint
+    from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 
 __all__ = [
     "ConfigError",
@@ -40,6 +40,7 @@ __all__ = [
     "Scenario",
     "SimulationError",
     "StartingPoint",
+    "StartingTables",
     "apply_scenario",
     "arrivals_per_day",
     "backtest_forecast",
@@ -85,7 +86,7 @@ _NAMES = {
     "planning.quickscan": "quickscan",
     "simulation.experiment": "Experiment",
     "simulation.occupancy": "Occupancy simulate_occupancy",
-    "simulation.starting_point": "StartingPoint",
+    "simulation.starting_point": "StartingPoint StartingTables",
 }
 """The public names by module: importing the package alone imports none of them, which would take seconds."""
 

@@ -23,7 +23,7 @@ from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.forecasting.reuse import inputs_hash
 from kaizar_pipeline.simulation.experiment import Experiment
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.tables import Table
 
 Frames = Mapping[str, pd.DataFrame]
@@ -31,6 +31,9 @@ Figures = Mapping[str, float | int | str]
 """Figures and sentences by name, in the order in which people should read them."""
 
 _LOG = logging.getLogger(__name__)
+
+START = "start"
+"""The parameter that takes all tables that simulations start from, as `StartingTables`."""
 
 PREVIOUS, KEPT = "previous_", "kept_"
 """Begin the names of parameters that take a table of the step's own as the last run left it, None at the first run:
@@ -56,7 +59,7 @@ class Run:
     """Is told what a reader of the results should know."""
     models: dict[str, pd.DataFrame] = field(default_factory=dict)
     """Arrival models by the digest of what they were trained on: the back-tests train on the same past days."""
-    _experiments: list[tuple[tuple[pd.DataFrame, ...], Experiment]] = field(default_factory=list, init=False)
+    _experiments: list[tuple[StartingTables, Experiment]] = field(default_factory=list, init=False)
 
     @cached_property
     def config(self) -> HospitalConfig:
@@ -70,15 +73,12 @@ class Run:
             self.models[digest] = train(features)
         return self.models[digest]
 
-    def experiment(
-        self, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
-    ) -> Experiment:
+    def experiment(self, tables: StartingTables) -> Experiment:
         """The simulations from these tables: one experiment for all steps of the run, so that none is repeated."""
-        tables = (arrival_rates, length_of_stay, starting_census)
         for known, experiment in self._experiments:
             if all(one is other for one, other in zip(known, tables, strict=True)):
                 return experiment
-        experiment = Experiment(StartingPoint(self.config, *tables), self.overrides.workers)
+        experiment = Experiment(StartingPoint(self.config, tables), self.overrides.workers)
         self._experiments[:] = [(tables, experiment)]
         return experiment
 
@@ -109,8 +109,8 @@ class Made(NamedTuple):
 class Step:
     """One step of the chain: the tables that it needs and makes, and the function between them.
 
-    The parameters of `function` are the needs: `run`, then names of tables; `previous_TABLE` and `kept_TABLE` are
-    tables of the step's own as the last run left them.
+    The parameters of `function` are the needs: `run`, then names of tables, or `start` for all those that simulations
+    start from; `previous_TABLE` and `kept_TABLE` are tables of the step's own as the last run left them.
     """
 
     function: Callable[..., Made]
@@ -137,7 +137,15 @@ class Step:
     @property
     def needs(self) -> list[str]:
         """The tables of earlier steps that it needs."""
-        return [name for name in self._parameters if not name.startswith((PREVIOUS, KEPT))]
+        return [*self._single, *(name for name in self._starting if name not in self._single)]
+
+    @property
+    def _single(self) -> list[str]:
+        return [name for name in self._parameters if name != START and name not in self.continues]
+
+    @property
+    def _starting(self) -> tuple[str, ...]:
+        return StartingTables._fields if START in self._parameters else ()
 
     @property
     def continues(self) -> list[str]:
@@ -154,10 +162,17 @@ class Step:
         own = {name: (previous or {}).get(name) for name in self.continues}
         # the last bits of sums depend on the number of BLAS threads, which on small matrices only wait for each other
         with threadpool_limits(1, user_api="blas"):
-            made = self.function(run, **{name: tables[name] for name in self.needs}, **own)
+            made = self.function(run, **self._given(tables), **own)
         if set(made.tables) != set(self.table_names):
             raise DataError(f"step {self.name} made {', '.join(made.tables)}, declared: {', '.join(self.table_names)}")
         return made
+
+    def _given(self, tables: Frames) -> dict[str, Any]:
+        """The function's arguments but `run` and its own tables."""
+        given: dict[str, Any] = {name: tables[name] for name in self._single}
+        if self._starting:
+            given[START] = StartingTables(*(tables[name] for name in self._starting))
+        return given
 
 
 class Found(NamedTuple):

@@ -37,6 +37,7 @@ from kaizar_pipeline.planning.headline_changes import (
     markdown_table,
 )
 from kaizar_pipeline.simulation.occupancy import simulate_occupancy
+from kaizar_pipeline.simulation.starting_point import StartingTables
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, Table
 
 _HEADLINE_KPIS = ("p95_census", "hours_full_share", "wait_mean_hours")
@@ -109,13 +110,9 @@ def arrival_rates(
     return Made({"arrival_rates": rates}, {"arrival_rates": figures})
 
 
-def occupancy(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
-) -> Made:
+def occupancy(run: Run, start: StartingTables) -> Made:
     """The distributions of occupancy, daily peaks, and what patients meet in each ward."""
-    found = simulate_occupancy(
-        run.experiment(arrival_rates, length_of_stay, starting_census), progress=run.report("replications")
-    )
+    found = simulate_occupancy(run.experiment(start), progress=run.report("replications"))
     precision = found.simulation_precision.dropna(subset="half_width")
     widths = zip(precision["quantity"], precision["half_width"], strict=True)
     figures: dict[str, Figures] = {
@@ -140,11 +137,9 @@ def _fullest(distributions: pd.DataFrame) -> Figures:
     }
 
 
-def bed_requirements(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
-) -> Made:
+def bed_requirements(run: Run, start: StartingTables) -> Made:
     """The fewest beds for a risk."""
-    found = beds.bed_requirements(run.experiment(arrival_rates, length_of_stay, starting_census))
+    found = beds.bed_requirements(run.experiment(start))
     event = run.config.simulation.risk_event
     words = {
         "whole hospital" if ward == HOSPITAL_TOTAL else ward: beds.requirement_in_words(found, ward, event)
@@ -153,45 +148,38 @@ def bed_requirements(
     return Made({"bed_requirements": found}, {"bed_requirements": words})
 
 
-def beds_effects(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
-) -> Made:
+def beds_effects(run: Run, start: StartingTables) -> Made:
     """What a few beds more or fewer do."""
-    return Made({"beds_effects": beds.beds_effects(run.experiment(arrival_rates, length_of_stay, starting_census))})
+    return Made({"beds_effects": beds.beds_effects(run.experiment(start))})
 
 
-def bed_allocations(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
-) -> Made:
+def bed_allocations(run: Run, start: StartingTables) -> Made:
     """Where extra beds help most."""
-    experiment = run.experiment(arrival_rates, length_of_stay, starting_census)
+    experiment = run.experiment(start)
     found = beds.bed_allocations(experiment, extra_beds=run.overrides.extra_beds)
     best = beds.allocation_in_words(found)
     return Made({"bed_allocations": found}, {"bed_allocations": {"best": best} if best else {}})
 
 
-def occupancy_drivers(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
-) -> Made:
+def occupancy_drivers(run: Run, start: StartingTables) -> Made:
     """The variance of each day's highest census, split over what chance decides."""
-    found = drivers.occupancy_drivers(run.experiment(arrival_rates, length_of_stay, starting_census))
+    found = drivers.occupancy_drivers(run.experiment(start))
     total = found[found["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)["variance"].sum()
     shares = {f"share of {driver}": float(part) for driver, part in (total / total.sum()).items()}
     return Made({"occupancy_drivers": found}, {"occupancy_drivers": shares if total.sum() > 0 else {}})
 
 
-def scenario_comparison(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
-) -> Made:
+def scenario_comparison(run: Run, start: StartingTables) -> Made:
     """What every scenario that is about the hospital changes."""
     scenarios = run.scenarios()
     if not scenarios:
         run.inform(f"no scenario is about {run.config.id}: the comparison is empty")
-    as_of, days = arrival_rates["as_of"].iloc[0], arrival_rates["date"].nunique()
+    experiment = run.experiment(start)
+    as_of, days = experiment.start.as_of, experiment.start.days
     for scenario in scenarios:
         for idle in idle_rules(scenario, as_of, days):
             run.warn(idle)
-    found = compare_scenarios(run.experiment(arrival_rates, length_of_stay, starting_census), scenarios)
+    found = compare_scenarios(experiment, scenarios)
     shown = found[(found["ward_id"] == HOSPITAL_TOTAL) & found["kpi"].isin(_HEADLINE_KPIS)]
     changes = {
         f"{scenario}: change of {kpi}": float(difference)
@@ -267,7 +255,7 @@ def prepare_backtest(
     """The tables that the twin starts from, from a history; `models` as in `Run`."""
     given = {"patients": history.patients, "ward_stays": history.ward_stays}
     run = Run(config, home or find_home(), fit_all=False, models={} if models is None else models)
-    return make_tables(run, ("arrival_rates", "length_of_stay", "starting_census"), given)
+    return make_tables(run, StartingTables._fields, given)
 
 
 def forecast_log(

@@ -62,9 +62,9 @@ def _last_run(home: Path, config: "HospitalConfig") -> "StartingPoint":
     """What the simulation starts from, by the stored tables."""
     from kaizar_pipeline.config.files import config_hash
     from kaizar_pipeline.orchestration.storage import Warehouse
-    from kaizar_pipeline.simulation.starting_point import StartingPoint
+    from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 
-    names = ("arrival_rates", "length_of_stay", "starting_census")
+    names = StartingTables._fields
     warehouse = Warehouse(home / "data")
     if not all(warehouse.path(name, config.id).exists() for name in names):
         raise DataError(f"{config.id} has no stored tables to start from; make them first: kaizar run {config.id}")
@@ -73,4 +73,4 @@ def _last_run(home: Path, config: "HospitalConfig") -> "StartingPoint":
         typer.echo(
             f"{config.id} has changed since its tables were made; to update them: kaizar run {config.id}", err=True
         )
-    return StartingPoint(config, *(warehouse.read(name, config.id) for name in names))
+    return StartingPoint(config, StartingTables(*(warehouse.read(name, config.id) for name in names)))

@@ -33,7 +33,7 @@ from kaizar_pipeline.planning.census_scores import (
 )
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.monte_carlo import Progress
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.simulation.summary import midnight_census
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
 
@@ -51,7 +51,7 @@ WEEKDAY_WEEKS = 52
 """Weeks that the weekday baseline looks back."""
 
 Prepare = Callable[[History, HospitalConfig, Path | None], Mapping[str, pd.DataFrame]]
-"""Makes arrival_rates, length_of_stay and starting_census from a history."""
+"""Makes the tables of `StartingTables` from a history."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +189,9 @@ def predicted_midnights(
     """The probability of 0, 1, 2, ... patients (columns) at each midnight of the horizon, its last included, by ward_id
     and date (index): the whole chain after the history."""
     tables = prepare(history, config, home)
-    rates = _with_the_day_after(tables["arrival_rates"])
-    start = StartingPoint(config, rates, tables["length_of_stay"], tables["starting_census"])
+    given = StartingTables(*(tables[name] for name in StartingTables._fields))
+    rates = _with_the_day_after(given.arrival_rates)
+    start = StartingPoint(config, given._replace(arrival_rates=rates))
     counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
     constants = {"hospital_id": config.id, "as_of": history.as_of, "scenario": BASELINE}
     distributions = as_matrix(midnight_census(start.plan, counts, **constants))

@@ -25,7 +25,7 @@ from kaizar_pipeline.simulation.counting import Histograms, replications_with, s
 from kaizar_pipeline.simulation.experiment import fingerprint
 from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo, extend_all, group_ends, threads
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.stats.quantiles import inverted_cdf
 from kaizar_pipeline.tables import HEADLINE_CHANGES, HEADLINE_INPUTS, HOSPITAL_TOTAL, TABLES
 
@@ -317,7 +317,7 @@ def _plan(inputs: Inputs) -> Plan:
         for name in ("patients", "ward_stays", "length_of_stay", "feature_table", "arrival_model")
     )
     rates = forecast_rates(model, features, pd.DataFrame({"as_of": [_as_of(inputs)]}), week)
-    return StartingPoint(week, rates, lengths, starting_census(patients, ward_stays)).plan
+    return StartingPoint(week, StartingTables(rates, lengths, starting_census(patients, ward_stays))).plan
 
 
 def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:

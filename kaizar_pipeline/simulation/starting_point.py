@@ -4,6 +4,7 @@ and under a scenario."""
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,27 +20,33 @@ ENOUGH_FOR_DIFFERENCES = 1000
 """Replications that are enough for paired differences, where the hospital asks for more in search of a precision."""
 
 
+class StartingTables(NamedTuple):
+    """The tables that simulations start from, each by its name."""
+
+    arrival_rates: pd.DataFrame
+    """Its days are the days ahead."""
+    length_of_stay: pd.DataFrame | None = None
+    """Needed for wards whose los_model is from_data."""
+    starting_census: pd.DataFrame | None = None
+    """Used with `start: census`; None: nobody is in the hospital."""
+
+
 @dataclass(frozen=True, eq=False)
 class StartingPoint:
     """A hospital at `as_of`: its config, with the overrides of the run, and the tables that its simulations need."""
 
     config: HospitalConfig
-    arrival_rates: pd.DataFrame
-    """The table of that name; its days are the days ahead."""
-    length_of_stay: pd.DataFrame | None = None
-    """The table of that name; needed for wards whose los_model is from_data."""
-    census: pd.DataFrame | None = None
-    """The table starting_census; used with `start: census`."""
+    tables: StartingTables
 
     @cached_property
     def as_of(self) -> pd.Timestamp:
         """The local midnight to look ahead from."""
-        return pd.Timestamp(self.arrival_rates["as_of"].iloc[0])
+        return pd.Timestamp(self.tables.arrival_rates["as_of"].iloc[0])
 
     @cached_property
     def days(self) -> int:
         """Days ahead."""
-        return self.arrival_rates["date"].nunique()
+        return self.tables.arrival_rates["date"].nunique()
 
     @cached_property
     def plan(self) -> Plan:
@@ -77,7 +84,7 @@ class StartingPoint:
         """f8[paths, days] by stream id."""
         return {
             str(stream): rows.pivot(index="path", columns="date", values="rate").sort_index(axis=1).to_numpy()
-            for stream, rows in self.arrival_rates.groupby("stream_id")
+            for stream, rows in self.tables.arrival_rates.groupby("stream_id")
         }
 
     def _plan(self, variant: Variant) -> Plan:
@@ -87,13 +94,13 @@ class StartingPoint:
             self._rates | self._rates_changed(variant.config),
             Horizon(self.as_of, self.days, simulation.warmup),
             key=hospital_key(self.config.id, simulation.seed),
-            length_of_stay=self.length_of_stay,
-            census=self.census if simulation.start == "census" else None,
+            length_of_stay=self.tables.length_of_stay,
+            census=self.tables.starting_census if simulation.start == "census" else None,
         ).scaled(variant.arrival_factors, variant.los_factors)
 
     def _rates_changed(self, config: HospitalConfig) -> dict[str, np.ndarray]:
         """Rates of the streams whose number of arrivals the scenario sets."""
-        dates = pd.DatetimeIndex(np.sort(self.arrival_rates["date"].unique()))
+        dates = pd.DatetimeIndex(np.sort(self.tables.arrival_rates["date"].unique()))
         return {
             stream.id: configured_rates(stream, config.hospital, dates)[None]
             for stream, own in zip(config.arrival_streams, self.config.arrival_streams, strict=True)

@@ -15,7 +15,7 @@ from kaizar_pipeline.config.files import load_hospital_config, load_scenarios, l
 from kaizar_pipeline.config.legacy import LONG_HISTORY_DAYS, SHORT_HORIZON
 from kaizar_pipeline.forecasting.features import LONG_HORIZON, MIN_DAYS_FOR_LONG_HORIZON
 from kaizar_pipeline.simulation.experiment import Experiment
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 
 HARBOUR = """\
 simulation: {data_dir: data, horizon_days: 150, n_runs_mc: 50, sla_alpha: 0.1, random_seed: 7, service_default: surgery}
@@ -194,7 +194,7 @@ def run_and_compare(home: Path, hospital: str) -> dict[str, pd.DataFrame]:
     scenarios = load_scenarios(home, config)
     wanted = ["bed_requirements", "starting_census"]
     tables = run_chain(config, home=home, replications=4, workers=1, tables=wanted)
-    start = StartingPoint(config, *(tables[name] for name in ("arrival_rates", "length_of_stay", "starting_census")))
+    start = StartingPoint(config, StartingTables(*(tables[name] for name in StartingTables._fields)))
     compared = compare_scenarios(Experiment(start, 1), scenarios, replications=4)
     assert set(compared["scenario"]) == {scenario.id for scenario in scenarios}
     return tables

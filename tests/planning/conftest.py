@@ -9,7 +9,7 @@ import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation.experiment import Experiment
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 
 AS_OF = pd.Timestamp("2026-01-05")
 
@@ -79,6 +79,6 @@ def experiment_of(rates_of: Callable[..., pd.DataFrame]) -> Callable[..., Experi
     """The experiment of such a hospital."""
 
     def make(config: HospitalConfig, paths: np.ndarray | None = None, census: pd.DataFrame | None = None):
-        return Experiment(StartingPoint(config, rates_of(config, paths), census=census))
+        return Experiment(StartingPoint(config, StartingTables(rates_of(config, paths), starting_census=census)))
 
     return make

@@ -18,7 +18,7 @@ from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo
 from kaizar_pipeline.simulation.occupancy import simulate_occupancy
 from kaizar_pipeline.simulation.plan import Horizon, make_plan
 from kaizar_pipeline.simulation.sampling import draw
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.tables import SCENARIO_COMPARISON
 
 pytestmark = pytest.mark.integration
@@ -66,7 +66,7 @@ def scenario(name: str = "s", **parts: Any) -> Scenario:
 
 
 def experiment_of(config: HospitalConfig, workers: int | None = None) -> Experiment:
-    return Experiment(StartingPoint(config, rates(config)), workers)
+    return Experiment(StartingPoint(config, StartingTables(rates(config))), workers)
 
 
 def compare(config: HospitalConfig, *scenarios: Scenario, workers: int | None = None, **options: Any) -> pd.DataFrame:

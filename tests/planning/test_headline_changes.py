@@ -13,6 +13,7 @@ from kaizar_pipeline import (
     Experiment,
     HospitalConfig,
     StartingPoint,
+    StartingTables,
     load_history,
     load_hospital_config,
     simulate_occupancy,
@@ -292,7 +293,7 @@ def test_each_factor_alone_moves_its_own_column(mornings):
 def test_the_headlines_are_the_published_means(mornings):
     config, (_, tables) = mornings
     census = starting_census(tables["patients"], tables["ward_stays"])
-    start = StartingPoint(config, tables["arrival_rates"], tables["length_of_stay"], census)
+    start = StartingPoint(config, StartingTables(tables["arrival_rates"], tables["length_of_stay"], census))
     occupancy = simulate_occupancy(Experiment(start))
     means = occupancy.occupancy_distributions.groupby("ward_id")[["prob_full", "p95"]].mean()
     found = run_after_run(forecast_inputs(config, tables), replications=60)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hand_made import MONDAY, make_config
 
-from kaizar_pipeline import Experiment, Scenario, StartingPoint, load_hospital_config, run_chain
+from kaizar_pipeline import Experiment, Scenario, StartingPoint, StartingTables, load_hospital_config, run_chain
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation import experiment as module
 from kaizar_pipeline.simulation.experiment import fingerprint
@@ -46,9 +46,8 @@ def start() -> StartingPoint:
         simulation={"start": "empty", "warmup_days": 1, "replications": 50},
     )
     dates = pd.date_range(MONDAY, periods=DAYS)
-    return StartingPoint(
-        config, pd.DataFrame({"stream_id": "s", "date": dates, "path": 0, "rate": 6.0, "as_of": MONDAY})
-    )
+    rates = pd.DataFrame({"stream_id": "s", "date": dates, "path": 0, "rate": 6.0, "as_of": MONDAY})
+    return StartingPoint(config, StartingTables(rates))
 
 
 def assert_equal(one: Run, other: Run) -> None:
@@ -134,5 +133,5 @@ def test_a_hospital_without_patients_has_an_empty_starting_census(start: Startin
     config = start.config.model_copy(
         update={"simulation": start.config.simulation.model_copy(update={"start": "census", "warmup_days": 0})}
     )
-    plan = StartingPoint(config, start.arrival_rates, census=census).plan
+    plan = StartingPoint(config, start.tables._replace(starting_census=census)).plan
     assert len(plan.census.seat) == 0

@@ -23,7 +23,7 @@ from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
 from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.sampling import draw
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.tables import ALL, HOSPITAL_TOTAL
 
 pytestmark = pytest.mark.integration
@@ -47,7 +47,7 @@ def simulated(
 ) -> Occupancy:
     """Two replications of a hospital of `make_config`."""
     config = make_config(wards, **{"simulation": {"replications": 2}} | parts)
-    start = StartingPoint(config, rates_of(config, per_day, days), census=census)
+    start = StartingPoint(config, StartingTables(rates_of(config, per_day, days), starting_census=census))
     return simulate_occupancy(Experiment(start, workers=1))
 
 
@@ -314,4 +314,4 @@ def test_a_stream_without_rates_is_refused():
     config = make_config({"a": 4})
     rates = rates_of(config, 1, 1).assign(stream_id="t")
     with pytest.raises(DataError, match="stream 's' has no rates; make arrival_rates again with this config"):
-        simulate_occupancy(Experiment(StartingPoint(config, rates), workers=1))
+        simulate_occupancy(Experiment(StartingPoint(config, StartingTables(rates)), workers=1))

@@ -9,7 +9,7 @@ from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
 from kaizar_pipeline.simulation.plan import Horizon, make_plan
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 pytestmark = pytest.mark.integration
@@ -54,7 +54,7 @@ def rates():
 
 
 def simulated(config, rates, workers=None, progress=None) -> Occupancy:
-    return simulate_occupancy(Experiment(StartingPoint(config, rates), workers), progress)
+    return simulate_occupancy(Experiment(StartingPoint(config, StartingTables(rates)), workers), progress)
 
 
 def test_any_number_of_workers_gives_the_same_tables(hospital, rates):
