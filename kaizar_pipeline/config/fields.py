@@ -25,6 +25,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+NAME_TAG, NUMBER_TAG, MAPPING_TAG = "[name]", "[number]", "[mapping]"
+"""What pydantic puts into an error's place to distinguish the forms of a value that may be a mapping or not."""
+
 _Day = TypeVar("_Day", bound=date)
 
 

@@ -9,9 +9,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from kaizar_pipeline.config.discharges import ClockSetting, DayFactorSetting
 from kaizar_pipeline.config.distributions import Duration, LosModel
 from kaizar_pipeline.config.fields import (
+    MAPPING_TAG,
     MAX_NAME,
+    NUMBER_TAG,
     WEEKDAYS,
     Beds,
     Id,
@@ -95,6 +98,14 @@ class Ward(Model):
     """Patients whose next ward is full keep their bed meanwhile (hold, default) or give it up at once (release)."""
     discharge_delay: Duration | None = None
     """Time a patient who goes home from here still holds the bed after care has ended. Default: none."""
+    discharge_clock: ClockSetting | None = None
+    """How the chance of going home varies over the week: from_data (learned), none, or hours and weekdays. Default:
+    from_data where los_model is, and the records have times; else none."""
+    transfer_clock: ClockSetting | None = None
+    """The same of moving on to another ward. Default: likewise."""
+    day_factor: DayFactorSetting | None = None
+    """How much better or worse some days are for discharges and transfers: from_data (learned), none, or numbers.
+    Default: from_data where los_model is; else none."""
     queue_limit: Beds | None = None
     """Patients who may wait for a bed here: while so many do, arrivals from outside that find no bed are turned away;
     transfers wait all the same, and count. Default (null): no limit."""
@@ -293,10 +304,6 @@ class Replications(Model):
     """Replications at most, whatever precision they reach."""
     precision: Precision
     """Stop as soon as all of these are reached; checked after 100 replications, then each time their number doubles."""
-
-
-NUMBER_TAG, MAPPING_TAG = "[number]", "[mapping]"
-"""What pydantic puts into an error's place to distinguish the two forms of `replications`."""
 
 
 def _form(value: object) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from kaizar_pipeline.config.discharges import Clock, DayFactor
 from kaizar_pipeline.config.distributions import Duration
 from kaizar_pipeline.config.fields import Day, Id, Model, NonNegative, Positive, Share, Weekday
 from kaizar_pipeline.errors import quoted
@@ -71,6 +72,12 @@ class Truth(Model):
     """Arrivals by stream."""
     los: dict[Id, Duration] = Field(default_factory=dict)
     """Length of stay by ward, instead of the configured one. Needed for a ward whose los_model is from_data."""
+    discharge_clocks: dict[Id, Clock] = Field(default_factory=dict)
+    """Clock of discharges by ward. Default: the configured one, if its hours are given there."""
+    transfer_clocks: dict[Id, Clock] = Field(default_factory=dict)
+    """Clock of transfers by ward. Default: likewise."""
+    day_factors: dict[Id, DayFactor] = Field(default_factory=dict)
+    """Day factor by ward. Default: likewise."""
 
 
 class PatientSource(Model):

@@ -238,9 +238,10 @@ def _truth_streams(config: "HospitalConfig", patients: SyntheticPatients) -> _Er
 
 
 def _truth_stays(config: "HospitalConfig", patients: SyntheticPatients) -> _Errors:
-    for name in patients.truth.los:
-        if name not in config.ward_ids:
-            yield ("patients", "truth", "los", name), unknown(name, sorted(config.ward_ids), "ward")
+    for part in ("los", "discharge_clocks", "transfer_clocks", "day_factors"):
+        for name in getattr(patients.truth, part):
+            if name not in config.ward_ids:
+                yield ("patients", "truth", part, name), unknown(name, sorted(config.ward_ids), "ward")
     for index, ward in _from_data(config):
         if stays_of(ward) is not None:
             yield ("wards", index, "los_model", "stays_of"), "goes with an extract only; give patients.truth.los"

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kaizar_pipeline.config.discharges import GivenClock
 from kaizar_pipeline.config.distributions import Duration
 from kaizar_pipeline.config.fields import (
     MAX_NAME,
@@ -65,6 +66,10 @@ class WardOverride(Model):
     """Time a patient who goes home still holds the bed; null: none. Default: as it is."""
     queue_limit: Beds | None = None
     """Patients who may wait for a bed here; null: no limit. Default: as it is."""
+    discharge_clock: GivenClock | None = None
+    """How the chance of going home varies over the week: none, or hours and weekdays. Default: as it is."""
+    transfer_clock: GivenClock | None = None
+    """The same of moving on to another ward. Default: as it is."""
 
 
 class StreamOverride(Model):

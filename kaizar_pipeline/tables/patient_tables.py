@@ -71,6 +71,37 @@ DAILY_ARRIVALS = hospital_table(
     Column("demand_observed", "BOOLEAN", "False: the source does not record who was turned away."),
 )
 
+DISCHARGE_CLOCKS = hospital_table(
+    "discharge_clocks",
+    "How the chance of leaving a ward varies over the hours of the week: one row per ward, way out, weekday and hour.",
+    key("ward_id", "VARCHAR", "Ward."),
+    key("way", "VARCHAR", "Way out: home (discharge) or onward (to another ward)."),
+    key("weekday", "INTEGER", "Day of the week, Monday 0; public holidays count as Sundays (6)."),
+    key("hour", "INTEGER", "Hour of the day, 0 to 23."),
+    Column("weight", "DOUBLE", "Factor on the chance of leaving in that hour; mean 1 over the week."),
+    Column("origin", "VARCHAR", "configured, from_data (the ward's own), pooled (of all wards) or flat (no clock)."),
+    Column("n", "INTEGER", "Departures by that way that it was learned from; 0 for a configured clock.", "stays"),
+    nullable(
+        "gain",
+        "DOUBLE",
+        "Log-likelihood per stay, of stays that it was not learned from, above that of a flat clock; null where it was "
+        "not measured.",
+    ),
+)
+
+DAY_FACTORS = hospital_table(
+    "day_factors",
+    "How much the chance of leaving a ward varies from day to day, for all its patients at once: one row per ward.",
+    key("ward_id", "VARCHAR", "Ward."),
+    Column("sd", "DOUBLE", "Standard deviation of the logarithm of a day's factor; 0 for none."),
+    Column("autocorrelation", "DOUBLE", "Correlation of one day's logarithm with the next day's."),
+    Column("shared", "DOUBLE", "Share of the variance that is common to all wards."),
+    Column("origin", "VARCHAR", "configured, from_data or none."),
+    nullable("dispersion", "DOUBLE", "Variance of the departures per day over that without a factor; 1 for none."),
+    Column("n_days", "INTEGER", "Days that it was learned from.", "days"),
+    nullable("gain", "DOUBLE", "Log-likelihood per day, of days that it was not learned from, above that without."),
+)
+
 LENGTH_OF_STAY = hospital_table(
     "length_of_stay",
     "Lengths of stay per ward, patient type and next ward: as configured and as the history shows them.",
