@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from kaizar_pipeline.config.fields import HOURS_PER_WEEK
+
 MONDAY = np.datetime64("1970-01-05", "D")
 """Operational time counts from its midnight: a fixed day, so that lengths of stay do not change when data are added."""
 
@@ -73,16 +75,62 @@ class OperationalTime:
         return np.concatenate([[0.0], np.cumsum(self._sums[own] - self._sums[SUNDAY])])
 
 
-def leaving(cumulative: np.ndarray, start: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """When stays end that begin at `start` and last `length` operational hours; inf beyond the last hour.
+def leave_at(cumulative: np.ndarray, now: float, length: float) -> float:
+    """When a stay ends that begins at `now` and lasts `length` operational hours; inf beyond the last hour.
 
-    `cumulative` f8[hours + 1] is operational time at each hour from 0 on; `start` and `length` are hours.
+    `cumulative` f8[hours + 1] is operational time at each hour from 0 on; `now` lies before the last hour. The engines
+    share this function, so that their results are equal to the bit. Rounding never makes the end earlier than `now`.
     """
-    hour = np.minimum(start.astype("int64"), len(cumulative) - 2)
-    goal = cumulative[hour] + (start - hour) * (cumulative[hour + 1] - cumulative[hour]) + length
-    place = np.searchsorted(cumulative, goal, side="left") - 1
-    inside = place < len(cumulative) - 1
-    place = np.clip(place, 0, len(cumulative) - 2)
-    low, high = cumulative[place], cumulative[place + 1]
-    end = place + np.divide(goal - low, high - low, out=np.zeros_like(goal), where=high > low)
-    return np.where(length == 0, start, np.where(inside, np.maximum(end, start), np.inf))
+    if length == 0.0:
+        return now
+    low, high = int(now), len(cumulative) - 1
+    goal = cumulative[low] + (now - low) * (cumulative[low + 1] - cumulative[low]) + length
+    if goal > cumulative[high]:
+        return np.inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        if cumulative[middle] < goal:
+            low = middle
+        else:
+            high = middle
+    step = cumulative[high] - cumulative[low]
+    if step <= 0.0:
+        return now
+    return max(now, low + (goal - cumulative[low]) / step)
+
+
+def plain_hours(week: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """f8[168, n]: plain hours of stays of `lengths` [n] operational hours that begin in the middle of each hour of the
+    week, from Monday 0:00 on; weeks without holidays."""
+    speed = week.ravel()
+    begin = np.concatenate([[0.0], np.cumsum(np.tile(speed, 2))])
+    weeks, rest = np.divmod(lengths, speed.sum())
+    goal = (begin[:HOURS_PER_WEEK] + speed / 2)[:, None] + rest
+    place = np.clip(np.searchsorted(begin, goal) - 1, 0, len(begin) - 2)
+    step = begin[place + 1] - begin[place]
+    end = place + np.divide(goal - begin[place], step, out=np.ones_like(goal), where=step > 0)
+    start = np.arange(HOURS_PER_WEEK)[:, None] + 0.5
+    return np.where(rest > 0, np.maximum(end - start, 0.0), 0.0) + weeks * HOURS_PER_WEEK
+
+
+def mean_excess(week: np.ndarray, entry: np.ndarray, lengths: np.ndarray) -> float:
+    """Mean of plain minus operational hours of stays, of equally likely `lengths` [n] in operational hours, that begin
+    in the hours of the week with weights `entry` f8[7, 24]."""
+    return float(entry.ravel() @ plain_hours(week, lengths).mean(axis=1) / entry.sum() - lengths.mean())
+
+
+def kept_mean(week: np.ndarray, entry: np.ndarray, lengths: np.ndarray, mean: float) -> float:
+    """The factor on lengths of stay with which their mean in plain hours is `mean`, that of `lengths` without a clock.
+
+    `lengths` are equally likely quantiles, whose tail `mean` covers too.
+    """
+    if mean <= 0:
+        return 1.0
+    low, high = 0.0, 2.0
+    for _ in range(40):
+        factor = (low + high) / 2
+        if factor * mean + mean_excess(week, entry, factor * lengths) < mean:
+            low = factor
+        else:
+            high = factor
+    return (low + high) / 2
