@@ -61,5 +61,8 @@ def explained_variance(own: np.ndarray, held: list[np.ndarray]) -> tuple[np.ndar
 
 
 def _redrawn(plan: Plan, known: int) -> Plan:
-    """The plan with the first `known` drivers as they are and the others redrawn."""
-    return replace(plan, redraw_offsets=tuple(0 if k < known else REDRAW_OFFSET for k in range(len(RANDOM_SOURCES))))
+    """The plan with the first `known` drivers as they are and the others redrawn, but for those it does not have: so
+    that equal plans are simulated once."""
+    idle = () if plan.clocks.day_sd.any() else ("day_factor",)
+    redrawn = [k >= known and name not in idle for k, name in enumerate(RANDOM_SOURCES)]
+    return replace(plan, redraw_offsets=tuple(REDRAW_OFFSET * redraw for redraw in redrawn))

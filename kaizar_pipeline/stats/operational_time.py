@@ -122,6 +122,8 @@ def mean_excess(week: np.ndarray, entry: np.ndarray, lengths: np.ndarray) -> flo
 def kept_mean(week: np.ndarray, entry: np.ndarray, lengths: np.ndarray, mean: float) -> float:
     """The factor on lengths of stay with which their mean in plain hours is `mean`, that of `lengths` without a clock.
 
+    It is 0 where waiting for the next hour with discharges alone takes longer.
+
     `lengths` are equally likely quantiles, whose tail `mean` covers too.
     """
     if mean <= 0:

@@ -148,15 +148,16 @@ OCCUPANCY_DRIVERS = hospital_table(
     key(
         "driver",
         "VARCHAR",
-        "arrivals_level (how many are expected), arrivals_noise (who comes when), routing, "
-        "length_of_stay, starting_census (rest of the stays of those in the hospital), monte_carlo (finitely many "
-        "replications).",
+        "arrivals_level (how many are expected), arrivals_noise (who comes when), routing, length_of_stay, day_factor "
+        "(good and bad days for leaving), starting_census (rest of the stays of those in the hospital), monte_carlo "
+        "(finitely many replications).",
     ),
     *with_error(
         Column("variance", "DOUBLE", "What the driver adds once those before it in this list are known.", "beds²")
     ),
     nullable("share", "DOUBLE", "Part of the variance; null where nothing is uncertain.", "share"),
     nullable("width", "DOUBLE", "Share of the distance between the 5th and the 95th percentile.", "beds"),
+    version=5,
 )
 
 SCENARIO_COMPARISON = hospital_table(

@@ -21,11 +21,17 @@ def hospital() -> HospitalConfig:
         "drift_sd": 0.2,
         "overdispersion": 0.05,
     }
+    leaving = {
+        "discharge_clocks": {"a": {"hours": [0.1] * 8 + [1] * 16, "weekday": {"Sun": 0.5}}},
+        "transfer_clocks": {"ed": {"weekday": {"Sat": 0.3}}},
+        "day_factors": {"a": {"sd": 0.3, "autocorrelation": 0.5}},
+    }
+    patients = {"source": "synthetic", "history_start": "2025-01-01", "truth": {"streams": {"s": truth}, **leaving}}
     return HospitalConfig.model_validate(
         {
             "id": "synthetic",
             "hospital": {"name": "Synthetic", "timezone": "Europe/Amsterdam", "country": "NL"},
-            "patients": {"source": "synthetic", "history_start": "2025-01-01", "truth": {"streams": {"s": truth}}},
+            "patients": patients,
             "wards": [
                 {"id": "ed", "capacity": 4, "los_model": {"type": "exponential", "params": {"mean": 3}}},
                 {"id": "a", "capacity": 8, "los_model": los},
