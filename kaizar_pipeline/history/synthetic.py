@@ -108,13 +108,19 @@ def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: p
 
 
 def _under_truth(config: HospitalConfig, patients: SyntheticPatients) -> HospitalConfig:
-    """The config with the true lengths of stay."""
-    los = patients.truth.los
-    wards = tuple(
-        ward.model_copy(update={"los_model": los[ward.id], "los_by": ()}) if ward.id in los else ward
-        for ward in config.wards
+    """The config with the true lengths of stay, clocks and day factors."""
+    truth = patients.truth
+    parts = (
+        ("los_model", truth.los),
+        ("discharge_clock", truth.discharge_clocks),
+        ("transfer_clock", truth.transfer_clocks),
+        ("day_factor", truth.day_factors),
     )
-    return config.model_copy(update={"wards": wards})
+    wards = []
+    for ward in config.wards:
+        update = {key: of_ward[ward.id] for key, of_ward in parts if ward.id in of_ward}
+        wards.append(ward.model_copy(update=update | ({"los_by": ()} if "los_model" in update else {})))
+    return config.model_copy(update={"wards": tuple(wards)})
 
 
 def _patient_ids(plan: Plan, trajectories: Trajectories) -> pd.Series:

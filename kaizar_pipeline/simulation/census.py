@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.simulation.clocks import DISCHARGE, Clocks
 from kaizar_pipeline.stats.philox import stream_number
 
 _COLUMNS = (
@@ -39,11 +40,11 @@ class Census(NamedTuple):
     in_care: np.ndarray
     """bool[N]: a stay is in progress, whose rest is drawn."""
     elapsed: np.ndarray
-    """f8[N]: hours in care so far."""
+    """f8[N, 2]: by way out, operational hours in care so far."""
     next_known: np.ndarray
     """i8[N]: next ward (W: home) of those whose care has ended, -1 where it is still to be drawn."""
     delay_elapsed: np.ndarray
-    """f8[N]: hours of discharge delay so far, 0 for none."""
+    """f8[N]: operational hours of discharge delay so far, 0 for none."""
     patience_elapsed: np.ndarray
     """f8[N]: hours waited for a first bed so far; endless patience (inf) for everybody else."""
 
@@ -54,6 +55,7 @@ def plan_census(
     ward_ids: list[str],
     patient_type_ids: list[str],
     patience_table: np.ndarray,
+    clocks: Clocks,
 ) -> Census:
     """The arrays of the table `census` (see `starting_census`; None: nobody). `patience_table` i4[T] is -1 for types
     of endless patience. Raises DataError for patients in unknown wards or of unknown types."""
@@ -76,7 +78,12 @@ def plan_census(
         """From each time to the start, NaN for none."""
         return (start - pd.to_datetime(rows[column])).dt.total_seconds().to_numpy(dtype=np.float64) / 3600
 
+    def operational_since(column: str) -> np.ndarray:
+        """f8[N, 2]: hours of the planned ward's clocks from each time to the start, 0 for none."""
+        return clocks.elapsed(planned, pd.to_datetime(rows[column]), start)
+
     seat, waits_for = places("ward_id", ward_ids), places("waits_for", ward_ids)
+    planned = places("planned_ward_id", ward_ids)
     seated, waits = seat >= 0, waits_for >= 0
     ready_since = hours_before("ready")
     in_care = seated & np.isnan(ready_since) & ~waits
@@ -86,14 +93,14 @@ def plan_census(
         stream=np.array([stream_number(stream) for stream in rows["stream_id"]], dtype=np.uint64),
         number=np.array([_number(patient) for patient in rows["patient_id"]], dtype=np.uint64),
         patient_type=patient_type.astype(np.int64),
-        ward=np.where(seated, places("planned_ward_id", ward_ids), waits_for).astype(np.int64),
+        ward=np.where(seated, planned, waits_for).astype(np.int64),
         seat=seat,
         admitted=np.where(seated, -hours_before("admit"), np.inf),
         requested=np.where(waits, -hours_before("waits_since"), 0.0),
         in_care=in_care,
-        elapsed=np.where(in_care, hours_before("admit"), 0.0),
+        elapsed=np.where(in_care[:, None], operational_since("admit"), 0.0),
         next_known=np.where(seated & ~in_care, np.where(waits, waits_for, home), -1).astype(np.int64),
-        delay_elapsed=np.where(seated & ~in_care & ~waits, np.nan_to_num(ready_since), 0.0),
+        delay_elapsed=np.where(seated & ~in_care & ~waits, operational_since("ready")[:, DISCHARGE], 0.0),
         patience_elapsed=np.where(impatient, np.nan_to_num(hours_before("waits_since")), np.inf),
     )
 

@@ -14,8 +14,10 @@ import numpy as np
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.simulation.clocks import FLAT, NO_CLOCK, TRANSFER
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.stats.durations import GRID
+from kaizar_pipeline.stats.operational_time import mean_excess
 
 TOLERANCE = 1e-9
 """Relative rounding error of loads."""
@@ -105,8 +107,18 @@ def _bed_hours(plan: Plan, onward: np.ndarray, home: np.ndarray) -> np.ndarray:
     """f8[T, W]: mean hours of a stay, the discharge delay of those who go home included."""
     means = np.trapezoid(plan.quantile_hours, GRID, axis=1) / GRID[-1]
     los = means[plan.los_table]
+    for ward, way in np.argwhere(plan.clocks.of != NO_CLOCK):
+        week, places = plan.clocks.weeks[plan.clocks.of[ward, way]], slice(-1) if way == TRANSFER else slice(-1, None)
+        tables = plan.los_table[:, ward, places]
+        excess = {table: mean_excess(week, FLAT, _quantiles(plan, table)) for table in np.unique(tables).tolist()}
+        los[:, ward, places] += np.vectorize(excess.__getitem__, otypes=[float])(tables)
     delay = np.where(plan.delay_table >= 0, means[plan.delay_table], 0.0)
     return (onward * los[:, :, :-1]).sum(axis=2) + home * (los[:, :, -1] + delay)
+
+
+def _quantiles(plan: Plan, table: int) -> np.ndarray:
+    """f8[100]: equally likely lengths of a table, operational hours."""
+    return np.interp((np.arange(100) + 0.5) / 100, GRID, plan.quantile_hours[table])
 
 
 def _requests(plan: Plan) -> np.ndarray:

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.distributions import Distribution, FromData
-from kaizar_pipeline.config.fields import HOURS_PER_DAY
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Schedule, Ward
 from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import Census, plan_census
+from kaizar_pipeline.simulation.clocks import DISCHARGE, FLAT, TRANSFER, Clocks, plan_clocks
 from kaizar_pipeline.stats.durations import GRID, fitted_table, quantile_table
 from kaizar_pipeline.stats.philox import stream_number
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
@@ -30,10 +31,13 @@ UNLIMITED = 2**31 - 1
 NO_TABLE = -1
 """Index that means no quantile table: no delay, endless patience."""
 
-RANDOM_SOURCES = ("arrivals_level", "arrivals_noise", "routing", "length_of_stay", "starting_census")
+RANDOM_SOURCES = ("arrivals_level", "arrivals_noise", "routing", "length_of_stay", "day_factor", "starting_census")
 """Sources of randomness, in causal order: the rate path; arrivals on it, and their patience; routes through the wards;
-lengths of stay and discharge delays, with the replication's own factor on them; the rest of the stays of the starting
-census, and their further routes."""
+lengths of stay and discharge delays, with the replication's own factor on them; good and bad days for leaving; the rest
+of the stays of the starting census, and their further routes."""
+
+MONDAY = pd.Timestamp("1970-01-05")
+"""The first day of some week."""
 
 UNIT_EXPONENTIAL = 0
 """Index of the quantile table of gaps between the arrivals of a Poisson process of rate 1."""
@@ -129,6 +133,7 @@ class Plan:
     """f8[tables]: standard deviation of the logarithm of each replication's own factor on lengths of stay."""
     los_scale_stream: np.ndarray
     """u4[tables]: address of the random number of that factor: crc32 of the ward's id."""
+    clocks: Clocks
     census: Census
     redraw_offsets: tuple[int, ...] = (0,) * len(RANDOM_SOURCES)
     """Added to the replication's number for each of RANDOM_SOURCES: other than 0, those numbers are redrawn."""
@@ -218,24 +223,36 @@ class Plan:
         )
 
 
+class Learned(NamedTuple):
+    """The tables of what is learned from the records beside the arrival rates, each by its name; None: nothing."""
+
+    length_of_stay: pd.DataFrame | None = None
+    """Needed for wards whose los_model is from_data."""
+    discharge_clocks: pd.DataFrame | None = None
+    day_factors: pd.DataFrame | None = None
+
+
 def make_plan(
     config: HospitalConfig,
     rates: Mapping[str, np.ndarray],
     horizon: Horizon,
     *,
     key: int,
-    length_of_stay: pd.DataFrame | None = None,
+    learned: Learned | None = None,
     census: pd.DataFrame | None = None,
 ) -> Plan:
     """Compile `config` for the days of `horizon`; `Plan.scaled` adds the factors of a scenario.
 
-    `rates` holds f8[paths, days] by stream id. `length_of_stay` is needed for wards whose los_model is from_data.
-    `census` are the patients in the hospital at the start (census.py), none by default. Raises DataError for a stream
-    without rates, and for patients of the census whom the config does not know.
+    `rates` holds f8[paths, days] by stream id. `census` are the patients in the hospital at the start (census.py), none
+    by default. Raises DataError for a stream without rates, and for patients of the census whom the config does not
+    know.
     """
+    learned = learned or Learned()
     wards, types = config.ward_ids, config.patient_type_ids
+    hours = (horizon.warmup_days + horizon.days) * HOURS_PER_DAY
+    clocks = plan_clocks(config, horizon.first, hours, learned.discharge_clocks, learned.day_factors)
     tables = _Tables()
-    los_table = _los_tables(config, tables, length_of_stay)
+    los_table = _los_tables(config, tables, learned.length_of_stay, clocks)
     delay_table = np.array([tables.add(ward.discharge_delay) for ward in config.wards], dtype=np.int32)
     patience_table = np.array([tables.add(kind.patience) for kind in config.patient_types], dtype=np.int32)
     next_wards = np.argsort(np.array(wards), kind="stable").astype(np.int32)
@@ -269,7 +286,8 @@ def make_plan(
         quantile_hours=np.array(tables.hours),
         los_scale_sd=np.array(tables.scale_sd),
         los_scale_stream=np.array(tables.scale_stream, dtype=np.uint32),
-        census=plan_census(census, horizon.start, wards, types, patience_table),
+        clocks=clocks,
+        census=plan_census(census, horizon.start, wards, types, patience_table, clocks),
     )
 
 
@@ -307,7 +325,9 @@ class _Tables:
         return len(self.hours) - 1
 
 
-def _los_tables(config: HospitalConfig, tables: _Tables, length_of_stay: pd.DataFrame | None) -> np.ndarray:
+def _los_tables(
+    config: HospitalConfig, tables: _Tables, length_of_stay: pd.DataFrame | None, clocks: Clocks
+) -> np.ndarray:
     types, next_wards = config.patient_type_ids, [*config.ward_ids, HOME]
     index = np.empty((len(types), len(config.wards), len(next_wards)), dtype=np.int32)
     for w, ward in enumerate(config.wards):
@@ -315,12 +335,32 @@ def _los_tables(config: HospitalConfig, tables: _Tables, length_of_stay: pd.Data
             fitted = _fitted_tables(ward, tables, length_of_stay)
             index[:, w, :] = [[_closest(fitted, ward, kind, to) for to in next_wards] for kind in types]
         else:
-            index[:, w, :] = tables.add(ward.los_model)
+            index[:, w, :] = _configured_tables(config, tables, clocks, w, ward.los_model)
         for case in sorted(ward.los_by, key=lambda case: case.specificity):
             t = slice(None) if case.patient_type is None else types.index(case.patient_type)
             n = slice(None) if case.next_ward is None else next_wards.index(case.next_ward)
-            index[t, w, n] = tables.add(case.los_model)
+            index[t, w, n] = _configured_tables(config, tables, clocks, w, case.los_model)[n]
     return index
+
+
+def _configured_tables(
+    config: HospitalConfig, tables: _Tables, clocks: Clocks, ward: int, duration: Distribution
+) -> np.ndarray:
+    """i4[W + 1]: the table of a configured length of stay in a ward by next ward, on the clocks of the ways out."""
+    entry = _entry_hours(config, config.wards[ward])
+    onward, home = (clocks.factor(ward, way, entry, duration) for way in (TRANSFER, DISCHARGE))
+    found = np.full(len(config.wards) + 1, tables.add_hours(onward * quantile_table(duration)), dtype=np.int32)
+    if home != onward:
+        found[-1] = tables.add_hours(home * quantile_table(duration))
+    return found
+
+
+def _entry_hours(config: HospitalConfig, ward: Ward) -> np.ndarray:
+    """f8[7, 24]: weights of the hours of the week in which patients take a bed in a ward: the profiles of its streams;
+    flat in a ward that has none."""
+    streams = [stream for stream in config.arrival_streams if stream.target_ward == ward.id]
+    weeks = [hour_weights(stream, MONDAY, len(WEEKDAYS)) for stream in streams]
+    return np.mean(weeks, axis=0) if weeks else FLAT
 
 
 def _fitted_tables(ward: Ward, tables: _Tables, length_of_stay: pd.DataFrame | None) -> dict[tuple[str, str], int]:

@@ -5,13 +5,15 @@ beds, so two scenarios of a hospital see the same patients, and both engines see
 """
 
 import numpy as np
+import pandas as pd
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.load import routes
 from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan
 from kaizar_pipeline.simulation.trajectories import Trajectories
-from kaizar_pipeline.stats.philox import Purpose, uniforms
+from kaizar_pipeline.stats.philox import Purpose, stream_number, uniforms
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 MAX_PATIENTS = 10_000_000
 """Patients of one replication, beyond any hospital: a rate that brings more is taken for a typing error."""
@@ -24,13 +26,14 @@ def draw(plan: Plan, replication: int) -> Trajectories:
     from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, OK, Replication
     from kaizar_pipeline.simulation.kernel.inputs import sources_of
 
-    sources, scale = sources_of(plan), los_scales(plan, replication, 1)[0]
+    sources = sources_of(plan)
+    own = Replication(replication, los_scales(plan, replication, 1)[0], day_speeds(plan, replication, 1)[0])
     patients, stays = buffer_sizes(plan)
     while True:
         drawn, arrivals = make_drawn(sources, patients, stays), make_arrivals(sources, patients)
         work = make_stay_scratch(len(plan.ward_ids), stays)
         with announced():
-            status, n_patients, n_stays = draw_one(sources, Replication(replication, scale), drawn, arrivals, work)
+            status, n_patients, n_stays = draw_one(sources, own, drawn, arrivals, work)
         if status == OK:
             return drawn.cut(n_patients, n_stays)
         if status == ENDLESS_ROUTE:
@@ -53,6 +56,34 @@ def los_scales(plan: Plan, first: int, replications: int) -> np.ndarray:
     chance, _ = uniforms(plan.key, numbers, plan.los_scale_stream, 0, Purpose.LOS_SCALE)
     normal = ndtri(np.maximum(chance, 2.0**-54))
     return np.exp(plan.los_scale_sd * normal - plan.los_scale_sd**2 / 2)
+
+
+def day_speeds(plan: Plan, first: int, replications: int) -> np.ndarray:
+    """f8[replications, W, days]: each replication's own factor on the weights of a ward's clocks by day, mean 1.
+
+    Lognormal, with a logarithm that depends on the day before (AR(1), stationary from the first day on), and on a
+    number that all wards have in common. Draws are addressed by date.
+    """
+    clocks, days = plan.clocks, plan.hours // HOURS_PER_DAY
+    if not clocks.day_sd.any():
+        return np.ones((replications, len(plan.ward_ids), days))
+    from scipy.special import ndtri
+
+    first += plan.redraw_offsets[RANDOM_SOURCES.index("day_factor")]
+    number = np.arange(first, first + replications)[:, None, None]
+    date = (plan.start - pd.Timestamp(0)).days + np.arange(days)
+    streams = np.array([stream_number(HOSPITAL_TOTAL), *map(stream_number, plan.ward_ids)])[:, None]
+    chance, _ = uniforms(plan.key, number, streams, date, Purpose.DAY_FACTOR)
+    normal = ndtri(np.maximum(chance, 2.0**-54))
+    shared = clocks.day_shared[:, None]
+    news = np.sqrt(shared) * normal[:, :1] + np.sqrt(1 - shared) * normal[:, 1:]
+    log, keeps = np.empty_like(news), clocks.day_autocorrelation
+    for day in range(days):
+        log[:, :, day] = (
+            news[:, :, 0] if day == 0 else keeps * log[:, :, day - 1] + np.sqrt(1 - keeps**2) * news[:, :, day]
+        )
+    sd = clocks.day_sd[:, None]
+    return np.exp(sd * log - sd**2 / 2)
 
 
 def buffer_sizes(plan: Plan) -> tuple[int, int]:

@@ -18,6 +18,7 @@ import numpy as np
 import simpy
 from simpy.events import NORMAL, Event, EventPriority
 
+from kaizar_pipeline.simulation.clocks import NO_CLOCK
 from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.trajectories import (
     ARRIVAL,
@@ -33,6 +34,7 @@ from kaizar_pipeline.simulation.trajectories import (
     Stays,
     Trajectories,
 )
+from kaizar_pipeline.stats.operational_time import leave_at
 
 
 def simulate(plan: Plan, trajectories: Trajectories) -> Stays:
@@ -105,6 +107,7 @@ class Hospital:
         self.status = np.full(patients, NOT_ARRIVED, dtype=np.int8)
         # plain lists: reading single elements of an array is several times slower
         self.los, self.delay = trajectories.los.tolist(), trajectories.delay.tolist()
+        self.clock, self.operational = trajectories.clock.tolist(), trajectories.operational
         self.offset, self.planned_ward = trajectories.offset.tolist(), trajectories.planned_ward.tolist()
 
     def run(self) -> Stays:
@@ -151,7 +154,7 @@ class Hospital:
             yield from self.route(patient, stay, NOWHERE, pending_since)
             return
         if self.los[stay] > 0:
-            yield self.env.at(self.los[stay], END_OF_STAY, patient)
+            yield self.env.at(self.after(stay, 0.0, self.los[stay]), END_OF_STAY, patient)
         held = yield from self.after_care(patient, stay, seat)
         since = pending_since if self.los[stay] == 0 else None
         yield from self.route(patient, stay + 1, held, since)
@@ -175,7 +178,7 @@ class Hospital:
             if held != NOWHERE:
                 self.depart[stay - 1] = self.env.now
                 self.serve(self.wards[held])
-            yield self.env.at(self.env.now + self.los[stay], END_OF_STAY, patient)
+            yield self.env.at(self.after(stay, self.env.now, self.los[stay]), END_OF_STAY, patient)
             held = yield from self.after_care(patient, stay, ward)
         self.status[patient] = DISCHARGED
 
@@ -185,13 +188,18 @@ class Hospital:
         self.ready[stay] = self.env.now
         is_last = stay + 1 == self.offset[patient + 1]
         if is_last and self.delay[stay] > 0:
-            yield self.env.at(self.env.now + self.delay[stay], END_OF_STAY, patient)
+            yield self.env.at(self.after(stay, self.env.now, self.delay[stay]), END_OF_STAY, patient)
         if is_last or not self.plan.holds_bed[ward]:
             self.depart[stay] = self.env.now
             self.wards[ward].census -= 1
             self.serve(self.wards[ward])
             return NOWHERE
         return ward
+
+    def after(self, stay: int, now: float, length: float) -> float:
+        """When `length` hours of the stay's clock are over."""
+        clock = self.clock[stay]
+        return now + length if clock == NO_CLOCK else leave_at(self.operational[clock], now, length)
 
     # Beds
 

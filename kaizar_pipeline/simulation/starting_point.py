@@ -13,7 +13,7 @@ from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
-from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Horizon, Learned, Plan, make_plan
 from kaizar_pipeline.stats.philox import hospital_key
 
 ENOUGH_FOR_DIFFERENCES = 1000
@@ -94,7 +94,7 @@ class StartingPoint:
             self._rates | self._rates_changed(variant.config),
             Horizon(self.as_of, self.days, simulation.warmup),
             key=hospital_key(self.config.id, simulation.seed),
-            length_of_stay=self.tables.length_of_stay,
+            learned=Learned(*(getattr(self.tables, name, None) for name in Learned._fields)),
             census=self.tables.starting_census if simulation.start == "census" else None,
         ).scaled(variant.arrival_factors, variant.los_factors)
 

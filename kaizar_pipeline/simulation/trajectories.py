@@ -53,14 +53,18 @@ class Trajectories(NamedTuple):
     priority: SmallIntegers
     """i4[S]: place in the queue, 0 most urgent."""
     los: Floats
-    """f8[S]: hours from admission to the end of care; 0 at the start for those whose care had ended."""
+    """f8[S]: operational hours from admission to the end of care; 0 at the start for those whose care had ended."""
     delay: Floats
-    """f8[S]: hours of discharge delay after that, on last stays."""
+    """f8[S]: operational hours of discharge delay after that, on last stays."""
+    clock: SmallIntegers
+    """i4[S]: the clock on which both run, NO_CLOCK where hours are plain hours."""
+    operational: Floats
+    """f8[C, hours + 1]: operational time of each clock at each hour."""
 
     def cut(self, patients: int, stays: int) -> "Trajectories":
         """The first patients and stays of a buffer that is not full."""
         by_patient = {name: getattr(self, name)[:patients] for name in _BY_PATIENT}
-        by_stay = {name: getattr(self, name)[:stays] for name in ("planned_ward", "priority", "los", "delay")}
+        by_stay = {name: getattr(self, name)[:stays] for name in ("planned_ward", "priority", "los", "delay", "clock")}
         return self._replace(offset=self.offset[: patients + 1], **by_patient, **by_stay)
 
 

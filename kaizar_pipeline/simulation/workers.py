@@ -18,7 +18,7 @@ from kaizar_pipeline.simulation.kernel.count import Records, Tallies, Window
 from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, FEW_BEDS, FEW_PATIENTS, FEW_STAYS, OK
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
-from kaizar_pipeline.simulation.sampling import buffer_sizes, draw, endless_route, los_scales
+from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, endless_route, los_scales
 from kaizar_pipeline.simulation.simpy_engine import simulate
 from kaizar_pipeline.simulation.waits import ENDS, FIRST_OF_HOUR
 
@@ -61,16 +61,17 @@ class Worker:
         """Compile what the engine needs, if that has not been done yet, before there are threads."""
         if self.engine == "compiled":
             with announced():
-                self._run_compiled(0, los_scales(self.plan, 0, 0), np.zeros(1, dtype=np.int64), self._records(0))
+                self._run_compiled(self._block(0, 0, np.zeros(1, dtype=np.int64)), self._records(0))
 
     def run(self, first: int, replications: int, stop: np.ndarray) -> Records:
         """Add so many replications from `first` on to the tallies, and return the records of each; fewer when `stop` is
         set meanwhile."""
-        records, scale = self._records(replications), los_scales(self.plan, first, replications)
+        records, block = self._records(replications), self._block(first, replications, stop)
         done = 0
         while done < replications and not stop[0]:
             step = self._run_compiled if self.engine == "compiled" else self._run_reference
-            now, status = step(first + done, scale[done:], stop, _rows(records, slice(done, None)))
+            rest = kernel.Block(first + done, block.scale[done:], block.speed[done:], stop)
+            now, status = step(rest, _rows(records, slice(done, None)))
             done += now
             if status != OK:
                 self._enlarge(status)
@@ -93,17 +94,18 @@ class Worker:
     def _records(self, replications: int) -> Records:
         return kernel.make_records(len(self.plan.ward_ids), self.window, replications)
 
-    def _run_compiled(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
-        return cast(
-            tuple[int, int],
-            kernel.run_block(self._model, kernel.Block(first, scale, stop), self._buffers, self._totals, records),
-        )
+    def _block(self, first: int, replications: int, stop: np.ndarray) -> kernel.Block:
+        factors = (numbers(self.plan, first, replications) for numbers in (los_scales, day_speeds))
+        return kernel.Block(first, *factors, stop)
 
-    def _run_reference(self, first: int, scale: np.ndarray, stop: np.ndarray, records: Records) -> tuple[int, int]:
+    def _run_compiled(self, block: kernel.Block, records: Records) -> tuple[int, int]:
+        return cast(tuple[int, int], kernel.run_block(self._model, block, self._buffers, self._totals, records))
+
+    def _run_reference(self, block: kernel.Block, records: Records) -> tuple[int, int]:
         for r in range(len(records.kpis)):
-            if stop[0]:
+            if block.stop[0]:
                 return r, OK
-            drawn = draw(self.plan, first + r)
+            drawn = draw(self.plan, block.first + r)
             if len(drawn.arrival) > self._patients:
                 return r, FEW_PATIENTS
             if len(drawn.los) > self._stays:

@@ -36,6 +36,7 @@ class Purpose(IntEnum):
     LOS_SCALE = 5
     SCENARIO = 6
     PIT = 7
+    DAY_FACTOR = 8
 
 
 def hospital_key(hospital_id: str, seed: int) -> int:

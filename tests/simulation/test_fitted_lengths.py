@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.plan import Horizon, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Learned, make_plan
 from kaizar_pipeline.stats.philox import stream_number
 
 pytestmark = pytest.mark.unit
@@ -39,7 +39,7 @@ def tables(config):
         truth = {"los": {"a": {"type": "exponential", "params": {"mean": 1.0}}}}
         patients = {"source": "synthetic", "history_start": "2025-01-01", "truth": truth}
         hospital = config({"a": FROM_DATA, "b": 5}, patients=patients)
-        plan = make_plan(hospital, {"s": np.ones((1, 1))}, Horizon(MONDAY, 1), key=1, length_of_stay=rows(*groups))
+        plan = make_plan(hospital, {"s": np.ones((1, 1))}, Horizon(MONDAY, 1), key=1, learned=Learned(rows(*groups)))
         return plan.los_table[:, 0, :]
 
     return of
@@ -60,7 +60,9 @@ def test_the_uncertainty_of_the_scale_is_that_of_the_rows(config):
     truth = {"los": {"a": {"type": "exponential", "params": {"mean": 1.0}}}}
     patients = {"source": "synthetic", "history_start": "2025-01-01", "truth": truth}
     hospital = config({"a": FROM_DATA, "b": 5}, patients=patients)
-    plan = make_plan(hospital, {"s": np.ones((1, 1))}, Horizon(MONDAY, 1), key=1, length_of_stay=rows(("_all", "_any")))
+    plan = make_plan(
+        hospital, {"s": np.ones((1, 1))}, Horizon(MONDAY, 1), key=1, learned=Learned(rows(("_all", "_any")))
+    )
     fitted, configured = plan.los_table[0, 0, 0], plan.los_table[0, 1, 0]
     assert plan.los_scale_sd[[fitted, configured]].tolist() == [0.1, 0.0]
     assert plan.los_scale_stream[fitted] == stream_number("a")

@@ -10,7 +10,7 @@ import pytest
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.load import WardLoad, check_load, ward_loads
-from kaizar_pipeline.simulation.plan import Horizon, make_plan
+from kaizar_pipeline.simulation.plan import Horizon, Learned, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 
 pytestmark = pytest.mark.unit
@@ -120,7 +120,7 @@ def test_lengths_of_stay_from_data(hospital):
         [("a", kind, "_any", "fitted", True, "empirical", hours) for kind, hours in quantiles.items()],
         columns=["ward_id", "patient_type", "next_ward_id", "origin", "in_use", "distribution", "quantile_hours"],
     ).assign(shape=None, scale_hours=None, scale_sd=0.0)
-    assert loads_of(config, {"s": 24, "t": 24}, length_of_stay=lengths)["a"].must_fit == pytest.approx(30)
+    assert loads_of(config, {"s": 24, "t": 24}, learned=Learned(lengths))["a"].must_fit == pytest.approx(30)
 
 
 def test_mean_rates_and_mean_beds_of_the_days_that_count(hospital):

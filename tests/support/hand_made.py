@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.simulation.clocks import DISCHARGE, TRANSFER
 from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 
@@ -109,6 +110,8 @@ def trajectories_of(plan: Plan, patients: list[Patient]) -> Trajectories:
     planned = np.array([wards[ward] for ward, _ in stays], dtype=np.int32)
     delay = np.zeros(len(stays))
     delay[offset[1:] - 1] = [patient.delay for patient in patients]
+    way = np.full(len(stays), TRANSFER)
+    way[offset[1:] - 1] = DISCHARGE
     return Trajectories(
         n_census=len(census),
         seat=np.array([wards[patient.seat] for patient in census], dtype=np.int32),
@@ -124,4 +127,6 @@ def trajectories_of(plan: Plan, patients: list[Patient]) -> Trajectories:
         priority=plan.queue_rank[planned, np.repeat(kinds, lengths)],
         los=np.array([hours for _, hours in stays], dtype=np.float64),
         delay=delay,
+        clock=plan.clocks.of[planned, way].astype(np.int32),
+        operational=np.cumsum(np.pad(plan.clocks.weights, ((0, 0), (1, 0))), axis=1),
     )

@@ -104,6 +104,7 @@ STAFFS = "_staff(rules, state, ward, rules.change_beds[change])"
 STOPPED_TYPE = "rules.stop_types[stop, index(drawn.patient_type[p])]"
 STOPPED = f"{STOPPED_TYPE} and state.census[rules.stop_ward[stop]] >= state.stop_at[stop]"
 GIVES_UP = "state.waits[p] and stay == drawn.offset[p]"
+DELAYED = "_after(drawn, stay, end, drawn.delay[stay])"
 FULL_QUEUE = "state.queue[ward] >= rules.queue_limit[ward]"
 TURNED_AWAY = f"{FULL_QUEUE} and p >= drawn.n_census and stay == drawn.offset[p]"
 
@@ -267,13 +268,15 @@ MUTANTS = (
     Mutant("patience ends in later wards too", "_give_up", GIVES_UP, "state.waits[p]"),
     Mutant("patience counts from time 0", "_request", "now + drawn.patience[p]", "max(now, drawn.patience[p])"),
     # durations
-    Mutant("no discharge delay", "_care", "end += drawn.delay[stay]", "end += 0"),
+    Mutant("no discharge delay", "_care", DELAYED, "end"),
+    Mutant("the discharge delay runs without the clock", "_care", DELAYED, "end + drawn.delay[stay]"),
+    Mutant("no clock", "_after", "drawn.clock[stay] == NO_CLOCK", "True"),
     Mutant("care ends after the discharge delay", "_end_stay", "min(stays.ready[stay], now)", "now"),
     Mutant(
         "care lasts from the request",
         "_care",
-        "now + drawn.los[stay]",
-        "max(now, stays.request[stay] + drawn.los[stay])",
+        "_after(drawn, stay, now, drawn.los[stay])",
+        "max(now, _after(drawn, stay, max(0.0, stays.request[stay]), drawn.los[stay]))",
     ),
     # census at the start
     Mutant(

@@ -155,12 +155,21 @@ class _Maker:
         ward: dict[str, Any] = {"capacity": beds, "boarding": "release" if releases else "hold"}
         if beds is not None:
             if self._chance(1, 3):
-                ward["queue_limit"] = self.random.choice((0, 0, 1, 2, 4))
+                ward["queue_limit"] = self.random.choice((0, 0, 0, 1, 2))
             if self._chance(1, 3):
                 ward["capacity_changes"] = self._changes()
             if self._chance(1, 4):
                 ward["weekday_capacity"] = {day: self._few_beds() for day in self._some(["Mon", "Tue", "Wed", "Thu"])}
+        if self._chance(1, 3):
+            ward["discharge_clock"] = self._clock()
+        if self._chance(1, 4):
+            ward["transfer_clock"] = self._clock()
         return ward
+
+    def _clock(self) -> dict[str, Any]:
+        """Some hours in which nobody leaves, and some days that are slow."""
+        hours = [self.random.choice((0, 0, 1, 1, 3)) for _ in range(23)]
+        return {"hours": [*hours, 1], "weekday": {day: self.random.choice((0, 0.3, 1)) for day in ("Tue", "Wed")}}
 
     def _few_beds(self) -> int:
         return self.random.choice((0, 1, 1, 2, 3, 5))

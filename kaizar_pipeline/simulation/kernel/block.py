@@ -50,6 +50,8 @@ class Block(NamedTuple):
     first: int
     scale: Floats
     """f8[replications, tables]: factors on the lengths of stay."""
+    speed: Floats
+    """f8[replications, W, days]: factors on the weights of clocks."""
     stop: Integers
     """i8[1]: other than 0 to end before the next replication."""
 
@@ -117,15 +119,14 @@ def run_block(model: Model, block: Block, buffers: Buffers, totals: Totals, reco
         if block.stop[0] != 0:
             return r, OK
         whole = buffers.drawn
-        status, n, s = draw(
-            model.sources, Replication(block.first + r, block.scale[r]), whole, buffers.arrivals, buffers.stay_scratch
-        )
+        replication = Replication(block.first + r, block.scale[r], block.speed[r])
+        status, n, s = draw(model.sources, replication, whole, buffers.arrivals, buffers.stay_scratch)
         if status != OK:
             return r, status
         drawn = Trajectories(
             whole.n_census, whole.seat, whole.admitted, whole.requested, whole.arrival[:n], whole.patient_type[:n],
             whole.stream[:n], whole.number[:n], whole.patience[:n], whole.offset[: n + 1], whole.planned_ward[:s],
-            whole.priority[:s], whole.los[:s], whole.delay[:s],
+            whole.priority[:s], whole.los[:s], whole.delay[:s], whole.clock[:s], whole.operational,
         )  # fmt: skip
         run = Simulated(drawn, _cut(buffers.stays, n, s), _cut(buffers.demand_stays, n, s))
         simulate(model.rules, drawn, run.stays, buffers.events)
@@ -164,7 +165,8 @@ def make_drawn(sources: Sources, patients: int, stays: int) -> Trajectories:
         len(census.seat), census.seat, census.admitted, census.requested,
         **_zeros(
             Trajectories, arrival=patients, patient_type=patients, stream=patients, number=patients, patience=patients,
-            offset=patients + 1, planned_ward=stays, priority=stays, los=stays, delay=stays,
+            offset=patients + 1, planned_ward=stays, priority=stays, los=stays, delay=stays, clock=stays,
+            operational=(len(sources.clock_ward), sources.clock_weights.shape[1] + 1),
         ),
     )  # fmt: skip
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
+from kaizar_pipeline.simulation.clocks import DISCHARGE, TRANSFER
 from kaizar_pipeline.simulation.kernel.arrays import Floats, Indices, Word, Words
 from kaizar_pipeline.simulation.kernel.arrivals import BATCH, ArrivalScratch, draw_arrivals
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
@@ -63,6 +65,8 @@ class Replication(NamedTuple):
     number: int
     scale: Floats
     """f8[tables]: its own factor on the lengths of stay of each table."""
+    speed: Floats
+    """f8[W, days]: its own factor on the weights of each ward's clocks."""
 
 
 class Batch(NamedTuple):
@@ -85,6 +89,7 @@ def draw(
         return FEW_PATIENTS, 0, 0
     _enter_census(sources, np.uint64(replication.number + sources.redraw_offsets[STARTING]), buffers)
     _enter_arrivals(sources, n_census, patients, buffers, arrivals)
+    _set_clocks(sources, replication.speed, buffers.operational)
     first, s = 0, 0
     buffers.offset[0] = 0
     while first < patients:
@@ -94,6 +99,17 @@ def draw(
             return status, 0, 0
         first = last
     return OK, patients, s
+
+
+@compiled
+def _set_clocks(sources: Sources, speed: Floats, operational: Floats) -> None:
+    """Add up the operational time of each clock, hour by hour."""
+    for c in range(len(sources.clock_ward)):
+        ward, total = sources.clock_ward[c], 0.0
+        for hour in range(sources.clock_weights.shape[1]):
+            operational[c, index(hour)] = total
+            total += sources.clock_weights[c, index(hour)] * speed[ward, index(hour // HOURS_PER_DAY)]
+        operational[c, index(sources.clock_weights.shape[1])] = total
 
 
 @compiled
@@ -217,7 +233,13 @@ def _lay_out(
         buffers.priority[place] = sources.queue_rank[ward, patient_type]
         buffers.los[place] = replication.scale[table] * quantile(sources.tables, table, work.to_stay[i])
         buffers.delay[place] = 0.0
+        buffers.clock[place] = sources.clock_of[ward, _way(sources, work.next_ward[i])]
     return s
+
+
+@compiled
+def _way(sources: Sources, next_ward: int) -> int:
+    return index(DISCHARGE if next_ward == len(sources.next_wards) - 1 else TRANSFER)
 
 
 @compiled
@@ -230,7 +252,8 @@ def _shorten_stays_in_progress(
         if census.seat[p] >= 0:
             i = p - batch.first
             table = index(sources.los_table[census.patient_type[p], census.ward[p], work.next_ward[i]])
-            left = rest(sources.tables, table, work.to_stay[i], census.elapsed[p], replication.scale[table])
+            elapsed = census.elapsed[p, _way(sources, work.next_ward[i])]
+            left = rest(sources.tables, table, work.to_stay[i], elapsed, replication.scale[table])
             buffers.los[work.place[i]] = left if census.in_care[p] else 0.0
 
 
@@ -307,8 +330,9 @@ def _next_of_stay_in_progress(sources: Sources, scale: Floats, p: int, chance: f
     share, total, before = 0.0, 0.0, 0.0
     for place in range(wards + 1):
         table = index(by_next_ward[sources.next_wards[place]])
-        if place == 0 or table != by_next_ward[sources.next_wards[place - 1]]:
-            share = 1.0 - share_until(sources.tables, table, census.elapsed[p] / scale[table])
+        if place == 0 or place == wards or table != by_next_ward[sources.next_wards[place - 1]]:
+            elapsed = census.elapsed[p, index(DISCHARGE if place == wards else TRANSFER)]
+            share = 1.0 - share_until(sources.tables, table, elapsed / scale[table])
         upto = cdf[place] if place < wards else 1.0
         left[place] = (upto - before) * share
         total += left[place]

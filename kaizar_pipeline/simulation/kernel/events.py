@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kaizar_pipeline.simulation.clocks import NO_CLOCK
 from kaizar_pipeline.simulation.kernel.arrays import Flags, Floats, Indices, Integers, SmallIntegers
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index, signed, step
 from kaizar_pipeline.simulation.kernel.inputs import Rules
@@ -28,6 +29,9 @@ from kaizar_pipeline.simulation.trajectories import (
     Stays,
     Trajectories,
 )
+from kaizar_pipeline.stats import operational_time
+
+leave_at = compiled(operational_time.leave_at)
 
 _NEVER = np.iinfo(np.int64).max
 """No census reaches that."""
@@ -246,12 +250,19 @@ def _arrive(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch
 def _care(rules: Rules, drawn: Trajectories, stays: Stays, state: EventScratch, p: int, now: float) -> None:
     """Let the stay begin to run, and end with its care or, before going home, with the discharge delay after that."""
     stay = index(state.stay[p])
-    end = now + drawn.los[stay]
-    if stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0:
-        if end < rules.hours:
-            stays.ready[stay] = end
-        end += drawn.delay[stay]
+    end = _after(drawn, stay, now, drawn.los[stay])
+    if stay + 1 == drawn.offset[p + 1] and drawn.delay[stay] > 0 and end < rules.hours:
+        stays.ready[stay] = end
+        end = _after(drawn, stay, end, drawn.delay[stay])
     _push(rules, state, end, p)
+
+
+@compiled
+def _after(drawn: Trajectories, stay: int, now: float, length: float) -> float:
+    """When `length` hours of the stay's clock are over."""
+    if drawn.clock[stay] == NO_CLOCK:
+        return now + length
+    return leave_at(drawn.operational[index(drawn.clock[stay])], now, length)
 
 
 @compiled

@@ -69,6 +69,12 @@ class Sources(NamedTuple):
     delay_table: Integers
     patience_table: Integers
     queue_rank: SmallIntegers
+    clock_of: Integers
+    """i8[W, 2]: clock by ward and way out, NO_CLOCK for none."""
+    clock_ward: Indices
+    """u4[C]: the ward of each clock."""
+    clock_weights: Floats
+    """f8[C, hours]"""
 
 
 class Rules(NamedTuple):
@@ -121,6 +127,9 @@ def sources_of(plan: Plan) -> Sources:
         delay_table=plan.delay_table.astype(np.int64),
         patience_table=plan.patience_table.astype(np.int64),
         queue_rank=plan.queue_rank.astype(np.int32),
+        clock_of=plan.clocks.of,
+        clock_ward=plan.clocks.ward,
+        clock_weights=np.ascontiguousarray(plan.clocks.weights),
     )
 
 

@@ -1,0 +1,155 @@
+"""The clocks by which patients leave wards, on the hours of a plan (docs/simulation.md, stats/operational_time.py).
+
+A ward has two clocks, one for each way out. Beside them a day factor speeds both up or down for a whole day: it is a
+random number of the replication, which `sampling.day_speeds` draws.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.config.calendar import public_holidays
+from kaizar_pipeline.config.discharges import Clock, ClockSetting, DayFactor
+from kaizar_pipeline.config.distributions import Distribution
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
+from kaizar_pipeline.config.hospital import HospitalConfig, Ward
+from kaizar_pipeline.stats.operational_time import OperationalTime, kept_mean
+
+TRANSFER, DISCHARGE = range(2)
+"""Ways out of a ward: to another ward, and home."""
+
+WAYS = ("onward", "home")
+"""Their names in discharge_clocks."""
+
+NO_CLOCK = -1
+"""Index that means that operational time is time itself."""
+
+FLAT = np.ones((len(WEEKDAYS), HOURS_PER_DAY))
+
+_MIDPOINTS = (np.arange(100) + 0.5) / 100
+
+
+@dataclass(frozen=True, eq=False)
+class Clocks:
+    """The clocks of W wards; C different ones."""
+
+    of: np.ndarray
+    """i8[W, 2]: clock by ward and way out, NO_CLOCK for none."""
+    ward: np.ndarray
+    """u4[C]: the ward of each, whose day factor it has."""
+    weeks: np.ndarray
+    """f8[C, 7, 24]: weights of the hours of the week, mean 1."""
+    weights: np.ndarray
+    """f8[C, hours]: the same on the hours of the plan."""
+    day_sd: np.ndarray
+    """f8[W]: standard deviation of the logarithm of a day's factor."""
+    day_autocorrelation: np.ndarray
+    """f8[W]"""
+    day_shared: np.ndarray
+    """f8[W]: share of the variance that is common to all wards."""
+    holidays: np.ndarray
+    """datetime64[D]: those from three years before the plan on, which count as Sundays."""
+
+    def week(self, ward: int, way: int) -> np.ndarray | None:
+        """f8[7, 24], None without a clock."""
+        clock = self.of[ward, way]
+        return None if clock == NO_CLOCK else self.weeks[clock]
+
+    def factor(self, ward: int, way: int, entry: np.ndarray, duration: Distribution) -> float:
+        """The factor on a configured length of stay with which its mean in plain hours is kept, for patients who take
+        the bed in the hours of the week with weights `entry` f8[7, 24]."""
+        week = self.week(ward, way)
+        if week is None or np.ptp(week) == 0:
+            return 1.0
+        return kept_mean(week, entry, duration.quantiles(_MIDPOINTS), duration.mean_hours)
+
+    def elapsed(self, ward: np.ndarray, since: pd.Series, until: pd.Timestamp) -> np.ndarray:
+        """f8[n, 2]: by way out, the operational hours from `since` [n] to `until` in `ward` [n]; 0 for NaT."""
+        begin = since.to_numpy("datetime64[us]")
+        plain = np.nan_to_num((until.to_datetime64() - begin) / np.timedelta64(1, "h"))
+        elapsed = np.repeat(plain[:, None], len(WAYS), axis=1)
+        for way in range(len(WAYS)):
+            clock = np.where(ward >= 0, self.of[ward, way], NO_CLOCK)
+            for c in np.unique(clock[(clock != NO_CLOCK) & ~np.isnat(begin)]):
+                chosen = (clock == c) & ~np.isnat(begin)
+                time = self._times[c]
+                end = time.hours(np.array([until.to_datetime64()]))
+                elapsed[chosen, way] = np.maximum(end - time.hours(begin[chosen]), 0.0)
+        return elapsed
+
+    @cached_property
+    def _times(self) -> list[OperationalTime]:
+        return [OperationalTime(week, self.holidays) for week in self.weeks]
+
+
+def plan_clocks(
+    config: HospitalConfig,
+    start: pd.Timestamp,
+    hours: int,
+    learned: pd.DataFrame | None = None,
+    day_factors: pd.DataFrame | None = None,
+) -> Clocks:
+    """The clocks of `config` for so many hours from `start`, a local midnight.
+
+    `learned` and `day_factors` are the tables discharge_clocks and day_factors, of use where the config gives no
+    clock or factor of its own.
+    """
+    factors = [_day_factor(ward, day_factors) for ward in config.wards]
+    of = np.full((len(config.wards), len(WAYS)), NO_CLOCK, dtype=np.int64)
+    weeks, owner = list[np.ndarray](), list[int]()
+    weekly = _weeks(learned)
+    for w, ward in enumerate(config.wards):
+        for way, setting in ((TRANSFER, ward.transfer_clock), (DISCHARGE, ward.discharge_clock)):
+            week = _week(setting, weekly.get((ward.id, WAYS[way])))
+            if week is not None or factors[w] is not None:
+                of[w, way] = len(weeks)
+                weeks.append(FLAT if week is None else week)
+                owner.append(w)
+    days = pd.date_range(start - pd.DateOffset(years=3), start + pd.Timedelta(hours=hours), freq="D")
+    holidays = days[public_holidays(config.hospital, days)].to_numpy("datetime64[D]") if weeks else days[:0].to_numpy()
+    times = [OperationalTime(week, holidays.astype("datetime64[D]")) for week in weeks]
+    return Clocks(
+        of=of,
+        ward=np.array(owner, dtype=np.uint32),
+        weeks=np.array(weeks).reshape(-1, *FLAT.shape),
+        weights=np.array([time.weights(start.to_datetime64(), hours) for time in times]).reshape(-1, hours),
+        day_sd=_each(factors, "sd"),
+        day_autocorrelation=_each(factors, "autocorrelation"),
+        day_shared=_each(factors, "shared"),
+        holidays=holidays.astype("datetime64[D]"),
+    )
+
+
+def _each(factors: Sequence[DayFactor | None], name: str) -> np.ndarray:
+    return np.array([0.0 if factor is None else getattr(factor, name) for factor in factors])
+
+
+def _week(setting: ClockSetting | None, learned: np.ndarray | None) -> np.ndarray | None:
+    if isinstance(setting, Clock):
+        return setting.week
+    return None if setting == "none" else learned
+
+
+def _weeks(learned: pd.DataFrame | None) -> dict[tuple[str, str], np.ndarray]:
+    """f8[7, 24] by ward and way, of those learned."""
+    if learned is None:
+        return {}
+    rows = learned[learned["origin"].isin(("from_data", "pooled"))].sort_values(["weekday", "hour"])
+    return {
+        (str(ward), str(way)): group["weight"].to_numpy(dtype=np.float64).reshape(FLAT.shape)
+        for (ward, way), group in rows.groupby(["ward_id", "way"])
+    }
+
+
+def _day_factor(ward: Ward, learned: pd.DataFrame | None) -> DayFactor | None:
+    if isinstance(ward.day_factor, DayFactor):
+        return ward.day_factor
+    if ward.day_factor == "none" or learned is None:
+        return None
+    rows = learned[(learned["ward_id"] == ward.id) & (learned["sd"] > 0)]
+    if rows.empty:
+        return None
+    return DayFactor(**{name: float(rows[name].iloc[0]) for name in DayFactor.model_fields})
