@@ -51,13 +51,20 @@ class Intervals:
 class NextBeds:
     """When the wards that patients go on to had a free bed, from the stays in them and the staffed beds of the config."""
 
+    as_of: pd.Timestamp
+
     def __init__(self, config: HospitalConfig, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> None:
         self._wards = {ward.id: ward for ward in config.wards}
-        unknown = patients.loc[~patients["departure_known"], "patient_id"]
-        lost = ward_stays["depart"].isna() & ward_stays["patient_id"].isin(unknown)
-        self._beds = ward_stays[ward_stays["admit"].notna() & ~lost]
-        self._as_of = np.datetime64(patients["as_of"].iloc[0], "us")
+        self._patients, self._ward_stays = patients, ward_stays
+        self.as_of = pd.Timestamp(patients["as_of"].iloc[0])
         self._found: dict[str, FreeTimes | None] = {}
+
+    @cached_property
+    def _beds(self) -> pd.DataFrame:
+        """Stays in beds, but for those that ended at an unknown time."""
+        stays = self._ward_stays
+        unknown = self._patients.loc[~self._patients["departure_known"], "patient_id"]
+        return stays[stays["admit"].notna() & ~(stays["depart"].isna() & stays["patient_id"].isin(unknown))]
 
     def free(self, ward_id: str) -> FreeTimes | None:
         """When `ward_id` had a free bed; None for always."""
@@ -70,14 +77,15 @@ class NextBeds:
         if ward.capacity is None or stays.empty:
             return None
         came, went = (np.sort(stays[name].dropna().to_numpy("datetime64[us]")) for name in ("admit", "depart"))
-        changes, staffed = _staffed(ward, came[0], self._as_of)
+        last = self.as_of.to_datetime64().astype("datetime64[us]")
+        changes, staffed = _staffed(ward, came[0], last)
         times = np.unique(np.concatenate([came, went, changes]))
         census = np.searchsorted(came, times, side="right") - np.searchsorted(went, times, side="right")
         is_free = census < staffed[np.searchsorted(changes, times, side="right") - 1]
         if is_free.all():
             return None
         turns = np.flatnonzero(np.diff(np.concatenate([[True], is_free, [False]])))
-        bounds = np.concatenate([[np.datetime64("0001-01-01", "us")], np.append(times, self._as_of)[turns]])
+        bounds = np.concatenate([[np.datetime64("0001-01-01", "us")], np.append(times, last)[turns]])
         return FreeTimes(bounds[0::2], np.maximum(bounds[1::2], bounds[0::2]))
 
 
@@ -109,6 +117,7 @@ class WardCare:
     config: HospitalConfig
     stays: pd.DataFrame
     """Rows of `began`."""
+    as_of: pd.Timestamp
     next_beds: NextBeds | None
     """Where waiting for the next ward is part of the stays; None where they are care alone."""
 
@@ -123,12 +132,17 @@ class WardCare:
             chosen = stays["planned_ward_id"] == ward.id
             chosen &= ~(stays["whole_stay"] & (ward.id in config.wards_with_routes))
         waits = ward.boarding == "hold" and not config.patients.knows_care_ends
-        return cls(ward, config, stays[chosen].reset_index(drop=True), next_beds if waits else None)
+        return cls(ward, config, stays[chosen].reset_index(drop=True), next_beds.as_of, next_beds if waits else None)
 
     @cached_property
     def admit(self) -> np.ndarray:
         """datetime64[us][n]"""
         return self.stays["admit"].to_numpy("datetime64[us]")
+
+    @cached_property
+    def last(self) -> np.datetime64:
+        """as_of, datetime64[us]."""
+        return self.as_of.to_datetime64().astype("datetime64[us]")
 
     @cached_property
     def complete(self) -> np.ndarray:

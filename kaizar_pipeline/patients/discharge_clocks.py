@@ -199,8 +199,7 @@ def exposures_of(care: WardCare) -> dict[str, Exposure]:
     """When the patients of a ward could have left, by way out."""
     stays = _latest(care)
     found: dict[str, Exposure] = {}
-    start = (care.admit[stays].min() if len(stays) else care.stays["as_of"].max()) if len(care.admit) else None
-    start = np.datetime64(start if start is not None else "1970-01-05", "D")
+    start = (care.admit[stays].min() if len(stays) else care.last).astype("datetime64[D]")
     if stays_of(care.ward) is not None:
         whole = care.intervals(len(care.places) - 1, stays)
         parts = {HOMEWARD: [(whole, np.ones(len(care.admit)))], ONWARD: []}
@@ -240,7 +239,7 @@ class _Stamps:
         def hours(times: np.ndarray) -> np.ndarray:
             return (times - start.astype("datetime64[us]")).astype("int64") / _US_PER_HOUR
 
-        complete, last = care.complete, float(hours(care.stays["as_of"].to_numpy("datetime64[us]")).max(initial=0.0))
+        complete, last = care.complete, float(hours(care.last))
         admit = _spread(hours(care.admit), 0.0)
         end = hours(care.end)
         minute = common_minute(care)
