@@ -24,6 +24,7 @@ from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients import starting_census as census
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+from kaizar_pipeline.patients.discharge_clocks import discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.planning import beds, drivers
@@ -79,9 +80,30 @@ def daily_arrivals(run: Run, patients: pd.DataFrame) -> Made:
     return Made({"daily_arrivals": arrivals}, {"daily_arrivals": figures})
 
 
-def length_of_stay(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
+def discharge_clocks(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
+    """When patients leave: the clocks of discharges and transfers, and the factors of good and bad days."""
+    found = discharges(patients, ward_stays, run.config)
+    for warning in found.warnings:
+        run.warn(warning)
+    first = found.discharge_clocks.drop_duplicates(["ward_id", "way"])
+    clocks = {
+        f"{ward}, {way}": f"{origin}, {n:,} departures"
+        for ward, way, origin, n in zip(first["ward_id"], first["way"], first["origin"], first["n"], strict=True)
+        if origin in ("from_data", "pooled")
+    }
+    with_factor = found.day_factors[found.day_factors["sd"] > 0]
+    factors = {f"sd of {ward}": float(sd) for ward, sd in zip(with_factor["ward_id"], with_factor["sd"], strict=True)}
+    return Made(
+        {"discharge_clocks": found.discharge_clocks, "day_factors": found.day_factors},
+        {"discharge_clocks": {"clocks learned": len(clocks), **clocks}, "day_factors": factors},
+    )
+
+
+def length_of_stay(
+    run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, discharge_clocks: pd.DataFrame
+) -> Made:
     """Lengths of stay, as configured and as the history shows them."""
-    lengths = lengths_of_stay(patients, ward_stays, run.config, fit_all=run.fit_all)
+    lengths = lengths_of_stay(patients, ward_stays, run.config, discharge_clocks, fit_all=run.fit_all)
     return Made({"length_of_stay": lengths}, {"length_of_stay": {"in use": int(lengths["in_use"].sum())}})
 
 
@@ -292,6 +314,8 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
     run: Run,
     patients: pd.DataFrame,
     ward_stays: pd.DataFrame,
+    discharge_clocks: pd.DataFrame,
+    day_factors: pd.DataFrame,
     length_of_stay: pd.DataFrame,
     feature_table: pd.DataFrame,
     arrival_model: pd.DataFrame,
@@ -303,7 +327,18 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
     found = compare_headlines(
         previous_headline_changes,
         previous_headline_inputs,
-        inputs_of_headline(run.config, patients, ward_stays, length_of_stay, feature_table, arrival_model),
+        inputs_of_headline(
+            run.config,
+            {
+                "patients": patients,
+                "ward_stays": ward_stays,
+                "discharge_clocks": discharge_clocks,
+                "day_factors": day_factors,
+                "length_of_stay": length_of_stay,
+                "feature_table": feature_table,
+                "arrival_model": arrival_model,
+            },
+        ),
         int(occupancy_distributions["replications"].iloc[0]),
         workers=run.overrides.workers,
     )
@@ -323,6 +358,7 @@ STEPS = [
     Step(history, (t.PATIENTS, t.PATIENT_REJECTS, t.WARD_STAYS), "patients", reads=("hospital_file", "extract")),
     Step(starting_census, (t.STARTING_CENSUS,), "patients"),
     Step(daily_arrivals, (t.DAILY_ARRIVALS,), "patients", kind="sql"),
+    Step(discharge_clocks, (t.DISCHARGE_CLOCKS, t.DAY_FACTORS), "patients"),
     Step(length_of_stay, (t.LENGTH_OF_STAY,), "patients"),
     Step(feature_table, (t.FEATURE_TABLE,), "forecast"),
     Step(arrival_model, (t.ARRIVAL_MODEL,), "forecast", kind="lightgbm"),
@@ -339,7 +375,10 @@ STEPS = [
         occupancy_backtest,
         (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES),
         "validation",
-        reruns=(starting_census, daily_arrivals, length_of_stay, feature_table, arrival_model, arrival_rates),
+        reruns=(
+            starting_census, daily_arrivals, discharge_clocks, length_of_stay, feature_table, arrival_model,
+            arrival_rates,
+        ),  # fmt: skip
         overridable=True,
     ),
     Step(forecast_log, (t.FORECAST_LOG,), "validation"),

@@ -96,6 +96,11 @@ class PatientSource(Model):
         """Whether a patient without a departure is still in the hospital."""
         return True
 
+    @property
+    def knows_care_ends(self) -> bool:
+        """Whether the end of care is known apart from the end of the stay: what lies between them is waiting."""
+        return True
+
 
 class SyntheticPatients(PatientSource):
     """A synthetic history, simulated with the hospital's own wards and rules."""
@@ -147,6 +152,9 @@ class StayColumns(Model):
     """Column with the admission to the ward."""
     depart: str
     """Column with the departure from the ward, empty when there was none yet."""
+    ready: str | None = None
+    """Column with the end of care in the ward, after which the patient waited for the next one or for transport home.
+    Default: none; the wait for a next ward is then recognised by its being full."""
 
 
 class StaysExtract(Model):
@@ -165,7 +173,7 @@ class StaysExtract(Model):
 
     def mapped_columns(self) -> list[tuple[str, str]]:
         """The keys of `columns` and the names that the extract uses."""
-        return list(self.columns)
+        return [(key, name) for key, name in self.columns if name is not None]
 
 
 class _Extract(PatientSource):
@@ -229,6 +237,11 @@ class _Extract(PatientSource):
     def knows_departures(self) -> bool:
         """Whether every departure is written down."""
         return self.missing_departure == "open"
+
+    @property
+    def knows_care_ends(self) -> bool:
+        """Whether a column of the ward stays holds the end of care."""
+        return self.stays is not None and self.stays.columns.ready is not None
 
 
 def _known_encoding(name: str) -> str:

@@ -1,31 +1,28 @@
 """Lengths of stay as configured and as observed in the history.
 
 A stay is the time of care in the requested ward: from the bed given to the end of care, without boarding.
-Stays open at `as_of` are censored; those that ended at an unknown time are left out. How rows are fitted: los_fit.py
-and docs/length_of_stay.md.
+Stays open at `as_of` are censored; those that ended at an unknown time are left out. In a ward with a clock, what the
+simulation draws from is fitted in operational hours. How rows are fitted: los_fit.py and docs/length_of_stay.md.
 """
 
 from collections.abc import Iterable, Iterator
 from math import log
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.distributions import Distribution, FromData
-from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.rules import stays_of
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.care_stays import WardCare, known_holidays, ward_cares
+from kaizar_pipeline.patients.discharge_clocks import weeks_of
 from kaizar_pipeline.patients.los_fit import Fit, fit_stays
-from kaizar_pipeline.patients.survival import Dates, Stays, destination_shares, known_within
-from kaizar_pipeline.tables import ALL, ANY, HOME, LENGTH_OF_STAY
+from kaizar_pipeline.patients.ward_lengths import Group, WardLengths
+from kaizar_pipeline.tables import ALL, ANY, LENGTH_OF_STAY
 
 MIN_STAYS = 5
-"""Completed stays that a patient type, or a next ward of one, needs for a row of its own."""
-
-BLOCK_DAYS = 28
-"""Days of admission that make one block in the estimate of drift."""
+"""Completed stays that a patient type, or a next ward of one, needs for a fit of its own."""
 
 DIFFERENCE = 0.2
 """Share by which configured and observed mean may differ without a warning."""
@@ -37,23 +34,27 @@ Row = dict[str, Any]
 
 
 def lengths_of_stay(
-    patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig, *, fit_all: bool = True
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    config: HospitalConfig,
+    clocks: pd.DataFrame | None = None,
+    *,
+    fit_all: bool = True,
 ) -> pd.DataFrame:
     """The table length_of_stay of `config`: configured distributions, and fits of the stays of `patients`.
 
-    `in_use` marks what the simulation draws from: configured distributions, and the fitted rows of wards with
-    `los_model: from_data`. Without `fit_all` only these wards are fitted, which is all a simulation needs. Raises
-    DataError for such a ward that has no completed stay.
+    `clocks` is the table discharge_clocks; None: no ward has one. `in_use` marks what the simulation draws from:
+    configured distributions, and the fitted rows of wards with `los_model: from_data`. Without `fit_all` only these
+    wards are fitted, which is all a simulation needs. Raises DataError for such a ward that has no completed stay.
     """
-    began = _began(patients, ward_stays)
+    cares, weeks = ward_cares(patients, ward_stays, config), weeks_of(clocks)
+    as_of = patients["as_of"].iloc[0]
+    holidays = known_holidays(config, ward_stays[ward_stays["admit"].notna()].assign(as_of=as_of))
     rows: list[Row] = []
     for ward in config.wards:
         rows += _configured(ward)
-        if (stream := stays_of(ward)) is not None:
-            rows += _fitted_of_stream(ward, began[began["whole_stay"] & (began["stream_id"] == stream)], config)
-        elif fit_all or isinstance(ward.los_model, FromData):
-            rows += _fitted(ward, _of_ward(began, ward, config), config)
-    as_of = patients["as_of"].iloc[0]
+        if fit_all or isinstance(ward.los_model, FromData):
+            rows += _fitted(WardLengths(cares[ward.id], weeks, holidays))
     return LENGTH_OF_STAY.frame(pd.DataFrame(rows), hospital_id=config.id, as_of=as_of)
 
 
@@ -108,57 +109,14 @@ def _holds_for_all(configured: Iterable[tuple[str, str]], group: tuple[str, str]
     return None if of_some or not rows else min(rows, key=_width)
 
 
-def _began(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
-    """Admitted stays of whose length something is known, with stream, patient type and time resolution.
-
-    Stays without an end of patients whose departure is unknown are left out.
-    """
-    began = ward_stays[ward_stays["admit"].notna()]
-    columns = ["patient_id", "stream_id", "patient_type", "departure_known", "resolution"]
-    stays = began.merge(patients[columns], on="patient_id").assign(as_of=patients["as_of"].iloc[0])
-    return stays[stays["ready"].notna() | stays["departure_known"]]
-
-
-def _of_ward(began: pd.DataFrame, ward: Ward, config: HospitalConfig) -> pd.DataFrame:
-    """The stays of a ward, without whole stays where routes lead onward: they include the time in the next wards."""
-    own = began["planned_ward_id"] == ward.id
-    return began[own & ~began["whole_stay"]] if ward.id in config.wards_with_routes else began[own]
-
-
-def _known(stays: pd.DataFrame, config: HospitalConfig) -> Stays:
-    """What is known of each length, from the columns of `_began`: of stamps of days the number of nights."""
-    complete = stays["ready"].notna().to_numpy()
-    end = stays["ready"].fillna(stays["as_of"])
-    hours = ((end - stays["admit"]).dt.total_seconds() / 3600).to_numpy()
-    low, high = known_within(hours)
-    low, high = np.where(complete, low, hours), np.where(complete, high, np.inf)
-    block = ((stays["as_of"] - stays["admit"]).dt.days // BLOCK_DAYS).to_numpy()
-    by_date = (stays["whole_stay"] & (stays["resolution"] == "day")).to_numpy()
-    dates = None
-    if by_date.any():
-        number = (end.dt.normalize() - stays["admit"].dt.normalize()).dt.days.to_numpy()
-        profiles, profile = _profiles(stays, config)
-        dates = Dates(np.where(by_date, number, -1), profile, profiles)
-    return Stays(hours, low, high, np.ones(len(stays)), block, dates)
-
-
-def _profiles(stays: pd.DataFrame, config: HospitalConfig) -> tuple[np.ndarray, np.ndarray]:
-    """The different days of the hourly profiles of the arrival streams, f8[p, 24], and which one each stay has [n]."""
-    weeks = np.concatenate([np.resize(stream.hourly_profile, (7, HOURS_PER_DAY)) for stream in config.arrival_streams])
-    shares, of_day = np.unique(weeks / weeks.sum(axis=1, keepdims=True), axis=0, return_inverse=True)
-    stream = pd.Index([stream.id for stream in config.arrival_streams]).get_indexer(pd.Index(stays["stream_id"]))
-    return shares, of_day.ravel()[stream * 7 + stays["admit"].dt.day_of_week.to_numpy()]
-
-
 def _configured(ward: Ward) -> Iterator[Row]:
     cases = [(case.patient_type or ALL, case.next_ward or ANY, case.los_model) for case in ward.los_by]
     if not isinstance(ward.los_model, FromData):
         cases.insert(0, (ALL, ANY, ward.los_model))
     for patient_type, next_ward, model in cases:
         row = {"ward_id": ward.id, "patient_type": patient_type, "next_ward_id": next_ward, "origin": "configured"}
-        yield (
-            row | _described(model.type, model) | {"in_use": True, "n": 0, "n_censored": 0, "ks": None, "scale_sd": 0.0}
-        )
+        unmeasured = {"n": 0, "n_censored": 0, "ks": None, "scale_sd": 0.0, "operational_mean_hours": None}
+        yield row | _described(model.type, model) | {"in_use": True} | unmeasured
 
 
 def _described(name: str, model: Distribution | Fit) -> Row:
@@ -173,56 +131,79 @@ def _described(name: str, model: Distribution | Fit) -> Row:
     }
 
 
-def _fitted(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator[Row]:
-    """A row for all patients of a ward; one for every type, and for every next ward of a type, with enough stays."""
-    from_data = isinstance(ward.los_model, FromData)
-    stays = _known(began, config)
-    if not stays.n:
+def _fitted(lengths: WardLengths) -> Iterator[Row]:
+    """The fitted rows of a ward, in the order from wide to narrow."""
+    care = lengths.care
+    from_data = isinstance(care.ward.los_model, FromData)
+    if not care.complete.any():
         if from_data:
-            raise _none_completed(ward, began, config)
+            raise _none_completed(care)
         return
-    whole = fit_stays(stays)
-    of_type = {name: (began["patient_type"] == name).to_numpy() for name in config.patient_type_ids}
-    own = [name for name, chosen in of_type.items() if stays.take(chosen).n >= MIN_STAYS]
-    yield _fitted_row(ward, (ALL, ANY), stays, whole, from_data and len(own) < len(of_type))
+    everybody = lengths.of_all()
+    if stays_of(care.ward) is not None:  # patients who may be of other types than the ward's own
+        yield _fitted_row(care.ward, (ALL, ANY), everybody, fit_stays(everybody.stays), from_data)
+    elif lengths.by_way:
+        yield from _fitted_by_way(lengths, everybody, from_data)
+    else:
+        yield from _fitted_together(lengths, everybody, from_data)
+
+
+def _fitted_together(lengths: WardLengths, everybody: Group, from_data: bool) -> Iterator[Row]:
+    """A row for all patients of a ward; one for every type, and for every next ward of a type, with enough stays."""
+    ward, types = lengths.care.ward, lengths.care.config.patient_type_ids
+    whole = fit_stays(everybody.stays)
+    own = [name for name in types if lengths.completed(name) >= MIN_STAYS]
+    yield _fitted_row(ward, (ALL, ANY), everybody, whole, from_data and len(own) < len(types))
     for name in own:
-        of_this = stays.take(of_type[name])
-        fit = fit_stays(of_this, whole)
-        yield _fitted_row(ward, (name, ANY), of_this, fit, from_data)
-        for next_ward, onward in _by_next_ward(of_this, began.loc[of_type[name], "next_ward_id"], config):
-            yield _fitted_row(ward, (name, next_ward), onward, fit_stays(onward, fit), from_data)
+        of_type = lengths.of_all(name)
+        fit = fit_stays(of_type.stays, whole) if of_type.stays.n else whole
+        yield _fitted_row(ward, (name, ANY), of_type if of_type.stays.n else everybody, fit, from_data)
+        places = lengths.seen(name)
+        for place in places if len(places) > 1 else ():
+            onward = lengths.of_places([place], name)
+            if onward.stays.n >= MIN_STAYS:
+                yield _fitted_row(ward, (name, lengths.name(place)), onward, fit_stays(onward.stays, fit), from_data)
 
 
-def _fitted_of_stream(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> Iterator[Row]:
-    """The row of a ward that takes the stays of a stream's patients, who may be of other types than its own."""
-    stays = _known(began, config)
-    if not stays.n:
-        raise _none_completed(ward, began, config)
-    yield _fitted_row(ward, (ALL, ANY), stays, fit_stays(stays), True)
+def _fitted_by_way(lengths: WardLengths, everybody: Group, from_data: bool) -> Iterator[Row]:
+    """Rows in plain hours for people, and one in operational hours for every type and every next ward.
+
+    Where two ways out have different clocks, each stay is fitted, and simulated, on the clock of its own way. A group
+    with too few stays has the fit of the wider one.
+    """
+    ward, types = lengths.care.ward, lengths.care.config.patient_type_ids
+    whole = fit_stays(everybody.stays)
+    yield _fitted_row(ward, (ALL, ANY), everybody, whole, from_data)
+    for name in types:
+        if lengths.completed(name) >= MIN_STAYS:
+            of_type = lengths.of_all(name)
+            yield _fitted_row(ward, (name, ANY), of_type, fit_stays(of_type.stays, whole), False)
+    for way in lengths.ways():
+        of_way = lengths.of_way(way)
+        way_fit = fit_stays(of_way.stays)
+        for name in types:
+            group, fit = _narrower(lengths.of_places(way, name), (of_way, way_fit))
+            for place in way:
+                own, own_fit = (group, fit)
+                if len(way) > 1:
+                    own, own_fit = _narrower(lengths.of_places([place], name), (group, fit))
+                yield _fitted_row(ward, (name, lengths.name(place)), own, own_fit, from_data)
 
 
-def _none_completed(ward: Ward, began: pd.DataFrame, config: HospitalConfig) -> DataError:
+def _narrower(own: Group, wider: tuple[Group, Fit]) -> tuple[Group, Fit]:
+    """A group with its fit, or the wider one where it has too few stays."""
+    return (own, fit_stays(own.stays, wider[1])) if own.stays.n >= MIN_STAYS else wider
+
+
+def _none_completed(care: WardCare) -> DataError:
     return DataError(
-        f"hospital {config.id}, ward {ward.id}: los_model is from_data, but none of its {len(began):,} stays "
-        f"is completed before as_of; give the ward a distribution such as lognormal, or more history"
+        f"hospital {care.config.id}, ward {care.ward.id}: los_model is from_data, but none of its "
+        f"{len(care.admit):,} stays is completed before as_of; give the ward a distribution such as lognormal, or more "
+        "history"
     )
 
 
-def _by_next_ward(stays: Stays, next_ward: pd.Series, config: HospitalConfig) -> Iterator[tuple[str, Stays]]:
-    """The stays before each next ward with enough of them, where there are several; open stays count in shares."""
-    places = [*config.ward_ids, HOME]
-    number = pd.Index(places).get_indexer(pd.Index(next_ward))
-    seen = np.unique(number[stays.complete & (number >= 0)])
-    if len(seen) < 2:
-        return
-    shares = destination_shares(stays, number, len(places))
-    for place in seen:
-        onward = stays.take(shares[:, place] > 0, shares[:, place])
-        if onward.n >= MIN_STAYS:
-            yield places[place], onward
-
-
-def _fitted_row(ward: Ward, group: tuple[str, str], stays: Stays, fit: Fit, in_use: bool) -> Row:
+def _fitted_row(ward: Ward, group: tuple[str, str], of: Group, fit: Fit, in_use: bool) -> Row:
     row = {"ward_id": ward.id, "patient_type": group[0], "next_ward_id": group[1], "origin": "fitted", "in_use": in_use}
-    measured = {"n": stays.n, "n_censored": stays.n_open, "ks": fit.ks, "scale_sd": fit.scale_sd}
-    return row | _described(fit.distribution, fit) | measured
+    measured = {"n": of.stays.n, "n_censored": of.stays.n_open, "ks": fit.ks, "scale_sd": fit.scale_sd}
+    return row | _described(fit.distribution, fit) | measured | of.in_plain_hours(fit)

@@ -92,6 +92,10 @@ class FittedFamily:
         """Mean of what goes beyond `hours`, from 0."""
         return self.family.excess(hours, self.shape, self.scale)
 
+    def log_survival(self, hours: np.ndarray) -> np.ndarray:
+        """Logarithm of `survival`."""
+        return np.log(np.maximum(self.survival(hours), 1e-300))
+
     def log_between(self, bounds: np.ndarray) -> np.ndarray:
         """Log probability of a length between two, f8[n, 2]."""
         survival = self.survival(bounds)
@@ -248,17 +252,21 @@ def _best_family(stays: Stays, drawn: np.ndarray) -> tuple[FittedFamily, float]:
 
 def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[float, np.ndarray]]:
     """The loss per stay by (log shape, log scale) and name of a family, with its gradient."""
-    total, dated = stays.weight.sum(), stays.take(stays.by_date)
+    total, dated, late = stays.weight.sum(), stays.take(stays.by_date), stays.late
     stays = stays.take(~stays.by_date)
     exact = stays.low == stays.high
     steps, place = np.unique(np.round(np.log(stays.low[exact]) / _GROUPING), return_inverse=True)
     hours, weight = np.exp(steps * _GROUPING), np.bincount(place, stays.weight[exact], len(steps))
     between, place = np.unique(np.column_stack([stays.low, stays.high])[~exact], axis=0, return_inverse=True)
     between_weight = np.bincount(place.ravel(), stays.weight[~exact], len(between))
+    steps, place = np.unique(np.round(np.log(late.entries) / _GROUPING), return_inverse=True)
+    entry, entry_weight = np.exp(steps * _GROUPING), np.bincount(place, late.weight, len(steps))
 
     def value(log_shape: float, log_scale: float, name: str) -> float:
         fitted = FittedFamily(name, exp(log_shape), exp(log_scale))
         likelihood = weight @ fitted.log_density(hours) + between_weight @ fitted.log_between(between)
+        if len(entry):
+            likelihood -= entry_weight @ fitted.log_survival(entry)
         if len(dated.hours):
             likelihood += dated.weight @ nights.log_probability(dated, fitted.excess)
         return float(-likelihood / total)
@@ -274,6 +282,7 @@ def _negative_log_likelihood(stays: Stays) -> Callable[[np.ndarray, str], tuple[
 
 def _log_moments(stays: Stays) -> tuple[float, float]:
     """Mean and standard deviation of the logarithms of lengths."""
+    stays = stays if stays.entry is None else stays.take(stays.complete)  # parts of stays are no lengths
     lengths = np.log(np.maximum(stays.hours, MINUTE))
     centre = float(np.average(lengths, weights=stays.weight))
     return centre, max(sqrt(np.average((lengths - centre) ** 2, weights=stays.weight)), 0.01)
@@ -314,7 +323,7 @@ def drift_variance(stays: Stays, fitted: FittedFamily) -> float | None:
     method of moments of DerSimonian and Laird (1986).
     """
     complete = np.bincount(stays.block[stays.complete], stays.weight[stays.complete], stays.block.max() + 1)
-    count = np.bincount(stays.block, stays.weight)
+    count = np.bincount(stays.block, stays.weight * (stays.entries == 0), len(complete))
     usable = (complete >= BLOCK_STAYS) & (count - complete <= BLOCK_OPEN_SHARE * count)
     if usable.sum() < MIN_BLOCKS:
         return None
@@ -362,4 +371,7 @@ def _log_likelihood(stays: Stays, fitted: FittedFamily, log_scale: np.ndarray) -
     for scale in np.unique(log_scale[by_date]):
         of_scale = by_date & (log_scale == scale)
         result[of_scale] = nights.log_probability(stays.take(of_scale), fitted.moved(0.0, scale).excess)
+    if stays.entry is not None:
+        late = stays.entry > 0
+        result[late] -= fitted.log_survival((stays.entry * np.exp(-log_scale))[late])
     return result

@@ -39,6 +39,9 @@ class Stays:
     """i8[n]: number of the 28-day block of the admission, counted back from as_of."""
     dates: Dates | None = None
     """What is known of stays by date; None where all have times."""
+    entry: np.ndarray | None = None
+    """f8[n]: the length from which on an end could be seen, given that the stay lasted so long (left truncation); None:
+    0 for all. A stay seen in several parts has a row for each, the first from 0."""
 
     @property
     def by_date(self) -> np.ndarray:
@@ -57,8 +60,14 @@ class Stays:
 
     @property
     def n_open(self) -> int:
-        """Open stays."""
-        return round(self.weight[~self.complete].sum())
+        """Open stays, and those whose end could not be seen."""
+        first = slice(None) if self.entry is None else self.entry == 0
+        return round(self.weight[first].sum() - self.weight[self.complete].sum())
+
+    @property
+    def late(self) -> "Stays":
+        """The rows with an entry above 0."""
+        return self.take(np.zeros(len(self.hours), dtype=bool) if self.entry is None else self.entry > 0)
 
     def take(self, chosen: np.ndarray, weight: np.ndarray | float = 1.0) -> "Stays":
         """The `chosen` (mask or indices), their weights times `weight`."""
@@ -70,6 +79,7 @@ class Stays:
             (self.weight * weight)[chosen],
             self.block[chosen],
             dates and replace(dates, nights=dates.nights[chosen], profile=dates.profile[chosen]),
+            None if self.entry is None else self.entry[chosen],
         )
 
     def joined(self, hours: np.ndarray, total_weight: float) -> "Stays":
@@ -93,7 +103,13 @@ class Stays:
             np.append(self.weight, more.weight),
             np.append(self.block, more.block),
             either and Dates(joint("nights", -1), joint("profile", 0), either.profiles),
+            None if self.entry is None and more.entry is None else np.append(self.entries, more.entries),
         )
+
+    @property
+    def entries(self) -> np.ndarray:
+        """f8[n]: `entry`, 0 where there is none."""
+        return np.zeros(len(self.hours)) if self.entry is None else self.entry
 
     def with_drawn_lengths(self, chosen: np.ndarray) -> "Stays":
         """The same, the `chosen` completed stays (mask) with `hours` as their exact lengths instead of dates."""
@@ -121,7 +137,7 @@ class KaplanMeier:
     survival: np.ndarray
     """f8[k]: share of stays longer than each; what the last leaves are open stays."""
     at_risk: np.ndarray
-    """f8[k]: stays at least so long."""
+    """f8[k]: stays at least so long whose end could be seen then."""
 
     @property
     def before(self) -> np.ndarray:
@@ -140,10 +156,20 @@ def kaplan_meier(stays: Stays) -> KaplanMeier:
     ended = np.bincount(place, stays.weight[complete], len(hours))
     order = np.argsort(stays.hours, kind="stable")
     still = np.append(np.cumsum(stays.weight[order][::-1])[::-1], 0.0)
-    at_risk = np.maximum(still[np.searchsorted(stays.hours[order], hours, side="left")], ended)
+    at_risk = still[np.searchsorted(stays.hours[order], hours, side="left")]
+    if stays.entry is not None:
+        at_risk -= _weight_from(stays.entry, stays.weight, hours)
+    at_risk = np.maximum(at_risk, ended)
     left = np.clip(1 - ended / at_risk, 0, 1)
     left[-1] = left[-1] if (stays.hours[~complete] >= hours[-1]).any() else 0.0  # but for rounding
     return KaplanMeier(hours, np.cumprod(left), at_risk)
+
+
+def _weight_from(values: np.ndarray, weight: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """The weight of `values` at or above each of `bounds`."""
+    order = np.argsort(values, kind="stable")
+    rest = np.append(np.cumsum(weight[order][::-1])[::-1], 0.0)
+    return rest[np.searchsorted(values[order], bounds, side="left")]
 
 
 def destination_shares(stays: Stays, destination: np.ndarray, n_destinations: int) -> np.ndarray:

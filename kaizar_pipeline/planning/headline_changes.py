@@ -39,7 +39,7 @@ FACTORS = {
     "seed": ("seed",),
     "config": ("config", "replications"),
     "data": ("as_of", "patients", "ward_stays", "known_until", "feature_table"),
-    "model": ("arrival_model", "length_of_stay"),
+    "model": ("arrival_model", "discharge_clocks", "day_factors", "length_of_stay"),
 }
 """What a headline depends on, in the order of replacement, with the inputs that belong to it."""
 
@@ -65,15 +65,15 @@ class HeadlineChanges:
         return self.headline_changes[self.headline_changes["run_number"] == self.headline_inputs["run_number"].max()]
 
 
-def inputs_of_headline(
-    config: HospitalConfig,
-    patients: pd.DataFrame,
-    ward_stays: pd.DataFrame,
-    length_of_stay: pd.DataFrame,
-    features: pd.DataFrame,
-    model: pd.DataFrame,
-) -> Inputs:
-    """All that the headline of a run depends on, and of its tables only the rows that are needed."""
+_WHOLE = ("discharge_clocks", "day_factors", "length_of_stay")
+"""Tables that a headline needs whole."""
+
+
+def inputs_of_headline(config: HospitalConfig, tables: Mapping[str, pd.DataFrame]) -> Inputs:
+    """All that the headline of a run depends on, and of its `tables` only the rows that are needed."""
+    patients, ward_stays, features, model = (
+        tables[name] for name in ("patients", "ward_stays", "feature_table", "arrival_model")
+    )
     settings = config.model_dump(mode="json")
     seed = settings["simulation"].pop("seed")
     present = starting_census(patients, ward_stays)["patient_id"]
@@ -88,7 +88,7 @@ def inputs_of_headline(
         "feature_table": _as_text(features[ahead]),
         "known_until": json.dumps(dict(zip(model["stream_id"], model["train_to"], strict=True)), default=_plain),
         "arrival_model": _as_text(model.drop(columns="train_to")),
-        "length_of_stay": _as_text(length_of_stay),
+        **{name: _as_text(tables[name]) for name in _WHOLE},
     }
 
 
@@ -312,12 +312,13 @@ def _plan(inputs: Inputs) -> Plan:
     config = _config(inputs)
     simulation = config.simulation.model_copy(update={"horizon_days": _days(config)})
     week = config.model_copy(update={"simulation": simulation})
-    patients, ward_stays, lengths, features, model = (
-        _table(inputs, name, week)
-        for name in ("patients", "ward_stays", "length_of_stay", "feature_table", "arrival_model")
+    patients, ward_stays, features, model = (
+        _table(inputs, name, week) for name in ("patients", "ward_stays", "feature_table", "arrival_model")
     )
     rates = forecast_rates(model, features, pd.DataFrame({"as_of": [_as_of(inputs)]}), week)
-    return StartingPoint(week, StartingTables(rates, lengths, starting_census(patients, ward_stays))).plan
+    given = {name: _table(inputs, name, week) for name in _WHOLE}
+    tables = StartingTables(rates, starting_census=starting_census(patients, ward_stays), **given)
+    return StartingPoint(week, tables).plan
 
 
 def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:

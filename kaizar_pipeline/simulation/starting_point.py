@@ -29,6 +29,10 @@ class StartingTables(NamedTuple):
     """Needed for wards whose los_model is from_data."""
     starting_census: pd.DataFrame | None = None
     """Used with `start: census`; None: nobody is in the hospital."""
+    discharge_clocks: pd.DataFrame | None = None
+    """None: only clocks that the config gives."""
+    day_factors: pd.DataFrame | None = None
+    """None: only factors that the config gives."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,8 +116,15 @@ LENGTH_OF_STAY = hospital_table(
     nullable("quantile_hours", "DOUBLE[]", "Empirical quantiles at evenly spaced probabilities 0 to 1.", "hours"),
     Column("n", "INTEGER", "Completed stays behind a fitted row; 0 for a configured one.", "stays"),
     Column("n_censored", "INTEGER", "Stays still open at as_of (by next ward: expected number of them).", "stays"),
-    Column("mean_hours", "DOUBLE", "Mean.", "hours"),
-    Column("p90_hours", "DOUBLE", "90th percentile.", "hours"),
+    Column("mean_hours", "DOUBLE", "Mean, in plain hours.", "hours"),
+    Column("p90_hours", "DOUBLE", "90th percentile, in plain hours.", "hours"),
+    nullable(
+        "operational_mean_hours",
+        "DOUBLE",
+        "Mean in operational hours, in which shape, scale, quantiles and ks of this row are: the ward has a clock; null "
+        "where they are plain hours.",
+        "hours",
+    ),
     nullable(
         "ks",
         "DOUBLE",
@@ -126,4 +133,5 @@ LENGTH_OF_STAY = hospital_table(
         "equal.",
     ),
     Column("scale_sd", "DOUBLE", "SD of the log scale: fit error and drift between 28-day blocks; 0 when configured."),
+    version=5,
 )

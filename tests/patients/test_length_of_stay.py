@@ -33,8 +33,8 @@ def history(hours: Sequence[float | None], ward: str = "ed", patient_type: str =
     )
     end = admit + pd.to_timedelta(pd.Series(list(hours), dtype="float64"), unit="h")
     stays = pd.DataFrame(
-        {"patient_id": ids, "planned_ward_id": ward, "admit": admit, "ready": end, "whole_stay": whole}
-    ).assign(next_ward_id=pd.Series("_home", index=admit.index).where(end.notna()))
+        {"patient_id": ids, "ward_id": ward, "planned_ward_id": ward, "admit": admit, "ready": end, "whole_stay": whole}
+    ).assign(depart=end, next_ward_id=pd.Series("_home", index=admit.index).where(end.notna()))
     return patients, stays
 
 

@@ -1,0 +1,356 @@
+"""The clocks of discharges and transfers, and the factors of good and bad days: as configured or learned.
+
+Each ward and way out (home, onward) has a clock. What is learned is estimated by clock_fit.py and day_factors.py from
+the stays of care_stays.py. Wards with few departures borrow the clock that those of the hospital have in common.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kaizar_pipeline.config.discharges import Clock, DayFactor
+from kaizar_pipeline.config.distributions import FromData
+from kaizar_pipeline.config.hospital import HospitalConfig, Ward
+from kaizar_pipeline.config.rules import stays_of
+from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WAYS, WardCare, known_holidays, ward_cares
+from kaizar_pipeline.patients.clock_fit import (
+    FLAT,
+    ClockFit,
+    Exposure,
+    fit_clock,
+    fit_hazards,
+    held_out_gains,
+    is_gain,
+    log_likelihoods,
+)
+from kaizar_pipeline.patients.day_factors import Days, LearnedFactor, day_factors_of, days_of
+from kaizar_pipeline.tables import DAY_FACTORS, DISCHARGE_CLOCKS
+
+OWN_DEPARTURES = 300
+"""Departures from which on a ward has a clock of its own, or none; with fewer it may borrow one."""
+OWN_DAYS = 56
+"""Days from the first admission to as_of that a clock of its own needs: each weekday eight times."""
+
+MAX_STAYS = 20_000
+"""Stays that are learned from, the latest ones."""
+MAX_HOURS = 3_000_000.0
+"""Hours of all stays that are learned from."""
+
+SAME_MINUTE_SHARE = 0.5
+"""Share of departures at one minute of the day from which on that minute means that the hour is not known."""
+ROUNDED_SHARE = 0.5
+"""Share of stamps on the full or half hour from which on these are taken to be rounded."""
+MIN_STAMPS = 20
+"""Stamps needed to tell."""
+
+_GOLDEN = 0.6180339887498949  # multiples modulo 1 are even in every stretch of them
+_SHORTEST = 1 / 60
+_US_PER_HOUR = 3_600_000_000
+
+
+class Learned(NamedTuple):
+    """A clock and where it comes from."""
+
+    week: np.ndarray
+    """f8[7, 24], mean 1."""
+    origin: str
+    """configured, from_data, pooled or flat."""
+    n: int = 0
+    gain: float | None = None
+
+
+@dataclass(frozen=True)
+class Discharges:
+    """What is known of when patients leave."""
+
+    discharge_clocks: pd.DataFrame
+    day_factors: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A ward and way whose clock is to be learned."""
+
+    key: tuple[str, str]
+    exposure: Exposure
+    days_only: bool
+    days: float
+    """From the first admission to as_of."""
+
+
+def discharges(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: HospitalConfig) -> Discharges:
+    """The tables discharge_clocks and day_factors of `config`, from the tables patients and ward_stays."""
+    cares = ward_cares(patients, ward_stays, config)
+    holidays = known_holidays(config, ward_stays[ward_stays["admit"].notna()].assign(as_of=patients["as_of"].iloc[0]))
+    exposures = {
+        (ward.id, way): exposure
+        for ward in config.wards
+        if _asks(ward)
+        for way, exposure in exposures_of(cares[ward.id]).items()
+    }
+    hourless = {ward.id for ward in config.wards if _asks(ward) and hour_unknown(cares[ward.id])}
+    clocks, cases = _given(config), []
+    for key, exposure in exposures.items():
+        if key not in clocks:
+            days = float(exposure.hours - exposure.admit.min(initial=np.inf)) / 24
+            cases.append(_Case(key, exposure, key[0] in hourless, days))
+    clocks |= _learned(cases, holidays)
+    for ward in config.wards:
+        if stays_of(ward) is not None and clocks[ward.id, HOMEWARD].origin in ("from_data", "pooled"):
+            clocks[ward.id, ONWARD] = clocks[ward.id, HOMEWARD]  # one row of length_of_stay holds for both
+    constants = {"hospital_id": config.id, "as_of": patients["as_of"].iloc[0]}
+    factors = _factors(config, exposures, clocks, holidays)
+    return Discharges(
+        DISCHARGE_CLOCKS.frame(_clock_rows(config, clocks), **constants),
+        DAY_FACTORS.frame(_factor_rows(config, factors), **constants),
+        tuple(_warnings(config, cares, hourless)),
+    )
+
+
+def weeks_of(discharge_clocks: pd.DataFrame | None) -> dict[tuple[str, str], np.ndarray]:
+    """The weights f8[7, 24] by ward and way of the rows of discharge_clocks that are not flat."""
+    if discharge_clocks is None:
+        return {}
+    rows = discharge_clocks[discharge_clocks["origin"] != "flat"].sort_values(["weekday", "hour"])
+    return {
+        (str(ward), str(way)): of["weight"].to_numpy().reshape(7, 24) for (ward, way), of in rows.groupby(["ward_id", "way"])
+    }
+
+
+def _setting(ward: Ward, way: str) -> Clock | str:
+    given = ward.discharge_clock if way == HOMEWARD else ward.transfer_clock
+    return given or ("from_data" if isinstance(ward.los_model, FromData) else "none")
+
+
+def _factor_setting(ward: Ward) -> DayFactor | str:
+    return ward.day_factor or ("from_data" if isinstance(ward.los_model, FromData) else "none")
+
+
+def _asks(ward: Ward) -> bool:
+    """Whether anything of the ward is to be learned."""
+    return "from_data" in (*(_setting(ward, way) for way in WAYS), _factor_setting(ward))
+
+
+def _given(config: HospitalConfig) -> dict[tuple[str, str], Learned]:
+    """The clocks that the config gives, or refuses."""
+    found = {}
+    for ward in config.wards:
+        for way in WAYS:
+            setting = _setting(ward, way)
+            if isinstance(setting, Clock):
+                found[ward.id, way] = Learned(setting.week, "configured")
+            elif setting == "none":
+                found[ward.id, way] = Learned(FLAT, "flat")
+    return found
+
+
+def _learned(cases: Sequence[_Case], holidays: np.ndarray) -> dict[tuple[str, str], Learned]:
+    """The clock of every case: its own, the one of all wards, or none."""
+    found: dict[tuple[str, str], Learned] = {}
+    few = [case for case in cases if case.exposure.departures < OWN_DEPARTURES or case.days < OWN_DAYS]
+    for case in cases:
+        if case not in few:
+            found[case.key] = _own(case, holidays)
+    for way in WAYS:
+        small = [case for case in few if case.key[1] == way]
+        large = [case for case in cases if case.key in found and case.key[1] == way]
+        found |= _borrowed(small, [case for case in large if found[case.key].origin != "flat"], holidays)
+    return found
+
+
+def _own(case: _Case, holidays: np.ndarray) -> Learned:
+    gains = held_out_gains([case.exposure], holidays, days_only=case.days_only)
+    n, gain = round(case.exposure.departures), float(gains.mean()) if len(gains) else None
+    if not is_gain(gains):
+        return Learned(FLAT, "flat", n, gain)
+    return Learned(fit_clock([case.exposure], holidays, days_only=case.days_only).week, "from_data", n, gain)
+
+
+def _borrowed(
+    small: Sequence[_Case], with_clock: Sequence[_Case], holidays: np.ndarray
+) -> dict[tuple[str, str], Learned]:
+    """The clock of `small` wards: that of all of these and of the others `with_clock`, where it improves on none."""
+    flat = {case.key: Learned(FLAT, "flat", round(case.exposure.departures)) for case in small}
+    pool = [case for case in (*small, *with_clock) if case.exposure.departures > 0]
+    exposures = [case.exposure for case in pool]
+    if not flat or sum(exposure.departures for exposure in exposures) < OWN_DEPARTURES:
+        return flat
+    days_only = any(case.days_only for case in pool)
+    gains = held_out_gains(exposures, holidays, days_only=days_only)
+    if not is_gain(gains):
+        return flat
+    clock, gain = fit_clock(exposures, holidays, days_only=days_only), float(gains.mean())
+    n = round(sum(exposure.departures for exposure in exposures))
+    found = {}
+    for case, hazard in zip(pool, clock.hazards, strict=True):
+        if case.key in flat:
+            of_ward = ClockFit(clock.week, (hazard,))
+            without = ClockFit(FLAT, fit_hazards([case.exposure], FLAT, holidays))
+            on, off = (log_likelihoods([case.exposure], fit, holidays).sum() for fit in (of_ward, without))
+            found[case.key] = Learned(clock.week, "pooled", n, gain) if on >= off else flat[case.key]
+    return flat | found
+
+
+def exposures_of(care: WardCare) -> dict[str, Exposure]:
+    """When the patients of a ward could have left, by way out."""
+    stays = _latest(care)
+    found: dict[str, Exposure] = {}
+    start = (care.admit[stays].min() if len(stays) else care.last).astype("datetime64[D]")
+    if stays_of(care.ward) is not None:
+        whole = care.intervals(len(care.places) - 1, stays)
+        parts = {HOMEWARD: [(whole, np.ones(len(care.admit)))], ONWARD: []}
+    else:
+        shares = np.zeros((len(care.admit), len(care.places)))
+        shares[stays] = care.shares(stays)
+        parts = {HOMEWARD: [], ONWARD: []}
+        for place in np.flatnonzero(shares[care.complete].sum(axis=0)):
+            way = HOMEWARD if place == len(care.places) - 1 else ONWARD
+            of_place = np.flatnonzero(shares[:, place] > 0)
+            parts[way].append((care.intervals(int(place), of_place), shares[:, place]))
+    clock = _Stamps.of(care, start)
+    for way, pieces in parts.items():
+        found[way] = clock.exposure(pieces)
+    return found
+
+
+def _latest(care: WardCare) -> np.ndarray:
+    """The latest stays, as many as are learned from: indices."""
+    order = np.argsort(care.admit, kind="stable")[-MAX_STAYS:]
+    hours = (care.end - care.admit)[order] / np.timedelta64(1, "h")
+    return order[np.cumsum(hours[::-1])[::-1] <= MAX_HOURS]
+
+
+@dataclass(frozen=True)
+class _Stamps:
+    """Admissions and ends of a ward's stays in hours since a midnight, rounded stamps spread over what they stand for."""
+
+    start: np.datetime64
+    admit: np.ndarray
+    end: np.ndarray
+    last: float
+    """as_of"""
+
+    @classmethod
+    def of(cls, care: WardCare, start: np.datetime64) -> "_Stamps":
+        def hours(times: np.ndarray) -> np.ndarray:
+            return (times - start.astype("datetime64[us]")).astype("int64") / _US_PER_HOUR
+
+        complete, last = care.complete, float(hours(care.last))
+        admit = _spread(hours(care.admit), 0.0)
+        end = hours(care.end)
+        minute = common_minute(care)
+        if minute is None:
+            end[complete] = _spread(end[complete], 0.5)
+        else:
+            at_minute = complete & (_minute(care.end) == minute)
+            end[at_minute] = 24 * np.floor(end[at_minute] / 24) + 24 * _even(int(at_minute.sum()))
+        end = np.minimum(np.where(complete, np.maximum(end, admit + _SHORTEST), last), last)
+        return cls(start, np.minimum(admit, last - _SHORTEST), end, last)
+
+    def exposure(self, parts: Sequence[tuple["object", np.ndarray]]) -> Exposure:
+        columns: list[list[np.ndarray]] = [[] for _ in range(6)]
+        for intervals, weight in parts:
+            of = intervals.stay
+            first = np.append(True, np.diff(of) != 0)[: len(of)]
+            since = self.start.astype("datetime64[us]")
+            begin, end = ((time - since).astype("int64") / _US_PER_HOUR for time in (intervals.begin, intervals.end))
+            last = np.append(np.diff(of) != 0, True)[: len(of)] & ((intervals.ended) | (end >= self.last))
+            begin = np.where(first, self.admit[of], np.maximum(begin, self.admit[of]))
+            end = np.maximum(np.where(last, self.end[of], end), begin)
+            for column, values in zip(
+                columns, (self.admit[of], begin, end, intervals.ended, weight[of], of), strict=True
+            ):
+                column.append(values)
+        if not parts:
+            empty = np.zeros(0)
+            return Exposure(self.start, empty, empty, empty, empty.astype(bool), empty, empty.astype("int64"))
+        return Exposure(self.start, *(np.concatenate(column) for column in columns))
+
+
+def hour_unknown(care: WardCare) -> bool:
+    """Whether the hours at which patients left the ward are not known."""
+    return bool(care.by_date.mean() > SAME_MINUTE_SHARE) if len(care.admit) and common_minute(care) is None else True
+
+
+def common_minute(care: WardCare) -> int | None:
+    """The minute of the day of most departures: their hour is not known. None where there is no such minute."""
+    minutes = _minute(care.end[care.complete & ~care.by_date])
+    if len(minutes) < MIN_STAMPS:
+        return None
+    count = np.bincount(minutes, minlength=1440)
+    return int(count.argmax()) if count.max() > SAME_MINUTE_SHARE * len(minutes) else None
+
+
+def _minute(times: np.ndarray) -> np.ndarray:
+    return (times - times.astype("datetime64[D]")) // np.timedelta64(1, "m")
+
+
+def _even(n: int, first: float = 0.0) -> np.ndarray:
+    """`n` numbers in [0, 1), evenly spread."""
+    return (first + _GOLDEN * np.arange(n)) % 1.0
+
+
+def _spread(hours: np.ndarray, first: float) -> np.ndarray:
+    """`hours` where most are full hours, or half ones, with these spread over the time that they were rounded from."""
+    if len(hours) < MIN_STAMPS:
+        return hours
+    for unit in (1.0, 0.5):
+        rounded = np.abs(hours / unit - np.rint(hours / unit)) < 1e-9
+        if rounded.mean() > ROUNDED_SHARE:
+            return np.maximum(hours + np.where(rounded, (_even(len(hours), first) - 0.5) * unit, 0.0), 0.0)
+    return hours
+
+
+def _factors(
+    config: HospitalConfig,
+    exposures: Mapping[tuple[str, str], Exposure],
+    clocks: Mapping[tuple[str, str], Learned],
+    holidays: np.ndarray,
+) -> dict[str, LearnedFactor]:
+    """The day factors by ward that are learned."""
+    days: dict[str, Days] = {}
+    for ward in config.wards:
+        if _factor_setting(ward) == "from_data":
+            of = [(exposures[ward.id, way], clocks[ward.id, way].week) for way in WAYS]
+            days[ward.id] = days_of([pair for pair in of if pair[0].departures > 0], holidays)
+    return day_factors_of(days)
+
+
+def _clock_rows(config: HospitalConfig, clocks: Mapping[tuple[str, str], Learned]) -> pd.DataFrame:
+    weekday, hour = (axis.ravel() for axis in np.indices((7, 24)))
+    frames = []
+    for ward in config.wards:
+        for way in WAYS:
+            clock = clocks[ward.id, way]
+            rows = {"ward_id": ward.id, "way": way, "weekday": weekday, "hour": hour, "weight": clock.week.ravel()}
+            frames.append(pd.DataFrame(rows).assign(origin=clock.origin, n=clock.n, gain=clock.gain))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _factor_rows(config: HospitalConfig, learned: Mapping[str, LearnedFactor]) -> pd.DataFrame:
+    rows = []
+    for ward in config.wards:
+        setting = _factor_setting(ward)
+        if isinstance(setting, DayFactor):
+            of = LearnedFactor(setting.sd, setting.autocorrelation, setting.shared, "configured")
+        else:
+            of = learned.get(ward.id, LearnedFactor())
+        rows.append({"ward_id": ward.id, **of._asdict()})
+    return pd.DataFrame(rows)
+
+
+def _warnings(config: HospitalConfig, cares: Mapping[str, WardCare], hourless: set[str]) -> list[str]:
+    """What was assumed of stamps that cannot tell the hour of a departure."""
+    found = []
+    for ward in config.wards:
+        minute = common_minute(cares[ward.id]) if ward.id in hourless else None
+        if minute is not None:
+            found.append(
+                f"ward {ward.id}: most stays end at {minute // 60:02d}:{minute % 60:02d}, so the hour of departures is "
+                "not known; its clocks tell weekdays only"
+            )
+    return found
