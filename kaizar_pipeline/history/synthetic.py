@@ -53,7 +53,7 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
     dates = pd.date_range(start, as_of, inclusive="left")
     key = hospital_key(config.id, patients.truth.seed)
     rates = {stream.id: true_rates(config, stream, dates)[None] for stream in config.arrival_streams}
-    plan = make_plan(_under_truth(config, patients), rates, Horizon(start, len(dates)), key=key)
+    plan = make_plan(under_truth(config), rates, Horizon(start, len(dates)), key=key)
     check_load(plan, allow=config.simulation.overload == "allow")
     trajectories = draw(plan, HISTORY_REPLICATION)
     stays = simulate(plan, trajectories)
@@ -107,9 +107,9 @@ def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: p
     return level * gammaincinv(1 / truth.overdispersion, chance) * truth.overdispersion
 
 
-def _under_truth(config: HospitalConfig, patients: SyntheticPatients) -> HospitalConfig:
-    """The config with the true lengths of stay, clocks and day factors."""
-    truth = patients.truth
+def under_truth(config: HospitalConfig) -> HospitalConfig:
+    """The config of a synthetic hospital with the true lengths of stay, clocks and day factors."""
+    truth = _source(config).truth
     parts = (
         ("los_model", truth.los),
         ("discharge_clock", truth.discharge_clocks),

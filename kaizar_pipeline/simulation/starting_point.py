@@ -98,7 +98,7 @@ class StartingPoint:
             self._rates | self._rates_changed(variant.config),
             Horizon(self.as_of, self.days, simulation.warmup),
             key=hospital_key(self.config.id, simulation.seed),
-            learned=Learned(*(getattr(self.tables, name, None) for name in Learned._fields)),
+            learned=Learned(*(getattr(self.tables, name) for name in Learned._fields)),
             census=self.tables.starting_census if simulation.start == "census" else None,
         ).scaled(variant.arrival_factors, variant.los_factors)
 
