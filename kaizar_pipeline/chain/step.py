@@ -71,10 +71,14 @@ class Run:
         return self.models[digest]
 
     def experiment(
-        self, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+        self,
+        arrival_rates: pd.DataFrame,
+        length_of_stay: pd.DataFrame,
+        starting_census: pd.DataFrame,
+        arrival_profile: pd.DataFrame,
     ) -> Experiment:
         """The simulations from these tables: one experiment for all steps of the run, so that none is repeated."""
-        tables = (arrival_rates, length_of_stay, starting_census)
+        tables = (arrival_rates, length_of_stay, starting_census, arrival_profile)
         for known, experiment in self._experiments:
             if all(one is other for one, other in zip(known, tables, strict=True)):
                 return experiment

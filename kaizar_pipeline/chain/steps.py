@@ -23,6 +23,7 @@ from kaizar_pipeline.forecasting.notes import forecast_notes
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients import starting_census as census
+from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.patients.observed_census import observed_midnights
@@ -84,6 +85,14 @@ def length_of_stay(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -
     return Made({"length_of_stay": lengths}, {"length_of_stay": {"in use": int(lengths["in_use"].sum())}})
 
 
+def arrival_profile(run: Run, patients: pd.DataFrame) -> Made:
+    """Hours of arrival, as configured and as the history shows them."""
+    profiles = hours_of_arrival(patients, run.config, fit_all=run.fit_all)
+    sources = profiles[profiles["in_use"]].groupby("stream_id", sort=False)["source"].first()
+    figures = {f"hours of {stream}": str(source) for stream, source in sources.items()}
+    return Made({"arrival_profile": profiles}, {"arrival_profile": figures})
+
+
 def feature_table(run: Run, daily_arrivals: pd.DataFrame) -> Made:
     """What the model is trained on and predicts from."""
     features = make_feature_table(daily_arrivals, run.config, run.home)
@@ -110,11 +119,16 @@ def arrival_rates(
 
 
 def occupancy(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+    run: Run,
+    arrival_rates: pd.DataFrame,
+    length_of_stay: pd.DataFrame,
+    starting_census: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
 ) -> Made:
     """The distributions of occupancy, daily peaks, and what patients meet in each ward."""
     found = simulate_occupancy(
-        run.experiment(arrival_rates, length_of_stay, starting_census), progress=run.report("replications")
+        run.experiment(arrival_rates, length_of_stay, starting_census, arrival_profile),
+        progress=run.report("replications"),
     )
     precision = found.simulation_precision.dropna(subset="half_width")
     widths = zip(precision["quantity"], precision["half_width"], strict=True)
@@ -141,10 +155,14 @@ def _fullest(distributions: pd.DataFrame) -> Figures:
 
 
 def bed_requirements(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+    run: Run,
+    arrival_rates: pd.DataFrame,
+    length_of_stay: pd.DataFrame,
+    starting_census: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
 ) -> Made:
     """The fewest beds for a risk."""
-    found = beds.bed_requirements(run.experiment(arrival_rates, length_of_stay, starting_census))
+    found = beds.bed_requirements(run.experiment(arrival_rates, length_of_stay, starting_census, arrival_profile))
     event = run.config.simulation.risk_event
     words = {
         "whole hospital" if ward == HOSPITAL_TOTAL else ward: beds.requirement_in_words(found, ward, event)
@@ -154,34 +172,51 @@ def bed_requirements(
 
 
 def beds_effects(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+    run: Run,
+    arrival_rates: pd.DataFrame,
+    length_of_stay: pd.DataFrame,
+    starting_census: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
 ) -> Made:
     """What a few beds more or fewer do."""
-    return Made({"beds_effects": beds.beds_effects(run.experiment(arrival_rates, length_of_stay, starting_census))})
+    experiment = run.experiment(arrival_rates, length_of_stay, starting_census, arrival_profile)
+    return Made({"beds_effects": beds.beds_effects(experiment)})
 
 
 def bed_allocations(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+    run: Run,
+    arrival_rates: pd.DataFrame,
+    length_of_stay: pd.DataFrame,
+    starting_census: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
 ) -> Made:
     """Where extra beds help most."""
-    experiment = run.experiment(arrival_rates, length_of_stay, starting_census)
+    experiment = run.experiment(arrival_rates, length_of_stay, starting_census, arrival_profile)
     found = beds.bed_allocations(experiment, extra_beds=run.overrides.extra_beds)
     best = beds.allocation_in_words(found)
     return Made({"bed_allocations": found}, {"bed_allocations": {"best": best} if best else {}})
 
 
 def occupancy_drivers(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+    run: Run,
+    arrival_rates: pd.DataFrame,
+    length_of_stay: pd.DataFrame,
+    starting_census: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
 ) -> Made:
     """The variance of each day's highest census, split over what chance decides."""
-    found = drivers.occupancy_drivers(run.experiment(arrival_rates, length_of_stay, starting_census))
+    found = drivers.occupancy_drivers(run.experiment(arrival_rates, length_of_stay, starting_census, arrival_profile))
     total = found[found["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)["variance"].sum()
     shares = {f"share of {driver}": float(part) for driver, part in (total / total.sum()).items()}
     return Made({"occupancy_drivers": found}, {"occupancy_drivers": shares if total.sum() > 0 else {}})
 
 
 def scenario_comparison(
-    run: Run, arrival_rates: pd.DataFrame, length_of_stay: pd.DataFrame, starting_census: pd.DataFrame
+    run: Run,
+    arrival_rates: pd.DataFrame,
+    length_of_stay: pd.DataFrame,
+    starting_census: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
 ) -> Made:
     """What every scenario that is about the hospital changes."""
     scenarios = run.scenarios()
@@ -191,7 +226,9 @@ def scenario_comparison(
     for scenario in scenarios:
         for idle in idle_rules(scenario, as_of, days):
             run.warn(idle)
-    found = compare_scenarios(run.experiment(arrival_rates, length_of_stay, starting_census), scenarios)
+    found = compare_scenarios(
+        run.experiment(arrival_rates, length_of_stay, starting_census, arrival_profile), scenarios
+    )
     shown = found[(found["ward_id"] == HOSPITAL_TOTAL) & found["kpi"].isin(_HEADLINE_KPIS)]
     changes = {
         f"{scenario}: change of {kpi}": float(difference)
@@ -267,7 +304,7 @@ def prepare_backtest(
     """The tables that the twin starts from, from a history; `models` as in `Run`."""
     given = {"patients": history.patients, "ward_stays": history.ward_stays}
     run = Run(config, home or find_home(), fit_all=False, models={} if models is None else models)
-    return make_tables(run, ("arrival_rates", "length_of_stay", "starting_census"), given)
+    return make_tables(run, ("arrival_rates", "length_of_stay", "starting_census", "arrival_profile"), given)
 
 
 def forecast_log(
@@ -305,6 +342,7 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
     patients: pd.DataFrame,
     ward_stays: pd.DataFrame,
     length_of_stay: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
     feature_table: pd.DataFrame,
     arrival_model: pd.DataFrame,
     occupancy_distributions: pd.DataFrame,
@@ -315,7 +353,9 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
     found = compare_headlines(
         previous_headline_changes,
         previous_headline_inputs,
-        inputs_of_headline(run.config, patients, ward_stays, length_of_stay, feature_table, arrival_model),
+        inputs_of_headline(
+            run.config, patients, ward_stays, length_of_stay, arrival_profile, feature_table, arrival_model
+        ),
         int(occupancy_distributions["replications"].iloc[0]),
         workers=run.overrides.workers,
     )
@@ -336,6 +376,7 @@ STEPS = [
     Step(starting_census, (t.STARTING_CENSUS,), "patients"),
     Step(daily_arrivals, (t.DAILY_ARRIVALS,), "patients", kind="sql"),
     Step(length_of_stay, (t.LENGTH_OF_STAY,), "patients"),
+    Step(arrival_profile, (t.ARRIVAL_PROFILE,), "patients"),
     Step(feature_table, (t.FEATURE_TABLE,), "forecast"),
     Step(arrival_model, (t.ARRIVAL_MODEL,), "forecast", kind="lightgbm"),
     Step(arrival_rates, (t.ARRIVAL_RATES,), "forecast", overridable=True),
@@ -351,7 +392,15 @@ STEPS = [
         occupancy_backtest,
         (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES),
         "validation",
-        reruns=(starting_census, daily_arrivals, length_of_stay, feature_table, arrival_model, arrival_rates),
+        reruns=(
+            starting_census,
+            daily_arrivals,
+            length_of_stay,
+            arrival_profile,
+            feature_table,
+            arrival_model,
+            arrival_rates,
+        ),
         overridable=True,
     ),
     Step(forecast_log, (t.FORECAST_LOG,), "validation"),

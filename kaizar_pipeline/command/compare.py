@@ -64,7 +64,7 @@ def _last_run(home: Path, config: "HospitalConfig") -> "StartingPoint":
     from kaizar_pipeline.orchestration.storage import Warehouse
     from kaizar_pipeline.simulation.starting_point import StartingPoint
 
-    names = ("arrival_rates", "length_of_stay", "starting_census")
+    names = ("arrival_rates", "length_of_stay", "starting_census", "arrival_profile")
     warehouse = Warehouse(home / "data")
     if not all(warehouse.path(name, config.id).exists() for name in names):
         raise DataError(f"{config.id} has no stored tables to start from; make them first: kaizar run {config.id}")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from kaizar_pipeline.config.fields import Loc
-from kaizar_pipeline.config.hospital import MAPPING_TAG, NUMBER_TAG
+from kaizar_pipeline.config.hospital import LIST_TAG, MAPPING_TAG, NUMBER_TAG, WORD_TAG
 from kaizar_pipeline.errors import MAX_SHOWN, quoted, unknown
 
 _KINDS = {
@@ -88,7 +88,7 @@ def _written(loc: Loc, document: Any) -> Loc:
     written: list[str | int] = []
     here: Any = document
     for part in loc:
-        if part in ("[key]", NUMBER_TAG, MAPPING_TAG) or _is_tag(part, here):
+        if part in ("[key]", NUMBER_TAG, MAPPING_TAG, WORD_TAG, LIST_TAG) or _is_tag(part, here):
             continue
         written.append(part)
         try:

@@ -108,13 +108,19 @@ def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: p
 
 
 def _under_truth(config: HospitalConfig, patients: SyntheticPatients) -> HospitalConfig:
-    """The config with the true lengths of stay."""
-    los = patients.truth.los
+    """The config with the true lengths of stay and hours of arrival."""
+    los, truth = patients.truth.los, patients.truth.streams
     wards = tuple(
         ward.model_copy(update={"los_model": los[ward.id], "los_by": ()}) if ward.id in los else ward
         for ward in config.wards
     )
-    return config.model_copy(update={"wards": wards})
+    streams = tuple(
+        stream.model_copy(update={"hourly_profile": truth[stream.id].hourly_profile})
+        if stream.id in truth and truth[stream.id].hourly_profile
+        else stream
+        for stream in config.arrival_streams
+    )
+    return config.model_copy(update={"wards": wards, "arrival_streams": streams})
 
 
 def _patient_ids(plan: Plan, trajectories: Trajectories) -> pd.Series:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.calendar import weekly_profile
 from kaizar_pipeline.config.distributions import Distribution, FromData
-from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.rules import stays_of
 from kaizar_pipeline.errors import DataError
@@ -133,7 +133,7 @@ def _known(stays: pd.DataFrame, config: HospitalConfig) -> Stays:
     low, high = known_within(hours)
     low, high = np.where(complete, low, hours), np.where(complete, high, np.inf)
     block = ((stays["as_of"] - stays["admit"]).dt.days // BLOCK_DAYS).to_numpy()
-    by_date = (stays["whole_stay"] & (stays["resolution"] == "day")).to_numpy()
+    by_date = (stays["whole_stay"] & (stays["resolution"] != "second")).to_numpy()
     dates = None
     if by_date.any():
         number = (end.dt.normalize() - stays["admit"].dt.normalize()).dt.days.to_numpy()
@@ -144,7 +144,7 @@ def _known(stays: pd.DataFrame, config: HospitalConfig) -> Stays:
 
 def _profiles(stays: pd.DataFrame, config: HospitalConfig) -> tuple[np.ndarray, np.ndarray]:
     """The different days of the hourly profiles of the arrival streams, f8[p, 24], and which one each stay has [n]."""
-    weeks = np.concatenate([np.resize(stream.hourly_profile, (7, HOURS_PER_DAY)) for stream in config.arrival_streams])
+    weeks = np.concatenate([weekly_profile(stream) for stream in config.arrival_streams])
     shares, of_day = np.unique(weeks / weeks.sum(axis=1, keepdims=True), axis=0, return_inverse=True)
     stream = pd.Index([stream.id for stream in config.arrival_streams]).get_indexer(pd.Index(stays["stream_id"]))
     return shares, of_day.ravel()[stream * 7 + stays["admit"].dt.day_of_week.to_numpy()]

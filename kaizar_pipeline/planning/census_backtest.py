@@ -51,7 +51,7 @@ WEEKDAY_WEEKS = 52
 """Weeks that the weekday baseline looks back."""
 
 Prepare = Callable[[History, HospitalConfig, Path | None], Mapping[str, pd.DataFrame]]
-"""Makes arrival_rates, length_of_stay and starting_census from a history."""
+"""Makes arrival_rates, length_of_stay, starting_census and arrival_profile from a history."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def predicted_midnights(
     and date (index): the whole chain after the history."""
     tables = prepare(history, config, home)
     rates = _with_the_day_after(tables["arrival_rates"])
-    start = StartingPoint(config, rates, tables["length_of_stay"], tables["starting_census"])
+    start = StartingPoint(config, rates, tables["length_of_stay"], tables["starting_census"], tables["arrival_profile"])
     counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
     constants = {"hospital_id": config.id, "as_of": history.as_of, "scenario": BASELINE}
     distributions = as_matrix(midnight_census(start.plan, counts, **constants))

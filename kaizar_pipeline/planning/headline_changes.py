@@ -39,7 +39,7 @@ FACTORS = {
     "seed": ("seed",),
     "config": ("config", "replications"),
     "data": ("as_of", "patients", "ward_stays", "known_until", "feature_table"),
-    "model": ("arrival_model", "length_of_stay"),
+    "model": ("arrival_model", "length_of_stay", "arrival_profile"),
 }
 """What a headline depends on, in the order of replacement, with the inputs that belong to it."""
 
@@ -65,11 +65,12 @@ class HeadlineChanges:
         return self.headline_changes[self.headline_changes["run_number"] == self.headline_inputs["run_number"].max()]
 
 
-def inputs_of_headline(
+def inputs_of_headline(  # noqa: PLR0913  the tables that a headline depends on
     config: HospitalConfig,
     patients: pd.DataFrame,
     ward_stays: pd.DataFrame,
     length_of_stay: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
     features: pd.DataFrame,
     model: pd.DataFrame,
 ) -> Inputs:
@@ -89,6 +90,7 @@ def inputs_of_headline(
         "known_until": json.dumps(dict(zip(model["stream_id"], model["train_to"], strict=True)), default=_plain),
         "arrival_model": _as_text(model.drop(columns="train_to")),
         "length_of_stay": _as_text(length_of_stay),
+        "arrival_profile": _as_text(arrival_profile[arrival_profile["in_use"]]),
     }
 
 
@@ -312,12 +314,12 @@ def _plan(inputs: Inputs) -> Plan:
     config = _config(inputs)
     simulation = config.simulation.model_copy(update={"horizon_days": _days(config)})
     week = config.model_copy(update={"simulation": simulation})
-    patients, ward_stays, lengths, features, model = (
+    patients, ward_stays, lengths, profile, features, model = (
         _table(inputs, name, week)
-        for name in ("patients", "ward_stays", "length_of_stay", "feature_table", "arrival_model")
+        for name in ("patients", "ward_stays", "length_of_stay", "arrival_profile", "feature_table", "arrival_model")
     )
     rates = forecast_rates(model, features, pd.DataFrame({"as_of": [_as_of(inputs)]}), week)
-    return StartingPoint(week, rates, lengths, starting_census(patients, ward_stays)).plan
+    return StartingPoint(week, rates, lengths, starting_census(patients, ward_stays), profile).plan
 
 
 def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:

@@ -12,6 +12,7 @@ from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
+from kaizar_pipeline.simulation.learned_hours import with_learned_hours
 from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Horizon, Plan, make_plan
 from kaizar_pipeline.stats.philox import hospital_key
 
@@ -30,6 +31,8 @@ class StartingPoint:
     """The table of that name; needed for wards whose los_model is from_data."""
     census: pd.DataFrame | None = None
     """The table starting_census; used with `start: census`."""
+    arrival_profile: pd.DataFrame | None = None
+    """The table of that name; needed for streams whose hourly_profile is from_data."""
 
     @cached_property
     def as_of(self) -> pd.Timestamp:
@@ -83,7 +86,7 @@ class StartingPoint:
     def _plan(self, variant: Variant) -> Plan:
         simulation = self.config.simulation
         return make_plan(
-            variant.config,
+            with_learned_hours(variant.config, self.arrival_profile),
             self._rates | self._rates_changed(variant.config),
             Horizon(self.as_of, self.days, simulation.warmup),
             key=hospital_key(self.config.id, simulation.seed),

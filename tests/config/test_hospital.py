@@ -96,7 +96,8 @@ def test_what_is_left_out_has_its_default():
     config = HospitalConfig.model_validate(hospital())
     ward, stream = config.wards[0], config.arrival_streams[0]
     assert (ward.label, ward.type, ward.boarding, ward.discharge_delay) == ("ed", "WARD", "hold", None)
-    assert stream.hourly_profile == (1.0,) * 24
+    assert (stream.hourly_profile, stream.configured_profile) == (None, (1.0,) * 24)
+    assert not config.learns_hours(stream)
     simulation = config.simulation
     assert (simulation.horizon_days, simulation.replications, simulation.seed) == (28, 200, 42)
     assert (simulation.start, simulation.warmup) == ("census", 0)
@@ -172,9 +173,19 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
         ),
         (put("arrival_streams", 0, "hourly_profile", [1] * 23), "arrival_streams.0.hourly_profile", "23 numbers"),
         (
-            put("arrival_streams", 0, "hourly_profile", [1] * 24 + [0] * 24 + [1] * 120),
+            put("arrival_streams", 0, "hourly_profile", [0] * 168),
             "arrival_streams.0.hourly_profile",
-            "a day whose hours are all zero",
+            "at least one hour needs a weight above zero",
+        ),
+        (
+            put("arrival_streams", 1, "hourly_profile", [1] * 72 + [0] * 24 + [1] * 72),
+            "arrival_streams.1.hourly_profile",
+            "the hours of Thu are all zero, and model has arrivals then",
+        ),
+        (
+            put("patients", "truth", "streams", "emergency", "hourly_profile", [1] * 25),
+            "patients.truth.streams.emergency.hourly_profile",
+            "25 numbers, allowed: 24",
         ),
         (
             put("arrival_streams", 0, "scale_factor_by_month", {1: 1.2}),

@@ -192,9 +192,10 @@ class TestHarbour:
 def run_and_compare(home: Path, hospital: str) -> dict[str, pd.DataFrame]:
     config = load_hospital_config(home / "hospital_configs" / f"{hospital}.yml")
     scenarios = load_scenarios(home, config)
-    wanted = ["bed_requirements", "starting_census"]
+    wanted = ["bed_requirements", "starting_census", "arrival_profile"]
     tables = run_chain(config, home=home, replications=4, workers=1, tables=wanted)
-    start = StartingPoint(config, *(tables[name] for name in ("arrival_rates", "length_of_stay", "starting_census")))
+    names = ("arrival_rates", "length_of_stay", "starting_census", "arrival_profile")
+    start = StartingPoint(config, *(tables[name] for name in names))
     compared = compare_scenarios(Experiment(start, 1), scenarios, replications=4)
     assert set(compared["scenario"]) == {scenario.id for scenario in scenarios}
     return tables
