@@ -105,6 +105,28 @@ def test_what_is_left_out_has_its_default():
     assert [stream.id for stream in config.forecast_streams] == ["emergency"]
 
 
+@pytest.mark.parametrize(
+    ("profile", "synthetic", "extract_"),
+    [(None, False, True), ("flat", False, False), ("from_data", True, True), ([1] * 24, False, False)],
+)
+def test_hours_are_learned_where_told_and_from_an_extract(profile: Any, synthetic: bool, extract_: bool):
+    found = []
+    for patients in (hospital()["patients"], extract()):
+        data = hospital() | {"patients": patients}
+        data["arrival_streams"][0]["hourly_profile"] = profile
+        config = HospitalConfig.model_validate(data)
+        assert HospitalConfig.model_validate(config.model_dump(mode="json")) == config
+        found.append(config.learns_hours(config.arrival_streams[0]))
+    assert found == [synthetic, extract_]
+
+
+def test_a_weekday_without_arrivals_is_no_error_where_nothing_contradicts_it():
+    data = hospital()
+    for stream in data["arrival_streams"]:  # forecast; and planned on Mondays and Thursdays
+        stream["hourly_profile"] = [1] * 24 * 6 + [0] * 24
+    assert len(HospitalConfig.model_validate(data).arrival_streams[1].configured_profile) == 168
+
+
 def test_a_config_is_frozen():
     config = HospitalConfig.model_validate(hospital())
     with pytest.raises(ValidationError, match="frozen"):
