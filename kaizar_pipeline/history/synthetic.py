@@ -108,7 +108,7 @@ def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: p
 
 
 def under_truth(config: HospitalConfig) -> HospitalConfig:
-    """The config of a synthetic hospital with the true lengths of stay, clocks and day factors."""
+    """The config of a synthetic hospital with the true hours of arrival, lengths of stay, clocks and day factors."""
     truth = _source(config).truth
     parts = (
         ("los_model", truth.los),
@@ -120,7 +120,13 @@ def under_truth(config: HospitalConfig) -> HospitalConfig:
     for ward in config.wards:
         update = {key: of_ward[ward.id] for key, of_ward in parts if ward.id in of_ward}
         wards.append(ward.model_copy(update=update | ({"los_by": ()} if "los_model" in update else {})))
-    return config.model_copy(update={"wards": tuple(wards)})
+    streams = tuple(
+        stream.model_copy(update={"hourly_profile": truth.streams[stream.id].hourly_profile})
+        if stream.id in truth.streams and truth.streams[stream.id].hourly_profile
+        else stream
+        for stream in config.arrival_streams
+    )
+    return config.model_copy(update={"wards": tuple(wards), "arrival_streams": streams})
 
 
 def _patient_ids(plan: Plan, trajectories: Trajectories) -> pd.Series:
