@@ -35,7 +35,9 @@ from benchmarks.made_up import (
 from benchmarks.round_trip import boarding, new_service
 from kaizar_pipeline import HospitalConfig, bed_requirements, load_history
 from kaizar_pipeline.chain.steps import prepare_backtest
+from kaizar_pipeline.patients.care_stays import HOMEWARD, ward_cares
 from kaizar_pipeline.patients.clock_fit import held_out_gains
+from kaizar_pipeline.patients.discharge_clocks import exposures_of
 from kaizar_pipeline.planning.census_backtest import TWIN, WEEKDAY, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
@@ -140,7 +142,7 @@ def ssu(options: Options) -> Figures:
         path = Path(folder) / "patients.csv"
         write_extract(stays, last + pd.Timedelta(days=1), path)
         simulation = {"horizon_days": 28, "replications": options.replications}
-        config = one_ward(path, simulation=simulation, patients={"max_reject_share": 0.05})
+        config = one_ward(path, simulation=simulation, patients={"max_reject_share": 0.05, "max_age_days": None})
         history = load_history(config, HOME)
         wanted = BacktestOptions(origins=list(origins), replications=options.replications, workers=options.workers)
         rows = backtest_occupancy(config, history, prepare_backtest, HOME, wanted).occupancy_backtest
@@ -192,9 +194,11 @@ def sepsis(options: Options) -> Figures:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "patients.csv"
         write_extract(stays.dropna(), as_of, path)
-        config = one_ward(path)
+        config = one_ward(path, patients={"max_age_days": None})
         history = load_history(config, HOME)
-        gains = held_out_gains(*_exposure(history, config))
+        cares = ward_cares(history.patients, history.ward_stays, config)
+        exposure = exposures_of(cares["ward"])[HOMEWARD]
+        gains = held_out_gains([exposure], np.zeros(0, dtype="datetime64[D]"))
     return {"sepsis_loglik_gain": float(gains.mean()), "sepsis_stays_judged": len(gains)}
 
 
