@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+    from kaizar_pipeline.patients.discharge_clocks import discharges
     from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
     from kaizar_pipeline.patients.starting_census import starting_census
     from kaizar_pipeline.planning.beds import bed_allocations, bed_requirements, beds_effects
@@ -48,6 +49,7 @@ __all__ = [
     "bed_requirements",
     "beds_effects",
     "compare_scenarios",
+    "discharges",
     "forecast_rates",
     "lengths_of_stay",
     "load_history",
@@ -78,6 +80,7 @@ _NAMES = {
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
     "patients.daily_arrivals": "arrivals_per_day",
+    "patients.discharge_clocks": "discharges",
     "patients.length_of_stay": "lengths_of_stay",
     "patients.starting_census": "starting_census",
     "planning.beds": "bed_allocations bed_requirements beds_effects",
