@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
     from kaizar_pipeline.patients.discharge_clocks import discharges
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+    from kaizar_pipeline.patients.discharge_clocks import discharges
     from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
     from kaizar_pipeline.patients.starting_census import starting_census
     from kaizar_pipeline.planning.beds import bed_allocations, bed_requirements, beds_effects
@@ -84,6 +85,7 @@ _NAMES = {
     "patients.arrival_profile": "hours_of_arrival",
     "patients.discharge_clocks": "discharges",
     "patients.daily_arrivals": "arrivals_per_day",
+    "patients.discharge_clocks": "discharges",
     "patients.length_of_stay": "lengths_of_stay",
     "patients.starting_census": "starting_census",
     "planning.beds": "bed_allocations bed_requirements beds_effects",

@@ -100,9 +100,7 @@ def discharge_clocks(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame)
     )
 
 
-def length_of_stay(
-    run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, discharge_clocks: pd.DataFrame
-) -> Made:
+def length_of_stay(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, discharge_clocks: pd.DataFrame) -> Made:
     """Lengths of stay, as configured and as the history shows them."""
     lengths = lengths_of_stay(patients, ward_stays, run.config, discharge_clocks, fit_all=run.fit_all)
     return Made({"length_of_stay": lengths}, {"length_of_stay": {"in use": int(lengths["in_use"].sum())}})
@@ -374,9 +372,15 @@ STEPS = [
         (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES),
         "validation",
         reruns=(
-            starting_census, daily_arrivals, discharge_clocks, length_of_stay, arrival_profile, feature_table, arrival_model,
+            starting_census,
+            daily_arrivals,
+            discharge_clocks,
+            length_of_stay,
+            arrival_profile,
+            feature_table,
+            arrival_model,
             arrival_rates,
-        ),  # fmt: skip
+        ),
         overridable=True,
     ),
     Step(forecast_log, (t.FORECAST_LOG,), "validation"),

@@ -302,7 +302,5 @@ def _hour_factors(left: np.ndarray, expected: np.ndarray) -> np.ndarray:
     every = (left.sum(axis=0) + HOUR_PRIOR) / (expected.sum(axis=0) + HOUR_PRIOR)
     factors = np.empty((7, 24))
     for days in (slice(0, SATURDAY), slice(SATURDAY, 7)):
-        factors[days] = (left[days].sum(axis=0) + WEEKEND_PRIOR * every) / (
-            expected[days].sum(axis=0) + WEEKEND_PRIOR
-        )
+        factors[days] = (left[days].sum(axis=0) + WEEKEND_PRIOR * every) / (expected[days].sum(axis=0) + WEEKEND_PRIOR)
     return factors

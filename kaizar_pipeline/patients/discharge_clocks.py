@@ -5,7 +5,7 @@ the stays of care_stays.py. Wards with few departures borrow the clock that thos
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from kaizar_pipeline.config.discharges import Clock, DayFactor
 from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.rules import stays_of
-from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WAYS, WardCare, known_holidays, ward_cares
+from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WAYS, Intervals, WardCare, known_holidays, ward_cares
 from kaizar_pipeline.patients.clock_fit import (
     FLAT,
     ClockFit,
@@ -117,7 +117,8 @@ def weeks_of(discharge_clocks: pd.DataFrame | None) -> dict[tuple[str, str], np.
         return {}
     rows = discharge_clocks[discharge_clocks["origin"] != "flat"].sort_values(["weekday", "hour"])
     return {
-        (str(ward), str(way)): of["weight"].to_numpy().reshape(7, 24) for (ward, way), of in rows.groupby(["ward_id", "way"])
+        (str(ward), str(way)): of["weight"].to_numpy().reshape(7, 24)
+        for (ward, way), of in rows.groupby(["ward_id", "way"])
     }
 
 
@@ -226,7 +227,7 @@ def _latest(care: WardCare) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Stamps:
-    """Admissions and ends of a ward's stays in hours since a midnight, rounded stamps spread over what they stand for."""
+    """Admissions and ends of a ward's stays in hours since a midnight, rounded stamps spread over their hours."""
 
     start: np.datetime64
     admit: np.ndarray
@@ -239,7 +240,7 @@ class _Stamps:
         def hours(times: np.ndarray) -> np.ndarray:
             return (times - start.astype("datetime64[us]")).astype("int64") / _US_PER_HOUR
 
-        complete, last = care.complete, float(hours(care.last))
+        complete, last = care.complete, float(hours(np.array([care.last]))[0])
         admit = _spread(hours(care.admit), 0.0)
         end = hours(care.end)
         minute = common_minute(care)
@@ -251,29 +252,30 @@ class _Stamps:
         end = np.minimum(np.where(complete, np.maximum(end, admit + _SHORTEST), last), last)
         return cls(start, np.minimum(admit, last - _SHORTEST), end, last)
 
-    def exposure(self, parts: Sequence[tuple["object", np.ndarray]]) -> Exposure:
-        columns: list[list[np.ndarray]] = [[] for _ in range(6)]
-        for intervals, weight in parts:
-            of = intervals.stay
-            first = np.append(True, np.diff(of) != 0)[: len(of)]
-            since = self.start.astype("datetime64[us]")
-            begin, end = ((time - since).astype("int64") / _US_PER_HOUR for time in (intervals.begin, intervals.end))
-            last = np.append(np.diff(of) != 0, True)[: len(of)] & ((intervals.ended) | (end >= self.last))
-            begin = np.where(first, self.admit[of], np.maximum(begin, self.admit[of]))
-            end = np.maximum(np.where(last, self.end[of], end), begin)
-            for column, values in zip(
-                columns, (self.admit[of], begin, end, intervals.ended, weight[of], of), strict=True
-            ):
-                column.append(values)
-        if not parts:
-            empty = np.zeros(0)
-            return Exposure(self.start, empty, empty, empty, empty.astype(bool), empty, empty.astype("int64"))
+    def exposure(self, parts: Sequence[tuple[Intervals, np.ndarray]]) -> Exposure:
+        """The intervals of several groups of stays, each with the weight of all stays."""
+        empty = np.zeros(0)
+        found = [Exposure(self.start, empty, empty, empty, empty.astype(bool), empty, empty.astype("int64"))]
+        found += [self._part(intervals, weight) for intervals, weight in parts]
+        columns = zip(*((of.admit, of.begin, of.end, of.left, of.weight, of.stay) for of in found), strict=True)
         return Exposure(self.start, *(np.concatenate(column) for column in columns))
+
+    def _part(self, intervals: Intervals, weight: np.ndarray) -> Exposure:
+        since, of = self.start.astype("datetime64[us]"), intervals.stay
+        begin, end = ((time - since).astype("int64") / _US_PER_HOUR for time in (intervals.begin, intervals.end))
+        changes = np.diff(of) != 0
+        first, last = (np.concatenate(bounds)[: len(of)] for bounds in (([True], changes), (changes, [True])))
+        last &= intervals.ended | (end >= self.last)
+        begin = np.where(first, self.admit[of], np.maximum(begin, self.admit[of]))
+        end = np.maximum(np.where(last, self.end[of], end), begin)
+        return Exposure(self.start, self.admit[of], begin, end, intervals.ended, weight[of], of)
 
 
 def hour_unknown(care: WardCare) -> bool:
     """Whether the hours at which patients left the ward are not known."""
-    return bool(care.by_date.mean() > SAME_MINUTE_SHARE) if len(care.admit) and common_minute(care) is None else True
+    if not len(care.admit):
+        return False
+    return common_minute(care) is not None or bool(care.by_date.mean() > SAME_MINUTE_SHARE)
 
 
 def common_minute(care: WardCare) -> int | None:

@@ -158,9 +158,10 @@ class WardLengths:
         stays = self._stays(parts[0], week, time)
         for part in parts[1:]:
             stays = stays.followed_by(self._stays(part, week, time))
-        admit, weight = (np.concatenate(of) for of in zip(*((self.care.admit[p.stays], p.weight) for p in parts)))
+        admit = np.concatenate([self.care.admit[part.stays] for part in parts])
+        weight = np.concatenate([part.weight for part in parts])
         day = admit.astype("datetime64[D]")
-        hour = time.weekdays(day) * HOURS_PER_DAY + (admit - day) // np.timedelta64(1, "h")
+        hour = time.weekdays(day) * HOURS_PER_DAY + (admit - day).astype("int64") // _US_PER_HOUR
         return Group(stays, week, np.bincount(hour, weight, FLAT.size).reshape(FLAT.shape))
 
     def _stays(self, part: _Part, week: np.ndarray | None, time: OperationalTime) -> Stays:
@@ -176,7 +177,7 @@ class WardLengths:
         low, high = np.where(seen.ended, low, hours), np.where(seen.ended, high, np.inf)
         weight = np.zeros(len(care.admit))
         weight[part.stays] = part.weight
-        block = (care.last - admit) // np.timedelta64(BLOCK_DAYS, "D")
+        block = (care.last - admit).astype("int64") // (BLOCK_DAYS * HOURS_PER_DAY * _US_PER_HOUR)
         dates = self._dates(of) if week is None else None
         return Stays(hours, low, high, weight[of], block, dates, entry if entry.any() else None)
 

@@ -137,8 +137,8 @@ LENGTH_OF_STAY = hospital_table(
     nullable(
         "operational_mean_hours",
         "DOUBLE",
-        "Mean in operational hours, in which shape, scale, quantiles and ks of this row are: the ward has a clock; null "
-        "where they are plain hours.",
+        "Mean in operational hours, in which shape, scale, quantiles and ks of the row are too: the ward has a clock; "
+        "null where they are plain hours.",
         "hours",
     ),
     nullable(
