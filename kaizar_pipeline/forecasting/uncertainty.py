@@ -31,8 +31,8 @@ PRIOR_INV_K_DAYS = 28
 """1/k, and the days of history that this assumption is worth: single days vary by 14 % beyond Poisson, but their
 variance exceeds their mean by a fifth at most, once a calendar explains the weekdays."""
 PRIOR_PATHS = 8.0
-"""Independent paths that a prior is worth. A history has 2 to 8 of them, and a variance from so few jumps from origin to
-origin: with 2 instead of 8 it changed by 43 % in 28 days instead of 25 %, and forecasts were no better for it."""
+"""Independent paths that a prior is worth. A history has 2 to 8 of them, and a variance from so few jumps from origin
+to origin: with 2 instead of 8 it changed by 43 % in 28 days instead of 25 %, and forecasts were no better for it."""
 PRIOR_CORRELATION = 0.2
 CORRELATION_PATHS = 24.0
 """Correlation between streams, and the independent paths that this assumption is worth. Errors of real streams over 28

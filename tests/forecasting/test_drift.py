@@ -42,3 +42,11 @@ def test_days_not_observed_count_on_neither_side(make_hospital: Hospital, daily:
 def test_four_weeks_of_history_have_nothing_to_be_compared_with(make_hospital: Hospital, daily: Daily) -> None:
     assert level_drift(daily(er=[3] * 28), make_hospital("er")).empty
     assert len(level_drift(daily(er=[3] * 29), make_hospital("er"))) == 1
+
+
+def test_a_stream_of_which_nothing_was_known_four_weeks_ago_has_no_row(
+    make_hospital: Hospital, daily: Daily, poisson: Counts
+) -> None:
+    arrivals = daily(er=poisson(150, 30.0), new=[0] * 130 + [20] * 20)
+    arrivals["observed"] = (arrivals["stream_id"] == "er") | (arrivals["arrivals"] > 0)
+    assert level_drift(arrivals, make_hospital("er", "new"))["stream_id"].tolist() == ["er"]
