@@ -150,8 +150,8 @@ class MlPoisson(Model):
     type: Literal["ml_poisson"]
     """Kind of model."""
     mean_per_day: Positive | None = None
-    """Mean arrivals per day expected of a stream that has no history yet; counts as much as one day of it. Default:
-    half an arrival over the whole history, which is one on two days for a stream that has not opened."""
+    """Mean arrivals per day expected of a stream before it has a history; counts as much as one day of it. Default:
+    none; a stream of which no day is known is then forecast at half an arrival per day."""
 
 
 class Schedule(Model):

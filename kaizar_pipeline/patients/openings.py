@@ -65,8 +65,8 @@ class _Activity:
 def within_opening(daily: pd.DataFrame, config: HospitalConfig) -> pd.Series:
     """bool for each row of `daily` (stream_id, date, arrivals of whole days): whether the stream was open.
 
-    By `opened` and `closed` of the config; without `opened` from its first arrival, where that came long after the
-    first day of `daily`.
+    By `opened` and `closed` of the config; without `opened` from its first arrival, if it lies long after
+    the first day of `daily`.
     """
     was_open = pd.Series(data=True, index=daily.index)
     for stream, rows in _by_stream(daily, config):
