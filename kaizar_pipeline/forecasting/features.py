@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.calendar import read_events
+from kaizar_pipeline.config.calendar import open_days, read_events
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig, MlPoisson
 from kaizar_pipeline.errors import DataError
@@ -66,7 +66,8 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
     blocks = []
     for stream in config.forecast_streams:
         known = days.assign(arrivals=usable_counts(arrivals, stream.id).reindex(dates))
-        _check_length(known, stream.id, horizon)
+        if open_days(stream, dates[-horizon:]).any():
+            _check_length(known, stream.id, horizon)
         prior_mean = stream.model.mean_per_day if isinstance(stream.model, MlPoisson) else None
         blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon, prior_mean)]
     rows = pd.concat(blocks) if blocks else FEATURE_TABLE.empty()

@@ -169,3 +169,10 @@ def test_a_stream_opened_three_weeks_ago_is_forecast_at_its_own_level(
     paths = rates[rates["stream_id"] == "new"].pivot(index="path", columns="date", values="rate").sum(axis=1)
     assert 28 * 17 < paths.mean() < 28 * 23
     assert 0.04 < paths.std() / paths.mean() < 0.12  # 20 days of 20 are known to 5 %, and levels drift
+
+
+def test_a_closed_stream_needs_no_long_history(make_hospital: Hospital, daily: Daily, poisson: Counts) -> None:
+    file = make_hospital("er", horizon=29).model_dump(by_alias=True)
+    file["arrival_streams"][0]["closed"] = "2023-12-01"
+    _, paths = forecast(daily(er=poisson(100)), HospitalConfig.model_validate(file))
+    assert (paths == 0).all(axis=None)
