@@ -9,7 +9,7 @@ import holidays
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.fields import HOURS_PER_DAY
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, is_open
 from kaizar_pipeline.config.hospital import ArrivalStream, Constant, HospitalInfo, Schedule
 from kaizar_pipeline.errors import ConfigError
 
@@ -90,7 +90,7 @@ def weekdays_with_arrivals(stream: ArrivalStream) -> np.ndarray:
 
 
 def configured_rates(stream: ArrivalStream, hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarray:
-    """f8 per date: mean arrivals per day of a schedule or constant stream, its month factors included."""
+    """f8 per date: mean arrivals per day of a schedule or constant stream, with its month factors; 0 when closed."""
     model = stream.model
     match model:
         case Schedule():
@@ -102,4 +102,10 @@ def configured_rates(stream: ArrivalStream, hospital: HospitalInfo, dates: pd.Da
             rates = np.full(len(dates), model.mean_per_day)
         case _:
             raise TypeError(f"stream {stream.id} is forecast: the config does not give its rates")
+    rates = rates * open_days(stream, dates)
     return rates * dates.month.map(lambda month: stream.scale_factor_by_month.get(month, 1.0)).to_numpy(dtype=float)
+
+
+def open_days(stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
+    """bool per date: whether the stream is open, by the config."""
+    return np.array([is_open(day.date(), stream.opened, stream.closed) for day in dates], dtype=bool)

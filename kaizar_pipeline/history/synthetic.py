@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.calendar import configured_rates, public_holidays
+from kaizar_pipeline.config.calendar import configured_rates, open_days, public_holidays
 from kaizar_pipeline.config.fields import WEEKDAYS
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, HospitalInfo
 from kaizar_pipeline.config.patient_sources import StreamTruth, SyntheticPatients
@@ -66,16 +66,15 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
 
 
 def true_rates(config: HospitalConfig, stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
-    """f8 per date from history_start on: the rate that the arrivals of a synthetic stream are drawn from."""
+    """f8 per date from history_start on: the rate that a synthetic stream's arrivals are drawn from, 0 when closed."""
     patients = _source(config)
     if not stream.is_forecast:
         return configured_rates(stream, config.hospital, dates)
     truth = patients.truth.streams[stream.id]
     assert truth.mean_per_day is not None
     key = hospital_key(config.id, patients.truth.seed)
-    return (
-        truth.mean_per_day * _calendar_factor(truth, config.hospital, dates) * _random_factor(truth, key, stream, dates)
-    )
+    rates = truth.mean_per_day * _calendar_factor(truth, config.hospital, dates)
+    return rates * _random_factor(truth, key, stream, dates) * open_days(stream, dates)
 
 
 def _source(config: HospitalConfig) -> SyntheticPatients:
