@@ -11,7 +11,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import StaysExtract
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader, TextRows
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person
@@ -83,7 +83,7 @@ def read_moves(
     visible = rows[~(rows["admit"] >= as_of)]
     if visible["admit_day"].sum() > len(visible) / 2:
         raise DataError(
-            f"{text.place}: stamps in {extract.columns.admit!r} have no time of day; export ward stays with times"
+            f"{text.place}: stamps in {quoted(extract.columns.admit)} have no time of day; export ward stays with times"
         )
     rejects = _rejects(reader, extract, text, visible)
     stays = _agreeing(reader, visible[visible["reason"].isna()], as_of, warnings)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.patient_sources import Extract
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person, hashed_visit
@@ -183,10 +183,10 @@ class VisitRows:
         cell = (
             ""
             if cells.empty
-            else f" (line {self._text.lines(cells['row'].to_numpy())[0]}: {shown_stamps(cells['arrival'])[0]!r})"
+            else f" (line {self._text.lines(cells['row'].to_numpy())[0]}: {quoted(shown_stamps(cells['arrival'])[0])})"
         )
         return DataError(
-            f"{self._text.place}: not one stamp in column {column!r} can be read as a date{bound}{cell}; "
+            f"{self._text.place}: not one stamp in column {quoted(column)} can be read as a date{bound}{cell}; "
             "name their format in patients.date_format"
         )
 
@@ -349,8 +349,8 @@ class VisitRows:
         )
         if backward > max(STRAY_MIN_ROWS, compared / 2):
             raise DataError(
-                f"{self._text.place}: columns.arrival ({columns.arrival!r}) and columns.departure "
-                f"({columns.departure!r}) seem to be swapped: in {backward:,} of {compared:,} rows the departure "
+                f"{self._text.place}: columns.arrival ({quoted(columns.arrival)}) and columns.departure "
+                f"({quoted(columns.departure)}) seem to be swapped: in {backward:,} of {compared:,} rows the departure "
                 "lies before the arrival"
             )
         shown = {
@@ -378,7 +378,7 @@ class VisitRows:
             first = rejects.iloc[0]
             self._warnings.add(
                 "departures cannot be read or lie before the arrival; these patients departed at an unknown time "
-                f"(line {first['row']}: {first['value']!r})",
+                f"(line {first['row']}: {quoted(first['value'])})",
                 len(rejects),
             )
 

@@ -16,6 +16,9 @@ pytestmark = pytest.mark.unit
 RUNS = int(os.environ.get("KAIZAR_FUZZ", "200"))
 """Extracts that are tried; `make fuzz` tries 10,000."""
 
+LONGEST = 1_500
+"""Characters of a line of a message."""
+
 AS_OF = pd.Timestamp("2024-06-10").as_unit("us")
 STAYS = {
     "path": "moves.csv",
@@ -120,3 +123,4 @@ def test_every_row_is_a_patient_a_reject_or_after_as_of(tmp_path: Path, block: i
             assert "Secret" not in frame.to_csv(), seed
     assert read > 0
     assert "Secret" not in "".join(told)
+    assert max(map(len, "\n".join(told).split("\n"))) <= LONGEST
