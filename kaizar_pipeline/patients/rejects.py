@@ -73,7 +73,7 @@ def by_reason(rejects: pd.DataFrame) -> str:
         value = "empty" if pd.isna(first["value"]) else quoted(first["value"])
         example = f"line {first['row']}, {first['field']} = {value}"
         values = rows["value"].value_counts()
-        most = ", ".join(f"{quoted(value)} {count:,}" for value, count in values.head(8).items())
+        most = ", ".join(f"{quoted(str(value))} {count:,}" for value, count in values.head(8).items())
         listed = f"; {most}" if str(reason).startswith("unknown") and most else ""
         lines.append(f"  {reason}: {len(rows):,}, for example {example}{listed}")
     reasons = set(rejects["reason"])

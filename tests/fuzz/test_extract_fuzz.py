@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.records import read_records
-from tests.support.small_extracts import TODAY, make_hospital
+from tests.support.small_extracts import TODAY, make_hospital, read_records
 
 pytestmark = pytest.mark.unit
 
