@@ -4,7 +4,8 @@ Draws are addressed by the day since that start and the engine looks at nothing 
 that up to today plus a day. The forecast and the twin never read the truth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +31,18 @@ LEVEL_STAGE, DAY_STAGE = 0, 1
 """Stages of Purpose.HISTORY: the steps of the random-walk drift of the level, and the factor of each day."""
 
 
-def read_synthetic(
-    config: HospitalConfig, home: Path | None, today: pd.Timestamp, as_of: pd.Timestamp | None
-) -> Records:
-    """The history of a synthetic hospital up to `as_of`, by default `today`; it reads nothing from `home`."""
-    as_of = as_of or today
-    patients, ward_stays = simulate_history(config, as_of)
-    return Records(as_of, patients, PATIENT_REJECTS.empty(), ward_stays)
+@contextmanager
+def open_synthetic(
+    config: HospitalConfig, home: Path | None, today: pd.Timestamp
+) -> Iterator[Callable[[pd.Timestamp | None], Records]]:
+    """The function that makes the history of a synthetic hospital up to an as_of, by default `today`; it reads nothing
+    from `home`."""
+
+    def at(as_of: pd.Timestamp | None) -> Records:
+        patients, ward_stays = simulate_history(config, as_of or today)
+        return Records(as_of or today, patients, PATIENT_REJECTS.empty(), ward_stays)
+
+    yield at
 
 
 def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
