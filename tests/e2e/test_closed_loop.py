@@ -43,7 +43,7 @@ def hospital() -> HospitalConfig:
              "options": [{"to_ward": "ward", "probability": 0.3}, {"to_ward": "icu", "probability": TO_ICU}]},
             {"from_ward": "icu", "options": [{"to_ward": "ward", "probability": 1.0}]},
         ],
-        simulation={"overload": "allow", "horizon_days": 42},
+        simulation={"overload": "allow", "horizon_days": 28},
     )  # fmt: skip
 
 
