@@ -155,12 +155,8 @@ def ciw_over_compiled() -> list[Row]:
     from benchmarks.ciw_network import network
 
     plan, config = plan_of(DAYS), hospital()
-    many, sources, scale, speed = (
-        Replications(plan, 5),
-        sources_of(plan),
-        los_scales(plan, 0, 5),
-        day_speeds(plan, 0, 5),
-    )
+    many, sources = Replications(plan, 5), sources_of(plan)
+    scale, speed = los_scales(plan, 0, 5), day_speeds(plan, 0, 5)
     patients, stays = buffer_sizes(plan)
     drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(sources, patients)
     work = block.make_stay_scratch(len(plan.ward_ids), stays)
@@ -192,12 +188,10 @@ def with_clocks_over_without() -> list[Row]:
     for ward in file["wards"]:
         ward |= leaving if ward["id"] in ("medical", "surgical") else {}
     timed, counted = HospitalConfig.model_validate(file), 40
-    rates = {
-        stream.id: plan.daily_rates for stream, plan in zip(timed.arrival_streams, plan_of(DAYS).streams, strict=True)
-    }
-    horizon = plan_of(DAYS).horizon
-    rates = {name: rate[:, horizon.warmup_days :] for name, rate in rates.items()}
-    workers = [Worker(plan, with_demand=False) for plan in (plan_of(DAYS), make_plan(timed, rates, horizon, key=7))]
+    plain, warmup = plan_of(DAYS), plan_of(DAYS).horizon.warmup_days
+    rates = {name: of.daily_rates[:, warmup:] for name, of in zip(plain.stream_ids, plain.streams, strict=True)}
+    plans = plain, make_plan(timed, rates, plain.horizon, key=7)
+    workers = [Worker(plan, with_demand=False) for plan in plans]
     stop = np.zeros(1, dtype=np.int64)
     without, with_clocks = (partial(worker.run, 0, counted, stop) for worker in workers)
     times = ms_in_turn(9, without=without, with_clocks=with_clocks)
