@@ -32,6 +32,7 @@ from kaizar_pipeline.planning.headline_changes import (
 )
 from kaizar_pipeline.tables import (
     ARRIVAL_MODEL,
+    ARRIVAL_PROFILE,
     DAY_FACTORS,
     DISCHARGE_CLOCKS,
     FEATURE_TABLE,
@@ -70,13 +71,14 @@ def inputs(config: HospitalConfig, in_bed: int = 0, stay: float = 35.5, as_of: p
             "ks": np.nan, "scale_sd": 0.0,
         }
     )  # fmt: skip
+    learned = (DISCHARGE_CLOCKS, DAY_FACTORS, ARRIVAL_PROFILE, FEATURE_TABLE, ARRIVAL_MODEL)
     tables = {
         "patients": PATIENTS.frame(patients, **constants).assign(as_of=as_of)
         if in_bed
         else one_gone(as_of, ward, config.id),
         "ward_stays": WARD_STAYS.frame(stays, **constants),
         "length_of_stay": LENGTH_OF_STAY.frame(lengths, **constants),
-        **{table.name: empty(table) for table in (DISCHARGE_CLOCKS, DAY_FACTORS, FEATURE_TABLE, ARRIVAL_MODEL)},
+        **{table.name: empty(table) for table in learned},
     }
     return inputs_of_headline(config, tables)
 
@@ -290,7 +292,7 @@ def test_each_factor_alone_moves_its_own_column(mornings):
 
     simulation = config.simulation.model_copy(update={"seed": 7})
     more_beds = [ward.model_copy(update={"capacity": ward.capacity + 1}) for ward in config.wards]
-    learned = ("arrival_model", "discharge_clocks", "day_factors", "length_of_stay")
+    learned = ("arrival_model", "discharge_clocks", "day_factors", "length_of_stay", "arrival_profile")
     retrained = before["arrival_model"].assign(inv_k=0.2)
     assert changed(config.model_copy(update={"simulation": simulation}), before) == {"seed"}
     assert changed(config.model_copy(update={"wards": tuple(more_beds)}), before) == {"config"}
