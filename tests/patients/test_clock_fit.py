@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -91,17 +92,17 @@ def test_noise_is_no_clock(n: int):
 def test_a_public_holiday_is_a_sunday():
     closed = np.outer([1.3, 1.3, 1.3, 1.3, 1.3, 0.4, 0.1], np.ones(24))
     closed = closed / closed.mean()
-    days = START + np.arange(0, 365, 9)
+    days = START + np.arange(2, 365, 14)  # every second Wednesday
     time = OperationalTime(closed, days)
     hours = np.append(0.0, np.cumsum(time.weights(START, 24 * 420)))
     rng = np.random.default_rng(4)
-    admit = np.sort(rng.uniform(0, 360 * 24, 4000))
-    end = np.interp(np.interp(admit, np.arange(len(hours)), hours) + long(rng, 4000), hours, np.arange(len(hours)))
-    exposure = Exposure(START, admit, admit, end, np.ones(4000, dtype=bool), np.ones(4000), np.arange(4000))
+    admit = np.sort(rng.uniform(0, 360 * 24, 10_000))
+    end = np.interp(np.interp(admit, np.arange(len(hours)), hours) + long(rng, 10_000), hours, np.arange(len(hours)))
+    exposure = Exposure(START, admit, admit, end, np.ones(10_000, dtype=bool), np.ones(10_000), np.arange(10_000))
     found = fit_clock([exposure], days, days_only=True).week[:, 0]
     blind = fit_clock([exposure], NO_HOLIDAYS, days_only=True).week[:, 0]
     np.testing.assert_allclose(found, closed[:, 0], atol=0.12)
-    assert np.abs(blind - closed[:, 0]).max() > np.abs(found - closed[:, 0]).max()
+    assert blind[2] < 0.7 * blind[1]
 
 
 def test_days_only_has_no_hours():
@@ -198,6 +199,8 @@ def test_releases_of_a_real_log_keep_a_clock(sepsis_log: pd.DataFrame):
 
 
 @pytest.fixture
-def sepsis_log(shared_data: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
-    log = shared_data("sepsis_log.csv")
-    return log[["arrival", "release"]].astype("datetime64[us]")
+def sepsis_log(real_data: Path) -> pd.DataFrame:
+    log = real_data / "sepsis_log.csv"
+    if not log.exists():
+        pytest.skip(f"{log} does not exist")
+    return pd.read_csv(log, usecols=["arrival", "release"]).astype("datetime64[us]")
