@@ -157,7 +157,7 @@ def test_what_is_not_known_at_the_cut_is_not_learned_from():
 
 @cache
 def history() -> pd.DataFrame:
-    """The ward that clocks were designed on: nights and a discharge in the afternoon, half of the weekend's on Monday."""
+    """The ward that clocks were designed on: discharges in the afternoon, half of the weekend's on Monday."""
     rng = np.random.default_rng(7)
     rows = []
     for day in pd.date_range("2025-01-06", periods=500):
