@@ -53,7 +53,7 @@ def hospital(
     )  # fmt: skip
 
 
-Stay = tuple[str, np.ndarray, np.ndarray, str, str]
+Stay = tuple[Any, ...]
 
 
 def tables(as_of: pd.Timestamp, *groups: Stay, resolution: str = "second") -> tuple[pd.DataFrame, pd.DataFrame]:
