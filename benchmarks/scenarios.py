@@ -56,7 +56,9 @@ def comparisons(seeds: int, replications: int) -> pd.DataFrame:
     leaving = discharges(history.patients, history.ward_stays, config)
     stays = lengths_of_stay(history.patients, history.ward_stays, config, leaving.discharge_clocks)
     census = starting_census(history.patients, history.ward_stays)
-    tables = StartingTables(rates, stays, census, leaving.discharge_clocks, leaving.day_factors)
+    tables = StartingTables(
+        rates, stays, census, discharge_clocks=leaving.discharge_clocks, day_factors=leaving.day_factors
+    )
     scenarios = load_scenarios(PROJECT, config)
     frames = []
     for seed in range(seeds):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
-    from kaizar_pipeline.patients.discharge_clocks import discharges
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
     from kaizar_pipeline.patients.discharge_clocks import discharges
     from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
@@ -83,7 +82,6 @@ _NAMES = {
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
     "patients.arrival_profile": "hours_of_arrival",
-    "patients.discharge_clocks": "discharges",
     "patients.daily_arrivals": "arrivals_per_day",
     "patients.discharge_clocks": "discharges",
     "patients.length_of_stay": "lengths_of_stay",

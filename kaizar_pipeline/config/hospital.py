@@ -37,7 +37,6 @@ from kaizar_pipeline.errors import unknown
 FLAT_PROFILE = (1.0,) * 24
 
 
-
 def _profile_form(value: object) -> str:
     return NAME_TAG if isinstance(value, str) else LIST_TAG
 
@@ -116,7 +115,7 @@ class Ward(Model):
     """Time a patient who goes home from here still holds the bed after care has ended. Default: none."""
     discharge_clock: ClockSetting | None = None
     """How the chance of going home varies over the week: from_data (learned), none, or hours and weekdays. Default:
-    from_data where los_model is, and the records have times; else none."""
+    from_data where los_model is (of stamps of days the weekdays alone); else none."""
     transfer_clock: ClockSetting | None = None
     """The same of moving on to another ward. Default: likewise."""
     day_factor: DayFactorSetting | None = None

@@ -46,7 +46,12 @@ ROUNDED_SHARE = 0.5
 MIN_STAMPS = 20
 """Stamps needed to tell."""
 
-_GOLDEN = 0.6180339887498949  # multiples modulo 1 are even in every stretch of them
+MIN_NIGHTS = 2.0
+"""Mean nights of stays known by date from which on they have a clock. On it they are fitted with drawn hours of the
+day, which are an error of some hours in each; shorter ones are fitted by their nights, without a clock (nights.py)."""
+
+_EVEN_ADMITS, _EVEN_ENDS = 0.6180339887498949, 0.4142135623730951
+"""Multiples of these numbers are spread evenly modulo 1, and those of both independently."""
 _SHORTEST = 1 / 60
 _US_PER_HOUR = 3_600_000_000
 
@@ -95,7 +100,11 @@ def discharges(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: Hospita
     hourless = {ward.id for ward in config.wards if _asks(ward) and hour_unknown(cares[ward.id])}
     clocks, cases = _given(config), []
     for key, exposure in exposures.items():
-        if key not in clocks:
+        if key in clocks:
+            continue
+        if _short_by_date(cares[key[0]]):
+            clocks[key] = Learned(FLAT, "flat", round(exposure.departures))
+        else:
             days = float(exposure.hours - exposure.admit.min(initial=np.inf)) / 24
             cases.append(_Case(key, exposure, key[0] in hourless, days))
     clocks |= _learned(cases, holidays)
@@ -241,14 +250,14 @@ class _Stamps:
             return (times - start.astype("datetime64[us]")).astype("int64") / _US_PER_HOUR
 
         complete, last = care.complete, float(hours(np.array([care.last]))[0])
-        admit = _spread(hours(care.admit), 0.0)
+        admit = _spread(hours(care.admit), _EVEN_ADMITS)
         end = hours(care.end)
         minute = common_minute(care)
         if minute is None:
-            end[complete] = _spread(end[complete], 0.5)
+            end[complete] = _spread(end[complete], _EVEN_ENDS)
         else:
             at_minute = complete & (_minute(care.end) == minute)
-            end[at_minute] = 24 * np.floor(end[at_minute] / 24) + 24 * _even(int(at_minute.sum()))
+            end[at_minute] = 24 * np.floor(end[at_minute] / 24) + 24 * (_EVEN_ENDS * np.arange(at_minute.sum()) % 1.0)
         end = np.minimum(np.where(complete, np.maximum(end, admit + _SHORTEST), last), last)
         return cls(start, np.minimum(admit, last - _SHORTEST), end, last)
 
@@ -278,6 +287,15 @@ def hour_unknown(care: WardCare) -> bool:
     return common_minute(care) is not None or bool(care.by_date.mean() > SAME_MINUTE_SHARE)
 
 
+def _short_by_date(care: WardCare) -> bool:
+    """Whether most stays are known by date, and are too short to tell an hour more from an hour less."""
+    dated = care.by_date & care.complete
+    if not dated.any() or care.by_date.mean() <= SAME_MINUTE_SHARE:
+        return False
+    nights = care.end[dated].astype("datetime64[D]") - care.admit[dated].astype("datetime64[D]")
+    return float(nights.astype("int64").mean()) < MIN_NIGHTS
+
+
 def common_minute(care: WardCare) -> int | None:
     """The minute of the day of most departures: their hour is not known. None where there is no such minute."""
     minutes = _minute(care.end[care.complete & ~care.by_date])
@@ -291,19 +309,15 @@ def _minute(times: np.ndarray) -> np.ndarray:
     return (times - times.astype("datetime64[D]")) // np.timedelta64(1, "m")
 
 
-def _even(n: int, first: float = 0.0) -> np.ndarray:
-    """`n` numbers in [0, 1), evenly spread."""
-    return (first + _GOLDEN * np.arange(n)) % 1.0
-
-
-def _spread(hours: np.ndarray, first: float) -> np.ndarray:
-    """`hours` where most are full hours, or half ones, with these spread over the time that they were rounded from."""
+def _spread(hours: np.ndarray, step: float) -> np.ndarray:
+    """`hours`; where most are full or half hours, with these spread over the time that they were rounded from."""
     if len(hours) < MIN_STAMPS:
         return hours
     for unit in (1.0, 0.5):
         rounded = np.abs(hours / unit - np.rint(hours / unit)) < 1e-9
         if rounded.mean() > ROUNDED_SHARE:
-            return np.maximum(hours + np.where(rounded, (_even(len(hours), first) - 0.5) * unit, 0.0), 0.0)
+            within = step * np.arange(len(hours)) % 1.0 - 0.5
+            return np.maximum(hours + np.where(rounded, within * unit, 0.0), 0.0)
     return hours
 
 

@@ -68,7 +68,6 @@ class HeadlineChanges:
         return self.headline_changes[self.headline_changes["run_number"] == self.headline_inputs["run_number"].max()]
 
 
-
 def inputs_of_headline(config: HospitalConfig, tables: Mapping[str, pd.DataFrame]) -> Inputs:
     """All that the headline of a run depends on, and of its `tables` only the rows that are needed."""
     patients, ward_stays, features, model = (
