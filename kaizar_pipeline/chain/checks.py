@@ -5,7 +5,6 @@ A blocking check keeps what fails it from being stored; any other one warns.
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.chain.step import NOTHING, Check, Figures, Found, Run
@@ -209,12 +208,13 @@ def census_covered(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, S
     """
     twin = occupancy_scores[occupancy_scores["method"] == TWIN]
     weeks = twin[twin["lead_week"] != ALL_WEEKS]
-    beyond = np.maximum(weeks["coverage80_low"] - weeks["coverage80"], weeks["coverage80"] - weeks["coverage80_high"])
-    weeks = weeks.loc[beyond.groupby([weeks["ward_id"], weeks["hour"]]).idxmax()]
+    low, high = weeks["coverage80_low"], weeks["coverage80_high"]
+    off = (weeks["coverage80"] - (low + high) / 2).abs() / (high - low)
+    weeks = weeks.loc[off.groupby([weeks["ward_id"], weeks["hour"]]).idxmax()]
     found = _covered(weeks, lambda row: f"{row['ward_id']}, {row['hour']}:00, week {row['lead_week']}", _dates)
     biased = set(clear_biases(twin)["ward_id"])
     why = {
-        f"likely cause, {ward}": in_words(census_causes, ward) or _no_cause(rows, ward in biased)
+        f"likely cause, {ward}": in_words(census_causes, str(ward)) or _no_cause(rows, ward in biased)
         for ward, rows in _outside(weeks).groupby("ward_id", sort=False)
     }
     return found._replace(figures={**found.figures, **why})

@@ -201,21 +201,23 @@ class _Known:
 
     def forecast(self, method: str, rows: pd.DataFrame) -> np.ndarray:
         """The distribution f8[row, patients] of a baseline for `rows` with ward_id, date and hour."""
-        censuses: dict[int, np.ndarray] = {}
-        numbered = rows.reset_index(drop=True).assign(weekday=rows["date"].dt.day_of_week.to_numpy())
-        for (hour, weekday), group in numbered.groupby(["hour", "weekday"]):
-            used = self._used(method, int(hour), int(weekday))
-            censuses |= {i: used[ward].to_numpy() for i, ward in group["ward_id"].items()}
-        return _shares([censuses[i] for i in range(len(rows))])
+        hours, weekdays = rows["hour"].to_numpy(), rows["date"].dt.day_of_week.to_numpy()
+        wards, censuses = rows["ward_id"].tolist(), [np.empty(0, dtype=np.int64)] * len(rows)
+        for hour, weekday in sorted({*zip(hours.tolist(), weekdays.tolist(), strict=True)}):
+            used = self._used(method, hour, weekday)
+            for i in np.flatnonzero((hours == hour) & (weekdays == weekday)):
+                censuses[i] = used[wards[i]].to_numpy()
+        return _shares(censuses)
 
     def _used(self, method: str, hour: int, weekday: int) -> pd.DataFrame:
         """The censuses that a baseline takes as equally likely at an hour of a weekday."""
-        dates, hours = (self.census.index.get_level_values(level) for level in ("date", "hour"))
+        hours = self.census.index.get_level_values("hour")
+        weekdays = pd.DatetimeIndex(self.census.index.get_level_values("date")).day_of_week
         if method == PERSISTENCE:
             return self.census.iloc[-1:]
         if method == YESTERDAY:
             return self.census[hours == hour].iloc[-1:]
-        return self.census[(hours == hour) & (dates.day_of_week == weekday)].iloc[-WEEKS_BACK[method] :]
+        return self.census[(hours == hour) & (weekdays == weekday)].iloc[-WEEKS_BACK[method] :]
 
 
 def predicted_census(

@@ -107,7 +107,8 @@ class Errors:
         """By origin: the mean error from Saturday evening to Monday morning less that of the rest of the week."""
         weekend = _weekend(self.rows["at"]).to_numpy()
         mean = self.rows.pivot_table(index="origin", columns=weekend, values="error")
-        return mean.get(True, np.nan) - mean.get(False, np.nan)
+        mean = mean.reindex(columns=[True, False])
+        return mean[True] - mean[False]
 
     def clear(self, by_origin: pd.Series) -> bool:
         """Whether the mean of errors by origin is beyond chance, and matters."""
@@ -156,7 +157,8 @@ class Records:
     def stays(self) -> pd.DataFrame:
         """Those in the ward that began since then, with their hours, so far where they are open."""
         stays = self._in_ward[self._in_ward["admit"] >= self.since]
-        return stays.assign(hours=(stays["depart"].fillna(self.as_of) - stays["admit"]) / pd.Timedelta(hours=1))
+        so_far = stays["depart"].fillna(self.as_of) - stays["admit"]
+        return stays.assign(hours=so_far.dt.total_seconds() / 3600)
 
     @cached_property
     def departures(self) -> pd.Series:
@@ -205,10 +207,6 @@ class Records:
         """All arrivals of a stream, in order."""
         patients = self.given.patients
         return patients.loc[patients["stream_id"] == stream.id, "arrival"].sort_values()
-
-    def patient_types(self) -> Mapping[str, str]:
-        """The type of each patient."""
-        return self.given.patients.set_index("patient_id")["patient_type"]
 
 
 @dataclass(frozen=True)
@@ -296,9 +294,10 @@ class _Case:
     def _transfers(self) -> dict[str, tuple[float, float]]:
         """By other ward: patients a day who came from there, and how many of those who left it the routes lead here."""
         records, config = self.records, self.records.given.config
+        types = records.given.patients.set_index("patient_id")["patient_type"]
         stays = records.given.ward_stays
         left = stays[(stays["depart"] >= records.since) & stays["next_ward_id"].notna()]
-        left = left.assign(patient_type=left["patient_id"].map(records.patient_types()))
+        left = left.assign(patient_type=left["patient_id"].map(types))
         found = {}
         for source, rows in left[left["ward_id"] != records.ward].groupby("ward_id"):
             led = sum(

@@ -283,14 +283,15 @@ def test_a_coverage_that_chance_does_not_explain_is_warned_about(inside: float, 
     assert ("icu, week 1" in result.figures) is not passed
 
 
-def back_test_scores(**of_icu: object) -> pd.DataFrame:
+def back_test_scores(**of_icu: float | None) -> pd.DataFrame:
     """Scores of a back-test in which all is well, but for `of_icu` at 6:00."""
     rows = [(ward, hour, week) for ward in ("icu", "ed", "_hospital") for hour in (0, 6) for week in (0, 1, 2)]
     scores = pd.DataFrame(rows, columns=["ward_id", "hour", "lead_week"]).assign(
         method="twin", coverage80=0.8, coverage80_low=0.5, coverage80_high=0.98, independent_dates=12,
         bias=0.0, bias_se=0.2, mean_actual=20.0,
     )  # fmt: skip
-    scores.loc[(scores["ward_id"] == "icu") & (scores["hour"] == 6), list(of_icu)] = list(of_icu.values())
+    for column, value in of_icu.items():
+        scores.loc[(scores["ward_id"] == "icu") & (scores["hour"] == 6), column] = value
     return scores
 
 

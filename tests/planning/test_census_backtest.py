@@ -58,35 +58,30 @@ def test_forecasts_and_baselines_are_scored_against_the_observed_census(tiny: Ho
     assert origins == [day(20), day(12)]
     assert set(rows["method"]) == {TWIN, *BASELINES}
     assert len(rows) == 5 * 2 * 3 * 4 * 7  # methods, origins, two wards and the hospital, hours, days ahead
-    leads = rows.groupby("hour")["lead"].agg(["min", "max"])
-    assert leads.loc[0].tolist() == [1, 7]  # the midnight that ends the horizon is the last instant
-    assert leads.loc[[6, 12, 18]].to_numpy().tolist() == [[0, 6]] * 3
+    leads = {hour: sorted(of["lead"].unique()) for hour, of in rows.groupby("hour")}
+    assert leads[0] == [1, 2, 3, 4, 5, 6, 7]  # the midnight that ends the horizon is the last instant
+    assert leads[6] == leads[12] == leads[18] == [0, 1, 2, 3, 4, 5, 6]
     assert rows["capacity_known"].all()
 
     history = load_history(tiny, None, AS_OF)
     seen = observed_census(history.patients, history.ward_stays, tiny.ward_ids, HOURS)
     seen = seen.set_index(["ward_id", "date", "hour"])["actual"]
-    a_day = pd.Timedelta(days=1)
-    for row in rows[rows["ward_id"] == "ward"].itertuples():
-        date, hour, origin = row.date, row.hour, row.origin
-        assert row.actual == seen["ward", date, hour]
+    for _, row in rows[(rows["ward_id"] == "ward") & (rows["method"] != TWIN)].iterrows():
+        known = seen["ward"][seen["ward"].index.get_level_values("date") < row["origin"]]
+        known = pd.concat([known, seen["ward"].loc[[(row["origin"], 0)]]])
+        dates, hours = (known.index.get_level_values(level) for level in ("date", "hour"))
+        same_weekday = known[(hours == row["hour"]) & (dates.day_of_week == row["date"].day_of_week)]
         used = {
-            PERSISTENCE: [origin],
-            YESTERDAY: [origin - a_day if hour else origin],
-            SIX_WEEKS: [day for day in pd.date_range(origin - 42 * a_day, origin - a_day)
-                        if day.day_of_week == date.day_of_week],
-            WEEKDAY: [day for day in pd.date_range("2026-01-02", origin - a_day)
-                      if day.day_of_week == date.day_of_week],
-        }  # fmt: skip
-        if row.method == TWIN:
-            continue
-        if row.method in (SIX_WEEKS, WEEKDAY) and not hour and date.day_of_week == origin.day_of_week:
-            used[row.method] = [*used[row.method], origin][-6 if row.method == SIX_WEEKS else 0 :]
-        same = [seen["ward", day, 0 if row.method == PERSISTENCE else hour] for day in used[row.method]]
-        assert row.mean == pytest.approx(sum(same) / len(same))
-        if len(same) == 1:
-            assert row.p025 == row.p975 == same[0]
-            assert row.crps == abs(same[0] - row.actual)
+            PERSISTENCE: known.iloc[-1:],
+            YESTERDAY: known[hours == row["hour"]].iloc[-1:],
+            SIX_WEEKS: same_weekday.iloc[-6:],
+            WEEKDAY: same_weekday,
+        }[row["method"]]
+        assert row["actual"] == seen["ward", row["date"], row["hour"]]
+        assert row["mean"] == pytest.approx(used.mean())
+        if len(used) == 1:
+            assert row["p025"] == row["p975"] == used.iloc[0]
+            assert row["crps"] == abs(used.iloc[0] - row["actual"])
 
     scores = found.occupancy_scores
     assert len(scores) == 5 * 3 * 4 * 2  # a week ahead, and all weeks together

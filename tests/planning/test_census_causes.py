@@ -85,8 +85,8 @@ class World:
         return left
 
 
-def times(hours: np.ndarray) -> pd.Series:
-    return pd.Series(START + pd.to_timedelta(np.round(hours * 60), unit="min")).astype("datetime64[us]").array
+def times(hours: np.ndarray) -> np.ndarray:
+    return START.to_datetime64().astype("datetime64[us]") + np.round(hours * 60).astype("timedelta64[m]")
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,10 @@ def test_who_is_in_bed_at_hours_of_the_day():
     census = observed_census(*records(), ["ed", "icu"], [0, 12]).pivot(
         index=["date", "hour"], columns="ward_id", values="actual"
     )
+    # nothing is known at noon of as_of
     assert [f"{date:%d} {hour}" for date, hour in census.index] == [
         "02 0", "02 12", "03 0", "03 12", "04 0", "04 12", "05 0",
-    ]  # nothing is known at noon of as_of  # fmt: skip
+    ]  # fmt: skip
     assert census["ed"].tolist() == [0, 1, 0, 0, 1, 1, 1]
     assert census["icu"].tolist() == [1, 1, 1, 1, 1, 0, 0]  # gone at the instant of noon
     assert census["_hospital"].tolist() == [1, 2, 1, 1, 2, 1, 1]
