@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kaizar_pipeline.forecasting.model import train_lgbm_poisson
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
+    from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
+    from kaizar_pipeline.patients.discharge_clocks import discharges
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
     from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
     from kaizar_pipeline.patients.starting_census import starting_census
@@ -48,7 +50,9 @@ __all__ = [
     "bed_requirements",
     "beds_effects",
     "compare_scenarios",
+    "discharges",
     "forecast_rates",
+    "hours_of_arrival",
     "lengths_of_stay",
     "load_history",
     "load_hospital_config",
@@ -77,6 +81,8 @@ _NAMES = {
     "forecasting.model": "train_lgbm_poisson",
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
+    "patients.arrival_profile": "hours_of_arrival",
+    "patients.discharge_clocks": "discharges",
     "patients.daily_arrivals": "arrivals_per_day",
     "patients.length_of_stay": "lengths_of_stay",
     "patients.starting_census": "starting_census",

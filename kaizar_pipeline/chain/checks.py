@@ -10,6 +10,7 @@ import pandas as pd
 from kaizar_pipeline.chain.step import NOTHING, Check, Figures, Found, Run
 from kaizar_pipeline.forecasting.drift import level_drift
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL
+from kaizar_pipeline.patients.arrival_profile import profile_differences
 from kaizar_pipeline.patients.census_jump import census_jump
 from kaizar_pipeline.patients.length_of_stay import differences, enough_stays
 from kaizar_pipeline.planning.census_backtest import TWIN
@@ -106,6 +107,13 @@ def every_request_counted(daily_arrivals: pd.DataFrame, patients: pd.DataFrame) 
 def as_configured(length_of_stay: pd.DataFrame) -> Found:
     """Observed lengths of stay are those configured, to within 20 %, where there are enough stays to tell."""
     return _listed("differences", differences(length_of_stay)) if enough_stays(length_of_stay).any() else NOTHING
+
+
+@check("arrival_profile", blocking=False)
+def hours_as_configured(arrival_profile: pd.DataFrame) -> Found:
+    """Patients arrive at the configured hours: beyond chance, a tenth of a stream's arrivals at most do not."""
+    compared = arrival_profile["arrivals"].notna() & ~arrival_profile["in_use"]
+    return _listed("differences", profile_differences(arrival_profile)) if compared.any() else NOTHING
 
 
 @check("arrival_model", blocking=False)

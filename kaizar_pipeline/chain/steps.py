@@ -23,6 +23,7 @@ from kaizar_pipeline.forecasting.notes import forecast_notes
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients import starting_census as census
+from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.discharge_clocks import discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
@@ -101,12 +102,18 @@ def discharge_clocks(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame)
     )
 
 
-def length_of_stay(
-    run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, discharge_clocks: pd.DataFrame
-) -> Made:
+def length_of_stay(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, discharge_clocks: pd.DataFrame) -> Made:
     """Lengths of stay, as configured and as the history shows them."""
     lengths = lengths_of_stay(patients, ward_stays, run.config, discharge_clocks, fit_all=run.fit_all)
     return Made({"length_of_stay": lengths}, {"length_of_stay": {"in use": int(lengths["in_use"].sum())}})
+
+
+def arrival_profile(run: Run, patients: pd.DataFrame) -> Made:
+    """Hours of arrival, as configured and as the history shows them."""
+    profiles = hours_of_arrival(patients, run.config, fit_all=run.fit_all)
+    sources = profiles[profiles["in_use"]].groupby("stream_id", sort=False)["source"].first()
+    figures = {f"hours of {stream}": str(source) for stream, source in sources.items()}
+    return Made({"arrival_profile": profiles}, {"arrival_profile": figures})
 
 
 def feature_table(run: Run, daily_arrivals: pd.DataFrame) -> Made:
@@ -249,6 +256,7 @@ def occupancy_backtest(
     run: Run,
     patients: pd.DataFrame,
     ward_stays: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
     discharge_clocks: pd.DataFrame,
     kept_occupancy_backtest: pd.DataFrame | None,
 ) -> Made:
@@ -268,7 +276,7 @@ def occupancy_backtest(
     if found.notes:
         figures["notes"] = "; ".join(found.notes)
     scores, rows = found.occupancy_scores, found.occupancy_backtest
-    given = Given(run.config, patients, ward_stays, discharge_clocks)
+    given = Given(run.config, patients, ward_stays, arrival_profile, discharge_clocks)
     quality = {**_coverage(scores[scores["method"] == TWIN]), **_mean_errors(scores)}
     return Made(
         {"occupancy_backtest": rows, "occupancy_scores": scores},
@@ -330,9 +338,7 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
     run: Run,
     patients: pd.DataFrame,
     ward_stays: pd.DataFrame,
-    discharge_clocks: pd.DataFrame,
-    day_factors: pd.DataFrame,
-    length_of_stay: pd.DataFrame,
+    start: StartingTables,
     feature_table: pd.DataFrame,
     arrival_model: pd.DataFrame,
     occupancy_distributions: pd.DataFrame,
@@ -340,21 +346,11 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
     previous_headline_inputs: pd.DataFrame | None,
 ) -> Made:
     """The headline of each ward, and why it differs from the last run's."""
+    tables = {"patients": patients, "ward_stays": ward_stays, "feature_table": feature_table}
     found = compare_headlines(
         previous_headline_changes,
         previous_headline_inputs,
-        inputs_of_headline(
-            run.config,
-            {
-                "patients": patients,
-                "ward_stays": ward_stays,
-                "discharge_clocks": discharge_clocks,
-                "day_factors": day_factors,
-                "length_of_stay": length_of_stay,
-                "feature_table": feature_table,
-                "arrival_model": arrival_model,
-            },
-        ),
+        inputs_of_headline(run.config, {**tables, "arrival_model": arrival_model, **start._asdict()}),
         int(occupancy_distributions["replications"].iloc[0]),
         workers=run.overrides.workers,
     )
@@ -376,6 +372,7 @@ STEPS = [
     Step(daily_arrivals, (t.DAILY_ARRIVALS,), "patients", kind="sql"),
     Step(discharge_clocks, (t.DISCHARGE_CLOCKS, t.DAY_FACTORS), "patients"),
     Step(length_of_stay, (t.LENGTH_OF_STAY,), "patients"),
+    Step(arrival_profile, (t.ARRIVAL_PROFILE,), "patients"),
     Step(feature_table, (t.FEATURE_TABLE,), "forecast"),
     Step(arrival_model, (t.ARRIVAL_MODEL,), "forecast", kind="lightgbm"),
     Step(arrival_rates, (t.ARRIVAL_RATES,), "forecast", overridable=True),
@@ -392,9 +389,15 @@ STEPS = [
         (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES),
         "validation",
         reruns=(
-            starting_census, daily_arrivals, discharge_clocks, length_of_stay, feature_table, arrival_model,
+            starting_census,
+            daily_arrivals,
+            discharge_clocks,
+            length_of_stay,
+            arrival_profile,
+            feature_table,
+            arrival_model,
             arrival_rates,
-        ),  # fmt: skip
+        ),
         overridable=True,
     ),
     Step(forecast_log, (t.FORECAST_LOG,), "validation"),

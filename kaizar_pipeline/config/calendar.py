@@ -9,6 +9,7 @@ import holidays
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import ArrivalStream, Constant, HospitalInfo, Schedule
 from kaizar_pipeline.errors import ConfigError
 
@@ -75,6 +76,17 @@ def _event_error(row: dict[str, str], known: dict[date, set[str]]) -> str | None
     if name in known.get(day, ()):
         return f"{name!r} already appears on {day}"
     return None
+
+
+def weekly_profile(stream: ArrivalStream) -> np.ndarray:
+    """f8[7, 24]: the configured weights of the hours of the week, Monday first; flat on a weekday without arrivals."""
+    week = np.resize(np.array(stream.configured_profile), (7, HOURS_PER_DAY))
+    return np.where(week.sum(axis=1, keepdims=True) > 0, week, 1.0)
+
+
+def weekdays_with_arrivals(stream: ArrivalStream) -> np.ndarray:
+    """bool[7], Monday first: whether the configured weights of the weekday leave any arrival."""
+    return np.resize(np.array(stream.configured_profile), (7, HOURS_PER_DAY)).sum(axis=1) > 0
 
 
 def configured_rates(stream: ArrivalStream, hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarray:

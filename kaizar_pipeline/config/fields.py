@@ -25,8 +25,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-NAME_TAG, NUMBER_TAG, MAPPING_TAG = "[name]", "[number]", "[mapping]"
-"""What pydantic puts into an error's place to distinguish the forms of a value that may be a mapping or not."""
+NAME_TAG, NUMBER_TAG, LIST_TAG, MAPPING_TAG = "[name]", "[number]", "[list]", "[mapping]"
+"""What pydantic puts into an error's place to distinguish the forms of a value that has several."""
 
 _Day = TypeVar("_Day", bound=date)
 

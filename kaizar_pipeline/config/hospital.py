@@ -12,8 +12,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from kaizar_pipeline.config.discharges import ClockSetting, DayFactorSetting
 from kaizar_pipeline.config.distributions import Duration, LosModel
 from kaizar_pipeline.config.fields import (
+    LIST_TAG,
     MAPPING_TAG,
     MAX_NAME,
+    NAME_TAG,
     NUMBER_TAG,
     WEEKDAYS,
     Beds,
@@ -31,6 +33,18 @@ from kaizar_pipeline.config.rules import hospital_errors
 from kaizar_pipeline.errors import unknown
 
 FLAT_PROFILE = (1.0,) * 24
+
+
+
+def _profile_form(value: object) -> str:
+    return NAME_TAG if isinstance(value, str) else LIST_TAG
+
+
+HourlyProfile = Annotated[
+    Annotated[Literal["from_data", "flat"], Tag(NAME_TAG)] | Annotated[tuple[NonNegative, ...], Tag(LIST_TAG)],
+    Discriminator(_profile_form),
+]
+"""How a stream's arrivals are spread over the hours: learned, flat, or by weights."""
 
 Threshold = Annotated[float, Field(gt=0, le=1)]
 """A fraction of the beds staffed; more than all of them are taken only while a ward is seated beyond its beds."""
@@ -195,8 +209,10 @@ class ArrivalStream(Model):
     """Ward where they ask for a first bed."""
     patient_type: Id
     """Their patient type."""
-    hourly_profile: tuple[NonNegative, ...] = FLAT_PROFILE
-    """Weights of a day's 24 hours, or a week's 168 from Monday 0:00; normalised within each day. Default: flat."""
+    hourly_profile: HourlyProfile | None = None
+    """Hours of arrival: from_data (learned from the history), flat, or weights of a day's 24 hours, or of a week's 168
+    from Monday 0:00; normalised within each day, and a weekday of zeros has no arrivals. Default: from_data with an
+    extract, flat with a synthetic history."""
     model: Annotated[MlPoisson | Schedule | Constant, Field(discriminator="type")]
     """How many arrive each day."""
     scale_factor_by_month: dict[Annotated[int, Field(ge=1, le=12)], NonNegative] = Field(default_factory=dict)
@@ -206,6 +222,11 @@ class ArrivalStream(Model):
     def is_forecast(self) -> bool:
         """Whether the model, not the config, gives the number of arrivals."""
         return self.model.type == "ml_poisson"
+
+    @property
+    def configured_profile(self) -> tuple[float, ...]:
+        """The weights that the config gives: 24 or 168, flat where it gives none."""
+        return self.hourly_profile if isinstance(self.hourly_profile, tuple) else FLAT_PROFILE
 
 
 class RouteOption(Model):
@@ -403,6 +424,11 @@ class HospitalConfig(HospitalFile):
     def stream(self, stream_id: str) -> ArrivalStream:
         """The stream of that id."""
         return next(stream for stream in self.arrival_streams if stream.id == stream_id)
+
+    def learns_hours(self, stream: ArrivalStream) -> bool:
+        """Whether a stream's hours of arrival are learned from the history."""
+        default = "from_data" if self.patients.hours_from_data else "flat"
+        return (stream.hourly_profile or default) == "from_data"
 
     def route_options(self, ward: str, patient_type: str) -> tuple[RouteOption, ...]:
         """Routes from `ward` for `patient_type`: its own row, else the row for every type, else none."""

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from kaizar_pipeline.config.fields import MAPPING_TAG, NAME_TAG, NUMBER_TAG, Loc
+from kaizar_pipeline.config.fields import LIST_TAG, MAPPING_TAG, NAME_TAG, NUMBER_TAG, Loc
 from kaizar_pipeline.errors import MAX_SHOWN, quoted, unknown
 
 _KINDS = {
@@ -87,7 +87,7 @@ def _written(loc: Loc, document: Any) -> Loc:
     written: list[str | int] = []
     here: Any = document
     for part in loc:
-        if part in ("[key]", NAME_TAG, NUMBER_TAG, MAPPING_TAG) or _is_tag(part, here):
+        if part in ("[key]", NAME_TAG, NUMBER_TAG, LIST_TAG, MAPPING_TAG) or _is_tag(part, here):
             continue
         written.append(part)
         try:

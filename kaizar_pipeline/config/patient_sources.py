@@ -61,6 +61,8 @@ class StreamTruth(Model):
     """Random-walk drift of the log level: standard deviation after one year. Default: 0."""
     overdispersion: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Squared coefficient of variation of a day's own gamma factor. Default: 0 (pure Poisson)."""
+    hourly_profile: tuple[NonNegative, ...] = ()
+    """Hours of arrival, 24 or 168 weights as in the stream. Default: the stream's weights, else flat."""
 
 
 class Truth(Model):
@@ -85,6 +87,8 @@ class PatientSource(Model):
 
     knows_beds: ClassVar[bool] = False
     """Whether the beds of the config are those of the past too."""
+    hours_from_data: ClassVar[bool] = True
+    """Whether streams without an hourly_profile learn their hours of arrival from it."""
 
     @property
     def knows_outcomes(self) -> bool:
@@ -106,6 +110,7 @@ class SyntheticPatients(PatientSource):
     """A synthetic history, simulated with the hospital's own wards and rules."""
 
     knows_beds: ClassVar[bool] = True
+    hours_from_data: ClassVar[bool] = False
     max_age_days: ClassVar[int | None] = None
     census: ClassVar[str | None] = None
 

@@ -4,13 +4,21 @@ Each rule is a function that yields its errors with their places; `rule_errors` 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from kaizar_pipeline.config.distributions import FromData
-from kaizar_pipeline.config.fields import Loc, Model, RuleError, window_errors
+from kaizar_pipeline.config.fields import (
+    HOURS_PER_DAY,
+    HOURS_PER_WEEK,
+    WEEKDAYS,
+    Loc,
+    Model,
+    RuleError,
+    window_errors,
+)
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
 from kaizar_pipeline.config.places import place_errors
 from kaizar_pipeline.config.reachability import unreachable
@@ -18,7 +26,7 @@ from kaizar_pipeline.errors import listed, quoted, unknown
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
 if TYPE_CHECKING:
-    from kaizar_pipeline.config.hospital import HospitalConfig, RouteOption, Ward
+    from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, RouteOption, Ward
 
 _Errors = Iterator[RuleError]
 
@@ -85,11 +93,25 @@ def _references(found: Any, loc: Loc) -> Iterator[tuple[Loc, str, str]]:
 
 def _stream_profiles(config: "HospitalConfig") -> _Errors:
     for index, stream in enumerate(config.arrival_streams):
-        loc, profile = ("arrival_streams", index, "hourly_profile"), stream.hourly_profile
-        if len(profile) not in (24, 168):
-            yield loc, f"{len(profile)} numbers, allowed: 24 (hours of a day) or 168 (hours of a week)"
-        elif any(sum(profile[start : start + 24]) <= 0 for start in range(0, len(profile), 24)):
-            yield loc, "a day whose hours are all zero; every day needs a weight above zero"
+        what = _wrong_profile(stream.configured_profile) or _arrivals_without_hours(stream)
+        if what:
+            yield ("arrival_streams", index, "hourly_profile"), what
+
+
+def _wrong_profile(profile: Sequence[float]) -> str | None:
+    if len(profile) not in (HOURS_PER_DAY, HOURS_PER_WEEK):
+        return f"{len(profile)} numbers, allowed: 24 (hours of a day) or 168 (hours of a week)"
+    return None if any(profile) else "all zero; at least one hour needs a weight above zero"
+
+
+def _arrivals_without_hours(stream: "ArrivalStream") -> str | None:
+    """Weekdays of a profile that are all zero, on which the stream's own model has arrivals."""
+    model, profile = stream.model, stream.configured_profile
+    if model.type == "ml_poisson" or len(profile) == HOURS_PER_DAY or model.mean_per_day == 0:
+        return None
+    days = range(len(WEEKDAYS)) if model.type == "constant" else sorted(model.weekdays)
+    closed = [WEEKDAYS[day] for day in days if not any(profile[HOURS_PER_DAY * day :][:HOURS_PER_DAY])]
+    return f"the hours of {', '.join(closed)} are all zero, and model has arrivals then" if closed else None
 
 
 def _stream_seasons(config: "HospitalConfig") -> _Errors:
@@ -229,8 +251,11 @@ def _truth_of_forecasts(config: "HospitalConfig", patients: SyntheticPatients) -
 
 def _truth_streams(config: "HospitalConfig", patients: SyntheticPatients) -> _Errors:
     streams = {stream.id: stream for stream in config.arrival_streams}
-    for name in patients.truth.streams:
+    for name, truth in patients.truth.streams.items():
         loc = ("patients", "truth", "streams", name)
+        what = _wrong_profile(truth.hourly_profile) if truth.hourly_profile else None
+        if what:
+            yield (*loc, "hourly_profile"), what
         if name not in streams:
             yield loc, unknown(name, sorted(streams), "stream")
         elif not streams[name].is_forecast:

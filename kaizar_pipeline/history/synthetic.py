@@ -53,7 +53,7 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
     dates = pd.date_range(start, as_of, inclusive="left")
     key = hospital_key(config.id, patients.truth.seed)
     rates = {stream.id: true_rates(config, stream, dates)[None] for stream in config.arrival_streams}
-    plan = make_plan(_under_truth(config, patients), rates, Horizon(start, len(dates)), key=key)
+    plan = make_plan(under_truth(config), rates, Horizon(start, len(dates)), key=key)
     check_load(plan, allow=config.simulation.overload == "allow")
     trajectories = draw(plan, HISTORY_REPLICATION)
     stays = simulate(plan, trajectories)
@@ -107,9 +107,9 @@ def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: p
     return level * gammaincinv(1 / truth.overdispersion, chance) * truth.overdispersion
 
 
-def _under_truth(config: HospitalConfig, patients: SyntheticPatients) -> HospitalConfig:
-    """The config with the true lengths of stay, clocks and day factors."""
-    truth = patients.truth
+def under_truth(config: HospitalConfig) -> HospitalConfig:
+    """The config of a synthetic hospital with the true hours of arrival, lengths of stay, clocks and day factors."""
+    truth = _source(config).truth
     parts = (
         ("los_model", truth.los),
         ("discharge_clock", truth.discharge_clocks),
@@ -120,7 +120,13 @@ def _under_truth(config: HospitalConfig, patients: SyntheticPatients) -> Hospita
     for ward in config.wards:
         update = {key: of_ward[ward.id] for key, of_ward in parts if ward.id in of_ward}
         wards.append(ward.model_copy(update=update | ({"los_by": ()} if "los_model" in update else {})))
-    return config.model_copy(update={"wards": tuple(wards)})
+    streams = tuple(
+        stream.model_copy(update={"hourly_profile": truth.streams[stream.id].hourly_profile})
+        if stream.id in truth.streams and truth.streams[stream.id].hourly_profile
+        else stream
+        for stream in config.arrival_streams
+    )
+    return config.model_copy(update={"wards": tuple(wards), "arrival_streams": streams})
 
 
 def _patient_ids(plan: Plan, trajectories: Trajectories) -> pd.Series:

@@ -157,7 +157,7 @@ class WardCare:
     @cached_property
     def by_date(self) -> np.ndarray:
         """bool[n]: only the dates are known."""
-        return (self.stays["whole_stay"] & (self.stays["resolution"] == "day")).to_numpy()
+        return (self.stays["whole_stay"] & (self.stays["resolution"] != "second")).to_numpy()
 
     @cached_property
     def places(self) -> list[str]:

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.calendar import weekly_profile
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import Extract
@@ -104,14 +105,14 @@ def _with_times_of_day(config: HospitalConfig, source: Extract, rows: pd.DataFra
     arrival, departure = rows["arrival"].copy(), rows["departure"].copy()
     draws = _draws(config, rows[rows["arrival_day"] | rows["departure_day"]])
     for stream_id, days in arrival[rows["arrival_day"]].groupby(rows["stream"]):
-        week = np.resize(np.array(config.stream(str(stream_id)).hourly_profile), (7, 24))
+        week = weekly_profile(config.stream(str(stream_id)))
         before = departure.mask(rows["departure_day"])[days.index]
         arrival[days.index] = time_within_day(days, week, draws.loc[days.index, 0].to_numpy(), before=before)
     days = departure[rows["departure_day"] & departure.notna()]
     week = np.resize(np.array(source.discharge_profile, dtype="float64"), (7, 24))
     uniform = draws.loc[days.index, 1].to_numpy()
     departure[days.index] = time_within_day(days, week, uniform, after=arrival[days.index])
-    by_day = rows["arrival_day"] | (rows["departure_day"] & rows["departure"].notna())
+    departure_by_day = rows["departure_day"] & rows["departure"].notna()
     return pd.DataFrame(
         {
             "patient_id": rows["id"],
@@ -122,7 +123,7 @@ def _with_times_of_day(config: HospitalConfig, source: Extract, rows: pd.DataFra
             "departure": departure,
             "departure_known": ~rows["unknown"],
             "outcome": rows["outcome"],
-            "resolution": np.where(by_day, "day", "second"),
+            "resolution": np.select([rows["arrival_day"], departure_by_day], ["day", "departure_day"], "second"),
             "utc": rows["utc"],
             "departs_later": rows["departs_later"],
         }

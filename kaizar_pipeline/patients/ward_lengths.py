@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.calendar import weekly_profile
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WardCare
 from kaizar_pipeline.patients.clock_fit import FLAT
@@ -192,7 +193,7 @@ class WardLengths:
     def _profiles(self) -> tuple[np.ndarray, np.ndarray]:
         """The different days of the hourly profiles of the arrival streams, f8[p, 24], and which one each stay has."""
         streams = self.care.config.arrival_streams
-        weeks = np.concatenate([np.resize(stream.hourly_profile, FLAT.shape) for stream in streams])
+        weeks = np.concatenate([weekly_profile(stream) for stream in streams])
         shares, of_day = np.unique(weeks / weeks.sum(axis=1, keepdims=True), axis=0, return_inverse=True)
         stays = self.care.stays
         stream = pd.Index([stream.id for stream in streams]).get_indexer(pd.Index(stays["stream_id"]))

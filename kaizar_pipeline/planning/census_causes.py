@@ -3,7 +3,8 @@
 Each cause has a rule. From the records follows the error that the cause would make; the cause is likely where that
 error explains a good part of the one that was made:
 
-- hours of arrival: the error by hour of the day is that of patients who arrive at other hours than their profile says;
+- hours of arrival: the error by hour of the day is that of patients who arrive at other hours than in the profile in
+  use;
 - clock: the error by hour of the day is that of departures spread over the day, or forecasts of weekends are too low by
   the patients who do not leave then, and the twin has no clock there;
 - routes: the mean error is that of the patients a day who come from another ward, though the routes do not lead there;
@@ -50,6 +51,7 @@ class Given(NamedTuple):
     config: HospitalConfig
     patients: pd.DataFrame
     ward_stays: pd.DataFrame
+    arrival_profile: pd.DataFrame
     discharge_clocks: pd.DataFrame
 
 
@@ -203,6 +205,15 @@ class Records:
         """The streams that ask for a first bed in the ward."""
         return [stream for stream in self.given.config.arrival_streams if stream.target_ward == self.ward]
 
+    @property
+    def profiles(self) -> dict[str, np.ndarray]:
+        """f8[7, 24] by stream: the weights that the twin draws hours of arrival from, mean 1 over a weekday."""
+        in_use = self.given.arrival_profile[self.given.arrival_profile["in_use"]].sort_values(["weekday", "hour"])
+        return {
+            str(stream): rows["weight"].to_numpy().reshape(7, HOURS_PER_DAY)
+            for stream, rows in in_use.groupby("stream_id")
+        }
+
     def arrivals(self, stream: ArrivalStream) -> pd.Series:
         """All arrivals of a stream, in order."""
         patients = self.given.patients
@@ -252,19 +263,19 @@ class _Case:
         arrived, planned = self._hours_of_arrival()
         moved = np.abs(planned - arrived).sum() / 2 / max(arrived.sum(), 1)
         streams = ", ".join(stream.id for stream in self.records.streams)
-        return f"{moved:.0%} of the patients of {streams} arrive at other hours than hourly_profile says"
+        return f"{moved:.0%} of the patients of {streams} arrive at other hours than in the profile in use"
 
     def _hours_of_arrival(self) -> tuple[np.ndarray, np.ndarray]:
         """f8[24] each: arrivals by hour since the first forecast, of the ward's streams, and what their profiles make
         of the same arrivals."""
         arrived, planned = np.zeros(HOURS_PER_DAY), np.zeros(HOURS_PER_DAY)
+        profiles = self.records.profiles
         for stream in self.records.streams:
             arrivals = self.records.arrivals(stream)
             arrivals = arrivals[arrivals >= self.records.since]
-            week = np.resize(np.array(stream.hourly_profile, dtype=np.float64), (7, HOURS_PER_DAY))
             of_day = np.bincount(arrivals.dt.day_of_week, minlength=7)
             arrived += np.bincount(arrivals.dt.hour, minlength=HOURS_PER_DAY)
-            planned += of_day @ (week / week.sum(axis=1, keepdims=True))
+            planned += of_day @ profiles[stream.id] / HOURS_PER_DAY
         return arrived, planned
 
     def weekends(self) -> Iterator[str]:

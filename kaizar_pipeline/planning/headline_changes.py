@@ -35,11 +35,14 @@ DAYS = 7
 HEADLINES = {"prob_full": "probability", "p95_census": "beds"}
 """What the headline of a ward consists of, with its unit."""
 
+_WHOLE = ("arrival_profile", "discharge_clocks", "day_factors", "length_of_stay")
+"""Tables that a headline needs whole."""
+
 FACTORS = {
     "seed": ("seed",),
     "config": ("config", "replications"),
     "data": ("as_of", "patients", "ward_stays", "known_until", "feature_table"),
-    "model": ("arrival_model", "discharge_clocks", "day_factors", "length_of_stay"),
+    "model": ("arrival_model", *_WHOLE),
 }
 """What a headline depends on, in the order of replacement, with the inputs that belong to it."""
 
@@ -63,10 +66,6 @@ class HeadlineChanges:
     def latest(self) -> pd.DataFrame:
         """The rows of headline_changes about the newest run."""
         return self.headline_changes[self.headline_changes["run_number"] == self.headline_inputs["run_number"].max()]
-
-
-_WHOLE = ("discharge_clocks", "day_factors", "length_of_stay")
-"""Tables that a headline needs whole."""
 
 
 def inputs_of_headline(config: HospitalConfig, tables: Mapping[str, pd.DataFrame]) -> Inputs:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.calendar import weekdays_with_arrivals, weekly_profile
 from kaizar_pipeline.config.distributions import Distribution, FromData
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Schedule, Ward
@@ -297,11 +298,12 @@ def _stream(
     if stream.id not in rates:
         raise DataError(f"stream {stream.id!r} has no rates; make arrival_rates again with this config")
     day_index = horizon.day_index
+    has_arrivals = weekdays_with_arrivals(stream)[(horizon.start.weekday() + day_index) % 7]
     return StreamPlan(
         number=stream_number(stream.id),
         patient_type=config.patient_type_ids.index(stream.patient_type),
         ward=config.ward_ids.index(stream.target_ward),
-        daily_rates=np.asarray(rates[stream.id], dtype=np.float64)[:, day_index],
+        daily_rates=np.where(has_arrivals, np.asarray(rates[stream.id], dtype=np.float64)[:, day_index], 0.0),
         hour_weights=hour_weights(stream, horizon.start, horizon.days)[day_index],
         rounded=isinstance(stream.model, Schedule) and stream.model.variability == "fixed",
         factor=np.ones(len(day_index)),
@@ -419,9 +421,9 @@ def _queue_rank(config: HospitalConfig) -> np.ndarray:
 
 def hour_weights(stream: ArrivalStream, start: pd.Timestamp, days: int) -> np.ndarray:
     """Share of each day's arrivals in each of its hours, f8[days, 24], for `days` days from `start`."""
-    week = np.array(stream.hourly_profile).reshape(-1, HOURS_PER_DAY)
+    week = weekly_profile(stream)
     week = week / week.sum(axis=1, keepdims=True)
-    return week[(start.weekday() + np.arange(days)) % 7 % len(week)]
+    return week[(start.weekday() + np.arange(days)) % 7]
 
 
 def _capacity(config: HospitalConfig, horizon: Horizon) -> tuple[np.ndarray, tuple[tuple[float, int, int], ...]]:

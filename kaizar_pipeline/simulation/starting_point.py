@@ -13,6 +13,7 @@ from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
+from kaizar_pipeline.simulation.learned_hours import with_learned_hours
 from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Horizon, Learned, Plan, make_plan
 from kaizar_pipeline.stats.philox import hospital_key
 
@@ -29,6 +30,8 @@ class StartingTables(NamedTuple):
     """Needed for wards whose los_model is from_data."""
     starting_census: pd.DataFrame | None = None
     """Used with `start: census`; None: nobody is in the hospital."""
+    arrival_profile: pd.DataFrame | None = None
+    """Needed for streams whose hourly_profile is from_data."""
     discharge_clocks: pd.DataFrame | None = None
     """None: only clocks that the config gives."""
     day_factors: pd.DataFrame | None = None
@@ -94,11 +97,11 @@ class StartingPoint:
     def _plan(self, variant: Variant) -> Plan:
         simulation = self.config.simulation
         return make_plan(
-            variant.config,
+            with_learned_hours(variant.config, self.tables.arrival_profile),
             self._rates | self._rates_changed(variant.config),
             Horizon(self.as_of, self.days, simulation.warmup),
             key=hospital_key(self.config.id, simulation.seed),
-            learned=Learned(*(getattr(self.tables, name, None) for name in Learned._fields)),
+            learned=Learned(*(getattr(self.tables, name) for name in Learned._fields)),
             census=self.tables.starting_census if simulation.start == "census" else None,
         ).scaled(variant.arrival_factors, variant.los_factors)
 

@@ -13,7 +13,11 @@ PATIENTS = hospital_table(
     nullable("departure", "TIMESTAMP", "When the patient left the hospital; null while in the hospital or not known."),
     Column("departure_known", "BOOLEAN", "False: the patient left at a time that was not recorded."),
     Column("outcome", "VARCHAR", "admitted, waiting, diverted (sent elsewhere), left (without being seen)."),
-    Column("resolution", "VARCHAR", "Resolution of the source's time stamps: day or second."),
+    Column(
+        "resolution",
+        "VARCHAR",
+        "What the source's time stamps resolve: day, departure_day (only that), second.",
+    ),
 )
 
 PATIENT_REJECTS = hospital_table(
@@ -57,6 +61,18 @@ STARTING_CENSUS = hospital_table(
     nullable("waits_for", "VARCHAR", "Ward of the request not met yet; null for none."),
     nullable("waits_since", "TIMESTAMP", "Time of that request."),
     Column("first_ward", "BOOLEAN", "True: the patient still waits for a first bed."),
+)
+
+ARRIVAL_PROFILE = hospital_table(
+    "arrival_profile",
+    "Hours of arrival per stream and weekday: as configured and as the history shows them.",
+    STREAM,
+    key("source", "VARCHAR", "configured, flat, or from_data (learned from the history)."),
+    key("weekday", "INTEGER", "Monday 0 to Sunday 6."),
+    key("hour", "INTEGER", "Hour of the day, 0 to 23."),
+    Column("in_use", "BOOLEAN", "True: the simulation draws from this row."),
+    Column("weight", "DOUBLE", "Arrivals in the hour over those in a mean hour of the weekday; 0 all day: none then."),
+    nullable("arrivals", "DOUBLE", "Arrivals with a known time of day that the weight was learned from.", "patients"),
 )
 
 DAILY_ARRIVALS = hospital_table(

@@ -220,7 +220,7 @@ HEADLINE_CHANGES = hospital_table(
             "seed": "With the seed of this run, all else as before.",
             "config": "And with its config, as far as simulation and planned arrivals read it, and its replications.",
             "data": "And with its patients in the hospital, its days ahead and latest arrivals behind the base rate.",
-            "model": "And with its arrival_model and length_of_stay: all as in this run.",
+            "model": "And with its arrival_model, length_of_stay and arrival_profile: all as in this run.",
         }.items()
         for column in with_error(nullable(factor, "DOUBLE", what, "see unit"))
     ),

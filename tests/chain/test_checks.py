@@ -204,6 +204,20 @@ def test_lengths_of_stay_unlike_those_configured_are_warned_about(observed: floa
     assert ("icu" in str(result.figures.get("differences"))) != passed
 
 
+@pytest.mark.parametrize(("hour", "passed"), [(9, True), (15, False)])
+def test_hours_of_arrival_unlike_those_configured_are_warned_about(hour: int, passed: bool):
+    at = pd.DataFrame({"weekday": range(7)}).merge(pd.DataFrame({"hour": range(24)}), how="cross")
+    configured, observed = (at.assign(stream_id="ed", weight=24.0 * (at["hour"] == h)) for h in (9, hour))
+    rows = [
+        configured.assign(source="configured", in_use=True, arrivals=float("nan")),
+        observed.assign(source="from_data", in_use=False, arrivals=40.0 * (at["hour"] == hour)),
+    ]
+    result = checks.hours_as_configured(pd.concat(rows, ignore_index=True))
+    assert result.passed is passed
+    assert ("ed: 100% of 280 arrivals" in str(result.figures.get("differences"))) != passed
+    assert checks.hours_as_configured(rows[0]).nothing_to_check
+
+
 def comparison() -> pd.DataFrame:
     """A ward that changes, and one that the scenario adds."""
     return pd.DataFrame(

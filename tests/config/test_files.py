@@ -251,6 +251,23 @@ def test_an_error_in_either_form_of_replications(home: Path, replications: str, 
     assert errors(write(home, GOOD + f"simulation: {{replications: {replications}}}\n")) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        ("from_dat", "arrival_streams[0].hourly_profile: unknown 'from_dat', did you mean 'from_data'?"),
+        ("3", "arrival_streams[0].hourly_profile: found 3, allowed: a list"),
+        ("[1, x]", "arrival_streams[0].hourly_profile[1]: found 'x', allowed: a number"),
+        (
+            "[1, 2]",
+            "arrival_streams[0].hourly_profile: 2 numbers, allowed: 24 (hours of a day) or 168 (hours of a week)",
+        ),
+    ],
+)
+def test_an_error_in_either_form_of_an_hourly_profile(home: Path, profile: str, expected: str):
+    (found,) = errors(write(home, GOOD.replace("target_ward: ", f"hourly_profile: {profile}, target_ward: ", 1)))
+    assert found.partition(": ")[2] == expected
+
+
 def test_all_errors_are_reported_in_the_order_of_the_file(home: Path):
     broken = GOOD.replace("capacity: 9", "capacity: -9").replace("0.5", "2").replace("source: synthetic", "sorce: csv")
     assert errors(write(home, broken)) == [

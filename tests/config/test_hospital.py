@@ -96,12 +96,35 @@ def test_what_is_left_out_has_its_default():
     config = HospitalConfig.model_validate(hospital())
     ward, stream = config.wards[0], config.arrival_streams[0]
     assert (ward.label, ward.type, ward.boarding, ward.discharge_delay) == ("ed", "WARD", "hold", None)
-    assert stream.hourly_profile == (1.0,) * 24
+    assert (stream.hourly_profile, stream.configured_profile) == (None, (1.0,) * 24)
+    assert not config.learns_hours(stream)
     simulation = config.simulation
     assert (simulation.horizon_days, simulation.replications, simulation.seed) == (28, 200, 42)
     assert (simulation.start, simulation.warmup) == ("census", 0)
     assert (simulation.engine, simulation.overload, simulation.high_occupancy) == ("compiled", "refuse", 0.92)
     assert [stream.id for stream in config.forecast_streams] == ["emergency"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "synthetic", "extract_"),
+    [(None, False, True), ("flat", False, False), ("from_data", True, True), ([1] * 24, False, False)],
+)
+def test_hours_are_learned_where_told_and_from_an_extract(profile: Any, synthetic: bool, extract_: bool):
+    found = []
+    for patients in (hospital()["patients"], extract()):
+        data = hospital() | {"patients": patients}
+        data["arrival_streams"][0]["hourly_profile"] = profile
+        config = HospitalConfig.model_validate(data)
+        assert HospitalConfig.model_validate(config.model_dump(mode="json")) == config
+        found.append(config.learns_hours(config.arrival_streams[0]))
+    assert found == [synthetic, extract_]
+
+
+def test_a_weekday_without_arrivals_is_no_error_where_nothing_contradicts_it():
+    data = hospital()
+    for stream in data["arrival_streams"]:  # forecast; and planned on Mondays and Thursdays
+        stream["hourly_profile"] = [1] * 24 * 6 + [0] * 24
+    assert len(HospitalConfig.model_validate(data).arrival_streams[1].configured_profile) == 168
 
 
 def test_a_config_is_frozen():
@@ -172,9 +195,19 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
         ),
         (put("arrival_streams", 0, "hourly_profile", [1] * 23), "arrival_streams.0.hourly_profile", "23 numbers"),
         (
-            put("arrival_streams", 0, "hourly_profile", [1] * 24 + [0] * 24 + [1] * 120),
+            put("arrival_streams", 0, "hourly_profile", [0] * 168),
             "arrival_streams.0.hourly_profile",
-            "a day whose hours are all zero",
+            "at least one hour needs a weight above zero",
+        ),
+        (
+            put("arrival_streams", 1, "hourly_profile", [1] * 72 + [0] * 24 + [1] * 72),
+            "arrival_streams.1.hourly_profile",
+            "the hours of Thu are all zero, and model has arrivals then",
+        ),
+        (
+            put("patients", "truth", "streams", "emergency", "hourly_profile", [1] * 25),
+            "patients.truth.streams.emergency.hourly_profile",
+            "25 numbers, allowed: 24",
         ),
         (
             put("arrival_streams", 0, "scale_factor_by_month", {1: 1.2}),

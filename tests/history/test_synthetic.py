@@ -6,6 +6,7 @@ import pytest
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.history.synthetic import simulate_history, true_rates
+from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
 
 pytestmark = pytest.mark.unit
 
@@ -96,6 +97,20 @@ def test_rates_follow_the_truth(hospital):
     by_weekday = rates.groupby(dates.day_of_week).mean()
     assert by_weekday[5:].mean() / by_weekday[:5].mean() == pytest.approx(0.5, abs=0.06)
     assert rates["2025-12-25"] < rates["2025-12-18"]
+
+
+def test_true_hours_of_arrival_are_learned_back(hospital):
+    """The history follows the truth; the table that is learned from it has its hours, to within 15 %."""
+    night = [4.0] * 6 + [0.5] * 18
+    data = hospital.model_dump(mode="json")
+    data["arrival_streams"][0]["hourly_profile"] = "from_data"
+    data["patients"]["truth"]["streams"]["s"]["hourly_profile"] = night
+    patients, _ = simulate_history(HospitalConfig.model_validate(data), pd.Timestamp("2026-01-01"))
+    rows = hours_of_arrival(patients, HospitalConfig.model_validate(data))
+    assert rows.groupby("source")["in_use"].all().to_dict() == {"from_data": True}
+    by_hour = rows.groupby("hour")["weight"].mean()
+    assert by_hour[:6].mean() == pytest.approx(4 / (33 / 24), rel=0.05)
+    assert by_hour[6:].mean() == pytest.approx(0.5 / (33 / 24), rel=0.15)
 
 
 def test_as_of_before_the_start_is_refused(hospital):

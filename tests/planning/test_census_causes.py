@@ -105,7 +105,12 @@ class Forecasts:
         rows = self.rows(patients, ward_stays)
         week = np.ones(168) if not self.clock else np.tile([1.5, 0.5], 84)
         clocks = pd.DataFrame({"ward_id": "ed", "weight": week})
-        return likely_causes(Given(self.config(), patients, ward_stays, clocks), rows)
+        hours = pd.MultiIndex.from_product(
+            [["first", "second"], range(7), range(24)], names=["stream_id", "weekday", "hour"]
+        )
+        weight = np.tile(self.hourly_profile, 14) / np.mean(self.hourly_profile)
+        profile = pd.DataFrame({"weight": weight, "in_use": True}, index=hours).reset_index()
+        return likely_causes(Given(self.config(), patients, ward_stays, profile, clocks), rows)
 
     def rows(self, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
         """Rows of occupancy_backtest; the mean is that of the same hour of the week in what is believed."""
@@ -125,7 +130,12 @@ class Forecasts:
 
     def config(self) -> HospitalConfig:
         los = {"type": "exponential", "unit": "days", "params": {"mean": 2.0}}
-        stream: dict[str, Any] = {"target_ward": "ed", "patient_type": "p", "model": {"type": "ml_poisson"}}
+        stream: dict[str, Any] = {
+            "hourly_profile": self.hourly_profile,
+            "target_ward": "ed",
+            "patient_type": "p",
+            "model": {"type": "ml_poisson"},
+        }
         options = [{"to_ward": "icu", "probability": self.routes}] if self.routes else []
         return HospitalConfig.model_validate(
             {
@@ -139,8 +149,8 @@ class Forecasts:
                 "wards": [{"id": ward, "capacity": None, "los_model": los} for ward in ("ed", "icu")],
                 "patient_types": [{"id": "p"}, {"id": "other"}],
                 "arrival_streams": [
-                    {"id": "first", "hourly_profile": self.hourly_profile, **stream},
-                    {"id": "second", "hourly_profile": self.hourly_profile, **stream},
+                    {"id": "first", **stream},
+                    {"id": "second", **stream},
                     {**stream, "id": "icu_own", "target_ward": "icu", "patient_type": "other"},
                 ],
                 "routing": [{"from_ward": "ed", "patient_type": "p", "options": options}] if options else [],
@@ -157,7 +167,7 @@ def test_patients_who_arrive_by_day_beside_a_flat_profile(short: bool):
     truth = World(by_day=True, short=short)
     causes = Forecasts(truth, replace(truth, by_day=False)).causes()
     assert kinds(causes["ed"]) == ["hours of arrival"]
-    assert "58% of the patients of first, second arrive at other hours than hourly_profile says" in causes["ed"][0]
+    assert "58% of the patients of first, second arrive at other hours than in the profile in use" in causes["ed"][0]
 
 
 def test_a_profile_that_is_right_is_not_the_cause():

@@ -30,7 +30,15 @@ from kaizar_pipeline.planning.headline_changes import (
     compare_headlines,
     inputs_of_headline,
 )
-from kaizar_pipeline.tables import ARRIVAL_MODEL, FEATURE_TABLE, LENGTH_OF_STAY, PATIENTS, WARD_STAYS, Table
+from kaizar_pipeline.tables import (
+    ARRIVAL_MODEL,
+    ARRIVAL_PROFILE,
+    FEATURE_TABLE,
+    LENGTH_OF_STAY,
+    PATIENTS,
+    WARD_STAYS,
+    Table,
+)
 
 from .conftest import AS_OF, FIRST_HOUR, HALF_A_DAY
 
@@ -64,7 +72,7 @@ def inputs(config: HospitalConfig, in_bed: int = 0, stay: float = 35.5, as_of: p
         PATIENTS.frame(patients, **constants).assign(as_of=as_of) if in_bed else one_gone(as_of, ward, config.id),
         WARD_STAYS.frame(stays, **constants),
         LENGTH_OF_STAY.frame(lengths, **constants),
-        *(empty(table) for table in (FEATURE_TABLE, ARRIVAL_MODEL)),
+        *(empty(table) for table in (ARRIVAL_PROFILE, FEATURE_TABLE, ARRIVAL_MODEL)),
     )
     return inputs_of_headline(config, *tables)
 
@@ -260,11 +268,11 @@ def mornings(tmp_path_factory: pytest.TempPathFactory) -> tuple[HospitalConfig, 
 def tables_of(config: HospitalConfig, as_of: str) -> dict[str, pd.DataFrame]:
     history = load_history(config, Path(), as_of)
     past = {"patients": history.patients, "ward_stays": history.ward_stays}
-    return make_tables(Run(config, Path()), ["arrival_rates", "length_of_stay", "starting_census"], past)
+    return make_tables(Run(config, Path()), ["arrival_rates", "length_of_stay", "arrival_profile"], past)
 
 
 def forecast_inputs(config: HospitalConfig, tables: dict[str, pd.DataFrame]) -> Inputs:
-    names = ("patients", "ward_stays", "length_of_stay", "feature_table", "arrival_model")
+    names = ("patients", "ward_stays", "length_of_stay", "arrival_profile", "feature_table", "arrival_model")
     return inputs_of_headline(config, *(tables[name] for name in names))
 
 
@@ -279,7 +287,7 @@ def test_each_factor_alone_moves_its_own_column(mornings):
 
     simulation = config.simulation.model_copy(update={"seed": 7})
     more_beds = [ward.model_copy(update={"capacity": ward.capacity + 1}) for ward in config.wards]
-    learned = ("arrival_model", "length_of_stay")
+    learned = ("arrival_model", "length_of_stay", "arrival_profile")
     retrained = before["arrival_model"].assign(inv_k=0.2)
     assert changed(config.model_copy(update={"simulation": simulation}), before) == {"seed"}
     assert changed(config.model_copy(update={"wards": tuple(more_beds)}), before) == {"config"}

@@ -95,7 +95,10 @@ def write(home: Path, name: str, frame: pd.DataFrame, stamps: str) -> None:
 
 FEW: dict[str, Any] = {"backtest_origins": 2, "backtest_replications": 10}
 
-FROM_EXTRACT = ["patient_rejects", "daily_arrivals", "length_of_stay", "starting_census", "occupancy_backtest"]
+FROM_EXTRACT = [
+    *("patient_rejects", "daily_arrivals", "length_of_stay", "arrival_profile", "starting_census"),
+    "occupancy_backtest",
+]
 """With those that they are made from: all tables for which an extract is read, and what the others are made from."""
 
 

@@ -1,0 +1,244 @@
+"""How good the forecast of whole occupancy is: on made-up hospitals with a known truth, and on real records.
+
+    python -m benchmarks.occupancy                      every section, as a table
+    python -m benchmarks.occupancy --only ward ssu      some of them
+    python -m benchmarks.occupancy --json               the figures on one line
+    python -m benchmarks.occupancy --write              docs/occupancy_validation.md (with --only: its sections alone)
+
+Sections: `SECTIONS`. Those on real records are skipped where the data are not there (--data names their folder).
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from os import cpu_count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.made_up import (
+    CLOCKED_AS_OF,
+    by_hour_of_week,
+    census_at,
+    clocked_ward,
+    clocked_week,
+    one_ward,
+    write_extract,
+)
+from benchmarks.round_trip import boarding, new_service
+from kaizar_pipeline import HospitalConfig, bed_requirements, load_history
+from kaizar_pipeline.chain.steps import prepare_backtest
+from kaizar_pipeline.patients.care_stays import HOMEWARD, ward_cares
+from kaizar_pipeline.patients.clock_fit import held_out_gains
+from kaizar_pipeline.patients.discharge_clocks import exposures_of
+from kaizar_pipeline.planning.census_backtest import TWIN, WEEKDAY, BacktestOptions, backtest_occupancy
+from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
+from kaizar_pipeline.stats.scores import covered, pit_of_probabilities
+
+HOME = Path(__file__).parents[1]
+PAGE = HOME / "docs" / "occupancy_validation.md"
+DATA = HOME.parent / "shared" / "data"
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much is computed, and where real records are."""
+
+    histories: int = 5
+    origins: int = 12
+    replications: int = 200
+    workers: int = cpu_count() or 1
+    data: Path = DATA
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """The twin's forecast of one ward, hour by hour from as_of on."""
+
+    start: StartingPoint
+    probability: np.ndarray
+    """f8[hours, patients]"""
+
+    @property
+    def mean(self) -> np.ndarray:
+        """f8[hours]"""
+        return self.probability @ np.arange(self.probability.shape[1])
+
+    @property
+    def hours(self) -> pd.DatetimeIndex:
+        """The instants of the rows."""
+        return pd.date_range(self.start.as_of, periods=len(self.probability), freq="h")
+
+
+def look_ahead(config: HospitalConfig, as_of: pd.Timestamp, ward: int = 0) -> Ahead:
+    """The whole chain from what the extract says at `as_of`."""
+    tables = prepare_backtest(load_history(config, HOME, as_of.date()), config, HOME)
+    start = StartingPoint(config, StartingTables(*(tables[name] for name in StartingTables._fields)))
+    counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
+    histogram = np.asarray(counts.census.of(ward), dtype=np.float64)
+    return Ahead(start, histogram / histogram.sum(axis=1, keepdims=True))
+
+
+def ward(options: Options) -> Figures:
+    """A made-up ward whose discharges keep a clock, unlimited beds: the mean census of each hour of the week in the 28
+    days from the eighth on, and the coverage of the hourly census by hour of the day."""
+    truth = clocked_week()
+    seeds = range(1, options.histories + 1)
+    with ProcessPoolExecutor(options.workers) as pool:
+        weeks = np.array(list(pool.map(partial(_mean_week, options), seeds)))
+        jobs = [(seed, k) for seed in seeds for k in range(options.origins)]
+        pits = np.array(list(pool.map(partial(_hourly_pits, options), jobs)))
+    rmse = float(np.sqrt(((weeks.mean(axis=0) - truth) ** 2).mean()))
+    each = np.sqrt(((weeks - truth) ** 2).mean(axis=1))
+    by_hour = covered(pits.reshape(-1, 24), 0.8).mean(axis=0)
+    return {
+        "clock_rmse": rmse,
+        "clock_rmse_of_each_history": float(each.mean()),
+        "clock_cover80_min": float(by_hour.min()),
+        "clock_cover80_max": float(by_hour.max()),
+        "clock_cover80": float(by_hour.mean()),
+    }
+
+
+def _mean_week(options: Options, seed: int) -> np.ndarray:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "patients.csv"
+        write_extract(clocked_ward(seed), CLOCKED_AS_OF, path)
+        simulation = {"horizon_days": 35, "replications": options.replications}
+        ahead = look_ahead(one_ward(path, simulation=simulation), CLOCKED_AS_OF)
+    return by_hour_of_week(ahead.hours[7 * 24 :], ahead.mean[7 * 24 :])
+
+
+def _hourly_pits(options: Options, job: tuple[int, int]) -> np.ndarray:
+    """f8[28 x 24]: PIT of each hourly census, from the k-th origin back from the end of a history."""
+    seed, k = job
+    as_of, stays = CLOCKED_AS_OF - pd.Timedelta(days=28 * k), clocked_ward(seed)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "patients.csv"
+        write_extract(stays, as_of, path)
+        simulation = {"horizon_days": 28, "replications": options.replications}
+        ahead = look_ahead(one_ward(path, simulation=simulation), as_of)
+    uniform = np.random.default_rng([seed, k]).random(len(ahead.hours))
+    return pit_of_probabilities(ahead.probability, census_at(stays, ahead.hours), uniform)
+
+
+def ssu(options: Options) -> Figures:
+    """A short-stay unit, 59,877 timed visits: nothing configured but the file."""
+    stays = pd.read_csv(options.data / "ssu_2024.csv.gz", parse_dates=["InRoomTS", "OutRoomTS"])
+    stays = stays.rename(columns={"InRoomTS": "arrival", "OutRoomTS": "departure"})[["arrival", "departure"]]
+    first, last = stays["arrival"].min().normalize(), stays["arrival"].max().normalize()
+    origins = pd.date_range(first + pd.Timedelta(days=120), last - pd.Timedelta(days=27), freq="28D")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "patients.csv"
+        write_extract(stays, last + pd.Timedelta(days=1), path)
+        simulation = {"horizon_days": 28, "replications": options.replications}
+        config = one_ward(path, simulation=simulation, patients={"max_reject_share": 0.05, "max_age_days": None})
+        history = load_history(config, HOME)
+        wanted = BacktestOptions(origins=list(origins), replications=options.replications, workers=options.workers)
+        rows = backtest_occupancy(config, history, prepare_backtest, HOME, wanted).occupancy_backtest
+        with ProcessPoolExecutor(options.workers) as pool:
+            enough = list(pool.map(partial(_enough_beds, config), origins))
+    midnights = rows[(rows["ward_id"] == "ward") & (rows.get("hour", 0) == 0)]
+    crps = midnights.groupby("method")["crps"].mean()
+    return {"ssu_origins": len(origins), "ssu_crps_over_weekday": float(crps[TWIN] / crps[WEEKDAY])} | _above(
+        stays, origins, enough
+    )
+
+
+def _enough_beds(config: HospitalConfig, as_of: pd.Timestamp) -> int:
+    """The beds that are said to cover demand on 9 days in 10."""
+    found = bed_requirements(Experiment(look_ahead(config, as_of).start, workers=1))
+    rows = found[(found["ward_id"] == "ward") & (found["risk_event"] == "day")]
+    return int(rows["enough_beds"].iloc[0])
+
+
+def _above(stays: pd.DataFrame, origins: pd.DatetimeIndex, enough: list[int]) -> Figures:
+    """How often a day's peak is above the beds that are said to be enough: at full hours, as the twin counts, and at
+    any moment."""
+    hourly, any_moment, working = [], [], []
+    for origin, beds in zip(origins, enough, strict=True):
+        days = pd.date_range(origin, periods=28)
+        at_hours = census_at(stays, pd.date_range(origin, periods=28 * 24, freq="h")).reshape(28, 24).max(axis=1)
+        arrivals = stays.loc[stays["arrival"].between(origin, origin + pd.Timedelta(days=28)), "arrival"]
+        moments = pd.Series(census_at(stays, pd.DatetimeIndex(arrivals)), index=arrivals.dt.normalize())
+        highest = moments.groupby(level=0).max().reindex(days).fillna(0).to_numpy()
+        hourly.append(at_hours > beds)
+        any_moment.append(np.maximum(highest, at_hours) > beds)
+        working.append(days.day_of_week < 5)
+    is_working = np.concatenate(working)
+    return {
+        "ssu_beds_enough": float(np.mean(enough)),
+        "ssu_days_above_enough": float(np.mean(hourly)),
+        "ssu_weekdays_above_enough": float(np.concatenate(hourly)[is_working].mean()),
+        "ssu_days_above_enough_any_moment": float(np.mean(any_moment)),
+        "ssu_weekdays_above_enough_any_moment": float(np.concatenate(any_moment)[is_working].mean()),
+    }
+
+
+def sepsis(options: Options) -> Figures:
+    """The log of a real sepsis pathway: log-likelihood per stay of the last quarter, learned from what was known then,
+    above that of a flat clock."""
+    log = pd.read_csv(options.data / "sepsis_log.csv", parse_dates=["arrival", "release"])
+    stays = log.rename(columns={"release": "departure"})[["arrival", "departure"]].dropna(subset="arrival")
+    as_of = stays["arrival"].max().normalize() + pd.Timedelta(days=1)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "patients.csv"
+        write_extract(stays.dropna(), as_of, path)
+        config = one_ward(path, patients={"max_age_days": None})
+        history = load_history(config, HOME)
+        cares = ward_cares(history.patients, history.ward_stays, config)
+        exposure = exposures_of(cares["ward"])[HOMEWARD]
+        gains = held_out_gains([exposure], np.zeros(0, dtype="datetime64[D]"))
+    return {"sepsis_loglik_gain": float(gains.mean()), "sepsis_stays_judged": len(gains)}
+
+
+SECTIONS: dict[str, Callable[[Options], Figures]] = {
+    "ward": ward,
+    "ssu": ssu,
+    "sepsis": sepsis,
+    "boarding": lambda options: boarding(options.histories, options.replications),
+    "service": lambda options: new_service(4 * options.histories),
+}
+REAL = {"ssu": "ssu_2024.csv.gz", "sepsis": "sepsis_log.csv"}
+
+
+def main() -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections (default: all)")
+    parser.add_argument("--histories", type=int, default=5, help="histories of each made-up hospital (default: 5)")
+    parser.add_argument("--origins", type=int, default=12, help="origins of each history (default: 12)")
+    parser.add_argument("--replications", type=int, default=200, help="replications of each forecast (default: 200)")
+    parser.add_argument("--workers", type=int, default=cpu_count() or 1, help="processes (default: one per core)")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of real records")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, on one line")
+    given = parser.parse_args()
+    options = Options(given.histories, given.origins, given.replications, given.workers, given.data)
+    figures: Figures = {}
+    for name in given.only:
+        if name in REAL and not (options.data / REAL[name]).exists():
+            print(f"{name}: {options.data / REAL[name]} is not there", file=sys.stderr)
+            continue
+        begun = time.monotonic()
+        found = SECTIONS[name](options)
+        figures |= found
+        print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
+        if not given.json:
+            print("\n".join(f"{key:40} {value:.3f}" for key, value in found.items()))
+    if given.json:
+        print(json.dumps({key: round(value, 4) for key, value in figures.items()}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
