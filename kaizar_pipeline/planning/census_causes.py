@@ -106,7 +106,7 @@ class Errors:
 
     @cached_property
     def at_weekends(self) -> pd.Series:
-        """By origin: the mean error from Saturday evening to Monday morning less that of the rest of the week."""
+        """By origin: the mean error from Saturday 18:00 to Monday 6:00 less that of the rest of the week."""
         weekend = _weekend(self.rows["at"]).to_numpy()
         mean = self.rows.pivot_table(index="origin", columns=weekend, values="error")
         mean = mean.reindex(columns=[True, False])
@@ -262,8 +262,8 @@ class _Case:
         """How many patients arrive at other hours than planned, in words."""
         arrived, planned = self._hours_of_arrival()
         moved = np.abs(planned - arrived).sum() / 2 / max(arrived.sum(), 1)
-        streams = ", ".join(stream.id for stream in self.records.streams)
-        return f"{moved:.0%} of the patients of {streams} arrive at other hours than in the profile in use"
+        streams = " and ".join(stream.id for stream in self.records.streams)
+        return f"{moved:.0%} of the patients of stream {streams} arrive at other hours than in the profile in use"
 
     def _hours_of_arrival(self) -> tuple[np.ndarray, np.ndarray]:
         """f8[24] each: arrivals by hour since the first forecast, of the ward's streams, and what their profiles make

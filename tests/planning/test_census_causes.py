@@ -4,7 +4,7 @@ The actual census is that of simulated records with unlimited beds; what a twin 
 census of other such records, in which the cause is absent.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.patients.observed_census import instants, observed_census
-from kaizar_pipeline.planning.census_causes import Given, likely_causes
+from kaizar_pipeline.planning.census_causes import Given, in_words, likely_causes
 
 pytestmark = pytest.mark.unit
 
@@ -98,7 +98,9 @@ class Forecasts:
     hourly_profile: tuple[float, ...] = (1.0,) * 24
     routes: float = 0.0
     clock: bool = False
-    seeds: tuple[int, int] = field(default=(1, 2))
+    seeds: tuple[int, int] = (1, 2)
+    hours: tuple[int, ...] = HOURS
+    origins: int = len(ORIGINS)
 
     def causes(self) -> dict[str, list[str]]:
         patients, ward_stays = self.truth.records(self.seeds[0])
@@ -114,14 +116,16 @@ class Forecasts:
 
     def rows(self, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
         """Rows of occupancy_backtest; the mean is that of the same hour of the week in what is believed."""
-        actual = observed_census(patients, ward_stays, ["ed", "icu"], HOURS)
-        dreamt = [observed_census(*self.believed.records(self.seeds[1] + n), ["ed", "icu"], HOURS) for n in range(3)]
+        actual = observed_census(patients, ward_stays, ["ed", "icu"], self.hours)
+        dreamt = [
+            observed_census(*self.believed.records(self.seeds[1] + n), ["ed", "icu"], self.hours) for n in range(2)
+        ]
         settled = pd.concat(dreamt)
         settled = settled[settled["date"] > START + pd.Timedelta(days=30)]
         slot = ["ward_id", settled["date"].dt.day_of_week.rename("weekday"), "hour"]
         mean = settled.groupby(slot)["actual"].mean().rename("mean").reset_index()
         frames = []
-        for origin in ORIGINS:
+        for origin in ORIGINS[: self.origins]:
             last = origin + pd.Timedelta(days=28)
             ahead = actual[(instants(actual) > origin) & (instants(actual) <= last)]
             frames.append(ahead.assign(origin=origin, lead=(ahead["date"] - origin).dt.days))
@@ -167,7 +171,10 @@ def test_patients_who_arrive_by_day_beside_a_flat_profile(short: bool):
     truth = World(by_day=True, short=short)
     causes = Forecasts(truth, replace(truth, by_day=False)).causes()
     assert kinds(causes["ed"]) == ["hours of arrival"]
-    assert "58% of the patients of first, second arrive at other hours than in the profile in use" in causes["ed"][0]
+    assert (
+        "58% of the patients of stream first and second arrive at other hours than in the profile in use"
+        in causes["ed"][0]
+    )
 
 
 def test_a_profile_that_is_right_is_not_the_cause():
@@ -221,3 +228,31 @@ def test_a_twin_that_is_right_has_no_cause(seed: int):
     truth = World(by_day=True, clock=14.5, weekends=False, to_icu=0.3)
     found = Forecasts(truth, truth, hourly_profile=BY_DAY, routes=0.3, seeds=(seed, seed + 50)).causes()
     assert found == {"ed": [], "icu": []}
+
+
+def test_midnights_alone_show_all_but_the_hours():
+    world, right = World(by_day=True, clock=14.5, weekends=False, to_icu=0.3), World(by_day=True, clock=14.5)
+    found = Forecasts(world, right, hours=(0,)).causes()
+    assert kinds(found["ed"]) == ["clock"]
+    assert "at weekends" in found["ed"][0]
+    assert kinds(found["icu"]) == ["routes"]
+
+
+def test_one_origin_shows_no_cause_that_needs_several():
+    assert Forecasts(World(by_day=True, to_icu=0.3), World(), origins=1).causes() == {"ed": [], "icu": []}
+
+
+def test_nothing_was_forecast():
+    given = Forecasts(World(), World())
+    patients, ward_stays = World().records(1)
+    nothing = given.rows(patients, ward_stays).iloc[:0]
+    clocks, profile = pd.DataFrame(columns=["ward_id", "weight"]), pd.DataFrame(columns=["stream_id", "in_use"])
+    assert likely_causes(Given(given.config(), patients, ward_stays, profile, clocks), nothing) == {}
+
+
+def test_the_causes_of_the_hospital_are_those_of_its_wards():
+    causes = {"ed": ["clock: a", "routes: b"], "icu": ["clock: c"], "bed": []}
+    assert in_words(causes, "ed") == "clock: a; routes: b"
+    assert in_words(causes, "_hospital") == "see ed, icu"
+    assert in_words(causes, "bed") is None
+    assert in_words({"bed": []}, "_hospital") is None
