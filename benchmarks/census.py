@@ -106,7 +106,8 @@ def backtest(name: str, seed: int, dates: int, replications: int) -> pd.DataFram
     history = load_history(config, HOME, AS_OF)
     options = BacktestOptions(origins=dates, replications=replications, workers=1)
     found = backtest_occupancy(config, history, prepare_backtest, HOME, options)
-    return found.occupancy_backtest.assign(hospital=name, seed=seed)
+    rows = found.occupancy_backtest
+    return rows[rows["hour"] == 0].assign(hospital=name, seed=seed)
 
 
 def summarise(rows: pd.DataFrame) -> dict[str, float]:
