@@ -64,10 +64,8 @@ def _stream(
     id: str, target_ward: str, mean_per_day: float, forecast: bool = False, patient_type: str = "patient", **given: Any
 ) -> dict[str, Any]:
     model = {"type": "ml_poisson"} if forecast else {"type": "constant", "mean_per_day": mean_per_day}
-    profile = given.get("hourly_profile", [1] * 24)
-    return {
-        "id": id, "target_ward": target_ward, "patient_type": patient_type, "hourly_profile": profile, "model": model
-    }  # fmt: skip
+    base = {"id": id, "target_ward": target_ward, "patient_type": patient_type, "model": model}
+    return base | {"hourly_profile": [1] * 24} | given
 
 
 def learned_from(config: HospitalConfig, as_of: pd.Timestamp, folder: Path, **parts: Any) -> HospitalConfig:

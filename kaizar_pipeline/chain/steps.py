@@ -76,7 +76,7 @@ def daily_arrivals(run: Run, patients: pd.DataFrame) -> Made:
     observed = arrivals[arrivals["observed"]]
     figures = {
         "mean per day": float(observed.groupby("date")["arrivals"].sum().mean()),
-        "days not observed": int((~arrivals["observed"]).sum() / arrivals["stream_id"].nunique()),
+        "days of streams not observed": int((~arrivals["observed"]).sum()),
     }
     return Made({"daily_arrivals": arrivals}, {"daily_arrivals": figures})
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import StaysExtract
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader, TextRows
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person
@@ -63,40 +63,45 @@ def whole_stays(config: HospitalConfig, patients: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def read_moves(
-    reader: ExtractReader,
-    extract: StaysExtract,
-    format_: StampFormat,
-    patients: pd.DataFrame,
-    as_of: pd.Timestamp,
-) -> Moves:
-    """The stays of `patients`, whose stamps are read in `format_`.
+class MoveRows:
+    """The rows of an extract of ward stays; `at` says what they mean at an as_of."""
 
-    Raises DataError for an extract that cannot be read or has too many rejects, and where most admissions resolve days
-    only: the order of moves within a day would be a guess.
-    """
-    text = reader.load(extract, "stay_cells")
-    reader.connection.execute("DELETE FROM stay_cells WHERE patient_id IN (SELECT patient_id FROM ignored)")
-    warnings = ExtractWarnings(text.place, text.lines)
-    format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), format_, warnings)
-    rows = _of_visits(_stamped(reader, extract, format_), patients)
-    visible = rows[~(rows["admit"] >= as_of)]
-    if visible["admit_day"].sum() > len(visible) / 2:
-        raise DataError(
-            f"{text.place}: stamps in {extract.columns.admit!r} have no time of day; export ward stays with times"
-        )
-    rejects = _rejects(reader, extract, text, visible)
-    stays = _agreeing(reader, visible[visible["reason"].isna()], as_of, warnings)
-    patients = _lost(patients, stays, as_of, warnings)
-    has_bed = patients["patient_id"].isin(stays["patient_id"])
-    present = (
-        patients["outcome"].isin(["admitted", "waiting"]) & patients["departure"].isna() & patients["departure_known"]
-    )
-    outcome = patients["outcome"].mask(present & ~has_bed, "waiting").mask(present & has_bed, "admitted")
-    patients = patients.assign(outcome=outcome)
-    requests = whole_stays(reader.config, patients[present & ~has_bed]).assign(whole_stay=False)
-    told = _as_table(stays, {ward.id for ward in reader.config.wards if ward.discharge_delay})
-    return Moves(patients, pd.concat([told, requests], ignore_index=True), rejects, warnings.texts())
+    def __init__(self, reader: ExtractReader, extract: StaysExtract, format_: StampFormat):
+        """Read the extract, stamps in `format_`. Raises DataError when that is not possible."""
+        self._reader = reader
+        self._extract = extract
+        self._text = text = reader.load(extract, "stay_cells")
+        reader.connection.execute("DELETE FROM stay_cells WHERE patient_id IN (SELECT patient_id FROM ignored)")
+        self._of_reading = ExtractWarnings(text.place, text.lines)
+        format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), format_, self._of_reading)
+        self._rows = _stamped(reader, extract, format_)
+
+    def at(self, as_of: pd.Timestamp, patients: pd.DataFrame) -> Moves:
+        """The stays of `patients`, which are those of `as_of`.
+
+        Raises DataError for too many rejects, and where most admissions resolve days only: the order of moves within a
+        day would be a guess.
+        """
+        reader, extract, warnings = self._reader, self._extract, self._of_reading.copy()
+        rows = _of_visits(self._rows, patients)
+        visible = rows[~(rows["admit"] >= as_of)]
+        if visible["admit_day"].sum() > len(visible) / 2:
+            raise DataError(
+                f"{self._text.place}: stamps in {quoted(extract.columns.admit)} have no time of day; export ward stays "
+                "with times"
+            )
+        rejects = _rejects(reader, extract, self._text, visible)
+        stays = _agreeing(reader, visible[visible["reason"].isna()], as_of, warnings)
+        patients = _lost(patients, stays, as_of, warnings)
+        has_bed = patients["patient_id"].isin(stays["patient_id"])
+        known = patients["departure"].isna() & patients["departure_known"]
+        present = patients["outcome"].isin(["admitted", "waiting"]) & known
+        outcome = patients["outcome"].mask(present & ~has_bed, "waiting").mask(present & has_bed, "admitted")
+        patients = patients.assign(outcome=outcome)
+        requests = whole_stays(reader.config, patients[present & ~has_bed]).assign(whole_stay=False)
+        told = _as_table(stays, {ward.id for ward in reader.config.wards if ward.discharge_delay})
+        table = pd.concat([told, requests], ignore_index=True)
+        return Moves(patients, table, rejects, warnings.texts())
 
 
 def _stamped(reader: ExtractReader, extract: StaysExtract, read: StampFormat) -> pd.DataFrame:

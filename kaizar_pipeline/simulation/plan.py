@@ -433,7 +433,7 @@ def _capacity(config: HospitalConfig, horizon: Horizon) -> tuple[np.ndarray, tup
     beds = np.empty(len(config.wards), dtype=np.int64)
     changes = []
     for w, ward in enumerate(config.wards):
-        dated = {pd.Timestamp(t) for change in ward.capacity_changes for t in (change.start, change.end) if t}
+        dated = {pd.Timestamp(instant) for instant in ward.dated_instants}
         instants = {t for t in dated if start < t < end} | (midnights if ward.weekday_capacity else set())
         beds[w] = last = _beds_at(ward, start)
         for instant in sorted(instants):

@@ -142,12 +142,13 @@ def test_the_peaks_of_a_day_are_those_of_all_replications():
 def test_a_moved_level_is_warned_about_with_its_numbers():
     rows = [("ed", 900, 700.4, 640, 770, True), ("icu", 10, 11.0, 4, 20, False)]
     drift = pd.DataFrame(rows, columns=["stream_id", "actual", "expected", "low", "high", "moved"])
-    result = checks.level_found(drift)
+    new = pd.DataFrame({"stream_id": "walk_in", "date": pd.date_range("2026-03-01", periods=2), "arrivals": [3, 4]})
+    result = checks.level_found(drift, new)
     assert result.passed is False
     assert result.figures["streams moved"] == 1
     assert result.figures["ed"] == "900 observed, 700 expected (640 to 770)"
-    assert checks.level_found(drift.iloc[1:]).passed
-    assert checks.level_found(drift.iloc[:0]).passed
+    assert checks.level_found(drift.iloc[1:], new.iloc[:0]).passed
+    assert checks.level_found(drift.iloc[:0], new).passed
 
 
 def scores(**change: float) -> pd.DataFrame:
