@@ -3,7 +3,7 @@
 A blocking check keeps what fails it from being stored; any other one warns.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -15,6 +15,9 @@ from kaizar_pipeline.patients.census_jump import census_jump
 from kaizar_pipeline.patients.length_of_stay import differences, enough_stays
 from kaizar_pipeline.patients.openings import unannounced
 from kaizar_pipeline.planning.census_backtest import TWIN
+from kaizar_pipeline.planning.census_bias import biases_in_words, clear_biases
+from kaizar_pipeline.planning.census_causes import UNKNOWN, in_words
+from kaizar_pipeline.planning.census_scores import ALL_WEEKS
 from kaizar_pipeline.planning.headline_changes import DAYS, HEADLINES, PARTS
 from kaizar_pipeline.tables import CENSUS_PERCENTAGES, HOSPITAL_TOTAL
 
@@ -220,9 +223,35 @@ def beds_can_cope(scenario_comparison: pd.DataFrame) -> Found:
 
 
 @check("occupancy_scores", blocking=False)
-def census_covered(occupancy_scores: pd.DataFrame) -> Found:
-    """The coverage of 80 % intervals in the back-test lies in the binomial 99 % band, by ward and week ahead."""
-    return _weeks_covered(occupancy_scores[occupancy_scores["method"] == TWIN])
+def census_covered(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, Sequence[str]]) -> Found:
+    """The coverage of 80 % intervals in the back-test lies in the binomial 99 % band, by ward, hour and week ahead.
+
+    Of each ward and hour the worst week counts, and of each ward that leaves the band the likely cause is named.
+    """
+    twin = occupancy_scores[occupancy_scores["method"] == TWIN]
+    weeks = twin[twin["lead_week"] != ALL_WEEKS]
+    low, high = weeks["coverage80_low"], weeks["coverage80_high"]
+    off = (weeks["coverage80"] - (low + high) / 2).abs() / (high - low)
+    weeks = weeks.loc[off.groupby([weeks["ward_id"], weeks["hour"]]).idxmax()]
+    found = _covered(weeks, lambda row: f"{row['ward_id']}, {row['hour']}:00, week {row['lead_week']}", _dates)
+    biased = set(clear_biases(twin)["ward_id"])
+    why = {
+        f"likely cause, {ward}": in_words(census_causes, str(ward)) or _no_cause(rows, ward in biased)
+        for ward, rows in _outside(weeks).groupby("ward_id", sort=False)
+    }
+    return found._replace(figures={**found.figures, **why})
+
+
+@check("occupancy_scores", blocking=False)
+def census_unbiased(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, Sequence[str]]) -> Found:
+    """No bias in the back-test is beyond three standard errors and 5 % of the census (or half a bed), by ward and hour.
+
+    The standard error has the origins as units.
+    """
+    twin = occupancy_scores[occupancy_scores["method"] == TWIN]
+    wards = biases_in_words(clear_biases(twin))
+    found = {ward: f"{what}; likely cause: {in_words(census_causes, ward) or UNKNOWN}" for ward, what in wards.items()}
+    return NOTHING if twin.empty else Found(not found, found)
 
 
 @check("forecast_log_scores", blocking=False)
@@ -260,19 +289,33 @@ def _weeks_covered(scores: pd.DataFrame) -> Found:
     return _covered(
         scores,
         lambda row: f"{row['ward_id']}, week {row['lead_week']}",
-        lambda row: f"{row['independent_dates']} independent dates",
+        _dates,
     )
+
+
+def _dates(row: pd.Series) -> str:
+    return f"{row['independent_dates']} independent dates"
+
+
+def _no_cause(uncovered: pd.DataFrame, biased: bool) -> str:
+    """Why the intervals of a ward do not cover as they should, where no cause is found."""
+    narrow = (uncovered["coverage80"] < uncovered["coverage80_low"]).any()
+    return UNKNOWN if biased else f"no bias is clear; the intervals are too {'narrow' if narrow else 'wide'}"
 
 
 def _covered(scores: pd.DataFrame, name: Callable[[pd.Series], str], trials: Callable[[pd.Series], str]) -> Found:
     """Whether coverage80 of each row lies in its band, with the rows where it does not."""
-    outside = scores[~scores["coverage80"].between(scores["coverage80_low"], scores["coverage80_high"])]
+    outside = _outside(scores)
     found = {
         name(row): f"{row['coverage80']:.0%} inside, expected {row['coverage80_low']:.0%} to "
         f"{row['coverage80_high']:.0%} ({trials(row)})"
         for _, row in outside.iterrows()
     }
     return NOTHING if scores.empty else Found(outside.empty, {"intervals": len(scores), **found})
+
+
+def _outside(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[~scores["coverage80"].between(scores["coverage80_low"], scores["coverage80_high"])]
 
 
 def _all_right(what: str, wrong: pd.Series) -> Found:

@@ -54,7 +54,8 @@ _TINY = 1e-12
 class Exposure:
     """When patients of one ward could have left by one way, in intervals: f8[n], hours since a fixed midnight.
 
-    Exposures that are used together have one midnight. A stay may have several intervals, between which it went on but could not be seen to end.
+    Exposures that are used together have one midnight. A stay may have several intervals, between which it went on but
+    could not be seen to end.
     """
 
     start: np.datetime64

@@ -4,8 +4,6 @@ Several wards with too few beds, patients who board, clocks, good and bad days, 
 wards by themselves with unlimited beds would not show wrong physics.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +14,8 @@ from kaizar_pipeline.config.discharges import Clock
 from kaizar_pipeline.history.synthetic import under_truth
 
 pytestmark = pytest.mark.e2e
+
+Learned = tuple[HospitalConfig, StartingTables]
 
 CLOCK = {"hours": list(BY_DAY), "weekday": {"Sat": 0.6, "Sun": 0.6}}
 TO_ICU, ICU_HOURS, WARD_DAYS, ED_HOURS = 0.1, 60.0, 4.0, 5.0
@@ -48,9 +48,7 @@ def hospital() -> HospitalConfig:
 
 
 @pytest.fixture(scope="module")
-def learned(
-    hospital: HospitalConfig, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[HospitalConfig, StartingTables]:
+def learned(hospital: HospitalConfig, tmp_path_factory: pytest.TempPathFactory) -> Learned:
     folder = tmp_path_factory.mktemp("extract")
     config = learned_from(hospital, AS_OF, folder)
     return config, tables_of(config, AS_OF, folder)
@@ -62,7 +60,7 @@ def week(tables: StartingTables, ward: str, way: str) -> np.ndarray:
     return chosen["weight"].to_numpy().reshape(7, 24)
 
 
-def test_clocks_are_found_where_they_are_and_nowhere_else(learned: tuple[HospitalConfig, StartingTables]):
+def test_clocks_are_found_where_they_are_and_nowhere_else(learned: Learned):
     tables = learned[1]
     origins = tables.discharge_clocks.groupby(["ward_id", "way"])["origin"].first()
     assert origins["ward", "home"] == "from_data"
@@ -74,7 +72,7 @@ def test_clocks_are_found_where_they_are_and_nowhere_else(learned: tuple[Hospita
     assert week(tables, "ward", "home").sum(axis=1) == pytest.approx(true.sum(axis=1), rel=0.1)
 
 
-def test_care_is_told_from_waiting(learned: tuple[HospitalConfig, StartingTables]):
+def test_care_is_told_from_waiting(learned: Learned):
     rows = learned[1].length_of_stay
     used = rows[rows["in_use"] & (rows["patient_type"] != "planned")]
     mean = used.groupby("ward_id").apply(lambda of: np.average(of["mean_hours"], weights=of["n"]), include_groups=False)
@@ -84,23 +82,21 @@ def test_care_is_told_from_waiting(learned: tuple[HospitalConfig, StartingTables
     assert mean["clinic"] == pytest.approx(8, rel=0.12)  # 480 stays
 
 
-def test_good_and_bad_days_are_found(learned: tuple[HospitalConfig, StartingTables]):
+def test_good_and_bad_days_are_found(learned: Learned):
     factors = learned[1].day_factors.set_index("ward_id")
     assert factors.loc["ward", "sd"] == pytest.approx(0.3, abs=0.08)
     assert factors.loc["ward", "autocorrelation"] == pytest.approx(0.5, abs=0.3)
     assert (factors.loc[["ed", "icu", "clinic"], "sd"] == 0).all()
 
 
-def test_a_service_that_has_just_opened_is_forecast_at_its_rate(learned: tuple[HospitalConfig, StartingTables]):
+def test_a_service_that_has_just_opened_is_forecast_at_its_rate(learned: Learned):
     rates = learned[1].arrival_rates
     mean = rates[rates["path"] == 0].groupby("stream_id")["mean_rate"].mean()
     assert mean["new"] == pytest.approx(12, rel=0.15)
     assert mean["walk_in"] == pytest.approx(30, rel=0.08)
 
 
-def test_the_census_is_that_of_the_true_hospital(
-    hospital: HospitalConfig, learned: tuple[HospitalConfig, StartingTables]
-):
+def test_the_census_is_that_of_the_true_hospital(hospital: HospitalConfig, learned: Learned):
     config, tables = learned
     nothing = StartingTables(tables.arrival_rates, starting_census=tables.starting_census)
     found, true = mean_census(config, tables, 60), mean_census(under_truth(hospital), nothing, 60)
