@@ -91,11 +91,12 @@ def discharges(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: Hospita
     """The tables discharge_clocks and day_factors of `config`, from the tables patients and ward_stays."""
     cares = ward_cares(patients, ward_stays, config)
     holidays = known_holidays(config, ward_stays[ward_stays["admit"].notna()].assign(as_of=patients["as_of"].iloc[0]))
+    start = min((care.admit.min() for care in cares.values() if len(care.admit)), default=np.datetime64(0, "us"))
     exposures = {
         (ward.id, way): exposure
         for ward in config.wards
         if _asks(ward)
-        for way, exposure in exposures_of(cares[ward.id]).items()
+        for way, exposure in exposures_of(cares[ward.id], start).items()
     }
     hourless = {ward.id for ward in config.wards if _asks(ward) and hour_unknown(cares[ward.id])}
     clocks, cases = _given(config), []
@@ -205,11 +206,9 @@ def _borrowed(
     return flat | found
 
 
-def exposures_of(care: WardCare) -> dict[str, Exposure]:
-    """When the patients of a ward could have left, by way out."""
+def exposures_of(care: WardCare, start: np.datetime64) -> dict[str, Exposure]:
+    """When the patients of a ward could have left, by way out, counted from the midnight before `start`."""
     stays = _latest(care)
-    found: dict[str, Exposure] = {}
-    start = (care.admit[stays].min() if len(stays) else care.last).astype("datetime64[D]")
     if stays_of(care.ward) is not None:
         whole = care.intervals(len(care.places) - 1, stays)
         parts = {HOMEWARD: [(whole, np.ones(len(care.admit)))], ONWARD: []}
@@ -221,10 +220,8 @@ def exposures_of(care: WardCare) -> dict[str, Exposure]:
             way = HOMEWARD if place == len(care.places) - 1 else ONWARD
             of_place = np.flatnonzero(shares[:, place] > 0)
             parts[way].append((care.intervals(int(place), of_place), shares[:, place]))
-    clock = _Stamps.of(care, start)
-    for way, pieces in parts.items():
-        found[way] = clock.exposure(pieces)
-    return found
+    stamps = _Stamps.of(care, start.astype("datetime64[D]"))
+    return {way: stamps.exposure(pieces) for way, pieces in parts.items()}
 
 
 def _latest(care: WardCare) -> np.ndarray:

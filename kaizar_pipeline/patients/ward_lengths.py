@@ -10,6 +10,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.calendar import weekly_profile
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
+from kaizar_pipeline.config.rules import stays_of
 from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WardCare
 from kaizar_pipeline.patients.clock_fit import FLAT
 from kaizar_pipeline.patients.los_fit import Fit
@@ -105,9 +106,14 @@ class WardLengths:
         return int((self.care.complete & self._of_type[patient_type]).sum())
 
     def of_all(self, patient_type: str | None = None) -> Group:
-        """All stays, or those of a patient type: in plain hours where the ways out have different clocks."""
+        """All stays, or those of a patient type: in plain hours where the ways out have different clocks.
+
+        Whole stays end by discharge, so they have its clock.
+        """
         chosen = self._chosen(patient_type)
         week = None if self.by_way else self._week(self.ways[0][0])
+        if stays_of(self.care.ward) is not None:
+            week = self._homeward
         if not self._waits:
             return self._group([self._whole(np.flatnonzero(chosen))], week)
         unknown = self._whole(np.flatnonzero(chosen & (self._shares.sum(axis=1) == 0)))

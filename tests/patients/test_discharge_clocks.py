@@ -163,6 +163,27 @@ def test_a_small_ward_borrows_the_clock_that_all_have():
     assert clock(found, "none")[0] == "flat"
 
 
+def test_small_wards_share_one_that_begins_on_other_days():
+    """Forty wards of some 75 stays each, each a day later than the one before."""
+    config = hospital({f"w{n}": {} for n in range(40)})
+    wards = []
+    for n in range(40):
+        name, admit, end, *rest = ward(f"w{n}", 0.2, week=WEEK, seed=n)
+        late = admit > 24 * n
+        wards.append((name, admit[late], end[late], *rest))
+    found = discharges(*tables(after(365), *wards), config)
+    origins = found.discharge_clocks.query("way == 'home'").drop_duplicates("ward_id")["origin"]
+    assert (origins == "pooled").mean() > 0.9
+    week = clock(found, "w0")[1]
+    assert np.sqrt(np.mean((week - WEEK) ** 2)) < 0.25
+
+
+def test_a_small_ward_without_a_clock_does_not_borrow_one():
+    config = hospital({"a": {}, "few": {}})
+    found = discharges(*tables(after(365), ward("a", 10, week=WEEK), ward("few", 0.7, seed=2)), config)
+    assert clock(found, "few")[0] == "flat"
+
+
 @pytest.mark.parametrize("per_day", [0.01, 0.05, 1.0])
 def test_too_little_is_no_clock(per_day: float):
     patients, stays = tables(after(100), ward("a", per_day, 100, WEEK, mean=20))
