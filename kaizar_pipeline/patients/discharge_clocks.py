@@ -357,9 +357,14 @@ def _factor_rows(config: HospitalConfig, learned: Mapping[str, LearnedFactor]) -
 
 
 def _warnings(config: HospitalConfig, cares: Mapping[str, WardCare], hourless: set[str]) -> list[str]:
-    """What was assumed of stamps that cannot tell the hour of a departure."""
+    """What was assumed of stamps that cannot tell the hour of a departure, and clocks that hold up short stays."""
     found = []
     for ward in config.wards:
+        if ward.type == "ED" and (isinstance(ward.discharge_clock, Clock) or isinstance(ward.transfer_clock, Clock)):
+            found.append(
+                f"ward {ward.id}: an emergency department with a configured clock; stays of a few hours end when their "
+                "patients' arrivals make them, and a clock holds them up; look at its mean in length_of_stay"
+            )
         minute = common_minute(cares[ward.id]) if ward.id in hourless else None
         if minute is not None:
             found.append(

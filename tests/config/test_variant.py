@@ -188,6 +188,21 @@ def test_factors_on_lengths_of_stay_by_ward_and_patient_type():
     }  # fmt: skip
 
 
+def test_a_scenario_may_discharge_at_weekends_as_on_working_days():
+    slow = {"weekday": {"Sat": 0.5, "Sun": 0.5}}
+    (ward,) = [ward for ward in hospital().wards if ward.id == "ward"]
+    kept = hospital().model_copy(
+        update={"wards": (hospital().wards[0], ward.model_validate(ward.model_dump() | {"discharge_clock": slow}))}
+    )
+    every_day = {"wards": [{"id": "ward", "discharge_clock": {"hours": [1] * 24}}]}
+    for changes, saturday in ((every_day, 1.0), ({}, 0.5 / (6 / 7))):
+        found = apply_scenario(kept, scenario(**changes), THURSDAY, DAYS)
+        clock = found.config.wards[1].discharge_clock
+        assert clock.week[5].tolist() == pytest.approx([saturday] * 24)
+    without = {"wards": [{"id": "ward", "discharge_clock": "none"}]}
+    assert apply_scenario(kept, scenario(**without), THURSDAY, DAYS).config.wards[1].discharge_clock == "none"
+
+
 def test_an_added_ward_stands_behind_the_others():
     new = {"id": "new", "capacity": 2, "los_model": {"type": "fixed", "params": {"value": 1}}}
     variant = applied(add_wards=[new], policies={"overflow": [{"ward": "ward", "redirect_to": ["new"]}]})

@@ -354,3 +354,10 @@ def test_nothing_after_as_of_changes_a_clock():
     other = discharges(*tables(as_of, (name, admit, later, *rest)), config)
     pd.testing.assert_frame_equal(known.discharge_clocks, other.discharge_clocks)
     pd.testing.assert_frame_equal(known.day_factors, other.day_factors)
+
+
+def test_a_configured_clock_in_an_emergency_department_is_warned_of():
+    given = {"type": "ED", "discharge_clock": {"weekday": {"Sun": 0.5}}}
+    found = discharges(*tables(after(365), ward("a", 14)), hospital({"a": given, "b": {}}))
+    assert [warning[:7] for warning in found.warnings] == ["ward a:"]
+    assert "emergency department with a configured clock" in found.warnings[0]
