@@ -28,6 +28,7 @@ from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.discharge_clocks import discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.patients.routes import learned_groups, routes_taken
 from kaizar_pipeline.planning import beds, drivers
 from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.planning.comparison import compare_scenarios
@@ -100,9 +101,7 @@ def discharge_clocks(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame)
     )
 
 
-def length_of_stay(
-    run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, discharge_clocks: pd.DataFrame
-) -> Made:
+def length_of_stay(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, discharge_clocks: pd.DataFrame) -> Made:
     """Lengths of stay, as configured and as the history shows them."""
     lengths = lengths_of_stay(patients, ward_stays, run.config, discharge_clocks, fit_all=run.fit_all)
     return Made({"length_of_stay": lengths}, {"length_of_stay": {"in use": int(lengths["in_use"].sum())}})
@@ -114,6 +113,12 @@ def arrival_profile(run: Run, patients: pd.DataFrame) -> Made:
     sources = profiles[profiles["in_use"]].groupby("stream_id", sort=False)["source"].first()
     figures = {f"hours of {stream}": str(source) for stream, source in sources.items()}
     return Made({"arrival_profile": profiles}, {"arrival_profile": figures})
+
+
+def routes(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
+    """Where patients go after a ward, as configured and as the history shows it."""
+    found = routes_taken(patients, ward_stays, run.config, fit_all=run.fit_all)
+    return Made({"routes": found}, {"routes": learned_groups(found)})
 
 
 def feature_table(run: Run, daily_arrivals: pd.DataFrame) -> Made:
@@ -358,6 +363,7 @@ STEPS = [
     Step(discharge_clocks, (t.DISCHARGE_CLOCKS, t.DAY_FACTORS), "patients"),
     Step(length_of_stay, (t.LENGTH_OF_STAY,), "patients"),
     Step(arrival_profile, (t.ARRIVAL_PROFILE,), "patients"),
+    Step(routes, (t.ROUTES,), "patients"),
     Step(feature_table, (t.FEATURE_TABLE,), "forecast"),
     Step(arrival_model, (t.ARRIVAL_MODEL,), "forecast", kind="lightgbm"),
     Step(arrival_rates, (t.ARRIVAL_RATES,), "forecast", overridable=True),
@@ -374,9 +380,16 @@ STEPS = [
         (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES),
         "validation",
         reruns=(
-            starting_census, daily_arrivals, discharge_clocks, length_of_stay, arrival_profile, feature_table, arrival_model,
+            starting_census,
+            daily_arrivals,
+            discharge_clocks,
+            length_of_stay,
+            arrival_profile,
+            routes,
+            feature_table,
+            arrival_model,
             arrival_rates,
-        ),  # fmt: skip
+        ),
         overridable=True,
     ),
     Step(forecast_log, (t.FORECAST_LOG,), "validation"),

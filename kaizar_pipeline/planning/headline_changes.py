@@ -35,7 +35,7 @@ DAYS = 7
 HEADLINES = {"prob_full": "probability", "p95_census": "beds"}
 """What the headline of a ward consists of, with its unit."""
 
-_WHOLE = ("arrival_profile", "discharge_clocks", "day_factors", "length_of_stay")
+_WHOLE = ("arrival_profile", "discharge_clocks", "day_factors", "length_of_stay", "routes")
 """Tables that a headline needs whole."""
 
 FACTORS = {
@@ -66,7 +66,6 @@ class HeadlineChanges:
     def latest(self) -> pd.DataFrame:
         """The rows of headline_changes about the newest run."""
         return self.headline_changes[self.headline_changes["run_number"] == self.headline_inputs["run_number"].max()]
-
 
 
 def inputs_of_headline(config: HospitalConfig, tables: Mapping[str, pd.DataFrame]) -> Inputs:
