@@ -32,7 +32,7 @@ from benchmarks.made_up import (
     one_ward,
     write_extract,
 )
-from benchmarks.round_trip import boarding, new_service
+from benchmarks.round_trip import boarding, new_service, routes
 from kaizar_pipeline import HospitalConfig, bed_requirements, load_history
 from kaizar_pipeline.chain.steps import prepare_backtest
 from kaizar_pipeline.patients.clock_fit import held_out_gains
@@ -203,6 +203,7 @@ SECTIONS: dict[str, Callable[[Options], Figures]] = {
     "ssu": ssu,
     "sepsis": sepsis,
     "boarding": lambda options: boarding(options.histories, options.replications),
+    "routes": lambda options: routes(4 * options.histories, options.replications),
     "service": lambda options: new_service(4 * options.histories),
 }
 REAL = {"ssu": "ssu_2024.csv.gz", "sepsis": "sepsis_log.csv"}

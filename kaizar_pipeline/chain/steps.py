@@ -28,7 +28,7 @@ from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.discharge_clocks import discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.patients.observed_census import observed_midnights
-from kaizar_pipeline.patients.routes import learned_groups, routes_taken
+from kaizar_pipeline.patients.routes import learned_in_words, routes_taken
 from kaizar_pipeline.planning import beds, drivers
 from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.planning.comparison import compare_scenarios
@@ -118,7 +118,7 @@ def arrival_profile(run: Run, patients: pd.DataFrame) -> Made:
 def routes(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
     """Where patients go after a ward, as configured and as the history shows it."""
     found = routes_taken(patients, ward_stays, run.config, fit_all=run.fit_all)
-    return Made({"routes": found}, {"routes": learned_groups(found)})
+    return Made({"routes": found}, {"routes": learned_in_words(found)})
 
 
 def feature_table(run: Run, daily_arrivals: pd.DataFrame) -> Made:

@@ -183,33 +183,43 @@ def _that_lead_home(stays: np.ndarray) -> np.ndarray:
 def route_differences(routes: pd.DataFrame) -> list[str]:
     """Where the routes that patients took clearly differ from the configured ones, from the table routes: routes that
     are missing, with their patients a day, the busiest first; then other probabilities."""
-    observed, configured = (
-        routes[routes["origin"] == origin].set_index(["ward_id", "patient_type", "next_ward_id"])
-        for origin in ("from_data", "configured")
-    )
-    if observed.empty or configured.empty:
-        return []
-    planned = configured["probability"].reindex(observed.index.union(configured.index)).fillna(0.0)
-    seen = observed.reindex(planned.index)
-    n = seen["n"].fillna(0).astype("int64")
-    of_group = n.groupby(level=[0, 1]).transform("sum")
-    to_home = planned.index.get_level_values("next_ward_id") == HOME
-    missing = (planned == 0) & ~to_home & (n > 0)
-    absent = pd.DataFrame({"n": n, "per_day": seen["per_day"].fillna(0.0)})[missing].groupby(level=[0, 2]).sum()
-    absent = absent[(absent["per_day"] > MISSING_PER_DAY) & (absent["n"] >= DIFFERENCE_STAYS)]
-    found = [
-        f"{_number(row['per_day'])} patients a day go from {ward} to {to}, routing has no such route"
-        for (ward, to), row in absent.sort_values("per_day", ascending=False, kind="stable").iterrows()
-    ]
-    share = n / of_group.where(of_group >= DIFFERENCE_STAYS)
-    chance = DIFFERENCE_SD * np.sqrt(np.maximum(planned * (1 - planned), 1 / of_group.clip(lower=1)) / of_group)
-    told = missing | (to_home & missing.groupby(level=[0, 1]).transform("any"))  # home is what is missing there
-    off = ~told & ((share - planned).abs() > np.maximum(chance, DIFFERENCE))
-    return found + [
-        f"ward {ward}, patient type {kind}, next ward {to}: configured {planned[ward, kind, to]:.1%}, observed "
-        f"{share[ward, kind, to]:.1%} of {of_group[ward, kind, to]:,} completed stays"
-        for ward, kind, to in off[off].index
-    ]
+    rows = _side_by_side(routes)
+    return [*_missing(rows), *_other_probabilities(rows)]
+
+
+def _side_by_side(routes: pd.DataFrame) -> pd.DataFrame:
+    """A row per ward, patient type and next ward, with what is configured and what was seen of it."""
+    group, own = ["ward_id", "patient_type"], ["ward_id", "patient_type", "next_ward_id"]
+    observed = routes.loc[routes["origin"] == "from_data", [*own, "n", "per_day"]]
+    configured = routes.loc[routes["origin"] == "configured", [*own, "probability"]]
+    rows = observed.merge(configured, on=own, how="outer")
+    rows[["n", "per_day", "probability"]] = rows[["n", "per_day", "probability"]].astype("float64").fillna(0.0)
+    rows["stays"] = rows.groupby(group)["n"].transform("sum")
+    rows["to_home"] = rows["next_ward_id"] == HOME
+    rows["missing"] = (rows["probability"] == 0) & (rows["n"] > 0) & ~rows["to_home"]
+    rows["lacks_routes"] = rows.groupby(group)["missing"].transform("any")
+    return rows
+
+
+def _missing(rows: pd.DataFrame) -> Iterator[str]:
+    found = rows[rows["missing"]].groupby(["ward_id", "next_ward_id"], as_index=False)[["n", "per_day"]].sum()
+    found = found[(found["per_day"] > MISSING_PER_DAY) & (found["n"] >= DIFFERENCE_STAYS)]
+    found = found.sort_values("per_day", ascending=False, kind="stable")
+    for ward, to, per_day in zip(found["ward_id"], found["next_ward_id"], found["per_day"], strict=True):
+        number = f"{per_day:.0f}" if per_day >= 9.5 else f"{per_day:.1f}"
+        yield f"{number} patients a day go from {ward} to {to}, routing has no such route"
+
+
+def _other_probabilities(rows: pd.DataFrame) -> Iterator[str]:
+    compared = rows[(rows["stays"] >= DIFFERENCE_STAYS) & ~rows["missing"] & ~(rows["to_home"] & rows["lacks_routes"])]
+    share, planned = compared["n"] / compared["stays"], compared["probability"]
+    variance = np.maximum(planned * (1 - planned), 1 / compared["stays"]) / compared["stays"]
+    off = (share - planned).abs() > np.maximum(DIFFERENCE_SD * np.sqrt(variance), DIFFERENCE)
+    for _, row in compared.assign(share=share)[off].iterrows():
+        yield (
+            f"ward {row['ward_id']}, patient type {row['patient_type']}, next ward {row['next_ward_id']}: configured "
+            f"{row['probability']:.1%}, observed {row['share']:.1%} of {row['stays']:,.0f} completed stays"
+        )
 
 
 def enough_moves(routes: pd.DataFrame) -> bool:
@@ -218,16 +228,12 @@ def enough_moves(routes: pd.DataFrame) -> bool:
     return bool((observed.groupby(["ward_id", "patient_type"])["n"].sum() >= DIFFERENCE_STAYS).any())
 
 
-def _number(per_day: float) -> str:
-    return f"{per_day:.0f}" if per_day >= 9.5 else f"{per_day:.1f}"
-
-
-def learned_groups(routes: pd.DataFrame) -> Mapping[str, str]:
-    """By route in words, what learned routes look like over all patient types: 'icu to ward': '30 %, 312 stays'."""
+def learned_in_words(routes: pd.DataFrame) -> Mapping[str, str]:
+    """What the routes learned look like over all patient types, by route: 'icu to ward': '30 % of 312 stays'."""
     learned = routes[(routes["origin"] == "from_data") & routes["in_use"] & (routes["n"] > 0)]
-    n = learned.groupby(["ward_id", "next_ward_id"], sort=False)["n"].sum()
-    whole = n.groupby(level=0).transform("sum")
+    found = learned.groupby(["ward_id", "next_ward_id"], sort=False, as_index=False)["n"].sum()
+    whole = found.groupby("ward_id")["n"].transform("sum")
     return {
-        f"{ward} to {'home' if to == HOME else to}": f"{count / whole[ward, to]:.0%} of {whole[ward, to]:,} stays"
-        for (ward, to), count in n.items()
+        f"{ward} to {'home' if to == HOME else to}": f"{n / of:.0%} of {of:,} stays"
+        for ward, to, n, of in zip(found["ward_id"], found["next_ward_id"], found["n"], whole, strict=True)
     }

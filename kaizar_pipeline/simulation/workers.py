@@ -97,8 +97,8 @@ class Worker:
         return kernel.make_records(len(self.plan.ward_ids), self.window, replications)
 
     def _block(self, first: int, replications: int, stop: np.ndarray) -> kernel.Block:
-        own = (numbers(self.plan, first, replications) for numbers in (los_scales, day_speeds, route_shares))
-        return kernel.Block(first, *own, stop)
+        scale, speed, shares = (of(self.plan, first, replications) for of in (los_scales, day_speeds, route_shares))
+        return kernel.Block(first, scale, speed, shares, stop)
 
     def _run_compiled(self, block: kernel.Block, records: Records) -> tuple[int, int]:
         return cast(tuple[int, int], kernel.run_block(self._model, block, self._buffers, self._totals, records))

@@ -159,6 +159,15 @@ def test_rules_replace_those_for_the_same_and_join_the_others():
     assert [rule.stop_types for rule in policies.admission_stop] == [()]
 
 
+def test_rows_stand_beside_learned_routes_until_these_are_known():
+    learning = hospital().model_copy(update={"routing": "from_data"})
+    rows = [{"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 0.1}]}]
+    found = apply_scenario(learning, scenario(routing=rows), THURSDAY, DAYS).config
+    assert found.learns_routes
+    assert [option.probability for option in found.route_options("ed", "high")] == [0.1]
+    assert found.given_options("ward", "high") is None
+
+
 def test_factors_on_arrivals_hold_on_their_days():
     variant = applied(
         arrival_scale=[
