@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import Truth
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario, idle_rules
 from kaizar_pipeline.errors import ConfigError
@@ -160,7 +161,8 @@ def test_rules_replace_those_for_the_same_and_join_the_others():
 
 
 def test_rows_stand_beside_learned_routes_until_these_are_known():
-    learning = hospital().model_copy(update={"routing": "from_data"})
+    truth = hospital().patients.model_copy(update={"truth": Truth(routing=())})
+    learning = hospital().model_copy(update={"routing": "from_data", "patients": truth})
     rows = [{"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 0.1}]}]
     found = apply_scenario(learning, scenario(routing=rows), THURSDAY, DAYS).config
     assert found.learns_routes

@@ -1,5 +1,6 @@
 """A synthetic history only grows: that up to tomorrow is that up to today plus a day."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
