@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter, thread_time
@@ -178,6 +178,29 @@ def ciw_over_compiled() -> list[Row]:
         Row("  Ciw, ms per replication", float(np.median(times["ciw"]))),
         Row("  draw and simulate, ms per replication", float(np.median(times["drawn"])) / 5),
     ]
+
+
+def with_clocks_over_without() -> list[Row]:
+    """Whole replications (draw, simulate, count) of the hospital whose two large wards have clocks and day factors."""
+    clock = {"hours": [0.05] * 7 + [0.5, 1, 1.5, 2, 2, 2, 2.2, 2.2, 2, 1.5, 1, 0.7, 0.4, 0.2, 0.1, 0.05, 0.05]}
+    leaving = {"discharge_clock": clock, "transfer_clock": clock, "day_factor": {"sd": 0.2, "autocorrelation": 0.4}}
+    file = hospital().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for ward in file["wards"]:
+        ward |= leaving if ward["id"] in ("medical", "surgical") else {}
+    timed, counted = HospitalConfig.model_validate(file), 40
+    plain, warmup = plan_of(DAYS), plan_of(DAYS).horizon.warmup_days
+    rates = {name: of.daily_rates[:, warmup:] for name, of in zip(plain.stream_ids, plain.streams, strict=True)}
+    plans = plain, make_plan(timed, rates, plain.horizon, key=7)
+    workers = [Worker(plan, with_demand=False) for plan in plans]
+    stop = np.zeros(1, dtype=np.int64)
+    without, with_clocks = (partial(worker.run, 0, counted, stop) for worker in workers)
+    times = ms_in_turn(9, without=without, with_clocks=with_clocks)
+    return [
+        Row("with clocks and day factors over without", median_ratio(times["with_clocks"], times["without"]), "<= 1.2",
+            "with_clocks_over_without"),
+        Row("  without, ms per replication", float(np.median(times["without"])) / counted, "", "engine_ms"),
+        Row("  with, ms per replication", float(np.median(times["with_clocks"])) / counted, "", "engine_clock_ms"),
+    ]  # fmt: skip
 
 
 def compiled_over_c() -> list[Row]:
@@ -354,6 +377,7 @@ MEASURES: dict[str, Callable[[], list[Row]]] = {
     measure.__name__: measure
     for measure in (
         simpy_over_compiled,
+        with_clocks_over_without,
         ciw_over_compiled,
         compiled_over_c,
         fused_over_simulate,

@@ -69,9 +69,9 @@ def write_extract(stays: pd.DataFrame, as_of: pd.Timestamp, path: Path) -> None:
 def one_ward(path: Path, **parts: Any) -> HospitalConfig:
     """A hospital of one ward without a limit, all of it learned from the extract at `path`."""
     columns = {"patient_id": "id", "arrival": "arrival", "departure": "departure"}
+    source = {"source": "csv", "path": str(path), "columns": columns, "pseudonym_key": "benchmark"}
     return hospital(
-        {"source": "csv", "path": str(path), "columns": columns, "pseudonym_key": "benchmark"}
-        | parts.pop("patients", {}),
+        source | parts.pop("patients", {}),
         [{"id": "ward", "capacity": None, "los_model": {"type": "from_data"}} | parts.pop("ward", {})],
         [{"id": "patients", "target_ward": "ward"}],
         **parts,

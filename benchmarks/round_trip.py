@@ -45,12 +45,7 @@ def truth(wards: list[dict[str, Any]], streams: list[dict[str, Any]], **parts: A
         {key: value for key, value in ward.items() if key not in kinds} | {"los_model": {"type": "from_data"}}
         for ward in wards
     ]
-    arrivals = [
-        {"id": s["id"], "target_ward": s["target_ward"], "patient_type": s.get("patient_type", "patient"),
-         "hourly_profile": s.get("hourly_profile", [1] * 24),
-         "model": {"type": "ml_poisson"} if s.get("forecast") else {"type": "constant", "mean_per_day": s["mean_per_day"]}}
-        for s in streams
-    ]  # fmt: skip
+    arrivals = [_stream(**stream) for stream in streams]
     kinds_of_patient = dict.fromkeys(stream["patient_type"] for stream in arrivals)
     return HospitalConfig.model_validate(
         {
@@ -63,6 +58,14 @@ def truth(wards: list[dict[str, Any]], streams: list[dict[str, Any]], **parts: A
         }
         | parts
     )
+
+
+def _stream(
+    id: str, target_ward: str, mean_per_day: float, forecast: bool = False, patient_type: str = "patient", **given: Any
+) -> dict[str, Any]:
+    model = {"type": "ml_poisson"} if forecast else {"type": "constant", "mean_per_day": mean_per_day}
+    base = {"id": id, "target_ward": target_ward, "patient_type": patient_type, "model": model}
+    return base | {"hourly_profile": [1] * 24} | given
 
 
 def learned_from(config: HospitalConfig, as_of: pd.Timestamp, folder: Path, **parts: Any) -> HospitalConfig:

@@ -31,6 +31,8 @@ from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.patients.routes import learned_in_words, routes_taken
 from kaizar_pipeline.planning import beds, drivers
 from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, backtest_occupancy
+from kaizar_pipeline.planning.census_causes import Given, likely_causes
+from kaizar_pipeline.planning.census_scores import ALL_WEEKS
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.forecast_log import extend_log, score_log
 from kaizar_pipeline.planning.headline_changes import (
@@ -77,7 +79,7 @@ def daily_arrivals(run: Run, patients: pd.DataFrame) -> Made:
     observed = arrivals[arrivals["observed"]]
     figures = {
         "mean per day": float(observed.groupby("date")["arrivals"].sum().mean()),
-        "days not observed": int((~arrivals["observed"]).sum() / arrivals["stream_id"].nunique()),
+        "days of streams not observed": int((~arrivals["observed"]).sum()),
     }
     return Made({"daily_arrivals": arrivals}, {"daily_arrivals": figures})
 
@@ -258,7 +260,12 @@ def forecast_scores(run: Run, forecast_backtest: pd.DataFrame) -> Made:
 
 
 def occupancy_backtest(
-    run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, kept_occupancy_backtest: pd.DataFrame | None
+    run: Run,
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
+    discharge_clocks: pd.DataFrame,
+    kept_occupancy_backtest: pd.DataFrame | None,
 ) -> Made:
     """The whole chain run again from past origins, against the census that was observed."""
     known = History(patients["as_of"].iloc[0], patients, pd.DataFrame(), ward_stays, days_behind=0)
@@ -275,11 +282,21 @@ def occupancy_backtest(
     figures: dict[str, float | int | str] = {"origins": int(found.occupancy_backtest["origin"].nunique())}
     if found.notes:
         figures["notes"] = "; ".join(found.notes)
-    scores = found.occupancy_scores
+    scores, rows = found.occupancy_scores, found.occupancy_backtest
+    given = Given(run.config, patients, ward_stays, arrival_profile, discharge_clocks)
+    quality = {**_coverage(scores[scores["method"] == TWIN]), **_mean_errors(scores)}
     return Made(
-        {"occupancy_backtest": found.occupancy_backtest, "occupancy_scores": scores},
-        {"occupancy_backtest": figures, "occupancy_scores": _coverage(scores[scores["method"] == TWIN])},
+        {"occupancy_backtest": rows, "occupancy_scores": scores},
+        {"occupancy_backtest": figures, "occupancy_scores": quality},
+        {"census_causes": likely_causes(given, rows[rows["method"] == TWIN])},
     )
+
+
+def _mean_errors(scores: pd.DataFrame) -> Figures:
+    """Mean absolute error of the census by method, mean over the wards and hours."""
+    wards = scores[(scores["ward_id"] != HOSPITAL_TOTAL) & (scores["lead_week"] == ALL_WEEKS)]
+    mae = wards.groupby("method")["mae"].mean()
+    return {f"mean absolute error of {method}, beds": float(beds) for method, beds in mae.items()}
 
 
 def prepare_backtest(
@@ -317,7 +334,7 @@ def forecast_log_scores(run: Run, forecast_log: pd.DataFrame, midnight_census: p
 
 def _coverage(scores: pd.DataFrame) -> Figures:
     """Coverage of the 80 % intervals by week ahead, mean over the wards."""
-    wards = scores[scores["ward_id"] != HOSPITAL_TOTAL]
+    wards = scores[(scores["ward_id"] != HOSPITAL_TOTAL) & (scores["lead_week"] != ALL_WEEKS)]
     return {
         f"coverage of 80 % intervals, week {week}": float(share)
         for week, share in wards.groupby("lead_week")["coverage80"].mean().items()

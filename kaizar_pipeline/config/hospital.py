@@ -19,6 +19,7 @@ from kaizar_pipeline.config.fields import (
     NUMBER_TAG,
     WEEKDAYS,
     Beds,
+    Day,
     Id,
     Instant,
     Model,
@@ -26,6 +27,7 @@ from kaizar_pipeline.config.fields import (
     Positive,
     Share,
     Weekday,
+    is_open,
     raise_errors,
 )
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
@@ -114,7 +116,7 @@ class Ward(Model):
     """Time a patient who goes home from here still holds the bed after care has ended. Default: none."""
     discharge_clock: ClockSetting | None = None
     """How the chance of going home varies over the week: from_data (learned), none, or hours and weekdays. Default:
-    from_data where los_model is, and the records have times; else none."""
+    from_data where los_model is (of stamps of days the weekdays alone); else none."""
     transfer_clock: ClockSetting | None = None
     """The same of moving on to another ward. Default: likewise."""
     day_factor: DayFactorSetting | None = None
@@ -127,14 +129,27 @@ class Ward(Model):
     """Dated changes of the beds staffed. Default: none."""
     weekday_capacity: dict[Weekday, Beds] = Field(default_factory=dict)
     """Beds staffed on some weekdays, midnight to midnight; dated changes come first. Default: capacity every day."""
+    opened: Day | None = None
+    """First day on which its beds are staffed; no bed is before. Default: always open."""
+    closed: Day | None = None
+    """First day on which none of its beds is staffed any more. Default: never."""
 
     @property
     def label(self) -> str:
         """The name for people."""
         return self.name or self.id
 
+    @property
+    def dated_instants(self) -> set[datetime]:
+        """The instants of the calendar at which the number of beds may change; those of weekdays come on top."""
+        days = (day for day in (self.opened, self.closed) if day is not None)
+        bounds = (bound for change in self.capacity_changes for bound in (change.start, change.end))
+        return {datetime(day.year, day.month, day.day) for day in days} | {bound for bound in bounds if bound}
+
     def beds_at(self, at: datetime) -> int | None:
         """Beds staffed at an instant, None for unlimited."""
+        if not is_open(at.date(), self.opened, self.closed):
+            return 0
         for change in self.capacity_changes:
             if change.start <= at and (change.end is None or at < change.end):
                 return change.capacity
@@ -159,6 +174,9 @@ class MlPoisson(Model):
 
     type: Literal["ml_poisson"]
     """Kind of model."""
+    mean_per_day: Positive | None = None
+    """Mean arrivals per day expected of a stream before it has a history; counts as much as one day of it. Default:
+    none; a stream of which no day is known is then forecast at half an arrival per day."""
 
 
 class Schedule(Model):
@@ -217,6 +235,11 @@ class ArrivalStream(Model):
     """How many arrive each day."""
     scale_factor_by_month: dict[Annotated[int, Field(ge=1, le=12)], NonNegative] = Field(default_factory=dict)
     """Factors by month (1 to 12) on a schedule or constant stream; a forecast stream learns its season. Default: 1."""
+    opened: Day | None = None
+    """First day on which patients come; days before are no part of its history. Default: the first day of the records,
+    or its own first arrival if that comes long after."""
+    closed: Day | None = None
+    """First day on which patients come no more. Default: never."""
 
     @property
     def is_forecast(self) -> bool:

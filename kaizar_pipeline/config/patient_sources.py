@@ -35,7 +35,7 @@ def _check_date_format(text: str) -> str:
     except ValueError:
         whole = False
     if not whole:
-        raise ValueError(f"found {text!r}, allowed: a format with day, month and year, such as %d/%m/%Y %H:%M")
+        raise ValueError(f"found {quoted(text)}, allowed: a format with day, month and year, such as %d/%m/%Y %H:%M")
     return text
 
 

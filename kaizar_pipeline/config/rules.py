@@ -137,6 +137,9 @@ def _ward_beds(config: "HospitalConfig") -> _Errors:
         if ward.capacity is None and (ward.capacity_changes or ward.weekday_capacity):
             what = "null means unlimited, and then beds cannot change; give the usual number of beds"
             yield ("wards", index, "capacity"), what
+        if ward.capacity is None and (ward.opened or ward.closed):
+            what = "null means unlimited, and such a ward cannot open or close; give its beds"
+            yield ("wards", index, "capacity"), what
         if ward.capacity is None and ward.queue_limit is not None:
             yield ("wards", index, "queue_limit"), "nobody waits for a ward of unlimited beds; leave it out"
 
@@ -165,6 +168,24 @@ def _overlaps(ward: "Ward") -> _Errors:
     for (_, first), (index, second) in pairwise(changes):
         if first.end is None or first.end > second.start:
             yield (index, "from"), "overlaps another change of this ward"
+
+
+def _open_spans(config: "HospitalConfig") -> _Errors:
+    for field in ("wards", "arrival_streams"):
+        for index, part in enumerate(getattr(config, field)):
+            if part.opened is not None and part.closed is not None and part.opened >= part.closed:
+                yield (field, index, "opened"), f"found {part.opened}, which is not before `closed`, {part.closed}"
+
+
+def _streams_of_closed_wards(config: "HospitalConfig") -> _Errors:
+    """Patients would wait for ever; those of a ward with an overflow rule are redirected."""
+    overflowing = {rule.ward for rule in config.policies.overflow}
+    closing = {ward.id: ward.closed for ward in config.wards if ward.closed and ward.id not in overflowing}
+    for index, stream in enumerate(config.arrival_streams):
+        day = closing.get(stream.target_ward)
+        if day is not None and (stream.closed is None or stream.closed > day):
+            what = f"ward {stream.target_ward!r} closes on {day}, its stream later or never; give it `closed: {day}`"
+            yield ("arrival_streams", index, "closed"), what
 
 
 def _routes(config: "HospitalConfig") -> _Errors:
@@ -378,5 +399,6 @@ def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
 
 _RULES: tuple[Callable[["HospitalConfig"], _Errors], ...] = (
     _known_place, _ids_once, _known_references, _stream_profiles, _stream_seasons, _stream_numbers, _ward_beds,
-    _ward_cases, _ward_changes, _routes, _routes_home, _policy_wards, _overflows, _priorities, _patients, _warmup,
+    _ward_cases, _ward_changes, _open_spans, _streams_of_closed_wards, _routes, _routes_home, _policy_wards, _overflows,
+    _priorities, _patients, _warmup,
 )  # fmt: skip

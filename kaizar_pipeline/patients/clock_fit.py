@@ -21,6 +21,9 @@ BINS = 60
 BIN_DEPARTURES = 20
 """Departures per piece, at least."""
 
+NARROWEST, NARROWEST_SHARE = 0.25, 0.01
+"""Least width of a piece: operational hours, and as a share of the length at its end."""
+
 ROUNDS = 5
 """Rounds of h0 and weights, from flat weights on."""
 
@@ -265,12 +268,24 @@ def _hazard(exposure: Exposure, axis: _Axis) -> Hazard:
     from_, to = _operational(exposure, axis)
     left, weight = to[exposure.left], exposure.weight
     bins = int(np.clip(len(left) // BIN_DEPARTURES, 1, BINS))
-    inner = np.unique(np.quantile(left, np.arange(1, bins) / bins)) if bins > 1 else np.zeros(0)
-    edges = np.concatenate([[0.0], inner[inner > _SHORTEST], [_BEYOND]])
+    inner = np.quantile(left, np.arange(1, bins) / bins) if bins > 1 else np.zeros(0)
+    edges = np.array([*_apart(inner), _BEYOND])
     exposed = np.diff(_below(to, weight, edges) - _below(from_, weight, edges))
     place = np.clip(np.searchsorted(edges, left, side="left") - 1, 0, len(edges) - 2)
     departed = np.bincount(place, weight[exposure.left], len(edges) - 1)
     return Hazard(edges, departed / np.maximum(exposed, _SHORTEST))
+
+
+def _apart(inner: np.ndarray) -> list[float]:
+    """0 and those of the rising `inner` edges that are far enough from the one before.
+
+    Many stays of one length, such as none, must not make a piece of their own that a clock then splits.
+    """
+    edges = [0.0]
+    for edge in inner.tolist():
+        if edge - edges[-1] >= max(NARROWEST, NARROWEST_SHARE * edge):
+            edges.append(edge)
+    return edges
 
 
 def _below(hours: np.ndarray, weight: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -302,7 +317,5 @@ def _hour_factors(left: np.ndarray, expected: np.ndarray) -> np.ndarray:
     every = (left.sum(axis=0) + HOUR_PRIOR) / (expected.sum(axis=0) + HOUR_PRIOR)
     factors = np.empty((7, 24))
     for days in (slice(0, SATURDAY), slice(SATURDAY, 7)):
-        factors[days] = (left[days].sum(axis=0) + WEEKEND_PRIOR * every) / (
-            expected[days].sum(axis=0) + WEEKEND_PRIOR
-        )
+        factors[days] = (left[days].sum(axis=0) + WEEKEND_PRIOR * every) / (expected[days].sum(axis=0) + WEEKEND_PRIOR)
     return factors

@@ -1,4 +1,4 @@
-"""The observed census: how many patients were in each ward at past midnights."""
+"""The observed census: how many patients were in each ward at past midnights and hours."""
 
 from collections.abc import Sequence
 
@@ -9,20 +9,34 @@ from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 
 def observed_midnights(patients: pd.DataFrame, ward_stays: pd.DataFrame, ward_ids: Sequence[str]) -> pd.DataFrame:
-    """How many patients were in each of the wards, and in all of them, at every midnight from the first of `ward_stays`
-    to as_of.
+    """The `observed_census` at 0:00, without the column hour: the midnight census, by the day that it begins."""
+    return observed_census(patients, ward_stays, ward_ids).drop(columns="hour")
 
-    Columns: ward_id, date (the day that the midnight begins), actual. Counted is admit <= midnight < depart. Patients
-    whose departure is unknown are left out.
+
+def observed_census(
+    patients: pd.DataFrame, ward_stays: pd.DataFrame, ward_ids: Sequence[str], hours: Sequence[int] = (0,)
+) -> pd.DataFrame:
+    """How many patients were in each of the wards, and in all of them, at these `hours` of every day, from the first
+    midnight of `ward_stays` to as_of.
+
+    Columns: ward_id, date, hour (0 to 23), actual. Counted is admit <= instant < depart. Patients whose departure is
+    unknown are left out.
     """
     unknown = patients.loc[~patients["departure_known"], "patient_id"]
     beds = ward_stays[ward_stays["admit"].notna() & ~ward_stays["patient_id"].isin(unknown)]
     as_of = pd.Timestamp(patients["as_of"].iloc[0])
     dates = pd.date_range(beds["admit"].min().ceil("D"), as_of, unit="us") if len(beds) else pd.DatetimeIndex([])
-    census = pd.DataFrame(index=pd.Index(dates, name="date"))
+    census = pd.DataFrame({"date": np.repeat(dates, len(hours)), "hour": np.tile(hours, len(dates))})
+    at = instants(census)
+    census, at = census[at <= as_of], at[at <= as_of].to_numpy()
     for ward_id in ward_ids:
         stays = beds[beds["ward_id"] == ward_id]
         admits, departs = (np.sort(stays[column].dropna().to_numpy()) for column in ("admit", "depart"))
-        census[ward_id] = np.searchsorted(admits, dates, side="right") - np.searchsorted(departs, dates, side="right")
-    census[HOSPITAL_TOTAL] = census.sum(axis=1)
-    return census.melt(ignore_index=False, var_name="ward_id", value_name="actual").reset_index()
+        census[ward_id] = np.searchsorted(admits, at, side="right") - np.searchsorted(departs, at, side="right")
+    census[HOSPITAL_TOTAL] = census[list(ward_ids)].sum(axis=1)
+    return census.melt(["date", "hour"], var_name="ward_id", value_name="actual")
+
+
+def instants(rows: pd.DataFrame) -> pd.Series:
+    """The instant of each row: its hour of its date."""
+    return rows["date"] + pd.to_timedelta(rows["hour"], unit="h")

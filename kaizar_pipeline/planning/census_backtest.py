@@ -1,8 +1,9 @@
 """The back-test of the census: the whole chain run again as of past origins, and scored against the observed census.
 
 At each origin the chain (arrivals, lengths of stay, forecast, census, simulation) runs on what was known then, and the
-distribution of every midnight's census is scored against the observed one. Two baselines are scored by the same rules:
-the census of the origin stays, and the censuses of the same weekday in the year before.
+distribution of the census at 0:00, 6:00, 12:00 and 18:00 of every day is scored against the observed one. Four
+baselines are scored by the same rules: the census of the origin stays; the last census known at that hour, as
+yesterday; the censuses at that hour of the same weekday in the six weeks before, and in the year before.
 
 Assumption: today's config was in force on the past days too. A synthetic hospital was simulated with it. An extract
 does not contain the number of staffed beds (`capacity_known` is false): the config's are taken, or more where the ward
@@ -10,21 +11,21 @@ had held more patients by then. A back-test is not the run of that day: an extra
 read as it is now.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
-from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.features import hospital_events
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
 from kaizar_pipeline.forecasting.reuse import KeptRows, inputs_hash
-from kaizar_pipeline.history.loading import History, load_history
-from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.history.loading import History, open_history
+from kaizar_pipeline.patients.observed_census import instants, observed_census
 from kaizar_pipeline.planning.census_scores import (
     census_scores,
     distribution_columns,
@@ -34,21 +35,26 @@ from kaizar_pipeline.planning.census_scores import (
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.monte_carlo import Progress
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
-from kaizar_pipeline.simulation.summary import midnight_census
+from kaizar_pipeline.simulation.summary import census_at_hours
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
 
-TWIN, PERSISTENCE, WEEKDAY = "twin", "persistence", "weekday"
-"""Methods: the whole chain; the census of the origin stays; the same weekday in the year before."""
+TWIN, PERSISTENCE, YESTERDAY, SIX_WEEKS, WEEKDAY = "twin", "persistence", "yesterday", "six_weeks", "weekday"
+"""Methods: the whole chain; the census of the origin stays; the last census known at that hour; those of the same
+weekday and hour in the six weeks before; and in the year before."""
+BASELINES = (PERSISTENCE, YESTERDAY, SIX_WEEKS, WEEKDAY)
+
+HOURS = (0, 6, 12, 18)
+"""Hours of the day at which the census is scored."""
 
 ORIGINS = 12
 REPLICATIONS = 200
 MAX_LEAD = 28
 MIN_HISTORY_DAYS = 180
 """Days of history before the first origin: from here on the forecast of arrivals measures its own errors."""
-MIN_MIDNIGHTS = 7
-"""Known midnights below which the baselines have no forecast."""
-WEEKDAY_WEEKS = 52
-"""Weeks that the weekday baseline looks back."""
+MIN_DAYS = 7
+"""Known days below which the baselines have no forecast."""
+WEEKS_BACK = {SIX_WEEKS: 6, WEEKDAY: 52}
+"""Weeks that the baselines of one weekday look back."""
 
 Prepare = Callable[[History, HospitalConfig, Path | None], Mapping[str, pd.DataFrame]]
 """Makes the tables of `StartingTables` from a history."""
@@ -84,7 +90,7 @@ def backtest_occupancy(
     options: BacktestOptions = BacktestOptions(),
     kept: pd.DataFrame | None = None,
 ) -> OccupancyBacktest:
-    """The tables occupancy_backtest and occupancy_scores of a hospital whose observed midnights are in `history`.
+    """The tables occupancy_backtest and occupancy_scores of a hospital whose observed census is in `history`.
 
     `home` is the folder that paths of extracts are relative to. Rows of `kept`, an earlier occupancy_backtest, are used
     again where their inputs are the same, which does not change the result. A hospital that cannot be back-tested has
@@ -94,18 +100,19 @@ def backtest_occupancy(
     # an origin at which the twin would have refused to simulate still counts
     update = {"horizon_days": horizon, "replications": options.replications, "overload": "allow"}
     then = config.model_copy(update={"simulation": config.simulation.model_copy(update=update)})
-    seen = observed_midnights(history.patients, history.ward_stays, config.ward_ids)
+    seen = _seen(history, config)
     origins, reason = _origins(config, history.as_of, horizon, seen, options.origins)
     notes = [f"{config.id}: no back-test of the census: {reason}"] if reason else []
-    task = _Backtest(then, prepare, home, seen, KeptRows(kept))
     frames = []
-    for origin, outcome in zip(origins, parallel_map(task.outcome, origins, options.workers), strict=True):
-        if isinstance(outcome, str):
-            notes.append(f"{config.id}: {origin:%Y-%m-%d} is left out of the back-test: {outcome}")
-        else:
-            frames.append(outcome)
-        if options.progress:
-            options.progress(len(frames) + len(notes), len(origins))
+    with open_history(then, home) as history_at:
+        task = _Backtest(then, prepare, home, seen, KeptRows(kept), history_at)
+        for origin, outcome in zip(origins, parallel_map(task.outcome, origins, options.workers), strict=True):
+            if isinstance(outcome, str):
+                notes.append(f"{config.id}: {origin:%Y-%m-%d} is left out of the back-test: {outcome}")
+            else:
+                frames.append(outcome)
+            if options.progress:
+                options.progress(len(frames) + len(notes), len(origins))
     return _result(config, history, frames, notes)
 
 
@@ -138,64 +145,96 @@ class _Backtest:
     prepare: Prepare
     home: Path | None
     seen: pd.DataFrame
-    """All observed midnights (`observed_midnights`)."""
+    """All that was observed (`observed_census`)."""
     kept: KeptRows
+    history_at: Callable[[pd.Timestamp], History]
 
     def outcome(self, origin: pd.Timestamp) -> pd.DataFrame | str:
-        """Forecasts by all methods from one origin, scored against the observed midnights, or why there are none."""
+        """Forecasts by all methods from one origin, scored against the observed census, or why there are none."""
         try:
             # a synthetic history follows from the config and the origin, so it is made only where rows are computed
             synthetic = self.config.patients.knows_beds
-            history = None if synthetic else load_history(self.config, self.home, origin)
+            history = None if synthetic else self.history_at(origin)
             inputs = self._inputs_hash(origin, history)
             kept = self.kept.get(origin, inputs)
             if kept is not None:
                 return kept
-            found = self._computed(origin, history or load_history(self.config, self.home, origin))
+            found = self._computed(origin, history or self.history_at(origin))
         except KaizarError as error:
             return str(error)
         return found if isinstance(found, str) else found.assign(inputs_hash=inputs)
 
     def _inputs_hash(self, origin: pd.Timestamp, history: History | None) -> str:
         last = origin + pd.Timedelta(days=self.config.simulation.horizon_days)
-        seen = self.seen[self.seen["date"] <= last].reset_index(drop=True)
+        seen = self.seen[instants(self.seen) <= last].reset_index(drop=True)
         tables = (history.patients, history.ward_stays) if history else ()
         return inputs_hash(origin, self.config, hospital_events(self.config, self.home), seen, *tables)
 
     def _computed(self, origin: pd.Timestamp, history: History) -> pd.DataFrame | str:
-        config = _with_beds_seen(self.config, history)
-        ahead = predicted_midnights(config, history, self.prepare, self.home)
+        config, hours = _with_beds_seen(self.config, history), self.seen["hour"].unique()
+        ahead = predicted_census(config, history, hours, self.prepare, self.home)
         rows = ahead.index.to_frame(index=False).assign(origin=origin).merge(self.seen, how="left")
         observed = rows["actual"].notna().to_numpy()
         rows, ahead = rows[observed], ahead[observed]
-        known = self.seen[self.seen["date"] <= origin].pivot(index="date", columns="ward_id", values="actual")
         if rows.empty:
             return "none of the midnights ahead has been observed"
-        if len(known) < MIN_MIDNIGHTS:
-            return f"fewer than {MIN_MIDNIGHTS} midnights were known"
-        weekday = pd.DatetimeIndex(known.index).day_of_week
-        keys = zip(rows["ward_id"], rows["date"], strict=True)
-        methods = {
-            TWIN: ahead.to_numpy(),
-            PERSISTENCE: _shares([known[ward].to_numpy()[-1:] for ward in rows["ward_id"]]),
-            WEEKDAY: _shares([known[ward].to_numpy()[weekday == at.day_of_week][-WEEKDAY_WEEKS:] for ward, at in keys]),
-        }
+        known = _Known.of(self.seen[instants(self.seen) <= origin])
+        if known.days < MIN_DAYS:
+            return f"fewer than {MIN_DAYS} days were known"
+        methods = {TWIN: ahead.to_numpy(), **{method: known.forecast(method, rows) for method in BASELINES}}
         return pd.concat([_scored(rows, p, config.id).assign(method=method) for method, p in methods.items()])
 
 
-def predicted_midnights(
-    config: HospitalConfig, history: History, prepare: Prepare, home: Path | None = None
+@dataclass(frozen=True)
+class _Known:
+    """The census known at an origin, of which the baselines make their forecasts."""
+
+    census: pd.DataFrame
+    """By date and hour (index, in order), a column for each ward."""
+
+    @classmethod
+    def of(cls, seen: pd.DataFrame) -> Self:
+        return cls(seen.pivot(index=["date", "hour"], columns="ward_id", values="actual"))
+
+    @property
+    def days(self) -> int:
+        """Days of which the census is known at every hour."""
+        return int(self.census.groupby("hour").size().min()) if len(self.census) else 0
+
+    def forecast(self, method: str, rows: pd.DataFrame) -> np.ndarray:
+        """The distribution f8[row, patients] of a baseline for `rows` with ward_id, date and hour."""
+        hours, weekdays = rows["hour"].to_numpy(), rows["date"].dt.day_of_week.to_numpy()
+        wards, censuses = rows["ward_id"].tolist(), [np.empty(0, dtype=np.int64)] * len(rows)
+        for hour, weekday in sorted({*zip(hours.tolist(), weekdays.tolist(), strict=True)}):
+            used = self._used(method, hour, weekday)
+            for i in np.flatnonzero((hours == hour) & (weekdays == weekday)):
+                censuses[i] = used[wards[i]].to_numpy()
+        return _shares(censuses)
+
+    def _used(self, method: str, hour: int, weekday: int) -> pd.DataFrame:
+        """The censuses that a baseline takes as equally likely at an hour of a weekday."""
+        hours = self.census.index.get_level_values("hour")
+        weekdays = pd.DatetimeIndex(self.census.index.get_level_values("date")).day_of_week
+        if method == PERSISTENCE:
+            return self.census.iloc[-1:]
+        if method == YESTERDAY:
+            return self.census[hours == hour].iloc[-1:]
+        return self.census[(hours == hour) & (weekdays == weekday)].iloc[-WEEKS_BACK[method] :]
+
+
+def predicted_census(
+    config: HospitalConfig, history: History, hours: Collection[int], prepare: Prepare, home: Path | None = None
 ) -> pd.DataFrame:
-    """The probability of 0, 1, 2, ... patients (columns) at each midnight of the horizon, its last included, by ward_id
-    and date (index): the whole chain after the history."""
+    """The probability of 0, 1, 2, ... patients (columns) at these `hours` after as_of, the midnight that ends the
+    horizon included, by ward_id, date and hour (index): the whole chain after the history."""
     tables = prepare(history, config, home)
     given = StartingTables(*(tables[name] for name in StartingTables._fields))
     rates = _with_the_day_after(given.arrival_rates)
     start = StartingPoint(config, given._replace(arrival_rates=rates))
     counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
-    constants = {"hospital_id": config.id, "as_of": history.as_of, "scenario": BASELINE}
-    distributions = as_matrix(midnight_census(start.plan, counts, **constants))
-    return distributions[distributions.index.get_level_values("date") > history.as_of]
+    census = census_at_hours(start.plan, counts, hours)
+    at = instants(census.index.to_frame())
+    return census[(at > history.as_of) & (at <= rates["date"].max())]
 
 
 def as_matrix(midnights: pd.DataFrame) -> pd.DataFrame:
@@ -204,20 +243,26 @@ def as_matrix(midnights: pd.DataFrame) -> pd.DataFrame:
     return wide.reindex(columns=range(int(midnights["beds"].max()) + 1)).fillna(0.0)
 
 
+def _seen(history: History, config: HospitalConfig) -> pd.DataFrame:
+    """The `observed_census` at HOURS, or at midnight alone where stamps are days, whose hours were drawn."""
+    hours = HOURS if (history.patients["resolution"] == "second").all() else HOURS[:1]
+    return observed_census(history.patients, history.ward_stays, config.ward_ids, hours)
+
+
 def _with_beds_seen(config: HospitalConfig, history: History) -> HospitalConfig:
     """The config with more beds in the wards of an extract that held more patients than it says they have beds."""
     if config.patients.knows_beds:
         return config
-    seen = dict(list(observed_midnights(history.patients, history.ward_stays, config.ward_ids).groupby("ward_id")))
+    seen = dict(list(_seen(history, config).groupby("ward_id")))
     return config.model_copy(update={"wards": tuple(_with_beds(ward, seen.get(ward.id)) for ward in config.wards)})
 
 
 def _with_beds(ward: Ward, seen: pd.DataFrame | None) -> Ward:
-    """The ward with as many more beds on every day as it was short of at any midnight `seen`."""
+    """The ward with as many more beds on every day as it was short of at any hour `seen`."""
     if ward.capacity is None or seen is None:
         return ward
-    midnights = zip(seen["date"].tolist(), seen["actual"].tolist(), strict=True)
-    more = max((int(actual) - (ward.beds_at(at) or 0) for at, actual in midnights), default=0)
+    censuses = zip(instants(seen).tolist(), seen["actual"].tolist(), strict=True)
+    more = max((int(actual) - (ward.beds_at(at) or 0) for at, actual in censuses), default=0)
     if more <= 0:
         return ward
     update = {
@@ -255,7 +300,7 @@ def _result(
         return OccupancyBacktest(OCCUPANCY_BACKTEST.empty(), OCCUPANCY_SCORES.empty(), tuple(notes))
     rows = pd.concat(frames, ignore_index=True)
     rows["capacity_known"] = rows["ward_id"].map(_capacity_known(config))
-    scores = scores_by_week(rows, by=["method", "ward_id"])
+    scores = scores_by_week(rows, by=["method", "ward_id", "hour"], overall=True)
     return OccupancyBacktest(
         OCCUPANCY_BACKTEST.frame(rows, **constants), OCCUPANCY_SCORES.frame(scores, **constants), tuple(notes)
     )

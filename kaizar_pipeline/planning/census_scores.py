@@ -8,17 +8,28 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
-from kaizar_pipeline.stats.scores import binomial_band, covered, crps_of_probabilities, pit_of_probabilities
+from kaizar_pipeline.stats.scores import (
+    binomial_band,
+    clustered_error,
+    covered,
+    crps_of_probabilities,
+    pit_of_probabilities,
+)
 from kaizar_pipeline.tables import FORECAST_PERCENTAGES
 
 COVERAGES = (50, 80, 95)
 """Percentages of the central intervals that are scored."""
 DAYS_PER_WEEK = 7
+ALL_WEEKS = 0
+"""`lead_week` of scores over all weeks ahead together."""
 
 _PROBABILITIES = np.array([float(f"0.{percentage}") for percentage in FORECAST_PERCENTAGES])
 _ROUNDING = 1e-9
 _PIT_SEED = 0
+_MOST_LEADS = 1000
+"""Above any lead, so that each hour has random numbers of its own; those of midnight have the lead alone as address."""
 
 
 def distribution_columns(probability: np.ndarray) -> dict[str, np.ndarray]:
@@ -32,7 +43,8 @@ def distribution_columns(probability: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def census_scores(hospital_id: str, rows: pd.DataFrame, probability: np.ndarray) -> dict[str, np.ndarray]:
-    """CRPS and randomised PIT of distributions f8[row, patients], for rows with ward_id, origin, date and actual."""
+    """CRPS and randomised PIT of distributions f8[row, patients], for rows with ward_id, origin, date, actual, and hour
+    where that is not always 0."""
     actual = rows["actual"].to_numpy(dtype=np.int64)
     return {
         "crps": crps_of_probabilities(probability, actual),
@@ -41,11 +53,11 @@ def census_scores(hospital_id: str, rows: pd.DataFrame, probability: np.ndarray)
 
 
 def pit_uniforms(hospital_id: str, rows: pd.DataFrame) -> np.ndarray:
-    """The number in [0, 1) that randomises each row's PIT, addressed by its ward_id, origin and date."""
+    """The number in [0, 1) that randomises each row's PIT, addressed by its ward_id, origin, date and hour."""
     ward = rows["ward_id"].map(stream_number).to_numpy(dtype=np.uint64)
-    lead = lead_days(rows).to_numpy()
     day = rows["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    return uniforms(hospital_key(hospital_id, _PIT_SEED), HISTORY_REPLICATION, ward, day, Purpose.PIT, lead)[0]
+    stage = lead_days(rows).to_numpy() + _MOST_LEADS * _hours(rows)
+    return uniforms(hospital_key(hospital_id, _PIT_SEED), HISTORY_REPLICATION, ward, day, Purpose.PIT, stage)[0]
 
 
 def lead_days(rows: pd.DataFrame) -> pd.Series:
@@ -53,34 +65,51 @@ def lead_days(rows: pd.DataFrame) -> pd.Series:
     return (rows["date"] - rows["origin"]).dt.days
 
 
-def scores_by_week(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Coverage, CRPS and bias of scored forecasts by the columns `by` and the week ahead.
+def _hours(rows: pd.DataFrame) -> np.ndarray:
+    return rows["hour"].to_numpy(dtype=np.int64) if "hour" in rows else np.zeros(len(rows), dtype=np.int64)
 
-    `rows` have origin, lead, actual, mean, crps and pit. The band around coverage80 counts one trial for each of the
-    `independent_dates`: forecasts of midnights in one week, and of overlapping days, have correlated errors.
+
+def scores_by_week(rows: pd.DataFrame, by: Sequence[str], overall: bool = False) -> pd.DataFrame:
+    """Coverage, CRPS, absolute error and bias of scored forecasts by the columns `by` and the week ahead, with
+    `overall` also over ALL_WEEKS.
+
+    `rows` have origin, lead, actual, mean, crps and pit, and hour where that is not always 0. The band around
+    coverage80 counts one trial for each of the `independent_dates`: forecasts for one week, and of overlapping days,
+    have correlated errors.
     """
+    hours_ahead = HOURS_PER_DAY * rows["lead"] + _hours(rows)
+    weekly = rows.assign(lead_week=(hours_ahead - 1) // (HOURS_PER_DAY * DAYS_PER_WEEK) + 1)
+    if overall:
+        weekly = pd.concat([weekly, rows.assign(lead_week=ALL_WEEKS)])
     found = []
-    weekly = rows.assign(lead_week=(rows["lead"] - 1) // DAYS_PER_WEEK + 1)
     for _, group in weekly.groupby([*by, "lead_week"]):
         names = group[[*by, "lead_week"]].iloc[0].to_dict()
-        dates = independent_dates(group["origin"], int(names["lead_week"]) * DAYS_PER_WEEK)
-        low, high = binomial_band(0.8, dates)
-        pit = group["pit"].to_numpy()
-        found.append(
-            {
-                **names,
-                "n": len(group),
-                "origins": group["origin"].nunique(),
-                "independent_dates": dates,
-                **{f"coverage{level}": covered(pit, level / 100).mean() for level in COVERAGES},
-                "coverage80_low": low,
-                "coverage80_high": high,
-                "mean_pit": pit.mean(),
-                "crps": group["crps"].mean(),
-                "bias": (group["mean"] - group["actual"]).mean(),
-            }
-        )
+        days_ahead = int(names["lead_week"]) * DAYS_PER_WEEK or int(rows["lead"].max())
+        found.append({**names, **_scores(group, independent_dates(group["origin"], days_ahead))})
     return pd.DataFrame(found)
+
+
+def _scores(group: pd.DataFrame, dates: int) -> dict[str, float]:
+    """The scores of forecasts that are as good as so many independent `dates`."""
+    low, high = binomial_band(0.8, dates)
+    pit, actual = group["pit"].to_numpy(), group["actual"].to_numpy(dtype=np.float64)
+    error = group["mean"].to_numpy() - actual
+    some = actual > 0
+    return {
+        "n": len(group),
+        "origins": group["origin"].nunique(),
+        "independent_dates": dates,
+        **{f"coverage{level}": covered(pit, level / 100).mean() for level in COVERAGES},
+        "coverage80_low": low,
+        "coverage80_high": high,
+        "mean_pit": pit.mean(),
+        "crps": group["crps"].mean(),
+        "mae": np.abs(error).mean(),
+        "mape": (np.abs(error[some]) / actual[some]).mean() if some.any() else np.nan,
+        "mean_actual": actual.mean(),
+        "bias": error.mean(),
+        "bias_se": clustered_error(error, group["origin"].to_numpy(), dates),
+    }
 
 
 def independent_dates(origins: pd.Series, days_ahead: int) -> int:

@@ -415,7 +415,7 @@ def _routes(
                 probability[t, w, [wards.index(option.to_ward) for option in options]] = [
                     option.probability for option in options
                 ]
-    return without_rounding(np.cumsum(probability[:, :, next_wards], axis=2)), weight
+    return without_rounding(np.cumsum(np.ascontiguousarray(probability[:, :, next_wards]), axis=2)), weight
 
 
 def _enter_learned(
@@ -474,7 +474,7 @@ def _capacity(config: HospitalConfig, horizon: Horizon) -> tuple[np.ndarray, tup
     beds = np.empty(len(config.wards), dtype=np.int64)
     changes = []
     for w, ward in enumerate(config.wards):
-        dated = {pd.Timestamp(t) for change in ward.capacity_changes for t in (change.start, change.end) if t}
+        dated = {pd.Timestamp(instant) for instant in ward.dated_instants}
         instants = {t for t in dated if start < t < end} | (midnights if ward.weekday_capacity else set())
         beds[w] = last = _beds_at(ward, start)
         for instant in sorted(instants):

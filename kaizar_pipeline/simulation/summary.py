@@ -1,6 +1,6 @@
 """From counts to tables: every figure beside its Monte Carlo standard error."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,25 @@ def midnight_census(plan: Plan, counts: CensusCounts, **constants: Any) -> pd.Da
     rows = _by_day(plan, counts.census, "beds", HOURS_PER_DAY)
     share = _share("probability", rows.pop("replications").to_numpy(), counts.replications)
     return MIDNIGHT_CENSUS.frame(rows.assign(**share), **constants)
+
+
+def census_at_hours(plan: Plan, counts: CensusCounts, hours: Collection[int]) -> pd.DataFrame:
+    """The probability of 0, 1, 2, ... patients (columns) at these `hours` of each day, by ward_id, date and hour
+    (index)."""
+    hour = np.arange(plan.statistics_hours)
+    hour = hour[np.isin(hour % HOURS_PER_DAY, list(hours))]
+    histograms = [counts.census.of(w)[hour] for w in range(len(plan.ward_axis))]
+    width = max(histogram.shape[1] for histogram in histograms)
+    wide = [np.pad(histogram, ((0, 0), (0, width - histogram.shape[1]))) for histogram in histograms]
+    date = plan.statistics_start + pd.to_timedelta(hour // HOURS_PER_DAY, unit="D")
+    index = pd.DataFrame(
+        {
+            "ward_id": np.repeat(plan.ward_axis, len(hour)),
+            "date": np.tile(date, len(wide)),
+            "hour": np.tile(hour % HOURS_PER_DAY, len(wide)),
+        }
+    )
+    return pd.DataFrame(np.concatenate(wide) / counts.replications, index=pd.MultiIndex.from_frame(index))
 
 
 def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:

@@ -5,6 +5,8 @@ Source: Gneiting and Raftery 2007, "Strictly proper scoring rules", for CRPS and
 2009, "Predictive model assessment for count data", for the randomised PIT; Hyndman and Koehler 2006 for MASE.
 """
 
+from functools import cache
+
 import numpy as np
 
 
@@ -82,6 +84,18 @@ def effective_number(hits: np.ndarray, cluster: np.ndarray) -> float:
     return float(np.clip(n**2 * share * (1 - share) / max(variance, 1e-300), len(clusters), n))
 
 
+def clustered_error(values: np.ndarray, cluster: np.ndarray, independent: int) -> float:
+    """The standard error of the mean of `values`, correlated within a `cluster` (id), where so many of the clusters are
+    `independent`; NaN for fewer than two."""
+    if independent < 2:
+        return float("nan")
+    clusters, position = np.unique(cluster, return_inverse=True)
+    sums = np.bincount(position, values - values.mean())
+    share = len(clusters) ** 2 / ((len(clusters) - 1) * independent)
+    return float(np.sqrt((sums**2).sum() * share)) / len(values)
+
+
+@cache
 def binomial_band(probability: float, n: float, confidence: float = 0.99) -> tuple[float, float]:
     """The interval that contains the share of hits in `n` trials (rounded down, at least one) with `confidence`."""
     from scipy.stats import binom

@@ -103,7 +103,7 @@ DAILY_ARRIVALS = hospital_table(
     Column("arrivals", "INTEGER", "Requests for care: demand, not admissions.", "patients"),
     nullable("admitted", "INTEGER", "Requests that got a bed; null when the source does not record it.", "patients"),
     nullable("turned_away", "INTEGER", "Requests diverted or left; null when not recorded.", "patients"),
-    Column("observed", "BOOLEAN", "False: an outage of the records, not a day without arrivals."),
+    Column("observed", "BOOLEAN", "False: an outage of the records, or a stream not open; not a day without arrivals."),
     Column("demand_observed", "BOOLEAN", "False: the source does not record who was turned away."),
 )
 
@@ -157,8 +157,8 @@ LENGTH_OF_STAY = hospital_table(
     nullable(
         "operational_mean_hours",
         "DOUBLE",
-        "Mean in operational hours, in which shape, scale, quantiles and ks of this row are: the ward has a clock; null "
-        "where they are plain hours.",
+        "Mean in operational hours, in which shape, scale, quantiles and ks of the row are too: the ward has a clock; "
+        "null where they are plain hours.",
         "hours",
     ),
     nullable(

@@ -18,12 +18,12 @@ from kaizar_pipeline.tables.columns import (
 from kaizar_pipeline.tables.schema import Column
 
 
-def _midnight_ahead(score: Callable[..., Column]) -> tuple[Column, ...]:
-    """The forecast of a midnight's census, and its scores; `score` is Column, or nullable."""
+def _census_ahead(score: Callable[..., Column], *instant: Column) -> tuple[Column, ...]:
+    """The forecast of the census at an `instant`, and its scores; `score` is Column, or nullable."""
     return (
         key("origin", "DATE", "Day the forecast was made from: nothing at or after its midnight was visible."),
         WARD,
-        key("date", "DATE", "The day that the midnight of the census begins."),
+        *instant,
         Column("lead", "INTEGER", "Days ahead: date - origin.", "days"),
         *predicted("INTEGER", "Census", "beds"),
         score("actual", "INTEGER", "Observed census, from ward_stays.", "beds"),
@@ -31,46 +31,69 @@ def _midnight_ahead(score: Callable[..., Column]) -> tuple[Column, ...]:
     )
 
 
-def _week_scores() -> tuple[Column, ...]:
+def _week_scores(*by: Column, overall: str = "") -> tuple[Column, ...]:
     return (
         WARD,
-        key("lead_week", "INTEGER", "Week ahead: 1 for the midnights 1 to 7 days ahead.", "weeks"),
-        Column("n", "INTEGER", "Midnights scored.", "midnights"),
-        Column("origins", "INTEGER", "Origins they were forecast from.", "origins"),
+        *by,
+        key(
+            "lead_week", "INTEGER", f"Week ahead: 1 for the first 7 days, 0:00 at their end included.{overall}", "weeks"
+        ),
+        Column("n", "INTEGER", "Forecasts scored.", "forecasts"),
+        Column("origins", "INTEGER", "Origins they were made from.", "origins"),
         Column("independent_dates", "INTEGER", "Of these, those whose forecasts share no day: the trials.", "origins"),
         *COVERAGE,
         Column("mean_pit", "DOUBLE", "Mean PIT: below 0.5 where forecasts are too high."),
         Column("crps", "DOUBLE", "Mean CRPS.", "beds"),
+        Column("mae", "DOUBLE", "Mean absolute error of the forecast's mean.", "beds"),
+        nullable("mape", "DOUBLE", "The same over the observed census, where that is above 0; null where it never is."),
+        Column("mean_actual", "DOUBLE", "Mean of the observed census.", "beds"),
         Column("bias", "DOUBLE", "Mean of forecast - actual.", "beds"),
+        nullable(
+            "bias_se",
+            "DOUBLE",
+            "Its standard error; forecasts of one origin share their error. Null for fewer than 2 independent_dates.",
+            "beds",
+        ),
     )
 
 
 OCCUPANCY_BACKTEST = hospital_table(
     "occupancy_backtest",
-    "Forecasts of each midnight's census by the whole chain from past origins, beside two baselines.",
-    key("method", "VARCHAR", "twin, persistence (the origin's census stays) or weekday (the same one a year before)."),
-    *_midnight_ahead(Column),
+    "Forecasts of each day's census at 0:00, 6:00, 12:00 and 18:00 (at 0:00 alone where stays are known by date) by "
+    "the whole chain from past origins, beside four baselines.",
+    key(
+        "method",
+        "VARCHAR",
+        "twin, persistence (the origin's census stays), yesterday (the last census known at that hour), six_weeks "
+        "(that weekday and hour of the six weeks before) or weekday (of the year before).",
+    ),
+    *_census_ahead(
+        Column,
+        key("date", "DATE", "Day of the census."),
+        key("hour", "INTEGER", "Hour of the census: 0 for the midnight that begins the day, 6, 12 or 18.", "hours"),
+    ),
     Column(
         "capacity_known",
         "BOOLEAN",
         "False: past beds are not known; used are the config's, or the most occupied by then.",
     ),
     INPUTS_HASH,
-    version=5,
+    version=6,
 )
 
 OCCUPANCY_SCORES = hospital_table(
     "occupancy_scores",
-    "Scores of occupancy_backtest by ward and week ahead.",
+    "Scores of occupancy_backtest by ward, hour and week ahead.",
     key("method", "VARCHAR", "As in occupancy_backtest."),
-    *_week_scores(),
+    *_week_scores(key("hour", "INTEGER", "As in occupancy_backtest.", "hours"), overall=" 0: all weeks together."),
+    version=5,
 )
 
 FORECAST_LOG = hospital_table(
     "forecast_log",
     "Archive of issued forecasts of each midnight's census, scored once observed. A run replaces the rows of its own "
     "origin only.",
-    *_midnight_ahead(nullable),
+    *_census_ahead(nullable, key("date", "DATE", "The day that the midnight of the census begins.")),
     Column("lowest", "INTEGER", "Smallest census with a probability above 0.", "beds"),
     Column("probability", "DOUBLE[]", "Probabilities of lowest, lowest + 1, ... patients."),
 )
@@ -79,6 +102,7 @@ FORECAST_LOG_SCORES = hospital_table(
     "forecast_log_scores",
     "Scores of the forecasts of the last 30 origins, by ward and week ahead, for the midnights observed since.",
     *_week_scores(),
+    version=5,
 )
 
 BED_REQUIREMENTS = hospital_table(

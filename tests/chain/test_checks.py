@@ -11,6 +11,7 @@ from kaizar_pipeline.chain import checks
 from kaizar_pipeline.chain.step import Check, Found, Run
 from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.planning.census_causes import UNKNOWN
 
 pytestmark = pytest.mark.unit
 
@@ -142,12 +143,13 @@ def test_the_peaks_of_a_day_are_those_of_all_replications():
 def test_a_moved_level_is_warned_about_with_its_numbers():
     rows = [("ed", 900, 700.4, 640, 770, True), ("icu", 10, 11.0, 4, 20, False)]
     drift = pd.DataFrame(rows, columns=["stream_id", "actual", "expected", "low", "high", "moved"])
-    result = checks.level_found(drift)
+    new = pd.DataFrame({"stream_id": "walk_in", "date": pd.date_range("2026-03-01", periods=2), "arrivals": [3, 4]})
+    result = checks.level_found(drift, new)
     assert result.passed is False
     assert result.figures["streams moved"] == 1
     assert result.figures["ed"] == "900 observed, 700 expected (640 to 770)"
-    assert checks.level_found(drift.iloc[1:]).passed
-    assert checks.level_found(drift.iloc[:0]).passed
+    assert checks.level_found(drift.iloc[1:], new.iloc[:0]).passed
+    assert checks.level_found(drift.iloc[:0], new).passed
 
 
 def scores(**change: float) -> pd.DataFrame:
@@ -305,11 +307,58 @@ def test_a_coverage_that_chance_does_not_explain_is_warned_about(inside: float, 
             "independent_dates": 12,
         }
     )
-    for check in (checks.census_covered, checks.issued_forecasts_covered):
-        result = check(scores)
-        assert result.passed is passed
-        assert ("icu, week 1" in result.figures) is not passed
-    assert checks.census_covered(scores.iloc[:0]).nothing_to_check
+    result = checks.issued_forecasts_covered(scores)
+    assert result.passed is passed
+    assert ("icu, week 1" in result.figures) is not passed
+
+
+def back_test_scores(**of_icu: float | None) -> pd.DataFrame:
+    """Scores of a back-test in which all is well, but for `of_icu` at 6:00."""
+    rows = [(ward, hour, week) for ward in ("icu", "ed", "_hospital") for hour in (0, 6) for week in (0, 1, 2)]
+    scores = pd.DataFrame(rows, columns=["ward_id", "hour", "lead_week"]).assign(
+        method="twin", coverage80=0.8, coverage80_low=0.5, coverage80_high=0.98, independent_dates=12,
+        bias=0.0, bias_se=0.2, mean_actual=20.0,
+    )  # fmt: skip
+    for column, value in of_icu.items():
+        scores.loc[(scores["ward_id"] == "icu") & (scores["hour"] == 6), column] = value
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("change", "causes", "why"),
+    [
+        ({"coverage80": 0.4, "bias": -2.0}, {"icu": ["clock: a", "routes: b"], "ed": []}, "clock: a; routes: b"),
+        ({"coverage80": 0.4, "bias": -2.0}, {"icu": []}, UNKNOWN),
+        ({"coverage80": 0.4}, {"icu": []}, "no bias is clear; the intervals are too narrow"),
+        ({"coverage80": 1.0}, {"icu": []}, "no bias is clear; the intervals are too wide"),
+    ],
+)
+def test_a_census_that_is_not_covered_has_a_likely_cause(change: dict, causes: dict, why: str):
+    assert checks.census_covered(back_test_scores(), causes).passed
+    result = checks.census_covered(back_test_scores(**change), causes)
+    assert result.passed is False
+    low = f"{change['coverage80']:.0%} inside, expected 50% to 98% (12 independent dates)"
+    assert result.figures == {"intervals": 6, "icu, 6:00, week 1": low, "likely cause, icu": why}
+    assert checks.census_covered(back_test_scores().iloc[:0], {}).nothing_to_check
+
+
+def test_an_uncovered_hospital_names_the_wards_with_a_cause():
+    scores = back_test_scores()
+    scores.loc[scores["ward_id"] == "_hospital", "coverage80"] = 0.4
+    result = checks.census_covered(scores, {"icu": ["clock: a"], "ed": []})
+    assert result.figures["likely cause, _hospital"] == "see icu"
+
+
+def test_a_biased_hour_is_warned_about():
+    assert checks.census_unbiased(back_test_scores(bias=-0.6), {}).passed  # three errors, but hardly a patient
+    assert checks.census_unbiased(back_test_scores(bias=-2.0, bias_se=1.0), {}).passed  # chance
+    assert checks.census_unbiased(back_test_scores(bias=-2.0, bias_se=None), {}).passed  # one date
+    result = checks.census_unbiased(back_test_scores(bias=-2.0), {"icu": ["clock: a"]})
+    assert result.passed is False
+    assert result.figures == {
+        "icu": "2.0 too low at 6:00 (standard error 0.2, mean census 20.0); likely cause: clock: a"
+    }
+    assert checks.census_unbiased(back_test_scores().iloc[:0], {}).nothing_to_check
 
 
 def test_every_check_is_about_a_table_and_says_what_it_looks_for():

@@ -56,6 +56,9 @@ def extract(**more: Any) -> dict[str, Any]:
     }
 
 
+SURGERY = hospital()["arrival_streams"][1]
+
+
 def put(*path_and_value: Any) -> Change:
     *path, last, value = path_and_value
 
@@ -235,6 +238,18 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "wards.0.capacity_changes.0.from",
             "has a time zone",
         ),
+        (
+            put("wards", 0, {"opened": "2026-03-01", "closed": "2026-02-01", **hospital()["wards"][0]}),
+            "wards.0.opened",
+            "found 2026-03-01, which is not before `closed`, 2026-02-01",
+        ),
+        (
+            put("arrival_streams", 1, {"opened": "2026-03-01", "closed": "2026-03-01", **SURGERY}),
+            "arrival_streams.1.opened",
+            "found 2026-03-01, which is not before `closed`, 2026-03-01",
+        ),
+        (put("wards", 2, "closed", "2026-03-01"), "wards.2.capacity", "such a ward cannot open or close"),
+        (put("wards", 0, "closed", "2026-03-01"), "arrival_streams.0.closed", "give it `closed: 2026-03-01`"),
         (
             append("routing", 0, "options", {"to_ward": "home_care", "probability": 0.6}),
             "routing.0.options",

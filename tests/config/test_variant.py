@@ -1,5 +1,6 @@
 """A hospital as a scenario has it: parts matched by id, beds in their windows, factors on the right days."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -230,3 +231,22 @@ def test_rules_about_other_days_than_those_ahead_are_reported():
         "scenario s: arrival_scale[1] holds on none of the days ahead, 2026-12-03 to 2026-12-09",
         "scenario s: capacity_overrides[0] holds on none of the days ahead, 2026-12-03 to 2026-12-09",
     ]
+
+
+def test_a_ward_has_beds_while_it_is_open():
+    ward = hospital().wards[0].model_copy(update={"opened": date(2026, 12, 4), "closed": date(2026, 12, 6)})
+    hours = pd.date_range("2026-12-03T23:00", "2026-12-06T00:00", freq="h")
+    assert [ward.beds_at(at.to_pydatetime()) for at in hours] == [0] + [4] * 48 + [0]
+
+
+def test_a_scenario_opens_a_closed_ward_by_a_number_of_beds_and_not_by_a_change_of_them():
+    ed, ward = hospital().wards
+    closing = hospital().model_copy(update={"wards": (ed, ward.model_copy(update={"closed": date(2026, 12, 6)}))})
+    whole = {"ward": "ward", "from": "2026-12-05", "to": "2026-12-09"}
+    fixed, changed = (
+        beds(apply_scenario(closing, scenario(capacity_overrides=[{**whole, **rule}]), THURSDAY, DAYS))
+        for rule in ({"capacity": 3}, {"change": -2})
+    )
+    # noon and midnight of Thursday to Wednesday; six beds on Saturday
+    assert fixed == [9, 9, 9, 9, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0]
+    assert changed == [9, 9, 9, 9, 4, 4] + [0] * 8

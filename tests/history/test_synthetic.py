@@ -131,3 +131,11 @@ def test_true_hours_of_arrival_are_learned_back(hospital):
 def test_as_of_before_the_start_is_refused(hospital):
     with pytest.raises(DataError, match=r"not after patients\.history_start 2025-01-01"):
         simulate_history(hospital, pd.Timestamp("2025-01-01"))
+
+
+def test_a_stream_that_opens_and_closes_has_patients_in_between_only(hospital):
+    file = hospital.model_dump(by_alias=True)
+    file["arrival_streams"][0].update(opened="2025-02-01", closed="2025-03-01")
+    patients, _ = simulate_history(HospitalConfig.model_validate(file), pd.Timestamp("2025-04-01"))
+    days = patients["arrival"].dt.normalize().drop_duplicates().tolist()
+    assert days == [*pd.date_range("2025-02-01", "2025-02-28")]

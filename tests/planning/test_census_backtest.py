@@ -9,12 +9,16 @@ import pytest
 
 from kaizar_pipeline import HospitalConfig, load_history, load_hospital_config
 from kaizar_pipeline.chain.steps import prepare_backtest
-from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.patients.observed_census import observed_census
 from kaizar_pipeline.planning import census_backtest
 from kaizar_pipeline.planning.census_backtest import (
+    BASELINES,
+    HOURS,
     PERSISTENCE,
+    SIX_WEEKS,
     TWIN,
     WEEKDAY,
+    YESTERDAY,
     BacktestOptions,
     OccupancyBacktest,
     backtest_occupancy,
@@ -52,28 +56,36 @@ def test_forecasts_and_baselines_are_scored_against_the_observed_census(tiny: Ho
     assert not found.notes
     origins = sorted(rows["origin"].unique())
     assert origins == [day(20), day(12)]
-    assert set(rows["method"]) == {TWIN, PERSISTENCE, WEEKDAY}
-    assert len(rows) == 3 * 2 * 3 * 7  # methods, origins, two wards and the hospital, days ahead
-    assert sorted(rows["lead"].unique()) == [1, 2, 3, 4, 5, 6, 7]
+    assert set(rows["method"]) == {TWIN, *BASELINES}
+    assert len(rows) == 5 * 2 * 3 * 4 * 7  # methods, origins, two wards and the hospital, hours, days ahead
+    leads = {hour: sorted(of["lead"].unique()) for hour, of in rows.groupby("hour")}
+    assert leads[0] == [1, 2, 3, 4, 5, 6, 7]  # the midnight that ends the horizon is the last instant
+    assert leads[6] == leads[12] == leads[18] == [0, 1, 2, 3, 4, 5, 6]
     assert rows["capacity_known"].all()
 
     history = load_history(tiny, None, AS_OF)
-    seen = observed_midnights(history.patients, history.ward_stays, tiny.ward_ids).set_index(["ward_id", "date"])[
-        "actual"
-    ]
-    for _, row in rows[rows["ward_id"] == "ward"].iterrows():
-        assert row["actual"] == seen["ward", row["date"]]
-        if row["method"] == PERSISTENCE:
-            assert row["p025"] == row["p975"] == row["mean"] == seen["ward", row["origin"]]
-            assert row["crps"] == abs(row["mean"] - row["actual"])
-        if row["method"] == WEEKDAY:
-            same = [seen["ward", date] for date in pd.date_range("2026-01-02", row["origin"])
-                    if date.day_of_week == row["date"].day_of_week]  # fmt: skip
-            assert row["mean"] == pytest.approx(sum(same) / len(same))
+    seen = observed_census(history.patients, history.ward_stays, tiny.ward_ids, HOURS)
+    seen = seen.set_index(["ward_id", "date", "hour"])["actual"]
+    for _, row in rows[(rows["ward_id"] == "ward") & (rows["method"] != TWIN)].iterrows():
+        known = seen["ward"][seen["ward"].index.get_level_values("date") < row["origin"]]
+        known = pd.concat([known, seen["ward"].loc[[(row["origin"], 0)]]])
+        dates, hours = (known.index.get_level_values(level) for level in ("date", "hour"))
+        same_weekday = known[(hours == row["hour"]) & (dates.day_of_week == row["date"].day_of_week)]
+        used = {
+            PERSISTENCE: known.iloc[-1:],
+            YESTERDAY: known[hours == row["hour"]].iloc[-1:],
+            SIX_WEEKS: same_weekday.iloc[-6:],
+            WEEKDAY: same_weekday,
+        }[row["method"]]
+        assert row["actual"] == seen["ward", row["date"], row["hour"]]
+        assert row["mean"] == pytest.approx(used.mean())
+        if len(used) == 1:
+            assert row["p025"] == row["p975"] == used.iloc[0]
+            assert row["crps"] == abs(used.iloc[0] - row["actual"])
 
     scores = found.occupancy_scores
-    assert len(scores) == 3 * 3
-    assert set(scores["lead_week"]) == {1}
+    assert len(scores) == 5 * 3 * 4 * 2  # a week ahead, and all weeks together
+    assert set(scores["lead_week"]) == {0, 1}
     assert set(scores["independent_dates"]) == {2}
     OCCUPANCY_BACKTEST.conform(rows, ("run_id",))
     OCCUPANCY_SCORES.conform(scores, ("run_id",))
@@ -137,6 +149,7 @@ def test_wards_of_an_extract_have_at_least_the_beds_that_were_in_use(tmp_path: P
     assert note.startswith("clockwork: 2025-07-28 is left out of the back-test: extract.csv: nothing before as_of")
     rows = found.occupancy_backtest
     assert not rows["capacity_known"].any()
+    assert set(rows["hour"]) == {0}  # stamps are days: nobody knows who was there at noon
     assert set(rows["actual"]) == {3}
     twin = rows[(rows["method"] == TWIN) & (rows["ward_id"] == "w")]
     # with two beds, and one on Sundays, the third patient would have no bed
@@ -163,7 +176,7 @@ def test_origins_without_a_forecast_are_left_out_with_a_note(tiny: HospitalConfi
     found = backtest(tiny, origins=[AS_OF, start + pd.Timedelta(days=3)])
     assert found.occupancy_backtest.empty
     assert [note.split(": ", 2)[2] for note in found.notes] == [
-        "none of the midnights ahead has been observed", "fewer than 7 midnights were known",
+        "none of the midnights ahead has been observed", "fewer than 7 days were known",
     ]  # fmt: skip
     assert backtest(tiny, origins=0).notes == ("tiny: no back-test of the census: 0 origins were requested",)
 
@@ -171,13 +184,13 @@ def test_origins_without_a_forecast_are_left_out_with_a_note(tiny: HospitalConfi
 def computed_origins(monkeypatch: pytest.MonkeyPatch) -> list[pd.Timestamp]:
     """The origins that the chain is run for from here on."""
     found = []
-    original = census_backtest.predicted_midnights
+    original = census_backtest.predicted_census
 
     def recorded(config, history, *others):
         found.append(history.as_of)
         return original(config, history, *others)
 
-    monkeypatch.setattr(census_backtest, "predicted_midnights", recorded)
+    monkeypatch.setattr(census_backtest, "predicted_census", recorded)
     return found
 
 

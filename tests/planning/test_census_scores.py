@@ -38,6 +38,9 @@ def test_the_random_number_of_a_row_depends_on_its_address_only():
     assert pit_uniforms("h", rows).tolist() == alone.tolist()
     assert len(set(alone)) == 3
     assert not np.isin(pit_uniforms("other", rows), alone).any()
+    at_midnight, at_six = (pit_uniforms("h", rows.assign(hour=hour)) for hour in (0, 6))
+    assert at_midnight.tolist() == alone.tolist()
+    assert not np.isin(at_six, alone).any()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,27 @@ def test_scores_by_ward_and_week():
     assert (a["ward_id"], a["lead_week"], a["n"], a["origins"], a["independent_dates"]) == ("a", 1, 3, 2, 2)
     assert (a["coverage50"], a["coverage80"], a["coverage95"]) == pytest.approx((1 / 3, 2 / 3, 2 / 3))
     assert (a["mean_pit"], a["crps"], a["bias"]) == pytest.approx((0.71 / 3, 1.0, 1.5))
+    assert (a["mae"], a["mape"], a["mean_actual"]) == pytest.approx((1.5, 0.3, 5.0))
     assert (b["ward_id"], b["lead_week"], b["coverage80"], b["coverage95"], b["bias"]) == ("b", 2, 0, 1, -1)
     # of two trials at 0.8, none is inside with a probability of 4 %, so no share lies outside the band
     assert (a["coverage80_low"], a["coverage80_high"]) == (0, 1)
+
+
+def test_the_week_ahead_ends_with_its_last_midnight():
+    rows = pd.DataFrame({"origin": days(0, 0, 0, 0), "lead": [0, 7, 7, 14], "hour": [6, 0, 6, 0]})
+    rows = rows.assign(ward_id="a", actual=[0, 4, 4, 4], mean=[1.0, 4.0, 6.0, 4.0], crps=1.0, pit=0.5)
+    scores = scores_by_week(rows, by=["ward_id"], overall=True).set_index("lead_week")
+    assert scores["n"].to_dict() == {0: 4, 1: 2, 2: 2}
+    assert scores["mae"].to_dict() == {0: 0.75, 1: 0.5, 2: 1.0}
+    assert scores["mape"].to_dict() == {0: 0.5 / 3, 1: 0.0, 2: 0.25}  # of an empty ward there is no share
+
+
+def test_the_errors_of_one_origin_are_one_trial():
+    rows = pd.DataFrame({"origin": days(0, 0, 10, 10, 20, 20), "lead": [1, 7] * 3, "ward_id": "a", "crps": 1.0})
+    rows = rows.assign(actual=0, mean=[1.0, 1.0, 2.0, 2.0, 3.0, 3.0], pit=0.5)
+    score = scores_by_week(rows, by=["ward_id"]).iloc[0]
+    assert score["bias"] == 2
+    assert score["bias_se"] == pytest.approx(1 / np.sqrt(3))
+    overlapping = scores_by_week(rows.assign(origin=days(0, 0, 1, 1, 20, 20)), by=["ward_id"]).iloc[0]
+    assert overlapping["bias_se"] == pytest.approx(1 / np.sqrt(2))  # two of the three share days
+    assert np.isnan(scores_by_week(rows[:2], by=["ward_id"]).iloc[0]["bias_se"])

@@ -1,9 +1,9 @@
-"""The census at midnight, counted from ward stays by hand."""
+"""The census at midnight and at other hours, counted from ward stays by hand."""
 
 import pandas as pd
 import pytest
 
-from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.patients.observed_census import observed_census, observed_midnights
 
 pytestmark = pytest.mark.unit
 
@@ -18,13 +18,17 @@ STAYS = [
 ]
 
 
-def test_who_is_in_bed_at_midnight():
+def records() -> tuple[pd.DataFrame, pd.DataFrame]:
     ward_stays = pd.DataFrame(STAYS, columns=["patient_id", "ward_id", "admit", "depart"])
     for column in ("admit", "depart"):
         ward_stays[column] = pd.to_datetime(ward_stays[column]).astype("datetime64[us]")
     patients = pd.DataFrame({"patient_id": ["moves", "short", "open", "waits", "lost"]})
     patients = patients.assign(departure_known=patients["patient_id"] != "lost", as_of=pd.Timestamp("2026-03-05"))
-    census = observed_midnights(patients, ward_stays, ["ed", "icu", "empty"]).pivot(
+    return patients, ward_stays
+
+
+def test_who_is_in_bed_at_midnight():
+    census = observed_midnights(*records(), ["ed", "icu", "empty"]).pivot(
         index="date", columns="ward_id", values="actual"
     )
     assert [f"{date:%d}" for date in census.index] == ["02", "03", "04", "05"]
@@ -32,6 +36,19 @@ def test_who_is_in_bed_at_midnight():
     assert census["icu"].tolist() == [1, 1, 1, 0]
     assert census["empty"].tolist() == [0, 0, 0, 0]
     assert census["_hospital"].tolist() == [1, 1, 2, 1]
+
+
+def test_who_is_in_bed_at_hours_of_the_day():
+    census = observed_census(*records(), ["ed", "icu"], [0, 12]).pivot(
+        index=["date", "hour"], columns="ward_id", values="actual"
+    )
+    # nothing is known at noon of as_of
+    assert [f"{date:%d} {hour}" for date, hour in census.index] == [
+        "02 0", "02 12", "03 0", "03 12", "04 0", "04 12", "05 0",
+    ]  # fmt: skip
+    assert census["ed"].tolist() == [0, 1, 0, 0, 1, 1, 1]
+    assert census["icu"].tolist() == [1, 1, 1, 1, 1, 0, 0]  # gone at the instant of noon
+    assert census["_hospital"].tolist() == [1, 2, 1, 1, 2, 1, 1]
 
 
 def test_a_hospital_that_nobody_was_ever_admitted_to():
