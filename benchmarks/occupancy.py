@@ -250,7 +250,8 @@ the true hospital from the same patients.
         "Routes that the file does not have",
         lambda options: routes(4 * options.histories, options.replications),
         """A ward from which 30 % of the patients go on to an ICU; `routing: from_data` learns it. Both have limited
-beds, the ward discharges by day. The mean ICU census of day 27 against that of the true hospital from the same patients.
+beds, the ward discharges by day. The mean ICU census of day 27 against that of the true hospital, which starts from
+the same patients.
 
 | figure | measured | wanted |
 |---|---|---|
