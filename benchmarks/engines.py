@@ -35,7 +35,7 @@ from kaizar_pipeline.simulation.kernel.draw import Replication
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
-from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, los_scales
+from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, los_scales, route_shares
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 from kaizar_pipeline.simulation.workers import Worker
 from kaizar_pipeline.tables.kpis import KPI_INDEX
@@ -156,7 +156,7 @@ def ciw_over_compiled() -> list[Row]:
 
     plan, config = plan_of(DAYS), hospital()
     many, sources = Replications(plan, 5), sources_of(plan)
-    scale, speed = los_scales(plan, 0, 5), day_speeds(plan, 0, 5)
+    own = [Replication(r, *(of(plan, r, 1)[0] for of in (los_scales, day_speeds, route_shares))) for r in range(5)]
     patients, stays = buffer_sizes(plan)
     drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(sources, patients)
     work = block.make_stay_scratch(len(plan.ward_ids), stays)
@@ -167,7 +167,7 @@ def ciw_over_compiled() -> list[Row]:
 
     def draw_and_simulate() -> None:
         for r in range(5):
-            block.draw_one(sources, Replication(r, scale[r], speed[r]), drawn, arrivals, work)
+            block.draw_one(sources, own[r], drawn, arrivals, work)
         many.simulate()
 
     times = ms_in_turn(5, ciw=simulate_with_ciw, compiled=many.simulate, drawn=draw_and_simulate)

@@ -14,6 +14,7 @@ from kaizar_pipeline.patients.arrival_profile import profile_differences
 from kaizar_pipeline.patients.census_jump import census_jump
 from kaizar_pipeline.patients.length_of_stay import differences, enough_stays
 from kaizar_pipeline.patients.openings import unannounced
+from kaizar_pipeline.patients.routes import enough_moves, route_differences
 from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.planning.census_bias import biases_in_words, clear_biases
 from kaizar_pipeline.planning.census_causes import UNKNOWN, in_words
@@ -122,6 +123,12 @@ def hours_as_configured(arrival_profile: pd.DataFrame) -> Found:
     """Patients arrive at the configured hours: beyond chance, a tenth of a stream's arrivals at most do not."""
     compared = arrival_profile["arrivals"].notna() & ~arrival_profile["in_use"]
     return _listed("differences", profile_differences(arrival_profile)) if compared.any() else NOTHING
+
+
+@check("routes", blocking=False)
+def routes_as_configured(routes: pd.DataFrame) -> Found:
+    """Patients go on as configured: beyond chance, one in twenty at most does not, and no busy route is missing."""
+    return _listed("differences", route_differences(routes)) if enough_moves(routes) else NOTHING
 
 
 @check("arrival_model", blocking=False)

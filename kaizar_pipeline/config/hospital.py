@@ -31,6 +31,7 @@ from kaizar_pipeline.config.fields import (
     raise_errors,
 )
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
+from kaizar_pipeline.config.routing import Route, RouteOption, Routing
 from kaizar_pipeline.config.rules import hospital_errors
 from kaizar_pipeline.errors import unknown
 
@@ -251,26 +252,6 @@ class ArrivalStream(Model):
         return self.hourly_profile if isinstance(self.hourly_profile, tuple) else FLAT_PROFILE
 
 
-class RouteOption(Model):
-    """One possible next ward."""
-
-    to_ward: Id
-    """The next ward."""
-    probability: Share
-    """Share of patients who go there."""
-
-
-class Route(Model):
-    """Where patients of a type go from a ward; the rest go home."""
-
-    from_ward: Id
-    """Ward they leave."""
-    patient_type: Id | None = None
-    """Their type. Default: every type without a row of its own for this ward."""
-    options: tuple[RouteOption, ...]
-    """Next wards; what the probabilities leave of 1 goes home."""
-
-
 class WardPriority(Model):
     """A priority in one ward that differs from the patient type's."""
 
@@ -409,8 +390,8 @@ class HospitalFile(Model):
     """Its kinds of patient."""
     arrival_streams: Annotated[tuple[ArrivalStream, ...], Field(min_length=1)]
     """Its streams of arrivals."""
-    routing: tuple[Route, ...] = ()
-    """Where patients go after a ward. Default: home."""
+    routing: Routing = ()
+    """Where patients go after a ward: rows, or from_data (learned from the history's ward stays). Default: home."""
     policies: Policies = Policies()
     """How scarce beds are given out. Default: by priority and order of request."""
     simulation: Simulation = Simulation()
@@ -422,6 +403,8 @@ class HospitalConfig(HospitalFile):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=MAX_NAME)]
     """Partition key and file name."""
+    given_routes: tuple[Route, ...] = ()
+    """With `routing: from_data` the rows that a scenario gives in place of learned routes; never in a file."""
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:
@@ -452,12 +435,29 @@ class HospitalConfig(HospitalFile):
         default = "from_data" if self.patients.hours_from_data else "flat"
         return (stream.hourly_profile or default) == "from_data"
 
+    @property
+    def learns_routes(self) -> bool:
+        """Whether routes are learned from the history, but for those that `routes` has."""
+        return self.routing == "from_data"
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The rows that are given."""
+        return self.given_routes if isinstance(self.routing, str) else self.routing
+
+    def given_options(self, ward: str, patient_type: str) -> tuple[RouteOption, ...] | None:
+        """Given routes from `ward` for `patient_type`: its own row, else the row for every type, else None."""
+        rows = {route.patient_type: route.options for route in self.routes if route.from_ward == ward}
+        return rows.get(patient_type, rows.get(None))
+
     def route_options(self, ward: str, patient_type: str) -> tuple[RouteOption, ...]:
-        """Routes from `ward` for `patient_type`: its own row, else the row for every type, else none."""
-        rows = {route.patient_type: route.options for route in self.routing if route.from_ward == ward}
-        return rows.get(patient_type, rows.get(None, ()))
+        """The same, none where no row gives any."""
+        return self.given_options(ward, patient_type) or ()
 
     @property
     def wards_with_routes(self) -> set[str]:
-        """Wards from which some patients go to another ward."""
-        return {route.from_ward for route in self.routing if any(option.probability > 0 for option in route.options)}
+        """Wards from which some patients go to another ward, as far as is known without the history; all may where
+        routes are learned."""
+        if self.learns_routes:
+            return set(self.ward_ids)
+        return {route.from_ward for route in self.routes if any(option.probability > 0 for option in route.options)}

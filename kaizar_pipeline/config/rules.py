@@ -26,7 +26,8 @@ from kaizar_pipeline.errors import listed, quoted, unknown
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
 if TYPE_CHECKING:
-    from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, RouteOption, Ward
+    from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Ward
+    from kaizar_pipeline.config.routing import Route, RouteOption
 
 _Errors = Iterator[RuleError]
 
@@ -188,24 +189,31 @@ def _streams_of_closed_wards(config: "HospitalConfig") -> _Errors:
 
 
 def _routes(config: "HospitalConfig") -> _Errors:
-    rows = Counter((route.from_ward, route.patient_type) for route in config.routing)
-    for index, route in enumerate(config.routing):
+    return _wrong_routes(config.routes, ("routing",))
+
+
+def _wrong_routes(routes: Sequence["Route"], place: Loc) -> _Errors:
+    rows = Counter((route.from_ward, route.patient_type) for route in routes)
+    for index, route in enumerate(routes):
         total = sum(option.probability for option in route.options)
         if total > 1 + 1e-9:
-            yield ("routing", index, "options"), f"probabilities add up to {total:g}, allowed: 1 or less"
+            yield (*place, index, "options"), f"probabilities add up to {total:g}, allowed: 1 or less"
         if rows[route.from_ward, route.patient_type] > 1:
-            yield ("routing", index), f"more than one row for ward {route.from_ward!r} and this patient type"
+            yield (*place, index), f"more than one row for ward {route.from_ward!r} and this patient type"
         for target, times in Counter(option.to_ward for option in route.options).items():
             if times > 1:
-                yield ("routing", index, "options"), f"ward {target!r} appears {times} times"
+                yield (*place, index, "options"), f"ward {target!r} appears {times} times"
 
 
 def _routes_home(config: "HospitalConfig") -> _Errors:
+    return _endless_routes(config, ("routing",))
+
+
+def _endless_routes(config: "HospitalConfig", place: Loc) -> _Errors:
     for patient_type in config.patient_type_ids:
         trapped = _wards_without_exit(config, patient_type)
         if trapped:
-            what = f"patients of type {patient_type!r} never go home from {listed(trapped)}: a loop without exit"
-            yield ("routing",), what
+            yield place, f"patients of type {patient_type!r} never go home from {listed(trapped)}: a loop without exit"
 
 
 def _wards_without_exit(config: "HospitalConfig", patient_type: str) -> list[str]:
@@ -253,8 +261,8 @@ def _patients(config: "HospitalConfig") -> _Errors:
     """The rules of the kind of source that the patients come from."""
     patients = config.patients
     if isinstance(patients, SyntheticPatients):
-        return _each((_truth_of_forecasts, _truth_streams, _truth_stays), config, patients)
-    return _each((_services, _departures, _stays, _whole_stays), config, patients)
+        return _each((_truth_of_forecasts, _truth_streams, _truth_stays, _truth_routes), config, patients)
+    return _each((_services, _departures, _stays, _whole_stays, _learned_routes), config, patients)
 
 
 def _warmup(config: "HospitalConfig") -> _Errors:
@@ -294,6 +302,21 @@ def _truth_stays(config: "HospitalConfig", patients: SyntheticPatients) -> _Erro
         elif ward.id not in patients.truth.los:
             what = f"from_data on a synthetic hospital needs patients.truth.los.{ward.id} to make the data from"
             yield ("wards", index, "los_model"), what
+
+
+def _truth_routes(config: "HospitalConfig", patients: SyntheticPatients) -> _Errors:
+    place, true = ("patients", "truth", "routing"), patients.truth.routing
+    if true is not None:
+        yield from _wrong_routes(true, place)
+        yield from _endless_routes(config.model_copy(update={"routing": true}), place)
+    elif config.learns_routes:
+        yield ("routing",), "from_data on a synthetic hospital needs patients.truth.routing to make the data from"
+
+
+def _learned_routes(config: "HospitalConfig", patients: Extract) -> _Errors:
+    if config.learns_routes and patients.stays is None:
+        what = "from_data needs an extract of ward stays (patients.stays): nothing else says where patients go next"
+        yield ("routing",), what
 
 
 def _from_data(config: "HospitalConfig") -> Iterator[tuple[int, "Ward"]]:
@@ -358,6 +381,7 @@ def _stays(config: "HospitalConfig", patients: Extract) -> _Errors:
 
 def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
     streams = sorted(stream.id for stream in config.arrival_streams)
+    onward = set[str]() if config.learns_routes else config.wards_with_routes  # learned ones need ward stays anyway
     for index, ward in _from_data(config):
         source = stays_of(ward)
         if source is not None and patients.stays is not None:
@@ -365,7 +389,7 @@ def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
             yield ("wards", index, "los_model", "stays_of"), what
         elif source is not None and source not in streams:
             yield ("wards", index, "los_model", "stays_of"), unknown(source, streams, "stream")
-        elif source is None and patients.stays is None and ward.id in config.wards_with_routes:
+        elif source is None and patients.stays is None and ward.id in onward:
             what = (
                 "from_data with routes onward needs an extract of ward stays (patients.stays): without one a stay is "
                 "the whole time in hospital, and the time in the next ward would be counted twice"

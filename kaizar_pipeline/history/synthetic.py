@@ -113,7 +113,8 @@ def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: p
 
 
 def under_truth(config: HospitalConfig) -> HospitalConfig:
-    """The config of a synthetic hospital with the true hours of arrival, lengths of stay, clocks and day factors."""
+    """The config of a synthetic hospital with the true hours of arrival, lengths of stay, clocks, day factors and
+    routes."""
     truth = _source(config).truth
     parts = (
         ("los_model", truth.los),
@@ -131,7 +132,8 @@ def under_truth(config: HospitalConfig) -> HospitalConfig:
         else stream
         for stream in config.arrival_streams
     )
-    return config.model_copy(update={"wards": tuple(wards), "arrival_streams": streams})
+    routes = {} if truth.routing is None else {"routing": truth.routing}
+    return config.model_copy(update={"wards": tuple(wards), "arrival_streams": streams, **routes})
 
 
 def _patient_ids(plan: Plan, trajectories: Trajectories) -> pd.Series:

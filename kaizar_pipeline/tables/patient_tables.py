@@ -75,6 +75,26 @@ ARRIVAL_PROFILE = hospital_table(
     nullable("arrivals", "DOUBLE", "Arrivals with a known time of day that the weight was learned from.", "patients"),
 )
 
+ROUTES = hospital_table(
+    "routes",
+    "Where patients of each type go after a ward: as configured and as the history shows them.",
+    key("ward_id", "VARCHAR", "Ward that they leave."),
+    key("patient_type", "VARCHAR", "Patient type."),
+    key("next_ward_id", "VARCHAR", f"Next ward, or {HOME}."),
+    key("origin", "VARCHAR", "configured, or from_data (learned from the ward stays of the history)."),
+    Column("in_use", "BOOLEAN", "True: the simulation draws from this row."),
+    Column("probability", "DOUBLE", "Share of the patients who go there; 1 over all rows of ward, type and origin."),
+    Column("n", "INTEGER", "Completed stays after which patients went there; 0 for a configured row.", "stays"),
+    nullable("per_day", "DOUBLE", "The same per day of the records looked at; null for a configured row.", "stays"),
+    nullable(
+        "weight",
+        "DOUBLE",
+        "Stays that the learned probabilities of the ward and type count as, for their error: its own, and others that "
+        "stand in for more; null for a configured row.",
+        "stays",
+    ),
+)
+
 DAILY_ARRIVALS = hospital_table(
     "daily_arrivals",
     "One row per stream and complete day, days without arrivals included.",

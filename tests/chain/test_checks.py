@@ -219,6 +219,20 @@ def test_hours_of_arrival_unlike_those_configured_are_warned_about(hour: int, pa
     assert checks.hours_as_configured(rows[0]).nothing_to_check
 
 
+@pytest.mark.parametrize(("probability", "passed"), [(0.3, True), (0.5, False)])
+def test_configured_routes_are_compared_with_those_taken(probability: float, passed: bool):
+    columns = ["ward_id", "patient_type", "next_ward_id", "n", "per_day", "probability"]
+    taken = pd.DataFrame([("ed", "p", "bed", 60, 6.0, 0.3), ("ed", "p", "_home", 140, 14.0, 0.7)], columns=columns)
+    given = taken.assign(n=0, per_day=None, probability=[probability, 1 - probability])
+    rows = [given.assign(origin="configured", in_use=True), taken.assign(origin="from_data", in_use=False)]
+    result = checks.routes_as_configured(pd.concat(rows, ignore_index=True))
+    assert result.passed is passed
+    assert (
+        "next ward bed: configured 50.0%, observed 30.0% of 200" in str(result.figures.get("differences"))
+    ) != passed
+    assert checks.routes_as_configured(rows[0]).nothing_to_check
+
+
 def comparison() -> pd.DataFrame:
     """A ward that changes, and one that the scenario adds."""
     return pd.DataFrame(

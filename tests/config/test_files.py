@@ -293,6 +293,11 @@ def test_an_error_in_either_form_of_an_hourly_profile(home: Path, profile: str, 
     assert found.partition(": ")[2] == expected
 
 
+def test_rows_in_place_of_learned_routes_belong_in_a_scenario(home: Path):
+    (found,) = errors(write(home, GOOD + "given_routes: []\n"))
+    assert "unknown key 'given_routes': rows in place of learned routes belong in a scenario's routing" in found
+
+
 def test_all_errors_are_reported_in_the_order_of_the_file(home: Path):
     broken = GOOD.replace("capacity: 9", "capacity: -9").replace("0.5", "2").replace("source: synthetic", "sorce: csv")
     assert errors(write(home, broken)) == [

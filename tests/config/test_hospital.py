@@ -276,6 +276,26 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "routing",
             "a loop without exit",
         ),
+        (
+            put("routing", "from_data"),
+            "routing",
+            "from_data on a synthetic hospital needs patients.truth.routing to make the data from",
+        ),
+        (put("routing", "from_dat"), "routing.[name]", "'from_data'"),
+        (
+            put(
+                "patients", "truth", "routing", [{"from_ward": "ed", "options": [{"to_ward": "ed", "probability": 1}]}]
+            ),
+            "patients.truth.routing",
+            "a loop without exit",
+        ),
+        (
+            put(
+                "patients", "truth", "routing", [{"from_ward": "ed", "options": [{"to_ward": "er", "probability": 1}]}]
+            ),
+            "patients.truth.routing.0.options.0.to_ward",
+            "unknown ward 'er'",
+        ),
         (put("policies", "admission_stop", [{**STOP, "ward": "icu"}]), "policies.admission_stop.0.ward", "'icu'"),
         (
             put("policies", "admission_stop", [{**STOP, "ward": "home_care"}]),
@@ -407,6 +427,19 @@ def test_a_ward_fitted_from_whole_stays_may_not_lead_onward():
     found = errors(put("patients", extract()), put("wards", 0, "los_model", {"type": "from_data"}))
     assert [where for where, _ in found] == ["wards.0.los_model"]
     assert "would be counted twice" in found[0][1]
+
+
+def test_learned_routes_need_moves_between_wards_and_may_lead_anywhere():
+    changes = put("routing", "from_data"), put("wards", 0, "los_model", {"type": "from_data"})
+    assert errors(put("patients", extract()), *changes) == [
+        (
+            "routing",
+            "from_data needs an extract of ward stays (patients.stays): nothing else says where patients go next",
+        )
+    ]
+    stays = {"path": "stays.csv", "columns": {"patient_id": "id", "ward": "w", "admit": "a", "depart": "d"}}
+    anywhere = put("policies", "priorities", [{"ward": "home_care", "patient_type": "acute", "priority": 1}])
+    assert not errors(put("patients", extract(stays=stays)), anywhere, put("simulation", {"start": "empty"}), *changes)
 
 
 def test_rules_for_patients_who_come_by_routes_or_as_outliers_are_right():

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import Truth
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario, idle_rules
 from kaizar_pipeline.errors import ConfigError
@@ -158,6 +159,16 @@ def test_rules_replace_those_for_the_same_and_join_the_others():
     assert {(rule.ward, rule.priority) for rule in policies.priorities} == {("ward", 7), ("ed", 8)}
     assert [(rule.ward, rule.redirect_to) for rule in policies.overflow] == [("ed", ("ward",)), ("ward", ("ed",))]
     assert [rule.stop_types for rule in policies.admission_stop] == [()]
+
+
+def test_rows_stand_beside_learned_routes_until_these_are_known():
+    truth = hospital().patients.model_copy(update={"truth": Truth(routing=())})
+    learning = hospital().model_copy(update={"routing": "from_data", "patients": truth})
+    rows = [{"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 0.1}]}]
+    found = apply_scenario(learning, scenario(routing=rows), THURSDAY, DAYS).config
+    assert found.learns_routes
+    assert [option.probability for option in found.route_options("ed", "high")] == [0.1]
+    assert found.given_options("ward", "high") is None
 
 
 def test_factors_on_arrivals_hold_on_their_days():

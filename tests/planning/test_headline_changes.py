@@ -38,6 +38,7 @@ from kaizar_pipeline.tables import (
     FEATURE_TABLE,
     LENGTH_OF_STAY,
     PATIENTS,
+    ROUTES,
     WARD_STAYS,
     Table,
 )
@@ -71,7 +72,7 @@ def inputs(config: HospitalConfig, in_bed: int = 0, stay: float = 35.5, as_of: p
             "ks": np.nan, "scale_sd": 0.0,
         }
     )  # fmt: skip
-    unused = (ARRIVAL_PROFILE, DISCHARGE_CLOCKS, DAY_FACTORS, FEATURE_TABLE, ARRIVAL_MODEL)
+    unused = (ARRIVAL_PROFILE, DISCHARGE_CLOCKS, DAY_FACTORS, ROUTES, FEATURE_TABLE, ARRIVAL_MODEL)
     tables = {
         "patients": PATIENTS.frame(patients, **constants).assign(as_of=as_of)
         if in_bed
@@ -292,7 +293,7 @@ def test_each_factor_alone_moves_its_own_column(mornings):
 
     simulation = config.simulation.model_copy(update={"seed": 7})
     more_beds = [ward.model_copy(update={"capacity": ward.capacity + 1}) for ward in config.wards]
-    learned = ("arrival_model", "arrival_profile", "discharge_clocks", "day_factors", "length_of_stay")
+    learned = ("arrival_model", "arrival_profile", "discharge_clocks", "day_factors", "length_of_stay", "routes")
     retrained = before["arrival_model"].assign(inv_k=0.2)
     assert changed(config.model_copy(update={"simulation": simulation}), before) == {"seed"}
     assert changed(config.model_copy(update={"wards": tuple(more_beds)}), before) == {"config"}
