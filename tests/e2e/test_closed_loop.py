@@ -50,7 +50,7 @@ def hospital() -> HospitalConfig:
 @pytest.fixture(scope="module")
 def learned(hospital: HospitalConfig, tmp_path_factory: pytest.TempPathFactory) -> Learned:
     folder = tmp_path_factory.mktemp("extract")
-    config = learned_from(hospital, AS_OF, folder)
+    config = learned_from(hospital, AS_OF, folder, routing="from_data")
     return config, tables_of(config, AS_OF, folder)
 
 
@@ -80,6 +80,16 @@ def test_care_is_told_from_waiting(learned: Learned):
     assert mean["ed"] == pytest.approx(ED_HOURS, rel=0.04)
     assert mean["ward"] == pytest.approx(24 * WARD_DAYS, rel=0.04)
     assert mean["clinic"] == pytest.approx(8, rel=0.12)  # 480 stays
+
+
+def test_routes_are_recovered(learned: Learned):
+    rows = learned[1].routes.set_index(["ward_id", "patient_type", "next_ward_id"])
+    assert set(rows["origin"]) == {"from_data"}
+    for route, true in {("ed", "ward"): 0.3, ("ed", "icu"): TO_ICU, ("icu", "ward"): 1.0}.items():
+        found = rows.loc[(route[0], "patient", route[1])]
+        error = np.sqrt(true * (1 - true) / found["weight"])
+        assert found["probability"] == pytest.approx(true, abs=3.5 * error + 0.001), route
+        assert found["weight"] > 1_000
 
 
 def test_good_and_bad_days_are_found(learned: Learned):
