@@ -162,6 +162,8 @@ def _ward(ward: dict[str, Any], loc: Loc, defaults: dict[str, Any], translation:
 def _leave_out_idle_rules(translation: Translation) -> None:
     """Routes, priorities and admission stops of patients who are never in that ward, which are an error today."""
     values = translation.values
+    if values.get("routing") == "from_data":  # who comes where is not known yet
+        return
     asked = reached(_starts(values), lambda ward, kind: _onward(values, ward, kind))
     kept_routes = [
         route

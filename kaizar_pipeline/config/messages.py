@@ -164,11 +164,13 @@ def _property(rule: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _resolve(rule: dict[str, Any], value: Any, schema: dict[str, Any]) -> dict[str, Any]:
-    """`rule` with references followed, a mapping chosen before plain values, and a union narrowed by the tag of
-    `value`."""
+    """`rule` with references followed, a list chosen for a list, a mapping before plain values, and a union narrowed by
+    the tag of `value`."""
     options = rule.get("anyOf") or ([] if "discriminator" in rule else rule.get("oneOf", []))
     if options:
-        rule = next((option for option in options if "type" not in option), options[0])
+        lists = [option for option in options if isinstance(value, list) and option.get("type") == "array"]
+        mappings = [option for option in options if "type" not in option]
+        rule = (lists or mappings or options)[0]
     if "$ref" in rule:
         rule = schema["$defs"][rule["$ref"].rpartition("/")[2]]
     if "discriminator" in rule and isinstance(value, dict):

@@ -293,6 +293,22 @@ def test_an_error_in_either_form_of_an_hourly_profile(home: Path, profile: str, 
     assert found.partition(": ")[2] == expected
 
 
+@pytest.mark.parametrize(
+    ("routing", "expected"),
+    [
+        ("from_dat", "routing: unknown 'from_dat', did you mean 'from_data'?"),
+        ("{}", "routing: found a mapping (key: value), allowed: a list"),
+        ("[{options: []}]", "routing[0]: missing key 'from_ward' (Ward they leave)"),
+        ("[{from_ward: ed, options: [{to_ward: ward}]}]", "routing[0].options[0]: missing key 'probability' "
+         "(Share of patients who go there)"),
+    ],
+)  # fmt: skip
+def test_an_error_in_either_form_of_routing(home: Path, routing: str, expected: str):
+    good = GOOD[: GOOD.index("routing:")] + f"routing: {routing}\n"
+    (found,) = errors(write(home, good))
+    assert found.partition(": ")[2] == expected
+
+
 def test_rows_in_place_of_learned_routes_belong_in_a_scenario(home: Path):
     (found,) = errors(write(home, GOOD + "given_routes: []\n"))
     assert "unknown key 'given_routes': rows in place of learned routes belong in a scenario's routing" in found
