@@ -1,6 +1,6 @@
 """The closed loop: a hospital with a known truth -> its history as an extract -> everything learned -> the truth again.
 
-Several wards with too few beds, patients who board, clocks, good and bad days, and a service that has just opened:
+Several wards with too few beds, patients who board, clocks, routes, good and bad days, and a service that has just opened:
 wards by themselves with unlimited beds would not show wrong physics.
 """
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 Learned = tuple[HospitalConfig, StartingTables]
 
 CLOCK = {"hours": list(BY_DAY), "weekday": {"Sat": 0.6, "Sun": 0.6}}
-TO_ICU, ICU_HOURS, WARD_DAYS, ED_HOURS = 0.1, 60.0, 4.0, 5.0
+TO_WARD, TO_ICU, ICU_HOURS, WARD_DAYS, ED_HOURS = 0.3, 0.1, 60.0, 4.0, 5.0
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def hospital() -> HospitalConfig:
         ],
         routing=[
             {"from_ward": "ed", "patient_type": "patient",
-             "options": [{"to_ward": "ward", "probability": 0.3}, {"to_ward": "icu", "probability": TO_ICU}]},
+             "options": [{"to_ward": "ward", "probability": TO_WARD}, {"to_ward": "icu", "probability": TO_ICU}]},
             {"from_ward": "icu", "options": [{"to_ward": "ward", "probability": 1.0}]},
         ],
         simulation={"overload": "allow", "horizon_days": 28},
@@ -50,7 +50,7 @@ def hospital() -> HospitalConfig:
 @pytest.fixture(scope="module")
 def learned(hospital: HospitalConfig, tmp_path_factory: pytest.TempPathFactory) -> Learned:
     folder = tmp_path_factory.mktemp("extract")
-    config = learned_from(hospital, AS_OF, folder)
+    config = learned_from(hospital, AS_OF, folder, routing="from_data")
     return config, tables_of(config, AS_OF, folder)
 
 
@@ -80,6 +80,15 @@ def test_care_is_told_from_waiting(learned: Learned):
     assert mean["ed"] == pytest.approx(ED_HOURS, rel=0.04)
     assert mean["ward"] == pytest.approx(24 * WARD_DAYS, rel=0.04)
     assert mean["clinic"] == pytest.approx(8, rel=0.12)  # 480 stays
+
+
+def test_routes_are_found(learned: Learned):
+    rows = learned[1].routes
+    shares = rows[rows["in_use"]].set_index(["ward_id", "patient_type", "next_ward_id"])["probability"]
+    assert shares["ed", "patient", "icu"] == pytest.approx(TO_ICU, abs=0.008)  # 25,000 patients: 4 standard errors
+    assert shares["ed", "patient", "ward"] == pytest.approx(TO_WARD, abs=0.012)
+    assert shares["icu", "patient", "ward"] == pytest.approx(1, abs=0.01)
+    assert shares["ward", "planned", "_home"] == pytest.approx(1, abs=0.01)
 
 
 def test_good_and_bad_days_are_found(learned: Learned):
