@@ -230,7 +230,8 @@ def census_covered(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, S
 
 @check("occupancy_scores", blocking=False)
 def census_unbiased(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, Sequence[str]]) -> Found:
-    """No bias in the back-test is beyond three standard errors and 5 % of the census (or half a bed), by ward and hour.
+    """No bias in the back-test is beyond three standard errors and 5 % of the census (or half a bed), by ward and hour,
+    also of an hour beside all hours.
 
     The standard error has the origins as units.
     """
