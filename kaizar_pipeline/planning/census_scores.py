@@ -78,18 +78,21 @@ def scores_by_week(rows: pd.DataFrame, by: Sequence[str], overall: bool = False)
     have correlated errors. With the column hour in `by` there is also the bias of each hour beside that of all hours.
     """
     hours_ahead = HOURS_PER_DAY * rows["lead"] + _hours(rows)
-    weekly = rows.assign(lead_week=(hours_ahead - 1) // (HOURS_PER_DAY * DAYS_PER_WEEK) + 1)
+    weekly = rows[[*by, "origin", "lead", "actual", "mean", "crps", "pit"]].assign(
+        lead_week=(hours_ahead - 1) // (HOURS_PER_DAY * DAYS_PER_WEEK) + 1
+    )
     if overall:
-        weekly = pd.concat([weekly, rows.assign(lead_week=ALL_WEEKS)])
+        weekly = pd.concat([weekly, weekly.assign(lead_week=ALL_WEEKS)], ignore_index=True)
     if "hour" in by:
         error = weekly["mean"] - weekly["actual"]
         of_all_hours = [name for name in [*by, "lead_week", "origin"] if name != "hour"]
         weekly = weekly.assign(beside=error - error.groupby([weekly[name] for name in of_all_hours]).transform("mean"))
     found = []
-    for _, group in weekly.groupby([*by, "lead_week"]):
-        names = group[[*by, "lead_week"]].iloc[0].to_dict()
-        days_ahead = int(names["lead_week"]) * DAYS_PER_WEEK or int(rows["lead"].max())
-        found.append({**names, **_scores(group, independent_dates(group["origin"], days_ahead))})
+    names, furthest = [*by, "lead_week"], int(rows["lead"].max())
+    for values, group in weekly.groupby(names):
+        days_ahead = int(group["lead_week"].max()) * DAYS_PER_WEEK or furthest
+        dates = independent_dates(group["origin"], days_ahead)
+        found.append({**dict(zip(names, values, strict=True)), **_scores(group, dates)})
     return pd.DataFrame(found)
 
 

@@ -343,6 +343,8 @@ def test_a_biased_hour_is_warned_about():
     assert result.figures == {
         "icu": "2.0 too low at 6:00 (standard error 0.2, mean census 20.0); likely cause: clock: a"
     }
+    weekends = checks.census_unbiased(back_test_scores(), {"icu": ["clock: a"], "ed": []})
+    assert weekends.figures == {"icu": "likely cause: clock: a"}
     beside = checks.census_unbiased(back_test_scores(bias=2.0, bias_se=1.5, hour_bias=2.0), {})
     assert beside.figures == {
         "icu": "2.0 higher than at all hours together at 6:00 (standard error 0.1, mean census 20.0); likely cause: "
