@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter, thread_time
@@ -35,7 +35,7 @@ from kaizar_pipeline.simulation.kernel.draw import Replication
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
-from kaizar_pipeline.simulation.sampling import buffer_sizes, draw, los_scales
+from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, los_scales, route_shares
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 from kaizar_pipeline.simulation.workers import Worker
 from kaizar_pipeline.tables.kpis import KPI_INDEX
@@ -155,7 +155,8 @@ def ciw_over_compiled() -> list[Row]:
     from benchmarks.ciw_network import network
 
     plan, config = plan_of(DAYS), hospital()
-    many, sources, scale = Replications(plan, 5), sources_of(plan), los_scales(plan, 0, 5)
+    many, sources = Replications(plan, 5), sources_of(plan)
+    own = [Replication(r, *(of(plan, r, 1)[0] for of in (los_scales, day_speeds, route_shares))) for r in range(5)]
     patients, stays = buffer_sizes(plan)
     drawn, arrivals = block.make_drawn(sources, patients, stays), block.make_arrivals(sources, patients)
     work = block.make_stay_scratch(len(plan.ward_ids), stays)
@@ -166,7 +167,7 @@ def ciw_over_compiled() -> list[Row]:
 
     def draw_and_simulate() -> None:
         for r in range(5):
-            block.draw_one(sources, Replication(r, scale[r]), drawn, arrivals, work)
+            block.draw_one(sources, own[r], drawn, arrivals, work)
         many.simulate()
 
     times = ms_in_turn(5, ciw=simulate_with_ciw, compiled=many.simulate, drawn=draw_and_simulate)
@@ -177,6 +178,29 @@ def ciw_over_compiled() -> list[Row]:
         Row("  Ciw, ms per replication", float(np.median(times["ciw"]))),
         Row("  draw and simulate, ms per replication", float(np.median(times["drawn"])) / 5),
     ]
+
+
+def with_clocks_over_without() -> list[Row]:
+    """Whole replications (draw, simulate, count) of the hospital whose two large wards have clocks and day factors."""
+    clock = {"hours": [0.05] * 7 + [0.5, 1, 1.5, 2, 2, 2, 2.2, 2.2, 2, 1.5, 1, 0.7, 0.4, 0.2, 0.1, 0.05, 0.05]}
+    leaving = {"discharge_clock": clock, "transfer_clock": clock, "day_factor": {"sd": 0.2, "autocorrelation": 0.4}}
+    file = hospital().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for ward in file["wards"]:
+        ward |= leaving if ward["id"] in ("medical", "surgical") else {}
+    timed, counted = HospitalConfig.model_validate(file), 40
+    plain, warmup = plan_of(DAYS), plan_of(DAYS).horizon.warmup_days
+    rates = {name: of.daily_rates[:, warmup:] for name, of in zip(plain.stream_ids, plain.streams, strict=True)}
+    plans = plain, make_plan(timed, rates, plain.horizon, key=7)
+    workers = [Worker(plan, with_demand=False) for plan in plans]
+    stop = np.zeros(1, dtype=np.int64)
+    without, with_clocks = (partial(worker.run, 0, counted, stop) for worker in workers)
+    times = ms_in_turn(9, without=without, with_clocks=with_clocks)
+    return [
+        Row("with clocks and day factors over without", median_ratio(times["with_clocks"], times["without"]), "<= 1.2",
+            "with_clocks_over_without"),
+        Row("  without, ms per replication", float(np.median(times["without"])) / counted, "", "engine_ms"),
+        Row("  with, ms per replication", float(np.median(times["with_clocks"])) / counted, "", "engine_clock_ms"),
+    ]  # fmt: skip
 
 
 def compiled_over_c() -> list[Row]:
@@ -353,6 +377,7 @@ MEASURES: dict[str, Callable[[], list[Row]]] = {
     measure.__name__: measure
     for measure in (
         simpy_over_compiled,
+        with_clocks_over_without,
         ciw_over_compiled,
         compiled_over_c,
         fused_over_simulate,

@@ -22,6 +22,7 @@ import pandas as pd
 from kaizar_pipeline import HospitalConfig
 from kaizar_pipeline.history.loading import load_history
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+from kaizar_pipeline.patients.discharge_clocks import discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 
 STEPS = ("duckdb alone", "patients", "daily_arrivals", "length_of_stay")
@@ -82,7 +83,8 @@ def carry_out(step: str, file: Path) -> None:
     if step == "daily_arrivals":
         arrivals_per_day(history.patients, config)
     elif step == "length_of_stay":
-        lengths_of_stay(history.patients, history.ward_stays, config)
+        leaving = discharges(history.patients, history.ward_stays, config)
+        lengths_of_stay(history.patients, history.ward_stays, config, leaving.discharge_clocks)
 
 
 def _duckdb_alone(file: Path) -> None:

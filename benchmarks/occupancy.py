@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
+from benchmarks.calibration import calibrate
 from benchmarks.made_up import (
     CLOCKED_AS_OF,
     by_hour_of_week,
@@ -32,7 +33,7 @@ from benchmarks.made_up import (
     one_ward,
     write_extract,
 )
-from benchmarks.round_trip import boarding, new_service
+from benchmarks.round_trip import boarding, new_service, routes
 from kaizar_pipeline import HospitalConfig, bed_requirements, load_history
 from kaizar_pipeline.chain.steps import prepare_backtest
 from kaizar_pipeline.patients.care_stays import HOMEWARD, ward_cares
@@ -104,6 +105,7 @@ def ward(options: Options) -> Figures:
     return {
         "clock_rmse": rmse,
         "clock_rmse_of_each_history": float(each.mean()),
+        "clock_rmse_of_shape": float((weeks.mean(axis=0) - truth).std()),
         "clock_cover80_min": float(by_hour.min()),
         "clock_cover80_max": float(by_hour.max()),
         "clock_cover80": float(by_hour.mean()),
@@ -148,7 +150,7 @@ def ssu(options: Options) -> Figures:
         rows = backtest_occupancy(config, history, prepare_backtest, HOME, wanted).occupancy_backtest
         with ProcessPoolExecutor(options.workers) as pool:
             enough = list(pool.map(partial(_enough_beds, config), origins))
-    midnights = rows[(rows["ward_id"] == "ward") & (rows.get("hour", 0) == 0)]
+    midnights = rows[(rows["ward_id"] == "ward") & (rows["hour"] == 0)]
     crps = midnights.groupby("method")["crps"].mean()
     return {"ssu_origins": len(origins), "ssu_crps_over_weekday": float(crps[TWIN] / crps[WEEKDAY])} | _above(
         stays, origins, enough
@@ -202,42 +204,154 @@ def sepsis(options: Options) -> Figures:
     return {"sepsis_loglik_gain": float(gains.mean()), "sepsis_stays_judged": len(gains)}
 
 
-SECTIONS: dict[str, Callable[[Options], Figures]] = {
-    "ward": ward,
-    "ssu": ssu,
-    "sepsis": sepsis,
-    "boarding": lambda options: boarding(options.histories, options.replications),
-    "service": lambda options: new_service(4 * options.histories),
+@dataclass(frozen=True)
+class Section:
+    """A part of the benchmark, with what docs/occupancy_validation.md says of it: text with figures in braces."""
+
+    heading: str
+    measure: Callable[[Options], Figures]
+    text: str
+    data: str = ""
+    """The file of real records that it needs."""
+
+
+SECTIONS = {
+    "ward": Section(
+        "A ward whose discharges keep a clock",
+        ward,
+        """A made-up ward of 20 admissions a day: nights are drawn, discharge is around 14:30, and 45 % of the
+discharges that fall on a weekend wait until Monday. Beds are unlimited, nothing is configured, and the truth is
+known from a simulation of 20 years. It is not of the twin's own kind: its lengths of stay are nights, not
+operational hours.
+
+| figure | measured | wanted |
+|---|---|---|
+| root mean square error of the mean census over the hours of the week, days 8 to 35, 5 histories together | \
+{clock_rmse:.2f} beds | 1.5 |
+| the same, mean of each history's | {clock_rmse_of_each_history:.2f} beds | |
+| the same, the mean over the week left aside: without errors of the level | {clock_rmse_of_shape:.2f} beds | |
+| coverage of 80 % intervals of the hourly census by hour of the day, lowest and highest, 12 origins of 5 histories | \
+{clock_cover80_min:.2f} to {clock_cover80_max:.2f} | .75 to .87 |""",
+    ),
+    "boarding": Section(
+        "Waiting is no care",
+        lambda options: boarding(2 * options.histories, options.replications),
+        """An ICU without a clock before a ward that is often full and discharges by day; the records hold no end
+of care. Time spent waiting for the ward must be told from care, or it is simulated twice. The whole loop: simulate,
+write the extract, learn, simulate from the patients in beds; the mean ICU census of weeks 5 to 8 against that of
+the true hospital from the same patients.
+
+| figure | measured | wanted |
+|---|---|---|
+| ICU census over the truth | {icu_census_ratio:.3f} +- {icu_census_ratio_error:.3f} | .97 to 1.03 |
+| histories in which the ICU's clock is learned flat, and the ward's is learned | {icu_clocks_right:.2f} | 1 |""",
+    ),
+    "routes": Section(
+        "Routes that the file does not have",
+        lambda options: routes(4 * options.histories, options.replications),
+        """A ward from which 30 % of the patients go on to an ICU; `routing: from_data` learns it. Both have limited
+beds, the ward discharges by day. The mean ICU census of day 27 against that of the true hospital, which starts from
+the same patients.
+
+| figure | measured | wanted |
+|---|---|---|
+| ICU census over the truth | {routes_icu_mean_ratio:.3f} +- {routes_icu_mean_ratio_error:.3f} | .93 to 1.07 |
+| share of the patients who go on, as learned | {routes_share:.3f} | .300 |
+| root mean square of its error over the error that the twin draws | {routes_share_error_ratio:.2f} | 1 |""",
+    ),
+    "service": Section(
+        "A service that has just opened",
+        lambda options: new_service(4 * options.histories),
+        """A stream that opened 20 days ago at 20 patients a day, beside one of 500 days: the mean rate that is
+forecast for the next 28 days is {new_service_rate:.1f} +- {new_service_rate_error:.1f} (wanted: 17 to 23).""",
+    ),
+    "ssu": Section(
+        "A short-stay unit: 59,877 timed visits",
+        ssu,
+        """The public records of a short-stay unit; nothing is configured but the file. {ssu_origins:.0f} origins,
+28 days apart from day 120 on.
+
+| figure | measured | wanted |
+|---|---|---|
+| CRPS of the midnight census over that of the weekday's past censuses | {ssu_crps_over_weekday:.3f} | 1.0 |
+| share of days whose highest census at a full hour exceeds the beds "for 9 days in 10" (mean {ssu_beds_enough:.0f}) | \
+{ssu_days_above_enough:.2f} | .05 to .15 |
+| of working days | {ssu_weekdays_above_enough:.2f} | .05 to .15 |
+| share of days on which the census exceeds them at any moment | {ssu_days_above_enough_any_moment:.2f} | |
+| of working days | {ssu_weekdays_above_enough_any_moment:.2f} | |
+
+The twin counts at full hours, so that the highest census of a day between two of them is not in its peaks.""",
+        "ssu_2024.csv.gz",
+    ),
+    "sepsis": Section(
+        "The log of a sepsis pathway",
+        sepsis,
+        """The clock learned from the first three quarters of a real log gains {sepsis_loglik_gain:.2f} in
+log-likelihood per stay of the last quarter ({sepsis_stays_judged:.0f} stays) over a flat one (wanted: .5).""",
+        "sepsis_log.csv",
+    ),
 }
-REAL = {"ssu": "ssu_2024.csv.gz", "sepsis": "sepsis_log.csv"}
+
+INTRODUCTION = """\
+# How good the forecast of whole occupancy is
+
+Generated by `python -m benchmarks.occupancy --write`; do not edit. Made-up hospitals have a known truth, and are
+evidence about the method; the accuracy for a hospital of yours is in its tables `occupancy_backtest` and
+`occupancy_scores` (past origins run again) and `forecast_log_scores` (the forecasts issued in the last 30 days).
+"""
+CALIBRATION = "calibration"
 
 
 def main() -> int:
     """Run the benchmark."""
+    names = [*SECTIONS, CALIBRATION]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections (default: all)")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="sections (default: all)")
     parser.add_argument("--histories", type=int, default=5, help="histories of each made-up hospital (default: 5)")
     parser.add_argument("--origins", type=int, default=12, help="origins of each history (default: 12)")
     parser.add_argument("--replications", type=int, default=200, help="replications of each forecast (default: 200)")
     parser.add_argument("--workers", type=int, default=cpu_count() or 1, help="processes (default: one per core)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of real records")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, on one line")
+    parser.add_argument("--write", action="store_true", help=f"update these sections of {PAGE.relative_to(HOME)}")
     given = parser.parse_args()
     options = Options(given.histories, given.origins, given.replications, given.workers, given.data)
     figures: Figures = {}
     for name in given.only:
-        if name in REAL and not (options.data / REAL[name]).exists():
-            print(f"{name}: {options.data / REAL[name]} is not there", file=sys.stderr)
+        section = SECTIONS.get(name)
+        if section and section.data and not (options.data / section.data).exists():
+            print(f"{name}: {options.data / section.data} is not there", file=sys.stderr)
             continue
         begun = time.monotonic()
-        found = SECTIONS[name](options)
+        heading, found, text = _measured(name, options)
         figures |= found
         print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
         if not given.json:
             print("\n".join(f"{key:40} {value:.3f}" for key, value in found.items()))
+        if given.write:
+            PAGE.write_text(with_section(PAGE.read_text(encoding="utf-8"), heading, text), encoding="utf-8")
     if given.json:
         print(json.dumps({key: round(value, 4) for key, value in figures.items()}))
     return 0
+
+
+def _measured(name: str, options: Options) -> tuple[str, Figures, str]:
+    """Heading, figures and text of a section."""
+    if name == CALIBRATION:
+        found, text = calibrate(options.histories, 6, options.replications, options.workers)
+        return "Calibration on hospital_1", found, text
+    section = SECTIONS[name]
+    found = section.measure(options)
+    return section.heading, found, section.text.format(**found)
+
+
+def with_section(page: str, heading: str, text: str) -> str:
+    """The page with this section in the place of that of the same heading, or at its end."""
+    parts = page.split("\n## ")
+    kept = [part for part in parts[1:] if not part.startswith(f"{heading}\n")]
+    at = next((k for k, part in enumerate(parts[1:]) if part.startswith(f"{heading}\n")), len(kept))
+    kept.insert(at, f"{heading}\n\n{text}\n")
+    return "\n## ".join([INTRODUCTION, *kept])
 
 
 if __name__ == "__main__":

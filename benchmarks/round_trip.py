@@ -64,10 +64,8 @@ def _stream(
     id: str, target_ward: str, mean_per_day: float, forecast: bool = False, patient_type: str = "patient", **given: Any
 ) -> dict[str, Any]:
     model = {"type": "ml_poisson"} if forecast else {"type": "constant", "mean_per_day": mean_per_day}
-    profile = given.get("hourly_profile", [1] * 24)
-    return {
-        "id": id, "target_ward": target_ward, "patient_type": patient_type, "hourly_profile": profile, "model": model
-    }  # fmt: skip
+    base = {"id": id, "target_ward": target_ward, "patient_type": patient_type, "model": model}
+    return base | {"hourly_profile": [1] * 24} | given
 
 
 def learned_from(config: HospitalConfig, as_of: pd.Timestamp, folder: Path, **parts: Any) -> HospitalConfig:
@@ -163,6 +161,58 @@ def icu_before_ward(seed: int) -> HospitalConfig:
         ],
         routing=[{"from_ward": "icu", "patient_type": "patient", "options": [{"to_ward": "ward", "probability": 1.0}]}],
         simulation={"overload": "allow", "horizon_days": 56},
+        seed=seed,
+    )
+
+
+def routes(histories: int, replications: int) -> Figures:
+    """A ward from which 30 % of the patients go on to an ICU, which the file does not say (`routing: from_data`).
+
+    The census of the ICU on day 27 is compared with that of the true hospital, simulated from the same patients with
+    the same random numbers; and the learned share with the true one.
+    """
+    found, true, shares, scores = [], [], [], []
+    for seed in range(1, histories + 1):
+        config = ward_before_icu(seed)
+        with TemporaryDirectory() as folder:
+            learned = learned_from(config, AS_OF, Path(folder), routing="from_data")
+            tables = tables_of(learned, AS_OF, Path(folder))
+        nothing = tables._replace(length_of_stay=None, discharge_clocks=None, day_factors=None, routes=None)
+        for censuses, hospital_, given in ((found, learned, tables), (true, under_truth(config), nothing)):
+            censuses.append(mean_census(hospital_, given, replications)["icu"][27 * 24 : 28 * 24].mean())
+        assert tables.routes is not None
+        rows = tables.routes.set_index(["ward_id", "next_ward_id"])
+        shares.append(rows.loc[("ward", "icu"), "probability"])
+        scores.append((shares[-1] - ONWARD) / np.sqrt(ONWARD * (1 - ONWARD) / rows.loc[("ward", "icu"), "weight"]))
+    ratio = np.array(found) / np.array(true)
+    return {
+        "routes_icu_mean_ratio": float(np.mean(found) / np.mean(true)),
+        "routes_icu_mean_ratio_error": float(ratio.std(ddof=1) / np.sqrt(histories)),
+        "routes_true_census": float(np.mean(true)),
+        "routes_share": float(np.mean(shares)),
+        "routes_share_error_ratio": float(np.sqrt(np.mean(np.square(scores)))),
+    }
+
+
+ONWARD = 0.3
+"""Share of the ward's patients in `routes` who go on to the ICU."""
+
+
+def ward_before_icu(seed: int) -> HospitalConfig:
+    """The hospital of `routes`: a ward that discharges by day, then for some an ICU."""
+    return truth(
+        [
+            {
+                "id": "ward",
+                "capacity": 45,
+                "los": {"type": "lognormal", "unit": "days", "params": {"mean": 5, "sd": 4}},
+                "discharge_clock": {"hours": BY_DAY, "weekday": {"Sat": 0.6, "Sun": 0.6}},
+            },
+            {"id": "icu", "capacity": 12, "los": {"type": "exponential", "params": {"mean": 72}}},
+        ],
+        [{"id": "acute", "target_ward": "ward", "mean_per_day": 7}],
+        routing=[{"from_ward": "ward", "options": [{"to_ward": "icu", "probability": ONWARD}]}],
+        simulation={"overload": "allow", "horizon_days": 28},
         seed=seed,
     )
 

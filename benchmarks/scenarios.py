@@ -25,6 +25,7 @@ from kaizar_pipeline import (
     StartingTables,
     arrivals_per_day,
     compare_scenarios,
+    discharges,
     forecast_rates,
     lengths_of_stay,
     load_history,
@@ -52,12 +53,16 @@ def comparisons(seeds: int, replications: int) -> pd.DataFrame:
     arrivals = arrivals_per_day(history.patients, config)
     features = make_feature_table(arrivals, config)
     rates = forecast_rates(train_lgbm_poisson(features), features, arrivals, config)
-    stays = lengths_of_stay(history.patients, history.ward_stays, config)
+    leaving = discharges(history.patients, history.ward_stays, config)
+    stays = lengths_of_stay(history.patients, history.ward_stays, config, leaving.discharge_clocks)
     census = starting_census(history.patients, history.ward_stays)
+    tables = StartingTables(
+        rates, stays, census, discharge_clocks=leaving.discharge_clocks, day_factors=leaving.day_factors
+    )
     scenarios = load_scenarios(PROJECT, config)
     frames = []
     for seed in range(seeds):
-        experiment = Experiment(StartingPoint(_with_seed(config, seed), StartingTables(rates, stays, census)))
+        experiment = Experiment(StartingPoint(_with_seed(config, seed), tables))
         frames.append(compare_scenarios(experiment, scenarios, replications=replications).assign(seed=seed))
     found = pd.concat(frames, ignore_index=True)
     return found[found["kpi"].isin(SHOWN)]

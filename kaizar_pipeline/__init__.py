@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
-    from kaizar_pipeline.patients.discharge_clocks import discharges
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+    from kaizar_pipeline.patients.discharge_clocks import discharges
     from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+    from kaizar_pipeline.patients.routes import routes_taken
     from kaizar_pipeline.patients.starting_census import starting_census
     from kaizar_pipeline.planning.beds import bed_allocations, bed_requirements, beds_effects
     from kaizar_pipeline.planning.comparison import compare_scenarios
@@ -61,6 +62,7 @@ __all__ = [
     "make_feature_table",
     "occupancy_drivers",
     "quickscan",
+    "routes_taken",
     "run_chain",
     "score_forecasts",
     "simulate_hospital",
@@ -82,9 +84,10 @@ _NAMES = {
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
     "patients.arrival_profile": "hours_of_arrival",
-    "patients.discharge_clocks": "discharges",
     "patients.daily_arrivals": "arrivals_per_day",
+    "patients.discharge_clocks": "discharges",
     "patients.length_of_stay": "lengths_of_stay",
+    "patients.routes": "routes_taken",
     "patients.starting_census": "starting_census",
     "planning.beds": "bed_allocations bed_requirements beds_effects",
     "planning.comparison": "compare_scenarios",

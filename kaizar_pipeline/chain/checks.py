@@ -13,6 +13,8 @@ from kaizar_pipeline.forecasting.forecast_backtest import MODEL
 from kaizar_pipeline.patients.arrival_profile import profile_differences
 from kaizar_pipeline.patients.census_jump import census_jump
 from kaizar_pipeline.patients.length_of_stay import differences, enough_stays
+from kaizar_pipeline.patients.openings import unannounced
+from kaizar_pipeline.patients.routes import enough_moves, route_differences
 from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.planning.census_bias import biases_in_words, clear_biases
 from kaizar_pipeline.planning.census_causes import UNKNOWN, in_words
@@ -103,6 +105,13 @@ def every_request_counted(daily_arrivals: pd.DataFrame, patients: pd.DataFrame) 
     return Found(counted == len(patients), {"counted": counted, "requests": len(patients)})
 
 
+@check("daily_arrivals", blocking=False)
+def streams_as_announced(run: Run, daily_arrivals: pd.DataFrame) -> Found:
+    """No stream begins long after the records do, falls silent, or has arrivals while the config says it is closed."""
+    found = unannounced(daily_arrivals, run.config)
+    return Found(not found, {"streams": daily_arrivals["stream_id"].nunique(), **found})
+
+
 @check("length_of_stay", blocking=False)
 def as_configured(length_of_stay: pd.DataFrame) -> Found:
     """Observed lengths of stay are those configured, to within 20 %, where there are enough stays to tell."""
@@ -116,18 +125,30 @@ def hours_as_configured(arrival_profile: pd.DataFrame) -> Found:
     return _listed("differences", profile_differences(arrival_profile)) if compared.any() else NOTHING
 
 
+@check("routes", blocking=False)
+def routes_as_configured(routes: pd.DataFrame) -> Found:
+    """Patients go on as configured: beyond chance, one in twenty at most does not, and no busy route is missing."""
+    return _listed("differences", route_differences(routes)) if enough_moves(routes) else NOTHING
+
+
 @check("arrival_model", blocking=False)
 def level_steady(run: Run, daily_arrivals: pd.DataFrame) -> Found:
-    """Arrivals of the last four weeks lie in the interval that was forecast for them (`level_drift`)."""
-    return level_found(level_drift(daily_arrivals, run.config, run.home))
+    """Arrivals of the last four weeks lie in the interval that was forecast for them (`level_drift`), where one was."""
+    drift = level_drift(daily_arrivals, run.config, run.home)
+    forecast = [stream.id for stream in run.config.forecast_streams if stream.id not in set(drift["stream_id"])]
+    return level_found(drift, daily_arrivals[daily_arrivals["stream_id"].isin(forecast) & daily_arrivals["observed"]])
 
 
-def level_found(drift: pd.DataFrame) -> Found:
-    """The result of `level_steady` for a table of `level_drift`."""
+def level_found(drift: pd.DataFrame, new: pd.DataFrame) -> Found:
+    """The result of `level_steady` for a table of `level_drift`, and the days observed of the streams that it lacks."""
     moved = drift["moved"].astype(bool)
     streams = {
         row["stream_id"]: f"{row['actual']} observed, {row['expected']:.0f} expected ({row['low']} to {row['high']})"
         for _, row in drift.iterrows()
+    }
+    streams |= {
+        str(stream_id): f"{days['arrivals'].sum()} observed since {days['date'].min():%Y-%m-%d}, nothing known before"
+        for stream_id, days in new.groupby("stream_id")
     }
     return NOTHING if drift.empty else Found(not moved.any(), {"streams moved": int(moved.sum()), **streams})
 

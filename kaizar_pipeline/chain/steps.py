@@ -28,6 +28,7 @@ from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.discharge_clocks import discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.patients.routes import learned_in_words, routes_taken
 from kaizar_pipeline.planning import beds, drivers
 from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.planning.census_causes import Given, likely_causes
@@ -78,7 +79,7 @@ def daily_arrivals(run: Run, patients: pd.DataFrame) -> Made:
     observed = arrivals[arrivals["observed"]]
     figures = {
         "mean per day": float(observed.groupby("date")["arrivals"].sum().mean()),
-        "days not observed": int((~arrivals["observed"]).sum() / arrivals["stream_id"].nunique()),
+        "days of streams not observed": int((~arrivals["observed"]).sum()),
     }
     return Made({"daily_arrivals": arrivals}, {"daily_arrivals": figures})
 
@@ -114,6 +115,12 @@ def arrival_profile(run: Run, patients: pd.DataFrame) -> Made:
     sources = profiles[profiles["in_use"]].groupby("stream_id", sort=False)["source"].first()
     figures = {f"hours of {stream}": str(source) for stream, source in sources.items()}
     return Made({"arrival_profile": profiles}, {"arrival_profile": figures})
+
+
+def routes(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
+    """Where patients go after a ward, as configured and as the history shows it."""
+    found = routes_taken(patients, ward_stays, run.config, fit_all=run.fit_all)
+    return Made({"routes": found}, {"routes": learned_in_words(found)})
 
 
 def feature_table(run: Run, daily_arrivals: pd.DataFrame) -> Made:
@@ -373,6 +380,7 @@ STEPS = [
     Step(discharge_clocks, (t.DISCHARGE_CLOCKS, t.DAY_FACTORS), "patients"),
     Step(length_of_stay, (t.LENGTH_OF_STAY,), "patients"),
     Step(arrival_profile, (t.ARRIVAL_PROFILE,), "patients"),
+    Step(routes, (t.ROUTES,), "patients"),
     Step(feature_table, (t.FEATURE_TABLE,), "forecast"),
     Step(arrival_model, (t.ARRIVAL_MODEL,), "forecast", kind="lightgbm"),
     Step(arrival_rates, (t.ARRIVAL_RATES,), "forecast", overridable=True),
@@ -394,6 +402,7 @@ STEPS = [
             discharge_clocks,
             length_of_stay,
             arrival_profile,
+            routes,
             feature_table,
             arrival_model,
             arrival_rates,

@@ -9,9 +9,9 @@ import holidays
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.fields import HOURS_PER_DAY
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, is_open
 from kaizar_pipeline.config.hospital import ArrivalStream, Constant, HospitalInfo, Schedule
-from kaizar_pipeline.errors import ConfigError
+from kaizar_pipeline.errors import ConfigError, listed, quoted
 
 EVENT_COLUMNS = ("date", "name")
 EVENT_SEPARATOR = "; "
@@ -58,7 +58,7 @@ def _csv_rows(path: Path, shown: str) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(text.splitlines(), restval="")
     missing = [name for name in EVENT_COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
-        found = ", ".join(reader.fieldnames or ()) or "nothing"
+        found = listed(reader.fieldnames or ()) or "nothing"
         raise ConfigError(f"{shown}:1: missing column(s) {', '.join(missing)}, found {found}, required: date, name")
     for row in reader:
         yield reader.line_num, row
@@ -70,11 +70,11 @@ def _event_error(row: dict[str, str], known: dict[date, set[str]]) -> str | None
     try:
         day = date.fromisoformat(row["date"].strip())
     except ValueError:
-        return f"date: found {row['date']!r}, allowed: a day such as 2026-07-18"
+        return f"date: found {quoted(row['date'])}, allowed: a day such as 2026-07-18"
     if not name or EVENT_SEPARATOR.strip() in name:
-        return f"name: found {row['name']!r}, allowed: any text without {EVENT_SEPARATOR.strip()!r}"
+        return f"name: found {quoted(row['name'])}, allowed: any text without {EVENT_SEPARATOR.strip()!r}"
     if name in known.get(day, ()):
-        return f"{name!r} already appears on {day}"
+        return f"{quoted(name)} already appears on {day}"
     return None
 
 
@@ -90,7 +90,7 @@ def weekdays_with_arrivals(stream: ArrivalStream) -> np.ndarray:
 
 
 def configured_rates(stream: ArrivalStream, hospital: HospitalInfo, dates: pd.DatetimeIndex) -> np.ndarray:
-    """f8 per date: mean arrivals per day of a schedule or constant stream, its month factors included."""
+    """f8 per date: mean arrivals per day of a schedule or constant stream, with its month factors; 0 when closed."""
     model = stream.model
     match model:
         case Schedule():
@@ -102,4 +102,10 @@ def configured_rates(stream: ArrivalStream, hospital: HospitalInfo, dates: pd.Da
             rates = np.full(len(dates), model.mean_per_day)
         case _:
             raise TypeError(f"stream {stream.id} is forecast: the config does not give its rates")
+    rates = rates * open_days(stream, dates)
     return rates * dates.month.map(lambda month: stream.scale_factor_by_month.get(month, 1.0)).to_numpy(dtype=float)
+
+
+def open_days(stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
+    """bool per date: whether the stream is open, by the config."""
+    return np.array([is_open(day.date(), stream.opened, stream.closed) for day in dates], dtype=bool)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from kaizar_pipeline.config.fields import Loc
-from kaizar_pipeline.errors import ConfigError, quoted
+from kaizar_pipeline.errors import MAX_SHOWN, ConfigError, quoted
 
 _TAGS = {
     "null": (re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""], lambda text: None),
@@ -36,6 +36,9 @@ MAX_VALUES = 200_000
 
 _SLOW_BYTES = 200_000
 """Above this many bytes a file with errors is not read again for the sake of better words."""
+
+
+_LONG_WORD = re.compile(rf"(\S{{{MAX_SHOWN}}})\S+")
 
 
 class _Loader(yaml.SafeLoader):
@@ -133,7 +136,8 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
     context = f"{error.context}, " if error.context else ""
     if begin and begin.line + 1 < line:
         context = f"{error.context} that begins on line {begin.line + 1}, "
-    return f"{line}: not valid YAML: {context}{error.problem}{_hint(str(error.problem))}"
+    what = _LONG_WORD.sub(r"\1...", f"{context}{error.problem}")
+    return f"{line}: not valid YAML: {what}{_hint(what)}"
 
 
 def _hint(problem: str) -> str:

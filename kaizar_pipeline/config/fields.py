@@ -59,6 +59,11 @@ Instant = Annotated[datetime, BeforeValidator(_parse_instant), AfterValidator(_w
 """A date and time; a date alone is its midnight."""
 
 
+def is_open(day: date, opened: date | None, closed: date | None) -> bool:
+    """Whether `day` lies between the first day `opened` (None: always was) and the first day `closed` (None: never)."""
+    return (opened is None or opened <= day) and (closed is None or day < closed)
+
+
 class Model(BaseModel):
     """Base of all config models: frozen, unknown keys are errors."""
 

@@ -36,7 +36,10 @@ _BAD_NAME = "the file's name is the {kind}'s id, allowed: up to {longest} {lette
 
 _OWN = "a scenario changes wards, streams, routing, policies and lengths of stay, never {}"
 _NOT_IN_FILE = {
-    "hospital": {"id": "a hospital's id is the name of its file"},
+    "hospital": {
+        "id": "a hospital's id is the name of its file",
+        "given_routes": "rows in place of learned routes belong in a scenario's routing",
+    },
     "scenario": {
         "id": "a scenario's id is the name of its file",
         **{key: _OWN.format(key) for key in ("hospital", "patients", "patient_types", "simulation")},

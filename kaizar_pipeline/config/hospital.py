@@ -19,6 +19,7 @@ from kaizar_pipeline.config.fields import (
     NUMBER_TAG,
     WEEKDAYS,
     Beds,
+    Day,
     Id,
     Instant,
     Model,
@@ -26,14 +27,15 @@ from kaizar_pipeline.config.fields import (
     Positive,
     Share,
     Weekday,
+    is_open,
     raise_errors,
 )
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
+from kaizar_pipeline.config.routing import Route, RouteOption, Routing
 from kaizar_pipeline.config.rules import hospital_errors
 from kaizar_pipeline.errors import unknown
 
 FLAT_PROFILE = (1.0,) * 24
-
 
 
 def _profile_form(value: object) -> str:
@@ -114,7 +116,7 @@ class Ward(Model):
     """Time a patient who goes home from here still holds the bed after care has ended. Default: none."""
     discharge_clock: ClockSetting | None = None
     """How the chance of going home varies over the week: from_data (learned), none, or hours and weekdays. Default:
-    from_data where los_model is, and the records have times; else none."""
+    from_data where los_model is (of stamps of days the weekdays alone); else none."""
     transfer_clock: ClockSetting | None = None
     """The same of moving on to another ward. Default: likewise."""
     day_factor: DayFactorSetting | None = None
@@ -127,14 +129,27 @@ class Ward(Model):
     """Dated changes of the beds staffed. Default: none."""
     weekday_capacity: dict[Weekday, Beds] = Field(default_factory=dict)
     """Beds staffed on some weekdays, midnight to midnight; dated changes come first. Default: capacity every day."""
+    opened: Day | None = None
+    """First day on which its beds are staffed; no bed is before. Default: always open."""
+    closed: Day | None = None
+    """First day on which none of its beds is staffed any more. Default: never."""
 
     @property
     def label(self) -> str:
         """The name for people."""
         return self.name or self.id
 
+    @property
+    def dated_instants(self) -> set[datetime]:
+        """The instants of the calendar at which the number of beds may change; those of weekdays come on top."""
+        days = (day for day in (self.opened, self.closed) if day is not None)
+        bounds = (bound for change in self.capacity_changes for bound in (change.start, change.end))
+        return {datetime(day.year, day.month, day.day) for day in days} | {bound for bound in bounds if bound}
+
     def beds_at(self, at: datetime) -> int | None:
         """Beds staffed at an instant, None for unlimited."""
+        if not is_open(at.date(), self.opened, self.closed):
+            return 0
         for change in self.capacity_changes:
             if change.start <= at and (change.end is None or at < change.end):
                 return change.capacity
@@ -159,6 +174,9 @@ class MlPoisson(Model):
 
     type: Literal["ml_poisson"]
     """Kind of model."""
+    mean_per_day: Positive | None = None
+    """Mean arrivals per day expected of a stream before it has a history; counts as much as one day of it. Default:
+    none; a stream of which no day is known is then forecast at half an arrival per day."""
 
 
 class Schedule(Model):
@@ -217,6 +235,11 @@ class ArrivalStream(Model):
     """How many arrive each day."""
     scale_factor_by_month: dict[Annotated[int, Field(ge=1, le=12)], NonNegative] = Field(default_factory=dict)
     """Factors by month (1 to 12) on a schedule or constant stream; a forecast stream learns its season. Default: 1."""
+    opened: Day | None = None
+    """First day on which patients come; days before are no part of its history. Default: the first day of the records,
+    or its own first arrival if that comes long after."""
+    closed: Day | None = None
+    """First day on which patients come no more. Default: never."""
 
     @property
     def is_forecast(self) -> bool:
@@ -227,26 +250,6 @@ class ArrivalStream(Model):
     def configured_profile(self) -> tuple[float, ...]:
         """The weights that the config gives: 24 or 168, flat where it gives none."""
         return self.hourly_profile if isinstance(self.hourly_profile, tuple) else FLAT_PROFILE
-
-
-class RouteOption(Model):
-    """One possible next ward."""
-
-    to_ward: Id
-    """The next ward."""
-    probability: Share
-    """Share of patients who go there."""
-
-
-class Route(Model):
-    """Where patients of a type go from a ward; the rest go home."""
-
-    from_ward: Id
-    """Ward they leave."""
-    patient_type: Id | None = None
-    """Their type. Default: every type without a row of its own for this ward."""
-    options: tuple[RouteOption, ...]
-    """Next wards; what the probabilities leave of 1 goes home."""
 
 
 class WardPriority(Model):
@@ -387,8 +390,8 @@ class HospitalFile(Model):
     """Its kinds of patient."""
     arrival_streams: Annotated[tuple[ArrivalStream, ...], Field(min_length=1)]
     """Its streams of arrivals."""
-    routing: tuple[Route, ...] = ()
-    """Where patients go after a ward. Default: home."""
+    routing: Routing = ()
+    """Where patients go after a ward: rows, or from_data (learned from the history's ward stays). Default: home."""
     policies: Policies = Policies()
     """How scarce beds are given out. Default: by priority and order of request."""
     simulation: Simulation = Simulation()
@@ -400,6 +403,8 @@ class HospitalConfig(HospitalFile):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=MAX_NAME)]
     """Partition key and file name."""
+    given_routes: tuple[Route, ...] = ()
+    """With `routing: from_data` the rows that a scenario gives in place of learned routes; never in a file."""
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:
@@ -430,12 +435,29 @@ class HospitalConfig(HospitalFile):
         default = "from_data" if self.patients.hours_from_data else "flat"
         return (stream.hourly_profile or default) == "from_data"
 
+    @property
+    def learns_routes(self) -> bool:
+        """Whether routes are learned from the history, but for those that `routes` has."""
+        return self.routing == "from_data"
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The rows that are given."""
+        return self.given_routes if isinstance(self.routing, str) else self.routing
+
+    def given_options(self, ward: str, patient_type: str) -> tuple[RouteOption, ...] | None:
+        """Given routes from `ward` for `patient_type`: its own row, else the row for every type, else None."""
+        rows = {route.patient_type: route.options for route in self.routes if route.from_ward == ward}
+        return rows.get(patient_type, rows.get(None))
+
     def route_options(self, ward: str, patient_type: str) -> tuple[RouteOption, ...]:
-        """Routes from `ward` for `patient_type`: its own row, else the row for every type, else none."""
-        rows = {route.patient_type: route.options for route in self.routing if route.from_ward == ward}
-        return rows.get(patient_type, rows.get(None, ()))
+        """The same, none where no row gives any."""
+        return self.given_options(ward, patient_type) or ()
 
     @property
     def wards_with_routes(self) -> set[str]:
-        """Wards from which some patients go to another ward."""
-        return {route.from_ward for route in self.routing if any(option.probability > 0 for option in route.options)}
+        """Wards from which some patients go to another ward, as far as is known without the history; all may where
+        routes are learned."""
+        if self.learns_routes:
+            return set(self.ward_ids)
+        return {route.from_ward for route in self.routes if any(option.probability > 0 for option in route.options)}

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from kaizar_pipeline.config.discharges import Clock, DayFactor
 from kaizar_pipeline.config.distributions import Duration
 from kaizar_pipeline.config.fields import Day, Id, Model, NonNegative, Positive, Share, Weekday
+from kaizar_pipeline.config.routing import Route
 from kaizar_pipeline.errors import quoted
 
 DAYTIME_DISCHARGES = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 6, 8, 9, 10, 10, 9, 8, 6, 4, 2, 1, 1, 0, 0)
@@ -34,7 +35,7 @@ def _check_date_format(text: str) -> str:
     except ValueError:
         whole = False
     if not whole:
-        raise ValueError(f"found {text!r}, allowed: a format with day, month and year, such as %d/%m/%Y %H:%M")
+        raise ValueError(f"found {quoted(text)}, allowed: a format with day, month and year, such as %d/%m/%Y %H:%M")
     return text
 
 
@@ -80,6 +81,8 @@ class Truth(Model):
     """Clock of transfers by ward. Default: likewise."""
     day_factors: dict[Id, DayFactor] = Field(default_factory=dict)
     """Day factor by ward. Default: likewise."""
+    routing: tuple[Route, ...] | None = None
+    """Where patients go after a ward, as in `routing`. Needed where that is from_data. Default: as there."""
 
 
 class PatientSource(Model):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from kaizar_pipeline.config.fields import RuleError
-from kaizar_pipeline.errors import unknown
+from kaizar_pipeline.errors import quoted, unknown
 
 if TYPE_CHECKING:
     from kaizar_pipeline.config.hospital import HospitalInfo
@@ -29,7 +29,8 @@ def place_errors(hospital: "HospitalInfo") -> Iterator[RuleError]:
         near = unknown(country, sorted(supported), "country", list_allowed=False)
         yield ("country",), f"{near}: no public holidays are known of it; allowed: a two-letter code such as NL"
     elif subdivision and not supported[country]:
-        yield ("subdivision",), f"found {subdivision!r}, but no parts of {country} with holidays of their own are known"
+        found = f"found {quoted(subdivision)}"
+        yield ("subdivision",), f"{found}, but no parts of {country} with holidays of their own are known"
     elif subdivision and subdivision not in supported[country]:
         yield ("subdivision",), unknown(subdivision, sorted(supported[country]))
 

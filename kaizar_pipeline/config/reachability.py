@@ -44,7 +44,7 @@ def unreachable(config: "HospitalConfig") -> Iterator[RuleError]:
 
 def _rules_by_group(config: "HospitalConfig") -> Iterator[tuple[Loc, Group]]:
     """Rules for patients of one type in one ward, with their places."""
-    for index, route in enumerate(config.routing):
+    for index, route in enumerate(config.routes):
         if route.patient_type is not None:
             yield ("routing", index, "patient_type"), (route.from_ward, route.patient_type)
     for index, rule in enumerate(config.policies.priorities):
@@ -58,8 +58,9 @@ def _asked_for(config: "HospitalConfig") -> set[Group]:
     """The wards in which patients of each type may ask for a bed."""
     starts: set[Group] = {(stream.target_ward, stream.patient_type) for stream in config.arrival_streams}
     patients = config.patients
-    if not isinstance(patients, SyntheticPatients) and patients.stays and config.simulation.start == "census":
-        # by their records, those of the census may be in any ward
+    from_records = not isinstance(patients, SyntheticPatients) and patients.stays is not None
+    if config.learns_routes or (from_records and config.simulation.start == "census"):
+        # by their records, patients may go anywhere, or those of the census be anywhere
         starts = {(ward, kind) for ward in config.ward_ids for _, kind in starts}
 
     def onward(ward: str, kind: str) -> list[str]:

@@ -26,7 +26,8 @@ from kaizar_pipeline.errors import listed, quoted, unknown
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
 if TYPE_CHECKING:
-    from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, RouteOption, Ward
+    from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Ward
+    from kaizar_pipeline.config.routing import Route, RouteOption
 
 _Errors = Iterator[RuleError]
 
@@ -136,6 +137,9 @@ def _ward_beds(config: "HospitalConfig") -> _Errors:
         if ward.capacity is None and (ward.capacity_changes or ward.weekday_capacity):
             what = "null means unlimited, and then beds cannot change; give the usual number of beds"
             yield ("wards", index, "capacity"), what
+        if ward.capacity is None and (ward.opened or ward.closed):
+            what = "null means unlimited, and such a ward cannot open or close; give its beds"
+            yield ("wards", index, "capacity"), what
         if ward.capacity is None and ward.queue_limit is not None:
             yield ("wards", index, "queue_limit"), "nobody waits for a ward of unlimited beds; leave it out"
 
@@ -166,25 +170,50 @@ def _overlaps(ward: "Ward") -> _Errors:
             yield (index, "from"), "overlaps another change of this ward"
 
 
+def _open_spans(config: "HospitalConfig") -> _Errors:
+    for field in ("wards", "arrival_streams"):
+        for index, part in enumerate(getattr(config, field)):
+            if part.opened is not None and part.closed is not None and part.opened >= part.closed:
+                yield (field, index, "opened"), f"found {part.opened}, which is not before `closed`, {part.closed}"
+
+
+def _streams_of_closed_wards(config: "HospitalConfig") -> _Errors:
+    """Patients would wait for ever; those of a ward with an overflow rule are redirected."""
+    overflowing = {rule.ward for rule in config.policies.overflow}
+    closing = {ward.id: ward.closed for ward in config.wards if ward.closed and ward.id not in overflowing}
+    for index, stream in enumerate(config.arrival_streams):
+        day = closing.get(stream.target_ward)
+        if day is not None and (stream.closed is None or stream.closed > day):
+            what = f"ward {stream.target_ward!r} closes on {day}, its stream later or never; give it `closed: {day}`"
+            yield ("arrival_streams", index, "closed"), what
+
+
 def _routes(config: "HospitalConfig") -> _Errors:
-    rows = Counter((route.from_ward, route.patient_type) for route in config.routing)
-    for index, route in enumerate(config.routing):
+    return _wrong_routes(config.routes, ("routing",))
+
+
+def _wrong_routes(routes: Sequence["Route"], place: Loc) -> _Errors:
+    rows = Counter((route.from_ward, route.patient_type) for route in routes)
+    for index, route in enumerate(routes):
         total = sum(option.probability for option in route.options)
         if total > 1 + 1e-9:
-            yield ("routing", index, "options"), f"probabilities add up to {total:g}, allowed: 1 or less"
+            yield (*place, index, "options"), f"probabilities add up to {total:g}, allowed: 1 or less"
         if rows[route.from_ward, route.patient_type] > 1:
-            yield ("routing", index), f"more than one row for ward {route.from_ward!r} and this patient type"
+            yield (*place, index), f"more than one row for ward {route.from_ward!r} and this patient type"
         for target, times in Counter(option.to_ward for option in route.options).items():
             if times > 1:
-                yield ("routing", index, "options"), f"ward {target!r} appears {times} times"
+                yield (*place, index, "options"), f"ward {target!r} appears {times} times"
 
 
 def _routes_home(config: "HospitalConfig") -> _Errors:
+    return _endless_routes(config, ("routing",))
+
+
+def _endless_routes(config: "HospitalConfig", place: Loc) -> _Errors:
     for patient_type in config.patient_type_ids:
         trapped = _wards_without_exit(config, patient_type)
         if trapped:
-            what = f"patients of type {patient_type!r} never go home from {listed(trapped)}: a loop without exit"
-            yield ("routing",), what
+            yield place, f"patients of type {patient_type!r} never go home from {listed(trapped)}: a loop without exit"
 
 
 def _wards_without_exit(config: "HospitalConfig", patient_type: str) -> list[str]:
@@ -232,8 +261,8 @@ def _patients(config: "HospitalConfig") -> _Errors:
     """The rules of the kind of source that the patients come from."""
     patients = config.patients
     if isinstance(patients, SyntheticPatients):
-        return _each((_truth_of_forecasts, _truth_streams, _truth_stays), config, patients)
-    return _each((_services, _departures, _stays, _whole_stays), config, patients)
+        return _each((_truth_of_forecasts, _truth_streams, _truth_stays, _truth_routes), config, patients)
+    return _each((_services, _departures, _stays, _whole_stays, _learned_routes), config, patients)
 
 
 def _warmup(config: "HospitalConfig") -> _Errors:
@@ -273,6 +302,21 @@ def _truth_stays(config: "HospitalConfig", patients: SyntheticPatients) -> _Erro
         elif ward.id not in patients.truth.los:
             what = f"from_data on a synthetic hospital needs patients.truth.los.{ward.id} to make the data from"
             yield ("wards", index, "los_model"), what
+
+
+def _truth_routes(config: "HospitalConfig", patients: SyntheticPatients) -> _Errors:
+    place, true = ("patients", "truth", "routing"), patients.truth.routing
+    if true is not None:
+        yield from _wrong_routes(true, place)
+        yield from _endless_routes(config.model_copy(update={"routing": true}), place)
+    elif config.learns_routes:
+        yield ("routing",), "from_data on a synthetic hospital needs patients.truth.routing to make the data from"
+
+
+def _learned_routes(config: "HospitalConfig", patients: Extract) -> _Errors:
+    if config.learns_routes and patients.stays is None:
+        what = "from_data needs an extract of ward stays (patients.stays): nothing else says where patients go next"
+        yield ("routing",), what
 
 
 def _from_data(config: "HospitalConfig") -> Iterator[tuple[int, "Ward"]]:
@@ -337,6 +381,7 @@ def _stays(config: "HospitalConfig", patients: Extract) -> _Errors:
 
 def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
     streams = sorted(stream.id for stream in config.arrival_streams)
+    onward = set[str]() if config.learns_routes else config.wards_with_routes  # learned ones need ward stays anyway
     for index, ward in _from_data(config):
         source = stays_of(ward)
         if source is not None and patients.stays is not None:
@@ -344,7 +389,7 @@ def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
             yield ("wards", index, "los_model", "stays_of"), what
         elif source is not None and source not in streams:
             yield ("wards", index, "los_model", "stays_of"), unknown(source, streams, "stream")
-        elif source is None and patients.stays is None and ward.id in config.wards_with_routes:
+        elif source is None and patients.stays is None and ward.id in onward:
             what = (
                 "from_data with routes onward needs an extract of ward stays (patients.stays): without one a stay is "
                 "the whole time in hospital, and the time in the next ward would be counted twice"
@@ -354,5 +399,6 @@ def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
 
 _RULES: tuple[Callable[["HospitalConfig"], _Errors], ...] = (
     _known_place, _ids_once, _known_references, _stream_profiles, _stream_seasons, _stream_numbers, _ward_beds,
-    _ward_cases, _ward_changes, _routes, _routes_home, _policy_wards, _overflows, _priorities, _patients, _warmup,
+    _ward_cases, _ward_changes, _open_spans, _streams_of_closed_wards, _routes, _routes_home, _policy_wards, _overflows,
+    _priorities, _patients, _warmup,
 )  # fmt: skip

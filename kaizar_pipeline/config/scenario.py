@@ -34,12 +34,12 @@ from kaizar_pipeline.config.hospital import (
     HospitalConfig,
     LosCase,
     Overflow,
-    Route,
     Schedule,
     Threshold,
     Ward,
     WardPriority,
 )
+from kaizar_pipeline.config.routing import Route
 
 BASELINE = "baseline"
 """The scenario that is the unchanged hospital; no file may have its name."""

@@ -179,8 +179,9 @@ def merged(hospital: HospitalConfig, scenario: Scenario) -> tuple[HospitalConfig
     update = {
         "wards": (*wards, *scenario.add_wards),
         "arrival_streams": overridden("arrival_streams", hospital.arrival_streams, scenario.arrival_streams),
-        "routing": joined(
-            ("routing",), hospital.routing, scenario.routing, lambda route: (route.from_ward, route.patient_type)
+        # what routes are learned is not known yet: given rows take their place later
+        "given_routes" if hospital.learns_routes else "routing": joined(
+            ("routing",), hospital.routes, scenario.routing, lambda route: (route.from_ward, route.patient_type)
         ),
         "policies": policies.model_copy(
             update={

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.fields import is_open
 from kaizar_pipeline.config.hospital import CapacityChange, HospitalConfig, Ward
 from kaizar_pipeline.config.messages import path_of
 from kaizar_pipeline.config.scenario import CapacityOverride, Scenario
@@ -85,9 +86,8 @@ def _with_beds(ward: Ward, rules: Sequence[CapacityOverride], start: pd.Timestam
     """The ward with the beds of `rules` between the two instants, as dated changes."""
     if not rules:
         return ward
-    bounds = [
-        bound for rule in (*rules, *ward.capacity_changes) for bound in (rule.start, rule.end) if bound is not None
-    ]
+    bounds = [bound for rule in rules for bound in (rule.start, rule.end) if bound is not None]
+    bounds += ward.dated_instants
     inside = {pd.Timestamp(bound) for bound in bounds if start < bound < end}
     midnights = pd.date_range(start, end, inclusive="left") if ward.weekday_capacity else []
     instants = [*sorted({start, *inside, *midnights}), end]
@@ -95,14 +95,18 @@ def _with_beds(ward: Ward, rules: Sequence[CapacityOverride], start: pd.Timestam
         {"from": first.to_pydatetime(), "to": last.to_pydatetime(), "capacity": _beds(ward, rules, first)}
         for first, last in pairwise(instants)
     ]
-    return ward.model_copy(update={"capacity_changes": tuple(map(CapacityChange.model_validate, changes))})
+    update = {"capacity_changes": tuple(map(CapacityChange.model_validate, changes)), "opened": None, "closed": None}
+    return ward.model_copy(update=update)
 
 
 def _beds(ward: Ward, rules: Sequence[CapacityOverride], at: pd.Timestamp) -> int:
+    """Beds at an instant under `rules`; a number set opens a closed ward, more or fewer beds leave it closed."""
     own = ward.beds_at(at)
     assert own is not None
     for rule in rules:
         start, end = rule.window
         if start <= at < end:
-            return own + rule.change if rule.change is not None else rule.capacity or 0
+            if rule.change is None:
+                return rule.capacity or 0
+            return own + rule.change if is_open(at.date(), ward.opened, ward.closed) else own
     return own

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.forecasting.features import make_feature_table, usable_counts
+from kaizar_pipeline.forecasting.features import make_feature_table, usable_counts, with_known_streams
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.rates import MAX_PATHS, forecast_rates
 
@@ -22,18 +22,18 @@ def level_drift(arrivals: pd.DataFrame, config: HospitalConfig, home: Path | Non
 
     The forecast is fitted on the days before these. Columns: stream_id, actual, expected, low and high
     (the interval that contains the sum with 99 %) and moved (bool: actual lies outside). Days not observed are left
-    out of both. Empty when there is no day before the last 28.
+    out of both. Streams without an observed day before the last 28 have no row.
     """
     as_of = arrivals["as_of"].iloc[0]
     origin = as_of - pd.Timedelta(days=DRIFT_DAYS)
     past = arrivals[arrivals["date"] < origin].assign(as_of=origin)
-    if past.empty:
-        return pd.DataFrame(columns=list(_COLUMNS))
     simulation = config.simulation.model_copy(update={"horizon_days": DRIFT_DAYS, "replications": MAX_PATHS})
-    then = config.model_copy(update={"simulation": simulation})
+    then = with_known_streams(config, past).model_copy(update={"simulation": simulation})
+    if not then.forecast_streams:
+        return pd.DataFrame(columns=list(_COLUMNS))
     features = make_feature_table(past, then, home)
     rates = forecast_rates(train_lgbm_poisson(features), features, past, then)
-    rows = [_stream_drift(stream.id, arrivals, rates) for stream in config.forecast_streams]
+    rows = [_stream_drift(stream.id, arrivals, rates) for stream in then.forecast_streams]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.calendar import read_events
+from kaizar_pipeline.config.calendar import open_days, read_events
 from kaizar_pipeline.config.files import find_home
-from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.hospital import HospitalConfig, MlPoisson
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.forecasting.calendar_effects import day_features, fit_calendar
 from kaizar_pipeline.tables import DAILY_ARRIVALS, FEATURE_TABLE
@@ -54,7 +54,7 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
     """The feature_table of every forecast stream, from daily_arrivals; `home` is where the path of events starts.
 
     Days that were not observed, and spikes, are left out of the calendar, the levels and the training rows. A history
-    too short for an inner backtest has no rows with use `path`; one of a single day has forecast rows only.
+    too short for an inner backtest has no rows with use `path`; one of a single day or none has forecast rows only.
     Raises DataError for impossible arrivals (negative, from as_of on, repeated days, a stream without any day) and for
     a history too short for the horizon.
     """
@@ -66,8 +66,10 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
     blocks = []
     for stream in config.forecast_streams:
         known = days.assign(arrivals=usable_counts(arrivals, stream.id).reindex(dates))
-        _check_length(known, stream.id, horizon)
-        blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon)]
+        if open_days(stream, dates[-horizon:]).any():
+            _check_length(known, stream.id, horizon)
+        prior_mean = stream.model.mean_per_day if isinstance(stream.model, MlPoisson) else None
+        blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon, prior_mean)]
     rows = pd.concat(blocks) if blocks else FEATURE_TABLE.empty()
     return FEATURE_TABLE.frame(rows, hospital_id=config.id, as_of=as_of)
 
@@ -75,6 +77,13 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
 def hospital_events(config: HospitalConfig, home: Path | None = None) -> pd.Series | None:
     """The hospital's events by date (`read_events`), None when the config names no file; `home` as above."""
     return read_events(config.hospital, home or find_home()) if config.hospital.events else None
+
+
+def with_known_streams(config: HospitalConfig, arrivals: pd.DataFrame) -> HospitalConfig:
+    """`config` without the forecast streams that have no observed day in `arrivals`, for forecasts of the past."""
+    known = set(arrivals.loc[arrivals["observed"], "stream_id"])
+    streams = tuple(s for s in config.arrival_streams if s.id in known or not s.is_forecast)
+    return config.model_copy(update={"arrival_streams": streams})
 
 
 def usable_counts(arrivals: pd.DataFrame, stream_id: str) -> pd.Series:
@@ -115,21 +124,24 @@ def _check_length(days: pd.DataFrame, stream_id: str, horizon: int) -> None:
         )
 
 
-def _stream_rows(days: pd.DataFrame, horizon: int) -> Iterator[pd.DataFrame]:
-    """Rows of one stream: the fit on all of its history, and the fit of the inner backtest on the part before it."""
+def _stream_rows(days: pd.DataFrame, horizon: int, prior_mean: float | None) -> Iterator[pd.DataFrame]:
+    """Rows of one stream: the fit on all of its history, and the fit of the inner backtest on the part before it.
+
+    `prior_mean`: arrivals per day that the config expects before there is any history, None for none.
+    """
     today = len(days) - horizon - 1
     ahead = np.arange(1, horizon + 1)
     trained = _training_horizons(horizon)
     observed = np.flatnonzero(days["arrivals"].notna())
     first = observed[0] if len(observed) else today
-    base = _BaseRate.fit(days, today)
+    base = _BaseRate.fit(days, today, prior_mean)
     yield base.training_rows(first, trained)
     yield base.rows("forecast", np.array([today]), ahead)
     if len(observed) < MIN_DAYS_FOR_PATHS:
         return
     window, share = PATH_WINDOW if horizon <= LONG_HORIZON else LONG_PATH_WINDOW
     inner_end = today - min(window, int(share * len(observed)))
-    inner = _BaseRate.fit(days, inner_end)
+    inner = _BaseRate.fit(days, inner_end, prior_mean)
     yield inner.training_rows(first, trained)
     yield inner.rows("path", np.arange(today - horizon, inner_end - 1, -PATH_STEP), ahead)
 
@@ -151,14 +163,14 @@ class _BaseRate:
     weekday_ratio: np.ndarray
 
     @classmethod
-    def fit(cls, days: pd.DataFrame, fit_until: int) -> "_BaseRate":
+    def fit(cls, days: pd.DataFrame, fit_until: int, prior_mean: float | None) -> "_BaseRate":
         """The base rate, its calendar fitted up to `fit_until` without the first day, which only starts the level."""
         known = days.iloc[: fit_until + 1]
         log_shape = fit_calendar(known[known["arrivals"].notna()].iloc[1:]).log_shape(days)
         counts = days["arrivals"].to_numpy()
         shape = np.where(np.isnan(counts), 0.0, np.exp(log_shape))
         counts = np.nan_to_num(counts)
-        levels = _levels(counts, shape)
+        levels = _levels(counts, shape, prior_mean)
         base = np.sqrt(levels[_BASE[0]] * levels[_BASE[1]])
         ratio = _weekday_ratio(counts, shape * base, days["weekday"].to_numpy(), base)
         return cls(days, fit_until, log_shape, {half: np.log(level) for half, level in levels.items()}, ratio)
@@ -189,12 +201,18 @@ class _BaseRate:
         )
 
 
-def _levels(counts: np.ndarray, shape: np.ndarray) -> dict[int, np.ndarray]:
-    """Arrivals per day of shape 1 as known on each day, by half-life in days; never zero."""
+def _levels(counts: np.ndarray, shape: np.ndarray, prior_mean: float | None) -> dict[int, np.ndarray]:
+    """Arrivals per day of shape 1 as known on each day, by half-life in days; never zero.
+
+    `prior_mean` arrivals per day count as one day of history before the first.
+    """
     exposure = np.maximum(np.cumsum(shape), 1.0)
     # Jeffreys' prior of a Poisson rate is half an arrival: no level falls below what a history of zeros would leave
     floor = 0.5 / exposure
     prior = np.cumsum(counts) / exposure + floor
+    if prior_mean is not None:
+        prior = (np.cumsum(counts) + prior_mean) / (np.cumsum(shape) + 1)
+        floor = np.minimum(floor, prior)
     levels = {}
     for half_life in sorted(HALF_LIVES, reverse=True):
         arrived, expected = (_decayed_sum(values, half_life) for values in (counts, shape))

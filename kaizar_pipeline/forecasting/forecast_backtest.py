@@ -15,7 +15,7 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.forecasting.baselines import BASELINES, SEASONAL_NAIVE
 from kaizar_pipeline.forecasting.calendar_effects import day_features
-from kaizar_pipeline.forecasting.features import hospital_events, make_feature_table, usable_counts
+from kaizar_pipeline.forecasting.features import hospital_events, make_feature_table, usable_counts, with_known_streams
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
 from kaizar_pipeline.forecasting.rates import MAX_PATHS, forecast_rates
@@ -58,15 +58,17 @@ def backtest_forecast(  # noqa: PLR0913  three of them change how the work is do
     """The table forecast_backtest of every forecast stream, from daily_arrivals; `home` as in `make_feature_table`.
 
     At most `origins` past days are forecast from (`backtest_origins`), each over the horizon of the config, at most 28
-    days; fewer where the history is short. Rows of `kept`, an earlier table, are used again where their inputs are the
-    same. Neither these nor the number of `workers` (threads, by default one per core) change the result. `train` makes
-    the arrival_model of a feature_table.
+    days; fewer where the history is short. A stream is not forecast from a day before its first. Rows of `kept`, an
+    earlier table, are used again where their inputs are the same. Neither these nor the number of `workers` (threads,
+    by default one per core) change the result. `train` makes the arrival_model of a feature_table.
     """
     horizon = min(config.simulation.horizon_days, MAX_HORIZON)
     simulation = config.simulation.model_copy(update={"horizon_days": horizon, "replications": MAX_PATHS})
     then = config.model_copy(update={"simulation": simulation})
     as_of = arrivals["as_of"].iloc[0]
-    days = backtest_origins(arrivals["date"].min(), as_of, horizon, origins) if config.forecast_streams else []
+    forecast = arrivals["stream_id"].isin([stream.id for stream in config.forecast_streams])
+    seen = arrivals.loc[forecast & arrivals["observed"], "date"]
+    days = backtest_origins(seen.min(), as_of, horizon, origins) if len(seen) else []
     frames = [*parallel_map(_Backtest(arrivals, then, home, KeptRows(kept), train).rows, days, workers)]
     rows = pd.concat(frames) if frames else FORECAST_BACKTEST.empty()
     return FORECAST_BACKTEST.frame(rows, hospital_id=config.id, as_of=as_of)
@@ -109,8 +111,9 @@ class _Backtest:
         )
 
     def _computed(self, origin: pd.Timestamp) -> pd.DataFrame:
-        arrivals, config, horizon = self.arrivals, self.config, self.config.simulation.horizon_days
+        arrivals, horizon = self.arrivals, self.config.simulation.horizon_days
         past = arrivals[arrivals["date"] <= origin].assign(as_of=origin + _ONE_DAY)
+        config = with_known_streams(self.config, past)
         features = make_feature_table(past, config, self.home)
         rates = forecast_rates(self.train(features), features, past, config)
         dates = pd.date_range(past["date"].min(), origin + pd.Timedelta(days=horizon))

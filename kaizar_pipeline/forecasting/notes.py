@@ -54,9 +54,14 @@ def _effects(row: pd.Series) -> str:
 
 def _arrivals(rows: pd.DataFrame, stream_id: str) -> list[str]:
     observed = int(rows["observed"].sum())
+    if not observed:
+        return ["No day of it is known: it is forecast at its model's mean_per_day, or half an arrival per day"]
+    first = rows.loc[rows["observed"], "date"].min()
+    unobserved = int((~rows.loc[rows["date"] > first, "observed"]).sum())
     spikes = observed - int(usable_counts(rows, stream_id).notna().sum())
     return [
-        "" if observed == len(rows) else f"{len(rows) - observed} days were not observed",
+        "" if first == rows["date"].min() else f"Known from {first:%Y-%m-%d} on",
+        "" if not unobserved else f"{unobserved} days were not observed",
         "" if not spikes else f"{spikes} days set aside as implausibly many arrivals",
         "" if rows["demand_observed"].all() else "Patients turned away are not known, and so no part of the forecast",
     ]

@@ -7,7 +7,7 @@ for each day, so that Poisson arrivals on a path are negative binomial around it
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.calendar import configured_rates
+from kaizar_pipeline.config.calendar import configured_rates, open_days
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig
 from kaizar_pipeline.forecasting.model import predict_rates
 from kaizar_pipeline.forecasting.uncertainty import ErrorCovariance
@@ -27,7 +27,8 @@ def forecast_rates(
     """The arrival_rates of every stream for the days from as_of on, `simulation.horizon_days` of them.
 
     `model` and `features` are arrival_model and feature_table of the forecast streams; as_of is
-    that of `arrivals` (daily_arrivals). Schedule and constant streams need no history and have path 0 only.
+    that of `arrivals` (daily_arrivals). Schedule and constant streams need no history and have path 0 only. Rates are
+    zero before a stream has opened and from the day on which it has closed.
     """
     as_of = arrivals["as_of"].iloc[0]
     dates = pd.date_range(as_of, periods=config.simulation.horizon_days, unit="us")
@@ -37,7 +38,7 @@ def forecast_rates(
     for stream in config.arrival_streams:
         if stream.is_forecast:
             row = models[stream.id]
-            mean = predict_rates(row, ahead[ahead["stream_id"] == stream.id])
+            mean = predict_rates(row, ahead[ahead["stream_id"] == stream.id]) * open_days(stream, dates)
             paths = mean * _error_factors(row, stream.id, dates, config)
         else:
             mean = configured_rates(stream, config.hospital, dates)

@@ -7,6 +7,8 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.census_jump import census_jump
+from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+from kaizar_pipeline.patients.openings import unannounced
 from kaizar_pipeline.patients.rejects import by_reason
 from kaizar_pipeline.patients.starting_census import starting_census
 
@@ -39,6 +41,8 @@ def _lines(config: HospitalConfig, history: History) -> list[str]:
     if len(rejects):
         lines += [f"{len(rejects):,} rows are set aside:", *by_reason(rejects).splitlines()]
     lines += history.warnings
+    changes = unannounced(arrivals_per_day(patients, config), config)
+    lines += [f"stream {stream}: {what}" for stream, what in changes.items()]
     jump = census_jump(config, patients, rejects, history.ward_stays)
     if jump is not None and (jump.impossible or jump.doubtful):
         stops = jump.impossible and config.patients.census != "expected"

@@ -1,12 +1,13 @@
 """A hospital's history up to `as_of`, whatever its source; the only module of the project that looks at the clock.
 
-A new source of patients is three things: a config model (a `PatientSource`), a function that reads it (a `Source`), and
+A new source of patients is three things: a config model (a `PatientSource`), a function that opens it (a `Source`), and
 its line in `SOURCES`. A new kind of extract needs a reader of text only (`patients.extracts.READERS`).
 """
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -16,20 +17,25 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import PatientSource, SyntheticPatients
 from kaizar_pipeline.errors import ConfigError, DataError
-from kaizar_pipeline.history.synthetic import read_synthetic
+from kaizar_pipeline.history.synthetic import open_synthetic
 from kaizar_pipeline.patients.extracts import READERS
-from kaizar_pipeline.patients.records import Records, read_records
+from kaizar_pipeline.patients.records import Records, open_records
 
 AS_OF_VARIABLE = "KAIZAR_AS_OF"
 """Names the environment variable that holds the default of `as_of`; `load_history` alone reads it."""
 
 _log = logging.getLogger(__name__)
 
-Source = Callable[[HospitalConfig, Path | None, pd.Timestamp, pd.Timestamp | None], Records]
-"""Reads a hospital's patients and ward stays: from its config, the folder that paths are relative to, today and as_of
-(None: the latest midnight up to today to which the data are complete)."""
+Source = Callable[
+    [HospitalConfig, Path | None, pd.Timestamp], AbstractContextManager[Callable[[pd.Timestamp | None], Records]]
+]
+"""Opens a hospital's patients and ward stays, from its config, the folder that paths are relative to, and today. The
+function says what is known at an as_of (None: the latest midnight up to today to which the data are complete)."""
 
-SOURCES: dict[type[PatientSource], Source] = {SyntheticPatients: read_synthetic} | dict.fromkeys(READERS, read_records)
+SOURCES: Mapping[type[PatientSource], Source] = {
+    SyntheticPatients: open_synthetic,
+    **dict.fromkeys(READERS, open_records),
+}
 """The source for each type of the config's `patients`."""
 
 
@@ -49,10 +55,28 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
     Raises ConfigError when as_of is not a date, and DataError when there are no data before it, or the extract ends
     before it or cannot be used.
     """
+    with open_history(config, home) as history_at:
+        return history_at(as_of)
+
+
+@contextmanager
+def open_history(config: HospitalConfig, home: Path | None = None) -> Iterator[Callable[[date | str | None], History]]:
+    """`load_history` for several as_of: an extract is read once, and stays in memory inside the context. The function
+    can be called from several threads."""
     today = pd.Timestamp.now(config.hospital.timezone).tz_localize(None).normalize().as_unit("us")
-    requested = _midnight("as_of", as_of) or _midnight(AS_OF_VARIABLE, os.environ.get(AS_OF_VARIABLE) or None)
-    records = SOURCES[type(config.patients)](config, home, today, requested)
-    history = History(**vars(records), days_behind=(today - records.as_of).days)
+    with SOURCES[type(config.patients)](config, home, today) as records_at:
+
+        def at(as_of: date | str | None) -> History:
+            requested = _midnight("as_of", as_of) or _midnight(AS_OF_VARIABLE, os.environ.get(AS_OF_VARIABLE) or None)
+            records = records_at(requested)
+            history = History(**vars(records), days_behind=(today - records.as_of).days)
+            _check_age(config, history, requested)
+            return history
+
+        yield at
+
+
+def _check_age(config: HospitalConfig, history: History, requested: pd.Timestamp | None) -> None:
     max_age = config.patients.max_age_days
     if requested is not None:
         _check_end(config, history)
@@ -61,7 +85,6 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
             "hospital %s: the extract ends %d days ago (as_of %s), more than max_age_days (%d): the forecast is stale",
             config.id, history.days_behind, f"{history.as_of:%Y-%m-%d}", max_age,
         )  # fmt: skip
-    return history
 
 
 def load_patients(config: HospitalConfig, home: Path | None = None, as_of: date | str | None = None) -> pd.DataFrame:

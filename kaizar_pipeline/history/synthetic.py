@@ -4,13 +4,14 @@ Draws are addressed by the day since that start and the engine looks at nothing 
 that up to today plus a day. The forecast and the twin never read the truth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.calendar import configured_rates, public_holidays
+from kaizar_pipeline.config.calendar import configured_rates, open_days, public_holidays
 from kaizar_pipeline.config.fields import WEEKDAYS
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, HospitalInfo
 from kaizar_pipeline.config.patient_sources import StreamTruth, SyntheticPatients
@@ -30,13 +31,18 @@ LEVEL_STAGE, DAY_STAGE = 0, 1
 """Stages of Purpose.HISTORY: the steps of the random-walk drift of the level, and the factor of each day."""
 
 
-def read_synthetic(
-    config: HospitalConfig, home: Path | None, today: pd.Timestamp, as_of: pd.Timestamp | None
-) -> Records:
-    """The history of a synthetic hospital up to `as_of`, by default `today`; it reads nothing from `home`."""
-    as_of = as_of or today
-    patients, ward_stays = simulate_history(config, as_of)
-    return Records(as_of, patients, PATIENT_REJECTS.empty(), ward_stays)
+@contextmanager
+def open_synthetic(
+    config: HospitalConfig, home: Path | None, today: pd.Timestamp
+) -> Iterator[Callable[[pd.Timestamp | None], Records]]:
+    """The function that makes the history of a synthetic hospital up to an as_of, by default `today`; it reads nothing
+    from `home`."""
+
+    def at(as_of: pd.Timestamp | None) -> Records:
+        patients, ward_stays = simulate_history(config, as_of or today)
+        return Records(as_of or today, patients, PATIENT_REJECTS.empty(), ward_stays)
+
+    yield at
 
 
 def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -66,16 +72,15 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
 
 
 def true_rates(config: HospitalConfig, stream: ArrivalStream, dates: pd.DatetimeIndex) -> np.ndarray:
-    """f8 per date from history_start on: the rate that the arrivals of a synthetic stream are drawn from."""
+    """f8 per date from history_start on: the rate that a synthetic stream's arrivals are drawn from, 0 when closed."""
     patients = _source(config)
     if not stream.is_forecast:
         return configured_rates(stream, config.hospital, dates)
     truth = patients.truth.streams[stream.id]
     assert truth.mean_per_day is not None
     key = hospital_key(config.id, patients.truth.seed)
-    return (
-        truth.mean_per_day * _calendar_factor(truth, config.hospital, dates) * _random_factor(truth, key, stream, dates)
-    )
+    rates = truth.mean_per_day * _calendar_factor(truth, config.hospital, dates)
+    return rates * _random_factor(truth, key, stream, dates) * open_days(stream, dates)
 
 
 def _source(config: HospitalConfig) -> SyntheticPatients:
@@ -108,7 +113,8 @@ def _random_factor(truth: StreamTruth, key: int, stream: ArrivalStream, dates: p
 
 
 def under_truth(config: HospitalConfig) -> HospitalConfig:
-    """The config of a synthetic hospital with the true hours of arrival, lengths of stay, clocks and day factors."""
+    """The config of a synthetic hospital with the true hours of arrival, lengths of stay, clocks, day factors and
+    routes."""
     truth = _source(config).truth
     parts = (
         ("los_model", truth.los),
@@ -126,7 +132,8 @@ def under_truth(config: HospitalConfig) -> HospitalConfig:
         else stream
         for stream in config.arrival_streams
     )
-    return config.model_copy(update={"wards": tuple(wards), "arrival_streams": streams})
+    routes = {} if truth.routing is None else {"routing": truth.routing}
+    return config.model_copy(update={"wards": tuple(wards), "arrival_streams": streams, **routes})
 
 
 def _patient_ids(plan: Plan, trajectories: Trajectories) -> pd.Series:

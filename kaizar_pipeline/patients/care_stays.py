@@ -36,7 +36,7 @@ class FreeTimes:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Parts of stays in which their end could be seen; the first of each stay begins with it, if only for an instant."""
+    """Parts of stays in which their end could be seen; the first of a stay begins with it, if only for an instant."""
 
     stay: np.ndarray
     """i8[n]: index of the stay."""
@@ -49,7 +49,7 @@ class Intervals:
 
 
 class NextBeds:
-    """When the wards that patients go on to had a free bed, from the stays in them and the staffed beds of the config."""
+    """When the wards that patients go on to had a free bed, from the stays in them and the beds of the config."""
 
     as_of: pd.Timestamp
 

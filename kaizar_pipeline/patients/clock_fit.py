@@ -21,6 +21,9 @@ BINS = 60
 BIN_DEPARTURES = 20
 """Departures per piece, at least."""
 
+NARROWEST, NARROWEST_SHARE = 0.25, 0.01
+"""Least width of a piece: operational hours, and as a share of the length at its end."""
+
 ROUNDS = 5
 """Rounds of h0 and weights, from flat weights on."""
 
@@ -51,7 +54,8 @@ _TINY = 1e-12
 class Exposure:
     """When patients of one ward could have left by one way, in intervals: f8[n], hours since a fixed midnight.
 
-    A stay may have several intervals, between which it went on but could not be seen to end.
+    Exposures that are used together have one midnight. A stay may have several intervals, between which it went on but
+    could not be seen to end.
     """
 
     start: np.datetime64
@@ -136,31 +140,27 @@ class _Axis:
 
 
 class _Pieces:
-    """Exposure cut at every full hour."""
+    """Exposure cut at every full hour: the bounds of the pieces, of one interval after the other."""
 
     def __init__(self, exposure: Exposure, axis: _Axis) -> None:
         exposed = exposure.take(exposure.end > exposure.begin)
-        first, self.last_hour = exposed.begin.astype("int64"), axis.last_hour(exposed.end)
-        count = self.last_hour - first + 2  # bounds of its pieces
-        ends = np.cumsum(count)
-        place = np.arange(count.sum()) - np.repeat(ends - count, count)
-        self.bound = np.minimum(np.repeat(first, count) + place, len(axis.weight))
-        self.first, self.last = ends - count, ends - 1
-        is_piece = np.ones(len(place), dtype=bool)
-        is_piece[self.last] = False
-        self.piece = np.flatnonzero(is_piece)
-        self.cell = axis.hour_of_week[self.bound[self.piece]]
-        self.interval = np.repeat(np.arange(len(count)), count)
+        first = exposed.begin.astype("int64")
+        self.count = axis.last_hour(exposed.end) - first + 2
+        ends = np.cumsum(self.count)
+        self.first, self.last = ends - self.count, ends - 1
+        self.bound = np.arange(self.count.sum()) + np.repeat(first - self.first, self.count)
+        self.cell = axis.hour_of_week[np.minimum(self.bound, len(axis.hour_of_week) - 1)]
         self.exposed, self.axis = exposed, axis
 
     def expected(self, hazard: Hazard) -> np.ndarray:
-        """Departures expected in each piece, under the axis' clock."""
+        """Departures expected from each bound to the next one, under the axis' clock; 0 at the last of an interval."""
         axis, exposed = self.axis, self.exposed
         operational = axis.before[self.bound]
         operational[self.first], operational[self.last] = axis.operational(exposed.begin), axis.operational(exposed.end)
-        operational -= axis.operational(exposed.admit)[self.interval]
-        cumulative = hazard.cumulative(operational)
-        return (cumulative[self.piece + 1] - cumulative[self.piece]) * exposed.weight[self.interval[self.piece]]
+        operational -= np.repeat(axis.operational(exposed.admit), self.count)
+        expected = np.diff(hazard.cumulative(operational), append=0.0)
+        expected[self.last] = 0.0
+        return expected if (exposed.weight == 1).all() else expected * np.repeat(exposed.weight, self.count)
 
 
 def fit_clock(exposures: Sequence[Exposure], holidays: np.ndarray, *, days_only: bool = False) -> ClockFit:
@@ -199,7 +199,7 @@ def departures_by_day(
     axis, (pieces,) = _cut([exposure], holidays)
     axis.set_clock(week)
     days = len(axis.weight) // 24 + 1
-    day = pieces.bound[pieces.piece] // 24
+    day = pieces.bound // 24
     of_left = axis.last_hour(exposure.end[exposure.left]) // 24
     return (
         np.bincount(of_left, exposure.weight[exposure.left], days),
@@ -265,12 +265,24 @@ def _hazard(exposure: Exposure, axis: _Axis) -> Hazard:
     from_, to = _operational(exposure, axis)
     left, weight = to[exposure.left], exposure.weight
     bins = int(np.clip(len(left) // BIN_DEPARTURES, 1, BINS))
-    inner = np.unique(np.quantile(left, np.arange(1, bins) / bins)) if bins > 1 else np.zeros(0)
-    edges = np.concatenate([[0.0], inner[inner > _SHORTEST], [_BEYOND]])
+    inner = np.quantile(left, np.arange(1, bins) / bins) if bins > 1 else np.zeros(0)
+    edges = np.array([*_apart(inner), _BEYOND])
     exposed = np.diff(_below(to, weight, edges) - _below(from_, weight, edges))
     place = np.clip(np.searchsorted(edges, left, side="left") - 1, 0, len(edges) - 2)
     departed = np.bincount(place, weight[exposure.left], len(edges) - 1)
     return Hazard(edges, departed / np.maximum(exposed, _SHORTEST))
+
+
+def _apart(inner: np.ndarray) -> list[float]:
+    """0 and those of the rising `inner` edges that are far enough from the one before.
+
+    Many stays of one length, such as none, must not make a piece of their own that a clock then splits.
+    """
+    edges = [0.0]
+    for edge in inner.tolist():
+        if edge - edges[-1] >= max(NARROWEST, NARROWEST_SHARE * edge):
+            edges.append(edge)
+    return edges
 
 
 def _below(hours: np.ndarray, weight: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -302,7 +314,5 @@ def _hour_factors(left: np.ndarray, expected: np.ndarray) -> np.ndarray:
     every = (left.sum(axis=0) + HOUR_PRIOR) / (expected.sum(axis=0) + HOUR_PRIOR)
     factors = np.empty((7, 24))
     for days in (slice(0, SATURDAY), slice(SATURDAY, 7)):
-        factors[days] = (left[days].sum(axis=0) + WEEKEND_PRIOR * every) / (
-            expected[days].sum(axis=0) + WEEKEND_PRIOR
-        )
+        factors[days] = (left[days].sum(axis=0) + WEEKEND_PRIOR * every) / (expected[days].sum(axis=0) + WEEKEND_PRIOR)
     return factors

@@ -19,6 +19,7 @@ SEPARATORS = (",", ";", "\t", "|")
 """Tried, in this order, where the config names none."""
 
 _BLOCK_BYTES = 4 << 20
+_LONGEST_CELL = 2**31 - 1
 _OTHER_FORMATS = {
     b"PK\x03\x04": "is an Excel workbook or a zip archive; save the sheet as CSV, or unpack the archive",
     b"\xd0\xcf\x11\xe0": "is an Excel workbook (.xls); save the sheet as CSV",
@@ -110,18 +111,31 @@ class CsvFile:
             self._explain(error)
 
     def lines(self, records: np.ndarray) -> np.ndarray:
-        """The line of the file on which each of `records` begins; the header begins on line 1."""
-        if self._one_line_each:
-            return records + 1
+        """The line of the file on which each of `records` begins; the header begins on line 1.
+
+        Raises DataError when the file is not what it was when they were read.
+        """
+        try:
+            return records + 1 if self._one_line_each else self._lines_of_text(records)
+        except (OSError, EOFError, LookupError, StopIteration, UnicodeError) as error:
+            raise DataError(f"{self.location}: changed while it was read; run again") from error
+        except csv.Error as error:
+            self._explain(error)
+
+    def _lines_of_text(self, records: np.ndarray) -> np.ndarray:
         wanted, found = set(records.tolist()), {}
-        reader = csv.reader(self._text(), delimiter=self.separator or ",")
-        next(reader)
-        number, begins = 0, reader.line_num + 1
-        for record in reader:
-            number += bool(record)
-            if record and number in wanted:
-                found[number] = begins
-            begins = reader.line_num + 1
+        limit = csv.field_size_limit(_LONGEST_CELL)  # a cell of free text may be longer than csv's own limit
+        try:
+            reader = csv.reader(self._text(), delimiter=self.separator or ",")
+            next(reader)
+            number, begins = 0, reader.line_num + 1
+            for record in reader:
+                number += bool(record)
+                if record and number in wanted:
+                    found[number] = begins
+                begins = reader.line_num + 1
+        finally:
+            csv.field_size_limit(limit)
         return np.array([found[number] for number in records.tolist()], dtype="int64")
 
     def _numbers(self, count: int) -> np.ndarray:

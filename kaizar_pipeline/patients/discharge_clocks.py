@@ -5,7 +5,7 @@ the stays of care_stays.py. Wards with few departures borrow the clock that thos
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from kaizar_pipeline.config.discharges import Clock, DayFactor
 from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.rules import stays_of
-from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WAYS, WardCare, known_holidays, ward_cares
+from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WAYS, Intervals, WardCare, known_holidays, ward_cares
 from kaizar_pipeline.patients.clock_fit import (
     FLAT,
     ClockFit,
@@ -46,7 +46,12 @@ ROUNDED_SHARE = 0.5
 MIN_STAMPS = 20
 """Stamps needed to tell."""
 
-_GOLDEN = 0.6180339887498949  # multiples modulo 1 are even in every stretch of them
+MIN_NIGHTS = 2.0
+"""Mean nights of stays known by date from which on they have a clock. On it they are fitted with drawn hours of the
+day, which are an error of some hours in each; shorter ones are fitted by their nights, without a clock (nights.py)."""
+
+_EVEN_ADMITS, _EVEN_ENDS = 0.6180339887498949, 0.4142135623730951
+"""Multiples of these numbers are spread evenly modulo 1, and those of both independently."""
 _SHORTEST = 1 / 60
 _US_PER_HOUR = 3_600_000_000
 
@@ -86,16 +91,21 @@ def discharges(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: Hospita
     """The tables discharge_clocks and day_factors of `config`, from the tables patients and ward_stays."""
     cares = ward_cares(patients, ward_stays, config)
     holidays = known_holidays(config, ward_stays[ward_stays["admit"].notna()].assign(as_of=patients["as_of"].iloc[0]))
+    start = min((care.admit.min() for care in cares.values() if len(care.admit)), default=np.datetime64(0, "us"))
     exposures = {
         (ward.id, way): exposure
         for ward in config.wards
         if _asks(ward)
-        for way, exposure in exposures_of(cares[ward.id]).items()
+        for way, exposure in exposures_of(cares[ward.id], start).items()
     }
     hourless = {ward.id for ward in config.wards if _asks(ward) and hour_unknown(cares[ward.id])}
     clocks, cases = _given(config), []
     for key, exposure in exposures.items():
-        if key not in clocks:
+        if key in clocks:
+            continue
+        if _short_by_date(cares[key[0]]):
+            clocks[key] = Learned(FLAT, "flat", round(exposure.departures))
+        else:
             days = float(exposure.hours - exposure.admit.min(initial=np.inf)) / 24
             cases.append(_Case(key, exposure, key[0] in hourless, days))
     clocks |= _learned(cases, holidays)
@@ -117,7 +127,8 @@ def weeks_of(discharge_clocks: pd.DataFrame | None) -> dict[tuple[str, str], np.
         return {}
     rows = discharge_clocks[discharge_clocks["origin"] != "flat"].sort_values(["weekday", "hour"])
     return {
-        (str(ward), str(way)): of["weight"].to_numpy().reshape(7, 24) for (ward, way), of in rows.groupby(["ward_id", "way"])
+        (str(ward), str(way)): of["weight"].to_numpy().reshape(7, 24)
+        for (ward, way), of in rows.groupby(["ward_id", "way"])
     }
 
 
@@ -195,11 +206,9 @@ def _borrowed(
     return flat | found
 
 
-def exposures_of(care: WardCare) -> dict[str, Exposure]:
-    """When the patients of a ward could have left, by way out."""
+def exposures_of(care: WardCare, start: np.datetime64) -> dict[str, Exposure]:
+    """When the patients of a ward could have left, by way out, counted from the midnight before `start`."""
     stays = _latest(care)
-    found: dict[str, Exposure] = {}
-    start = (care.admit[stays].min() if len(stays) else care.last).astype("datetime64[D]")
     if stays_of(care.ward) is not None:
         whole = care.intervals(len(care.places) - 1, stays)
         parts = {HOMEWARD: [(whole, np.ones(len(care.admit)))], ONWARD: []}
@@ -211,10 +220,8 @@ def exposures_of(care: WardCare) -> dict[str, Exposure]:
             way = HOMEWARD if place == len(care.places) - 1 else ONWARD
             of_place = np.flatnonzero(shares[:, place] > 0)
             parts[way].append((care.intervals(int(place), of_place), shares[:, place]))
-    clock = _Stamps.of(care, start)
-    for way, pieces in parts.items():
-        found[way] = clock.exposure(pieces)
-    return found
+    stamps = _Stamps.of(care, start.astype("datetime64[D]"))
+    return {way: stamps.exposure(pieces) for way, pieces in parts.items()}
 
 
 def _latest(care: WardCare) -> np.ndarray:
@@ -226,7 +233,7 @@ def _latest(care: WardCare) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Stamps:
-    """Admissions and ends of a ward's stays in hours since a midnight, rounded stamps spread over what they stand for."""
+    """Admissions and ends of a ward's stays in hours since a midnight, rounded stamps spread over their hours."""
 
     start: np.datetime64
     admit: np.ndarray
@@ -239,41 +246,51 @@ class _Stamps:
         def hours(times: np.ndarray) -> np.ndarray:
             return (times - start.astype("datetime64[us]")).astype("int64") / _US_PER_HOUR
 
-        complete, last = care.complete, float(hours(care.last))
-        admit = _spread(hours(care.admit), 0.0)
+        complete, last = care.complete, float(hours(np.array([care.last]))[0])
+        admit = _spread(hours(care.admit), _EVEN_ADMITS)
         end = hours(care.end)
         minute = common_minute(care)
         if minute is None:
-            end[complete] = _spread(end[complete], 0.5)
+            end[complete] = _spread(end[complete], _EVEN_ENDS)
         else:
             at_minute = complete & (_minute(care.end) == minute)
-            end[at_minute] = 24 * np.floor(end[at_minute] / 24) + 24 * _even(int(at_minute.sum()))
+            end[at_minute] = 24 * np.floor(end[at_minute] / 24) + 24 * (_EVEN_ENDS * np.arange(at_minute.sum()) % 1.0)
         end = np.minimum(np.where(complete, np.maximum(end, admit + _SHORTEST), last), last)
         return cls(start, np.minimum(admit, last - _SHORTEST), end, last)
 
-    def exposure(self, parts: Sequence[tuple["object", np.ndarray]]) -> Exposure:
-        columns: list[list[np.ndarray]] = [[] for _ in range(6)]
-        for intervals, weight in parts:
-            of = intervals.stay
-            first = np.append(True, np.diff(of) != 0)[: len(of)]
-            since = self.start.astype("datetime64[us]")
-            begin, end = ((time - since).astype("int64") / _US_PER_HOUR for time in (intervals.begin, intervals.end))
-            last = np.append(np.diff(of) != 0, True)[: len(of)] & ((intervals.ended) | (end >= self.last))
-            begin = np.where(first, self.admit[of], np.maximum(begin, self.admit[of]))
-            end = np.maximum(np.where(last, self.end[of], end), begin)
-            for column, values in zip(
-                columns, (self.admit[of], begin, end, intervals.ended, weight[of], of), strict=True
-            ):
-                column.append(values)
-        if not parts:
-            empty = np.zeros(0)
-            return Exposure(self.start, empty, empty, empty, empty.astype(bool), empty, empty.astype("int64"))
+    def exposure(self, parts: Sequence[tuple[Intervals, np.ndarray]]) -> Exposure:
+        """The intervals of several groups of stays, each with the weight of all stays."""
+        empty = np.zeros(0)
+        found = [Exposure(self.start, empty, empty, empty, empty.astype(bool), empty, empty.astype("int64"))]
+        found += [self._part(intervals, weight) for intervals, weight in parts]
+        columns = zip(*((of.admit, of.begin, of.end, of.left, of.weight, of.stay) for of in found), strict=True)
         return Exposure(self.start, *(np.concatenate(column) for column in columns))
+
+    def _part(self, intervals: Intervals, weight: np.ndarray) -> Exposure:
+        since, of = self.start.astype("datetime64[us]"), intervals.stay
+        begin, end = ((time - since).astype("int64") / _US_PER_HOUR for time in (intervals.begin, intervals.end))
+        changes = np.diff(of) != 0
+        first, last = (np.concatenate(bounds)[: len(of)] for bounds in (([True], changes), (changes, [True])))
+        last &= intervals.ended | (end >= self.last)
+        begin = np.where(first, self.admit[of], np.maximum(begin, self.admit[of]))
+        end = np.maximum(np.where(last, self.end[of], end), begin)
+        return Exposure(self.start, self.admit[of], begin, end, intervals.ended, weight[of], of)
 
 
 def hour_unknown(care: WardCare) -> bool:
     """Whether the hours at which patients left the ward are not known."""
-    return bool(care.by_date.mean() > SAME_MINUTE_SHARE) if len(care.admit) and common_minute(care) is None else True
+    if not len(care.admit):
+        return False
+    return common_minute(care) is not None or bool(care.by_date.mean() > SAME_MINUTE_SHARE)
+
+
+def _short_by_date(care: WardCare) -> bool:
+    """Whether most stays are known by date, and are too short to tell an hour more from an hour less."""
+    dated = care.by_date & care.complete
+    if not dated.any() or care.by_date.mean() <= SAME_MINUTE_SHARE:
+        return False
+    nights = care.end[dated].astype("datetime64[D]") - care.admit[dated].astype("datetime64[D]")
+    return float(nights.astype("int64").mean()) < MIN_NIGHTS
 
 
 def common_minute(care: WardCare) -> int | None:
@@ -289,19 +306,15 @@ def _minute(times: np.ndarray) -> np.ndarray:
     return (times - times.astype("datetime64[D]")) // np.timedelta64(1, "m")
 
 
-def _even(n: int, first: float = 0.0) -> np.ndarray:
-    """`n` numbers in [0, 1), evenly spread."""
-    return (first + _GOLDEN * np.arange(n)) % 1.0
-
-
-def _spread(hours: np.ndarray, first: float) -> np.ndarray:
-    """`hours` where most are full hours, or half ones, with these spread over the time that they were rounded from."""
+def _spread(hours: np.ndarray, step: float) -> np.ndarray:
+    """`hours`; where most are full or half hours, with these spread over the time that they were rounded from."""
     if len(hours) < MIN_STAMPS:
         return hours
     for unit in (1.0, 0.5):
         rounded = np.abs(hours / unit - np.rint(hours / unit)) < 1e-9
         if rounded.mean() > ROUNDED_SHARE:
-            return np.maximum(hours + np.where(rounded, (_even(len(hours), first) - 0.5) * unit, 0.0), 0.0)
+            within = step * np.arange(len(hours)) % 1.0 - 0.5
+            return np.maximum(hours + np.where(rounded, within * unit, 0.0), 0.0)
     return hours
 
 
@@ -344,9 +357,14 @@ def _factor_rows(config: HospitalConfig, learned: Mapping[str, LearnedFactor]) -
 
 
 def _warnings(config: HospitalConfig, cares: Mapping[str, WardCare], hourless: set[str]) -> list[str]:
-    """What was assumed of stamps that cannot tell the hour of a departure."""
+    """What was assumed of stamps that cannot tell the hour of a departure, and clocks that hold up short stays."""
     found = []
     for ward in config.wards:
+        if ward.type == "ED" and (isinstance(ward.discharge_clock, Clock) or isinstance(ward.transfer_clock, Clock)):
+            found.append(
+                f"ward {ward.id}: an emergency department with a configured clock; stays of a few hours end when their "
+                "patients' arrivals make them, and a clock holds them up; look at its mean in length_of_stay"
+            )
         minute = common_minute(cares[ward.id]) if ward.id in hourless else None
         if minute is not None:
             found.append(

@@ -1,7 +1,7 @@
 """What was assumed of an extract, and what in it cannot be right: counted, each with the line of an example."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,6 +16,10 @@ class ExtractWarnings:
     """The line of each row number."""
     found: list[tuple[str, int, int | None]] = field(default_factory=list)
     """Words, number of rows, and one of these."""
+
+    def copy(self) -> "ExtractWarnings":
+        """The same, to which others can be added."""
+        return replace(self, found=[*self.found])
 
     def add(self, words: str, count: int, row: int | None = None) -> None:
         """Tell of `count` rows that `words` are true of, `row` being one of them; of none nothing is told."""

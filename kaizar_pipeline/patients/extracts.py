@@ -27,7 +27,7 @@ from kaizar_pipeline.config.patient_sources import (
     SqlPatients,
     StaysExtract,
 )
-from kaizar_pipeline.errors import DataError, nearest
+from kaizar_pipeline.errors import DataError, nearest, quoted
 from kaizar_pipeline.patients.csv_files import CsvFile, file_under
 from kaizar_pipeline.patients.pseudonyms import pseudonym_key
 
@@ -246,9 +246,9 @@ def _check_columns(place: str, found: Sequence[str], wanted: Iterable[str], sepa
 
 def _column_error(name: str, found: Sequence[str]) -> str:
     if name in found:
-        return f"column {name!r} appears {found.count(name)} times"
+        return f"column {quoted(name)} appears {found.count(name)} times"
     near = nearest(name, found)
-    return f"no column {name!r}" + (f" (did you mean {near!r}?)" if near else "")
+    return f"no column {quoted(name)}" + (f" (did you mean {quoted(near)}?)" if near else "")
 
 
 def _text(value: Any) -> str | None:

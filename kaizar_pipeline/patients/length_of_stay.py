@@ -178,7 +178,7 @@ def _fitted_by_way(lengths: WardLengths, everybody: Group, from_data: bool) -> I
         if lengths.completed(name) >= MIN_STAYS:
             of_type = lengths.of_all(name)
             yield _fitted_row(ward, (name, ANY), of_type, fit_stays(of_type.stays, whole), False)
-    for way in lengths.ways():
+    for way in lengths.ways:
         of_way = lengths.of_way(way)
         way_fit = fit_stays(of_way.stays)
         for name in types:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import StaysExtract
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader, TextRows
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person
@@ -63,39 +63,45 @@ def whole_stays(config: HospitalConfig, patients: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def read_moves(
-    reader: ExtractReader,
-    extract: StaysExtract,
-    format_: StampFormat,
-    patients: pd.DataFrame,
-    as_of: pd.Timestamp,
-) -> Moves:
-    """The stays of `patients`, whose stamps are read in `format_`.
+class MoveRows:
+    """The rows of an extract of ward stays; `at` says what they mean at an as_of."""
 
-    Raises DataError for an extract that cannot be read or has too many rejects, and where most admissions resolve days
-    only: the order of moves within a day would be a guess.
-    """
-    text = reader.load(extract, "stay_cells")
-    reader.connection.execute("DELETE FROM stay_cells WHERE patient_id IN (SELECT patient_id FROM ignored)")
-    warnings = ExtractWarnings(text.place, text.lines)
-    format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), format_, warnings)
-    rows = _of_visits(_stamped(reader, extract, format_), patients)
-    visible = rows[~(rows["admit"] >= as_of)]
-    if visible["admit_day"].sum() > len(visible) / 2:
-        raise DataError(
-            f"{text.place}: stamps in {extract.columns.admit!r} have no time of day; export ward stays with times"
-        )
-    rejects = _rejects(reader, extract, text, visible)
-    stays = _agreeing(reader, visible[visible["reason"].isna()], as_of, warnings)
-    patients = _lost(patients, stays, as_of, warnings)
-    has_bed = patients["patient_id"].isin(stays["patient_id"])
-    present = (
-        patients["outcome"].isin(["admitted", "waiting"]) & patients["departure"].isna() & patients["departure_known"]
-    )
-    outcome = patients["outcome"].mask(present & ~has_bed, "waiting").mask(present & has_bed, "admitted")
-    patients = patients.assign(outcome=outcome)
-    requests = whole_stays(reader.config, patients[present & ~has_bed]).assign(whole_stay=False)
-    return Moves(patients, pd.concat([_as_table(stays), requests], ignore_index=True), rejects, warnings.texts())
+    def __init__(self, reader: ExtractReader, extract: StaysExtract, format_: StampFormat):
+        """Read the extract, stamps in `format_`. Raises DataError when that is not possible."""
+        self._reader = reader
+        self._extract = extract
+        self._text = text = reader.load(extract, "stay_cells")
+        reader.connection.execute("DELETE FROM stay_cells WHERE patient_id IN (SELECT patient_id FROM ignored)")
+        self._of_reading = ExtractWarnings(text.place, text.lines)
+        format_ = settle_format(reader.connection, "stay_cells", ("admit", "depart"), format_, self._of_reading)
+        self._rows = _stamped(reader, extract, format_)
+
+    def at(self, as_of: pd.Timestamp, patients: pd.DataFrame) -> Moves:
+        """The stays of `patients`, which are those of `as_of`.
+
+        Raises DataError for too many rejects, and where most admissions resolve days only: the order of moves within a
+        day would be a guess.
+        """
+        reader, extract, warnings = self._reader, self._extract, self._of_reading.copy()
+        rows = _of_visits(self._rows, patients)
+        visible = rows[~(rows["admit"] >= as_of)]
+        if visible["admit_day"].sum() > len(visible) / 2:
+            raise DataError(
+                f"{self._text.place}: stamps in {quoted(extract.columns.admit)} have no time of day; export ward stays "
+                "with times"
+            )
+        rejects = _rejects(reader, extract, self._text, visible)
+        stays = _agreeing(reader, visible[visible["reason"].isna()], as_of, warnings)
+        patients = _lost(patients, stays, as_of, warnings)
+        has_bed = patients["patient_id"].isin(stays["patient_id"])
+        known = patients["departure"].isna() & patients["departure_known"]
+        present = patients["outcome"].isin(["admitted", "waiting"]) & known
+        outcome = patients["outcome"].mask(present & ~has_bed, "waiting").mask(present & has_bed, "admitted")
+        patients = patients.assign(outcome=outcome)
+        requests = whole_stays(reader.config, patients[present & ~has_bed]).assign(whole_stay=False)
+        told = _as_table(stays, {ward.id for ward in reader.config.wards if ward.discharge_delay})
+        table = pd.concat([told, requests], ignore_index=True)
+        return Moves(patients, table, rejects, warnings.texts())
 
 
 def _stamped(reader: ExtractReader, extract: StaysExtract, read: StampFormat) -> pd.DataFrame:
@@ -106,19 +112,23 @@ def _stamped(reader: ExtractReader, extract: StaysExtract, read: StampFormat) ->
             SELECT
                 row, ward, CASE WHEN patient_id NOT IN ({missing}) THEN patient_id END AS id,
                 CASE WHEN admit NOT IN ({missing}) THEN admit END AS admit_text,
-                CASE WHEN depart NOT IN ({missing}) THEN depart END AS depart_text
+                CASE WHEN depart NOT IN ({missing}) THEN depart END AS depart_text,
+                CASE WHEN ready NOT IN ({missing}) THEN ready END AS ready_text
             FROM stay_cells
         ), told AS (
             SELECT
                 *, {read.wall("admit_text")} AS admit_wall, {read.utc("admit_text")} AS admit_utc,
-                {read.wall("depart_text")} AS depart_wall, {read.utc("depart_text")} AS depart_utc
+                {read.wall("depart_text")} AS depart_wall, {read.utc("depart_text")} AS depart_utc,
+                {read.wall("ready_text")} AS ready_wall, {read.utc("ready_text")} AS ready_utc
             FROM given
         )
         SELECT
             row, {as_digits(hashed_person("id", reader.key))} AS person, ward,
             {read.local("admit_wall", "admit_utc")} AS admit, admit_utc,
             {read.local("depart_wall", "depart_utc")} AS depart, depart_utc,
-            depart_text IS NOT NULL AS has_depart,
+            {read.local("ready_wall", "ready_utc")} AS ready, ready_utc,
+            depart_text IS NOT NULL AS has_depart, ready_text IS NOT NULL AS has_ready,
+            coalesce(contains(ready_text, ':'), false) AS ready_timed,
             coalesce(contains(admit_text, ':'), false) AS admit_timed,
             coalesce(contains(depart_text, ':'), false) AS depart_timed
         FROM told ORDER BY row
@@ -150,7 +160,7 @@ def _of_visits(rows: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     early = found["patient_id"].isna() & next_["patient_id"].notna()
     found = found.where(~early, next_)
     rows = rows.join(found[[*visits.columns.drop("person")]])
-    for name in ("admit", "depart"):
+    for name in ("admit", "depart", "ready"):
         exact = rows["arrival"] + (rows.pop(f"{name}_utc") - rows["utc"])
         rows[name] = exact.fillna(rows[name])
     reasons = {
@@ -233,8 +243,17 @@ def _agreeing(
         stays,
         moving,
     )
-    stays = stays.assign(depart=depart.mask(moving))
-    return _joined(stays)
+    stays = _joined(stays.assign(depart=depart.mask(moving)))
+    return stays.assign(ready=_ends_of_care(stays, warnings))
+
+
+def _ends_of_care(stays: pd.DataFrame, warnings: ExtractWarnings) -> pd.Series:
+    """When care ended: as written down, else with the stay. Of a stay that is open it is not known."""
+    ready, depart = stays["ready"].where(stays["ready_timed"]), stays["depart"]
+    wrong = stays["has_ready"] & depart.notna() & ~((stays["admit"] <= ready) & (ready <= depart))
+    _told(warnings, "ends of care cannot be read, have no time of day or lie outside the stay; the stay's end is taken",
+          stays, wrong)  # fmt: skip
+    return ready.where(depart.notna() & ~wrong).fillna(depart)
 
 
 def _with_hours(reader: ExtractReader, stays: pd.DataFrame) -> pd.DataFrame:
@@ -262,6 +281,8 @@ def _joined(stays: pd.DataFrame) -> pd.DataFrame:
     ends = stays.groupby(number)["depart"].last().where(~stays["depart"].isna().groupby(number).any())
     first = stays[begins].copy()
     first["depart"] = ends.to_numpy()
+    for name in ("ready", "ready_timed", "has_ready"):
+        first[name] = stays.groupby(number)[name].last(skipna=False).to_numpy()
     return first.reset_index(drop=True)
 
 
@@ -280,8 +301,14 @@ def _told(warnings: ExtractWarnings, words: str, stays: pd.DataFrame, which: pd.
     warnings.add(words, len(rows), int(rows.min()) if len(rows) else None)
 
 
-def _as_table(stays: pd.DataFrame) -> pd.DataFrame:
-    """Columns of ward_stays: the next bed is requested when care in the last ends."""
+def _as_table(stays: pd.DataFrame, delayed: set[str]) -> pd.DataFrame:
+    """Columns of ward_stays: the next bed is requested when care in the last ends.
+
+    The time between the end of care and going home belongs to the stay, but in the `delayed` wards, whose delay is
+    simulated by itself.
+    """
+    goes_on = stays["patient_id"] == stays["patient_id"].shift(-1)
+    stays = stays.assign(ready=stays["ready"].where(goes_on | stays["ward"].isin(delayed), stays["depart"]))
     of_patient = stays.groupby("patient_id")
     home = pd.Series(HOME, index=stays.index).where(stays["depart"].notna() & stays["departure"].notna())
     return pd.DataFrame(
@@ -290,9 +317,9 @@ def _as_table(stays: pd.DataFrame) -> pd.DataFrame:
             "stay_no": of_patient.cumcount(),
             "ward_id": stays["ward"],
             "planned_ward_id": stays["ward"],
-            "request": of_patient["depart"].shift().fillna(stays["arrival"]),
+            "request": of_patient["ready"].shift().fillna(stays["arrival"]),
             "admit": stays["admit"],
-            "ready": stays["depart"],
+            "ready": stays["ready"],
             "depart": stays["depart"],
             "next_ward_id": of_patient["ward"].shift(-1).fillna(home),
             "whole_stay": False,

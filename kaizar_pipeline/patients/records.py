@@ -4,9 +4,11 @@ What a row means is decided here, once: which rows are visible at `as_of`, which
 hospital, and what time a stamp without a time of day stands for. Reading, hashing and judging stay in DuckDB.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import numpy as np
@@ -17,7 +19,7 @@ from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import Extract
 from kaizar_pipeline.patients.extracts import ExtractReader
-from kaizar_pipeline.patients.moves import read_moves, whole_stays
+from kaizar_pipeline.patients.moves import MoveRows, whole_stays
 from kaizar_pipeline.patients.stamps import time_within_day
 from kaizar_pipeline.patients.visits import VisitRows, end_of
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
@@ -55,25 +57,57 @@ class Records:
     """Rows that `patients.ignore` leaves out, by service; not among `rows`."""
 
 
-def read_records(
-    config: HospitalConfig, home: Path | None, today: pd.Timestamp, as_of: pd.Timestamp | None = None
-) -> Records:
-    """Read the extract (and the one of ward stays) of `config`, with paths relative to `home` (default: `find_home`).
+@contextmanager
+def open_records(
+    config: HospitalConfig, home: Path | None, today: pd.Timestamp
+) -> Iterator[Callable[[pd.Timestamp | None], Records]]:
+    """The function that says what the extract (and the one of ward stays) of `config` knows at an as_of, with paths
+    relative to `home` (default: `find_home`). It can be called from several threads; the first call reads the extract.
 
-    Without `as_of` it is the midnight after `complete_through`, or the one that begins the latest arrival date not
-    after `today`; rows dated after today are then rejects. Rows at or after a given `as_of` are not visible.
+    Without an as_of it is the midnight after `complete_through`, or the one that begins the latest arrival date not
+    after `today`; rows dated after today are then rejects. Rows at or after a given as_of are not visible.
     Resolution is decided per row (a stamp without a time of day) and per column (not one visible stamp off midnight).
-    Raises DataError for an extract that cannot be read, has too many rejects, or begins at or after `as_of`.
+    The function raises DataError for an extract that cannot be read, has too many rejects, or begins at or after as_of.
     """
     source = config.patients
     assert isinstance(source, Extract)
-    with duckdb.connect(":memory:", config=_DUCKDB) as connection:
-        connection.execute("SET TimeZone = 'UTC'; ATTACH ':memory:' AS extract (COMPRESS true); USE extract")
-        reader = ExtractReader(config, source, home or find_home(), connection)
-        rows = VisitRows(reader, source, today)
+    connection = duckdb.connect(":memory:", config=_DUCKDB)
+    connection.execute("SET TimeZone = 'UTC'; ATTACH ':memory:' AS extract (COMPRESS true); USE extract")
+    extract = _OpenExtract(ExtractReader(config, source, home or find_home(), connection), today)
+    try:
+        yield extract.at
+    finally:
+        extract.close()
+
+
+class _OpenExtract:
+    """An extract that is read once, at the first as_of asked for."""
+
+    def __init__(self, reader: ExtractReader, today: pd.Timestamp):
+        self._reader = reader
+        self._today = today
+        self._visits: VisitRows | None = None
+        self._moves: MoveRows | None = None
+        self._lock = Lock()
+
+    def at(self, as_of: pd.Timestamp | None) -> Records:
+        """What is known at `as_of`."""
+        with self._lock:
+            return self._at(as_of)
+
+    def close(self) -> None:
+        """Free the memory; a thread that is at it, though nobody waits for it, may end first."""
+        with self._lock:
+            self._reader.connection.close()
+
+    def _at(self, as_of: pd.Timestamp | None) -> Records:
+        reader, config, source = self._reader, self._reader.config, self._reader.source
+        if self._visits is None:
+            self._visits = VisitRows(reader, source, self._today)
+        rows = self._visits
         if as_of is None:
-            as_of = rows.first_incomplete_day(today)
-            visits = rows.at(as_of, today)
+            as_of = rows.first_incomplete_day(self._today)
+            visits = rows.at(as_of, self._today)
         else:
             visits = rows.at(as_of, None)
         patients = _with_outcomes(source, _with_times_of_day(config, source, visits.rows), as_of)
@@ -81,23 +115,25 @@ def read_records(
         if source.stays is None:
             stays = whole_stays(config, patients)
         else:
-            moves = read_moves(reader, source.stays, rows.format, patients, as_of)
+            if self._moves is None:
+                self._moves = MoveRows(reader, source.stays, rows.format)
+            moves = self._moves.at(as_of, patients)
             patients, stays = moves.patients, moves.stays
             rejects = pd.concat([rejects, moves.rejects], ignore_index=True)
             warnings += moves.warnings
-    common = {"hospital_id": config.id, "as_of": as_of}
-    last = patients["arrival"].dt.normalize().max()
-    return Records(
-        as_of=as_of,
-        patients=PATIENTS.frame(patients.drop(columns=["utc", "person", "departs_later"]), **common),
-        patient_rejects=PATIENT_REJECTS.frame(rejects, **common),
-        ward_stays=WARD_STAYS.frame(stays, **common),
-        latest_as_of=end_of(source) or last + pd.Timedelta(days=1 + SILENT_DAYS),
-        warnings=warnings,
-        rows=rows.count,
-        left_out=visits.left_out,
-        ignored=rows.ignored,
-    )
+        common = {"hospital_id": config.id, "as_of": as_of}
+        last = patients["arrival"].dt.normalize().max()
+        return Records(
+            as_of=as_of,
+            patients=PATIENTS.frame(patients.drop(columns=["utc", "person", "departs_later"]), **common),
+            patient_rejects=PATIENT_REJECTS.frame(rejects, **common),
+            ward_stays=WARD_STAYS.frame(stays, **common),
+            latest_as_of=end_of(source) or last + pd.Timedelta(days=1 + SILENT_DAYS),
+            warnings=warnings,
+            rows=rows.count,
+            left_out=visits.left_out,
+            ignored=rows.ignored,
+        )
 
 
 def _with_times_of_day(config: HospitalConfig, source: Extract, rows: pd.DataFrame) -> pd.DataFrame:

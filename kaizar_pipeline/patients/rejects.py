@@ -6,7 +6,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extracts import TextRows
 
 _REMEDIES = {
@@ -70,10 +70,10 @@ def by_reason(rejects: pd.DataFrame) -> str:
     lines = []
     for reason, rows in rejects.groupby("reason", sort=False):
         first = rows.iloc[0]
-        value = "empty" if pd.isna(first["value"]) else repr(first["value"])
+        value = "empty" if pd.isna(first["value"]) else quoted(first["value"])
         example = f"line {first['row']}, {first['field']} = {value}"
         values = rows["value"].value_counts()
-        most = ", ".join(f"{value!r} {count:,}" for value, count in values.head(8).items())
+        most = ", ".join(f"{quoted(str(value))} {count:,}" for value, count in values.head(8).items())
         listed = f"; {most}" if str(reason).startswith("unknown") and most else ""
         lines.append(f"  {reason}: {len(rows):,}, for example {example}{listed}")
     reasons = set(rejects["reason"])

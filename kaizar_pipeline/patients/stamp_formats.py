@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
@@ -148,9 +148,9 @@ def _check_configured(
     )
     if read[1] > read[0] or (read[1] == read[0] and backward[1] < backward[0]):
         raise DataError(
-            f"{warnings.place}: date_format {configured!r} reads {read[0]:,} stamps, {backward[0]:,} of them before "
-            f"the one that they should follow; {swapped!r} reads {read[1]:,}, {backward[1]:,} of them so: correct "
-            "date_format"
+            f"{warnings.place}: date_format {quoted(configured)} reads {read[0]:,} stamps, {backward[0]:,} of them "
+            f"before the one that they should follow; {quoted(swapped)} reads {read[1]:,}, {backward[1]:,} of them so: "
+            "correct date_format"
         )
     if read[1] == read[0]:
         warnings.add(f"stamps read as {configured} could be {swapped} as well: no day is above 12", read[0])

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.patient_sources import Extract
-from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person, hashed_visit
@@ -55,7 +55,7 @@ class Visits:
 
 
 class VisitRows:
-    """The rows of an extract of patients; `at` says, once, what they mean at an as_of."""
+    """The rows of an extract of patients; `at` says what they mean at an as_of."""
 
     def __init__(self, reader: ExtractReader, source: Extract, today: pd.Timestamp):
         """Read the extract. Raises DataError when that is not possible.
@@ -71,9 +71,9 @@ class VisitRows:
         self._connection = reader.connection
         self.ignored = count_ignored(self._connection, source)
         self.count = reader.count("cells") + len(text.ragged) - sum(self.ignored.values())
-        self._warnings = ExtractWarnings(text.place, text.lines)
+        self._of_reading = ExtractWarnings(text.place, text.lines)
         stamps = StampFormat(reader.config.hospital.timezone, source.date_format)
-        self.format = settle_format(self._connection, "cells", ("arrival", "departure"), stamps, self._warnings)
+        self.format = settle_format(self._connection, "cells", ("arrival", "departure"), stamps, self._of_reading)
         self._stamp()
         self._others = count_others(self._connection, source)
         self._forget_good_cells()
@@ -84,6 +84,7 @@ class VisitRows:
         Raises DataError when there is no arrival before `as_of`, when the extract ends before `complete_through`, and
         when too many rows cannot be used.
         """
+        self._warnings = self._of_reading.copy()
         self._check_span(as_of)
         self._judge(as_of, today)
         self._mark_days(as_of)
@@ -183,10 +184,10 @@ class VisitRows:
         cell = (
             ""
             if cells.empty
-            else f" (line {self._text.lines(cells['row'].to_numpy())[0]}: {shown_stamps(cells['arrival'])[0]!r})"
+            else f" (line {self._text.lines(cells['row'].to_numpy())[0]}: {quoted(shown_stamps(cells['arrival'])[0])})"
         )
         return DataError(
-            f"{self._text.place}: not one stamp in column {column!r} can be read as a date{bound}{cell}; "
+            f"{self._text.place}: not one stamp in column {quoted(column)} can be read as a date{bound}{cell}; "
             "name their format in patients.date_format"
         )
 
@@ -227,7 +228,7 @@ class VisitRows:
         far = bulk - pd.Timedelta(days=FAR_DAYS)
         running = self._running()
         self._connection.execute(f"""
-            CREATE TABLE judged AS
+            CREATE OR REPLACE TABLE judged AS
             WITH departures AS (
                 SELECT
                     * EXCLUDE (departure, none_yet),
@@ -284,7 +285,7 @@ class VisitRows:
     def _mark_days(self, as_of: pd.Timestamp) -> None:
         """Mark stamps of `judged` that resolve days only, and departures that cannot be right, which are dropped."""
         self._connection.execute("""
-            CREATE TABLE midnights AS
+            CREATE OR REPLACE TABLE midnights AS
             SELECT
                 bool_and(arrival = date_trunc('day', arrival)) AS arrivals,
                 coalesce(bool_and(departure = date_trunc('day', departure)) FILTER (departure < $1), false)
@@ -292,7 +293,7 @@ class VisitRows:
             FROM judged WHERE reason IS NULL
         """, [as_of])  # fmt: skip
         self._connection.execute("""
-            CREATE TABLE visible AS
+            CREATE OR REPLACE TABLE visible AS
             WITH days AS (
                 SELECT
                     * EXCLUDE (has_arrival),
@@ -349,8 +350,8 @@ class VisitRows:
         )
         if backward > max(STRAY_MIN_ROWS, compared / 2):
             raise DataError(
-                f"{self._text.place}: columns.arrival ({columns.arrival!r}) and columns.departure "
-                f"({columns.departure!r}) seem to be swapped: in {backward:,} of {compared:,} rows the departure "
+                f"{self._text.place}: columns.arrival ({quoted(columns.arrival)}) and columns.departure "
+                f"({quoted(columns.departure)}) seem to be swapped: in {backward:,} of {compared:,} rows the departure "
                 "lies before the arrival"
             )
         shown = {
@@ -378,7 +379,7 @@ class VisitRows:
             first = rejects.iloc[0]
             self._warnings.add(
                 "departures cannot be read or lie before the arrival; these patients departed at an unknown time "
-                f"(line {first['row']}: {first['value']!r})",
+                f"(line {first['row']}: {quoted(first['value'])})",
                 len(rejects),
             )
 

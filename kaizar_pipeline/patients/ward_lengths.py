@@ -10,6 +10,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.calendar import weekly_profile
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
+from kaizar_pipeline.config.rules import stays_of
 from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WardCare
 from kaizar_pipeline.patients.clock_fit import FLAT
 from kaizar_pipeline.patients.los_fit import Fit
@@ -105,9 +106,14 @@ class WardLengths:
         return int((self.care.complete & self._of_type[patient_type]).sum())
 
     def of_all(self, patient_type: str | None = None) -> Group:
-        """All stays, or those of a patient type: in plain hours where the ways out have different clocks."""
+        """All stays, or those of a patient type: in plain hours where the ways out have different clocks.
+
+        Whole stays end by discharge, so they have its clock.
+        """
         chosen = self._chosen(patient_type)
         week = None if self.by_way else self._week(self.ways[0][0])
+        if stays_of(self.care.ward) is not None:
+            week = self._homeward
         if not self._waits:
             return self._group([self._whole(np.flatnonzero(chosen))], week)
         unknown = self._whole(np.flatnonzero(chosen & (self._shares.sum(axis=1) == 0)))
@@ -158,9 +164,10 @@ class WardLengths:
         stays = self._stays(parts[0], week, time)
         for part in parts[1:]:
             stays = stays.followed_by(self._stays(part, week, time))
-        admit, weight = (np.concatenate(of) for of in zip(*((self.care.admit[p.stays], p.weight) for p in parts)))
+        admit = np.concatenate([self.care.admit[part.stays] for part in parts])
+        weight = np.concatenate([part.weight for part in parts])
         day = admit.astype("datetime64[D]")
-        hour = time.weekdays(day) * HOURS_PER_DAY + (admit - day) // np.timedelta64(1, "h")
+        hour = time.weekdays(day) * HOURS_PER_DAY + (admit - day).astype("int64") // _US_PER_HOUR
         return Group(stays, week, np.bincount(hour, weight, FLAT.size).reshape(FLAT.shape))
 
     def _stays(self, part: _Part, week: np.ndarray | None, time: OperationalTime) -> Stays:
@@ -171,14 +178,27 @@ class WardLengths:
         if week is None:
             hours, entry = ((at - admit).astype("int64") / _US_PER_HOUR for at in (seen.end, seen.begin))
         else:
-            hours, entry = (np.maximum(time.hours(at) - time.hours(admit), 0.0) for at in (seen.end, seen.begin))
+            end = np.where(seen.ended & care.by_date[of], self._ends_by_date[of], seen.end)
+            hours, entry = (np.maximum(time.hours(at) - time.hours(admit), 0.0) for at in (end, seen.begin))
         low, high = known_within(hours)
         low, high = np.where(seen.ended, low, hours), np.where(seen.ended, high, np.inf)
         weight = np.zeros(len(care.admit))
         weight[part.stays] = part.weight
-        block = (care.last - admit) // np.timedelta64(BLOCK_DAYS, "D")
+        block = (care.last - admit).astype("int64") // (BLOCK_DAYS * HOURS_PER_DAY * _US_PER_HOUR)
         dates = self._dates(of) if week is None else None
         return Stays(hours, low, high, weight[of], block, dates, entry if entry.any() else None)
+
+    @cached_property
+    def _ends_by_date(self) -> np.ndarray:
+        """datetime64[us][n]: ends with an hour at which another patient came.
+
+        With any other hours the twin, whose patients come at hours that do not depend on their lengths of stay, would
+        have another mean number of nights.
+        """
+        admit = self.care.admit
+        within = admit - admit.astype("datetime64[D]").astype("datetime64[us]")
+        end = self.care.end.astype("datetime64[D]").astype("datetime64[us]") + np.roll(within, 1)
+        return np.maximum(end, admit)
 
     def _dates(self, stays: np.ndarray) -> Dates | None:
         by_date = self.care.by_date[stays]

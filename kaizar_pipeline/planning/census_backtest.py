@@ -24,7 +24,7 @@ from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.features import hospital_events
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
 from kaizar_pipeline.forecasting.reuse import KeptRows, inputs_hash
-from kaizar_pipeline.history.loading import History, load_history
+from kaizar_pipeline.history.loading import History, open_history
 from kaizar_pipeline.patients.observed_census import instants, observed_census
 from kaizar_pipeline.planning.census_scores import (
     census_scores,
@@ -103,15 +103,16 @@ def backtest_occupancy(
     seen = _seen(history, config)
     origins, reason = _origins(config, history.as_of, horizon, seen, options.origins)
     notes = [f"{config.id}: no back-test of the census: {reason}"] if reason else []
-    task = _Backtest(then, prepare, home, seen, KeptRows(kept))
     frames = []
-    for origin, outcome in zip(origins, parallel_map(task.outcome, origins, options.workers), strict=True):
-        if isinstance(outcome, str):
-            notes.append(f"{config.id}: {origin:%Y-%m-%d} is left out of the back-test: {outcome}")
-        else:
-            frames.append(outcome)
-        if options.progress:
-            options.progress(len(frames) + len(notes), len(origins))
+    with open_history(then, home) as history_at:
+        task = _Backtest(then, prepare, home, seen, KeptRows(kept), history_at)
+        for origin, outcome in zip(origins, parallel_map(task.outcome, origins, options.workers), strict=True):
+            if isinstance(outcome, str):
+                notes.append(f"{config.id}: {origin:%Y-%m-%d} is left out of the back-test: {outcome}")
+            else:
+                frames.append(outcome)
+            if options.progress:
+                options.progress(len(frames) + len(notes), len(origins))
     return _result(config, history, frames, notes)
 
 
@@ -146,18 +147,19 @@ class _Backtest:
     seen: pd.DataFrame
     """All that was observed (`observed_census`)."""
     kept: KeptRows
+    history_at: Callable[[pd.Timestamp], History]
 
     def outcome(self, origin: pd.Timestamp) -> pd.DataFrame | str:
         """Forecasts by all methods from one origin, scored against the observed census, or why there are none."""
         try:
             # a synthetic history follows from the config and the origin, so it is made only where rows are computed
             synthetic = self.config.patients.knows_beds
-            history = None if synthetic else load_history(self.config, self.home, origin)
+            history = None if synthetic else self.history_at(origin)
             inputs = self._inputs_hash(origin, history)
             kept = self.kept.get(origin, inputs)
             if kept is not None:
                 return kept
-            found = self._computed(origin, history or load_history(self.config, self.home, origin))
+            found = self._computed(origin, history or self.history_at(origin))
         except KaizarError as error:
             return str(error)
         return found if isinstance(found, str) else found.assign(inputs_hash=inputs)

@@ -294,9 +294,10 @@ class _Case:
             )
 
     def routes(self) -> Iterator[str]:
-        """Other wards from which more or fewer patients come than the routes lead here, where the level errs."""
+        """Other wards from which more or fewer patients come than given routes lead here, where the level errs; learned
+        routes follow the patients."""
         level = self.errors.level
-        if level is None:
+        if level is None or self.records.given.config.learns_routes:
             return
         for source, (came, led) in self._transfers().items():
             if _makes((led - came) * self.records.mean_days, level):

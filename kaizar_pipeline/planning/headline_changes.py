@@ -35,7 +35,7 @@ DAYS = 7
 HEADLINES = {"prob_full": "probability", "p95_census": "beds"}
 """What the headline of a ward consists of, with its unit."""
 
-_WHOLE = ("arrival_profile", "discharge_clocks", "day_factors", "length_of_stay")
+_WHOLE = ("arrival_profile", "discharge_clocks", "day_factors", "length_of_stay", "routes")
 """Tables that a headline needs whole."""
 
 FACTORS = {

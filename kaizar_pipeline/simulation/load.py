@@ -98,9 +98,14 @@ def ward_loads(plan: Plan) -> list[WardLoad]:
 
 def routes(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of each next ward, f8[T, W, W], and of home, f8[T, W]."""
-    onward = np.empty_like(plan.route_cdf)
-    onward[:, :, plan.next_wards] = np.diff(plan.route_cdf, axis=2, prepend=0.0)
-    return onward, 1 - plan.route_cdf[:, :, -1]
+    return onward_of(plan.route_cdf, plan.next_wards), 1 - plan.route_cdf[:, :, -1]
+
+
+def onward_of(route_cdf: np.ndarray, next_wards: np.ndarray) -> np.ndarray:
+    """f8[..., W]: probabilities of each next ward, from cumulative ones in the order of `next_wards`."""
+    onward = np.empty_like(route_cdf)
+    onward[..., next_wards] = np.diff(route_cdf, axis=-1, prepend=0.0)
+    return onward
 
 
 def _bed_hours(plan: Plan, onward: np.ndarray, home: np.ndarray) -> np.ndarray:

@@ -122,6 +122,8 @@ class Plan:
     """i4[W]: the wards in order of their ids, which is that of route_cdf: the order of the file changes nothing."""
     route_cdf: np.ndarray
     """f8[T, W, W]: by type and ward, cumulative probability of the next ward; the rest goes home."""
+    route_weight: np.ndarray
+    """f8[T, W]: patients that learned probabilities count as, so that they have an error; 0 for given ones."""
     los_table: np.ndarray
     """i4[T, W, W + 1]: quantile table by type, ward and next ward (W: home)."""
     delay_table: np.ndarray
@@ -231,6 +233,8 @@ class Learned(NamedTuple):
     """Needed for wards whose los_model is from_data."""
     discharge_clocks: pd.DataFrame | None = None
     day_factors: pd.DataFrame | None = None
+    routes: pd.DataFrame | None = None
+    """Needed where routing is from_data."""
 
 
 def make_plan(
@@ -257,6 +261,7 @@ def make_plan(
     delay_table = np.array([tables.add(ward.discharge_delay) for ward in config.wards], dtype=np.int32)
     patience_table = np.array([tables.add(kind.patience) for kind in config.patient_types], dtype=np.int32)
     next_wards = np.argsort(np.array(wards), kind="stable").astype(np.int32)
+    route_cdf, route_weight = _routes(config, next_wards, learned.routes)
     beds, changes = _capacity(config, horizon)
     overflow_threshold, overflow_wards = _overflow(config)
     return Plan(
@@ -280,7 +285,8 @@ def make_plan(
         queue_rank=_queue_rank(config),
         streams=tuple(_stream(config, stream, rates, horizon) for stream in config.arrival_streams),
         next_wards=next_wards,
-        route_cdf=_route_cdf(config, next_wards),
+        route_cdf=route_cdf,
+        route_weight=route_weight,
         los_table=los_table,
         delay_table=delay_table,
         patience_table=patience_table,
@@ -393,15 +399,50 @@ def _closest(fitted: Mapping[tuple[str, str], int], ward: Ward, patient_type: st
     return fitted.get((patient_type, next_ward), of_type)
 
 
-def _route_cdf(config: HospitalConfig, next_wards: np.ndarray) -> np.ndarray:
+def _routes(
+    config: HospitalConfig, next_wards: np.ndarray, learned: pd.DataFrame | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`Plan.route_cdf` and `Plan.route_weight`: of rows that are given, else of learned ones."""
     wards, types = config.ward_ids, config.patient_type_ids
-    probability = np.zeros((len(types), len(wards), len(wards)))
+    probability, weight = np.zeros((len(types), len(wards), len(wards))), np.zeros((len(types), len(wards)))
+    if config.learns_routes:
+        _enter_learned(config, learned, probability, weight)
     for t, patient_type in enumerate(types):
         for w, ward in enumerate(wards):
-            for option in config.route_options(ward, patient_type):
-                probability[t, w, wards.index(option.to_ward)] = option.probability
-    cdf = np.cumsum(probability[:, :, next_wards], axis=2)
-    return np.where(cdf >= 1 - 1e-9, 1.0, cdf)  # where rounding alone leaves a rest to 1, nobody goes home
+            options = config.given_options(ward, patient_type)
+            if options is not None:
+                probability[t, w], weight[t, w] = 0.0, 0.0
+                probability[t, w, [wards.index(option.to_ward) for option in options]] = [
+                    option.probability for option in options
+                ]
+    return without_rounding(np.cumsum(np.ascontiguousarray(probability[:, :, next_wards]), axis=2)), weight
+
+
+def _enter_learned(
+    config: HospitalConfig, learned: pd.DataFrame | None, probability: np.ndarray, weight: np.ndarray
+) -> None:
+    """Write the probabilities of the table `routes` and what they count as into f8[T, W, W] and f8[T, W]."""
+    rows = None if learned is None else learned[learned["in_use"] & (learned["origin"] == "from_data")]
+    if rows is None or rows.empty:
+        raise SimulationError(
+            "routing is from_data, but routes has no rows in use; make that table with this config (routes_taken), or "
+            "give rows"
+        )
+    kind, ward, to = (
+        pd.Index(names).get_indexer(pd.Index(rows[column]))
+        for names, column in (
+            (config.patient_type_ids, "patient_type"), (config.ward_ids, "ward_id"), (config.ward_ids, "next_ward_id"),
+        )
+    )  # fmt: skip
+    known, onward = (kind >= 0) & (ward >= 0), to >= 0
+    weight[kind[known], ward[known]] = rows["weight"].to_numpy()[known]
+    chosen = known & onward
+    probability[kind[chosen], ward[chosen], to[chosen]] = rows["probability"].to_numpy()[chosen]
+
+
+def without_rounding(route_cdf: np.ndarray) -> np.ndarray:
+    """The same, 1 where rounding alone leaves a rest to it: nobody goes home then."""
+    return np.where(route_cdf >= 1 - 1e-9, 1.0, route_cdf)
 
 
 def _overflow(config: HospitalConfig) -> tuple[np.ndarray, tuple[tuple[int, ...], ...]]:
@@ -433,7 +474,7 @@ def _capacity(config: HospitalConfig, horizon: Horizon) -> tuple[np.ndarray, tup
     beds = np.empty(len(config.wards), dtype=np.int64)
     changes = []
     for w, ward in enumerate(config.wards):
-        dated = {pd.Timestamp(t) for change in ward.capacity_changes for t in (change.start, change.end) if t}
+        dated = {pd.Timestamp(instant) for instant in ward.dated_instants}
         instants = {t for t in dated if start < t < end} | (midnights if ward.weekday_capacity else set())
         beds[w] = last = _beds_at(ward, start)
         for instant in sorted(instants):

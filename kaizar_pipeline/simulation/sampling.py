@@ -9,11 +9,12 @@ import pandas as pd
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.load import routes
-from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan
+from kaizar_pipeline.simulation.load import onward_of, routes
+from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan, without_rounding
 from kaizar_pipeline.simulation.trajectories import Trajectories
+from kaizar_pipeline.stats.absorption import VISITS_AT_MOST, visits_until_home
 from kaizar_pipeline.stats.philox import Purpose, stream_number, uniforms
-from kaizar_pipeline.tables import HOSPITAL_TOTAL
+from kaizar_pipeline.tables import HOME, HOSPITAL_TOTAL
 
 MAX_PATIENTS = 10_000_000
 """Patients of one replication, beyond any hospital: a rate that brings more is taken for a typing error."""
@@ -27,7 +28,9 @@ def draw(plan: Plan, replication: int) -> Trajectories:
     from kaizar_pipeline.simulation.kernel.inputs import sources_of
 
     sources = sources_of(plan)
-    own = Replication(replication, los_scales(plan, replication, 1)[0], day_speeds(plan, replication, 1)[0])
+    own = Replication(
+        replication, *(numbers(plan, replication, 1)[0] for numbers in (los_scales, day_speeds, route_shares))
+    )
     patients, stays = buffer_sizes(plan)
     while True:
         drawn, arrivals = make_drawn(sources, patients, stays), make_arrivals(sources, patients)
@@ -86,6 +89,38 @@ def day_speeds(plan: Plan, first: int, replications: int) -> np.ndarray:
     return np.exp(sd * log - sd**2 / 2)
 
 
+def route_shares(plan: Plan, first: int, replications: int) -> np.ndarray:
+    """f8[replications, T, W, W]: each replication's own cumulative probabilities of the next ward, as `route_cdf`; one
+    for all of them where no routes are learned.
+
+    Dirichlet, as gamma numbers over their sum, each addressed by ward, patient type and next ward. Home has a tenth of
+    its mean at least, and a type whose patients would be in a ward more than VISITS_AT_MOST times has its means.
+    """
+    if not plan.route_weight.any():
+        return plan.route_cdf[None]
+    from scipy.special import gammaincinv
+
+    wards = len(plan.ward_ids)
+    first += plan.redraw_offsets[RANDOM_SOURCES.index("routing")]
+    kind, ward = np.nonzero(plan.route_weight)
+    mean = np.diff(plan.route_cdf[kind, ward], axis=1, prepend=0.0, append=1.0)
+    expected = plan.route_weight[kind, ward][:, None] * mean
+    group, place = np.nonzero(mean)
+    groups = zip(kind, ward, strict=True)
+    of_group = np.array([stream_number(f"{plan.ward_ids[w]} {plan.patient_type_ids[t]}") for t, w in groups])
+    to = np.array([stream_number(name) for name in (*(plan.ward_ids[w] for w in plan.next_wards), HOME)])
+    numbers = np.arange(first, first + replications)[:, None]
+    chance, _ = uniforms(plan.key, numbers, of_group[group], to[place], Purpose.ROUTE_SHARE)
+    drawn = np.zeros((replications, len(kind), wards + 1))
+    drawn[:, group, place] = gammaincinv(expected[group, place], np.maximum(chance, 2.0**-54))
+    drawn[:, :, -1] = np.maximum(drawn[:, :, -1], expected[:, -1] / 10)
+    upto = np.cumsum(drawn, axis=2)
+    shares = np.repeat(plan.route_cdf[None], replications, axis=0)
+    shares[:, kind, ward] = without_rounding(upto[:, :, :-1] / upto[:, :, -1:])
+    endless = visits_until_home(onward_of(shares, plan.next_wards)).max(axis=2) > VISITS_AT_MOST
+    return np.where(endless[:, :, None, None], plan.route_cdf, shares)
+
+
 def buffer_sizes(plan: Plan) -> tuple[int, int]:
     """Patients and stays that a replication will hardly exceed; where one does, the buffers are enlarged. Raises
     SimulationError beyond MAX_PATIENTS."""
@@ -105,7 +140,7 @@ def endless_route(plan: Plan) -> SimulationError:
     from kaizar_pipeline.simulation.kernel.draw import MAX_STAYS
 
     onward, _ = routes(plan)
-    visits = np.linalg.inv(np.eye(len(plan.ward_ids)) - onward).diagonal(axis1=1, axis2=2).max(axis=0)
+    visits = visits_until_home(onward).max(axis=0)
     loops = [ward for ward, often in zip(plan.ward_ids, visits, strict=True) if often > visits.max() / 2]
     return SimulationError(
         f"a patient had more than {MAX_STAYS} stays in wards {', '.join(loops)}: routes hardly ever lead home"

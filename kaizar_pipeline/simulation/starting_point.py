@@ -36,6 +36,8 @@ class StartingTables(NamedTuple):
     """None: only clocks that the config gives."""
     day_factors: pd.DataFrame | None = None
     """None: only factors that the config gives."""
+    routes: pd.DataFrame | None = None
+    """Needed where routing is from_data."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from kaizar_pipeline.simulation.kernel.count import Records, Tallies, Window
 from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, FEW_BEDS, FEW_PATIENTS, FEW_STAYS, OK
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
-from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, endless_route, los_scales
+from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, endless_route, los_scales, route_shares
 from kaizar_pipeline.simulation.simpy_engine import simulate
 from kaizar_pipeline.simulation.waits import ENDS, FIRST_OF_HOUR
 
@@ -70,7 +70,9 @@ class Worker:
         done = 0
         while done < replications and not stop[0]:
             step = self._run_compiled if self.engine == "compiled" else self._run_reference
-            rest = kernel.Block(first + done, block.scale[done:], block.speed[done:], stop)
+            rest = block._replace(
+                first=first + done, scale=block.scale[done:], speed=block.speed[done:], routes=_from(block.routes, done)
+            )
             now, status = step(rest, _rows(records, slice(done, None)))
             done += now
             if status != OK:
@@ -95,8 +97,8 @@ class Worker:
         return kernel.make_records(len(self.plan.ward_ids), self.window, replications)
 
     def _block(self, first: int, replications: int, stop: np.ndarray) -> kernel.Block:
-        factors = (numbers(self.plan, first, replications) for numbers in (los_scales, day_speeds))
-        return kernel.Block(first, *factors, stop)
+        scale, speed, shares = (of(self.plan, first, replications) for of in (los_scales, day_speeds, route_shares))
+        return kernel.Block(first, scale, speed, shares, stop)
 
     def _run_compiled(self, block: kernel.Block, records: Records) -> tuple[int, int]:
         return cast(tuple[int, int], kernel.run_block(self._model, block, self._buffers, self._totals, records))
@@ -145,6 +147,11 @@ class Worker:
         needed = np.where(highest >= widths, (highest * HEADROOM).astype(np.int64) + 8, widths)
         with _memory_for_counts(widths, self.window):
             return kernel.widened(tallies, needed, self.window) if (needed > widths).any() else tallies
+
+
+def _from(routes: np.ndarray, replication: int) -> np.ndarray:
+    """The routes of the replications from one on; those of all where they are the same."""
+    return routes[replication:] if len(routes) > 1 else routes
 
 
 def _rows(records: Records, rows: slice) -> Records:

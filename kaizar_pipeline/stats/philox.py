@@ -37,6 +37,7 @@ class Purpose(IntEnum):
     SCENARIO = 6
     PIT = 7
     DAY_FACTOR = 8
+    ROUTE_SHARE = 9
 
 
 def hospital_key(hospital_id: str, seed: int) -> int:

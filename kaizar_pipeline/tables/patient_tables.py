@@ -75,6 +75,26 @@ ARRIVAL_PROFILE = hospital_table(
     nullable("arrivals", "DOUBLE", "Arrivals with a known time of day that the weight was learned from.", "patients"),
 )
 
+ROUTES = hospital_table(
+    "routes",
+    "Where patients of each type go after a ward: as configured and as the history shows them.",
+    key("ward_id", "VARCHAR", "Ward that they leave."),
+    key("patient_type", "VARCHAR", "Patient type."),
+    key("next_ward_id", "VARCHAR", f"Next ward, or {HOME}."),
+    key("origin", "VARCHAR", "configured, or from_data (learned from the ward stays of the history)."),
+    Column("in_use", "BOOLEAN", "True: the simulation draws from this row."),
+    Column("probability", "DOUBLE", "Share of the patients who go there; 1 over all rows of ward, type and origin."),
+    Column("n", "INTEGER", "Completed stays after which patients went there; 0 for a configured row.", "stays"),
+    nullable("per_day", "DOUBLE", "The same per day of the records looked at; null for a configured row.", "stays"),
+    nullable(
+        "weight",
+        "DOUBLE",
+        "Stays that the learned probabilities of the ward and type count as, for their error: its own, and others that "
+        "stand in for more; null for a configured row.",
+        "stays",
+    ),
+)
+
 DAILY_ARRIVALS = hospital_table(
     "daily_arrivals",
     "One row per stream and complete day, days without arrivals included.",
@@ -83,7 +103,7 @@ DAILY_ARRIVALS = hospital_table(
     Column("arrivals", "INTEGER", "Requests for care: demand, not admissions.", "patients"),
     nullable("admitted", "INTEGER", "Requests that got a bed; null when the source does not record it.", "patients"),
     nullable("turned_away", "INTEGER", "Requests diverted or left; null when not recorded.", "patients"),
-    Column("observed", "BOOLEAN", "False: an outage of the records, not a day without arrivals."),
+    Column("observed", "BOOLEAN", "False: an outage of the records, or a stream not open; not a day without arrivals."),
     Column("demand_observed", "BOOLEAN", "False: the source does not record who was turned away."),
 )
 
@@ -137,8 +157,8 @@ LENGTH_OF_STAY = hospital_table(
     nullable(
         "operational_mean_hours",
         "DOUBLE",
-        "Mean in operational hours, in which shape, scale, quantiles and ks of this row are: the ward has a clock; null "
-        "where they are plain hours.",
+        "Mean in operational hours, in which shape, scale, quantiles and ks of the row are too: the ward has a clock; "
+        "null where they are plain hours.",
         "hours",
     ),
     nullable(

@@ -16,10 +16,10 @@ import pandas as pd
 
 from kaizar_pipeline.config.distributions import Lognormal, MeanSd
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
-from kaizar_pipeline.config.files import load_hospital_config, shipped
-from kaizar_pipeline.config.hospital import Constant, HospitalConfig
+from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation.plan import Horizon, make_plan
 from kaizar_pipeline.simulation.waits import JOURNEY, percentile
+from kaizar_pipeline.verification.published_models import published
 from kaizar_pipeline.verification.queueing import (
     admission_stop_chain,
     boarding_chain,
@@ -46,7 +46,6 @@ from kaizar_pipeline.verification.small_hospitals import (
     census_at,
     census_mean,
     daily,
-    delay_with,
     make_hospital,
     make_stay,
     make_stop,
@@ -84,7 +83,7 @@ def cases() -> list[Case]:
         *(_saturated_line(wards) for wards in (2, 3)),
         _admission_stop(),
         _outliers(),
-        _stroke_services(),
+        *published(),
         _boarding_by_hand(),
         _priority_by_hand(),
         _closed_bed_by_hand(),
@@ -368,31 +367,6 @@ def _outliers() -> Case:
             Quantity("share outlied", outlied, share_of("outliers")),
             Quantity("share turned away", chain[18, 6], share_of("left")),
         ),
-    )
-
-
-# A published model
-
-
-def _stroke_services(days: int = 800, warmup_days: int = 800) -> Case:
-    # the paper's numbers once more, so that the shipped file is checked too
-    acute = (0.24 * 7.4 + 0.13 * 4.6 + 0.63 * 7.0) / 1.2 + 1.8 / 9.3 + 4.0 / 3.6 + 3.8 / 3.2
-    stroke = (1 / 21.8 + 0.24 / 1.2) * (0.4 * 30.3 + 0.6 * 28.4)
-    neuro, other = (1 / 31.7 + 0.11 / 3.6) * 27.6, (1 / 28.6 + 0.05 / 3.2) * 16.1
-    rehab = stroke + 0.01 / 9.3 * 18.7 + neuro + other
-    config = load_hospital_config(shipped("hospital_configs/stroke_2016.yml"))
-    per_day = [stream.model.mean_per_day for stream in config.arrival_streams if isinstance(stream.model, Constant)]
-    delays = (Quantity(f"P(delay) with {n} acute beds", erlang_b(n, acute), delay_with(n)) for n in range(10, 15))
-    return Case(
-        "Stroke services, hospital_configs/stroke_2016.yml",
-        "Monks et al. 2016, BMC Health Serv Res 16:530 (every census is Poisson)",
-        daily(config, [[rate] * days for rate in per_day], warmup_days),
-        (
-            Quantity("mean census, acute unit", acute, census_mean()),
-            Quantity("mean census, rehabilitation", rehab, census_mean(1)),
-            *delays,
-        ),
-        replications=10,
     )
 
 

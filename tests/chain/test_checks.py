@@ -143,12 +143,13 @@ def test_the_peaks_of_a_day_are_those_of_all_replications():
 def test_a_moved_level_is_warned_about_with_its_numbers():
     rows = [("ed", 900, 700.4, 640, 770, True), ("icu", 10, 11.0, 4, 20, False)]
     drift = pd.DataFrame(rows, columns=["stream_id", "actual", "expected", "low", "high", "moved"])
-    result = checks.level_found(drift)
+    new = pd.DataFrame({"stream_id": "walk_in", "date": pd.date_range("2026-03-01", periods=2), "arrivals": [3, 4]})
+    result = checks.level_found(drift, new)
     assert result.passed is False
     assert result.figures["streams moved"] == 1
     assert result.figures["ed"] == "900 observed, 700 expected (640 to 770)"
-    assert checks.level_found(drift.iloc[1:]).passed
-    assert checks.level_found(drift.iloc[:0]).passed
+    assert checks.level_found(drift.iloc[1:], new.iloc[:0]).passed
+    assert checks.level_found(drift.iloc[:0], new).passed
 
 
 def scores(**change: float) -> pd.DataFrame:
@@ -216,6 +217,20 @@ def test_hours_of_arrival_unlike_those_configured_are_warned_about(hour: int, pa
     assert result.passed is passed
     assert ("ed: 100% of 280 arrivals" in str(result.figures.get("differences"))) != passed
     assert checks.hours_as_configured(rows[0]).nothing_to_check
+
+
+@pytest.mark.parametrize(("probability", "passed"), [(0.3, True), (0.5, False)])
+def test_configured_routes_are_compared_with_those_taken(probability: float, passed: bool):
+    columns = ["ward_id", "patient_type", "next_ward_id", "n", "per_day", "probability"]
+    taken = pd.DataFrame([("ed", "p", "bed", 60, 6.0, 0.3), ("ed", "p", "_home", 140, 14.0, 0.7)], columns=columns)
+    given = taken.assign(n=0, per_day=None, probability=[probability, 1 - probability])
+    rows = [given.assign(origin="configured", in_use=True), taken.assign(origin="from_data", in_use=False)]
+    result = checks.routes_as_configured(pd.concat(rows, ignore_index=True))
+    assert result.passed is passed
+    assert (
+        "next ward bed: configured 50.0%, observed 30.0% of 200" in str(result.figures.get("differences"))
+    ) != passed
+    assert checks.routes_as_configured(rows[0]).nothing_to_check
 
 
 def comparison() -> pd.DataFrame:

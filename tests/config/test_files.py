@@ -206,6 +206,31 @@ def test_an_error_is_named_with_its_line(home: Path, old: str, new: str, expecte
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("source: synthetic", 'source: csv\n  date_format: "{}"'),
+        ("source: synthetic", "source: csv\n  encoding: {}"),
+        ("timezone: Europe/Oslo", "timezone: {}"),
+        ("country: NO", "country: NO, subdivision: {}"),
+        ("country: NO", "country: {}"),
+        ("type: weibull", "type: {}"),
+        ("patient_type: acute", "patient_type: {}"),
+        ("acute, model", "*{}, model"),
+        ("acute, model", "&{0} a, x: &{0} b, model"),
+        ("acute, model", "!<{}> a, model"),
+        ("acute, model", "!{}!a a, model"),
+        ("capacity: 4", "capacity: {}"),
+        ("capacity: 4", "{}: 4"),
+    ],
+)
+def test_a_message_does_not_repeat_a_long_text(home: Path, old: str, new: str):
+    assert old in GOOD
+    found = errors(write(home, GOOD.replace(old, new.format("x" * 1000), 1)))
+    assert any("x" * 30 in error for error in found), found
+    assert all("x" * 100 not in error for error in found), found
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         ("", f"1: the file is empty, required keys: {TOP_KEYS}"),
@@ -266,6 +291,11 @@ def test_an_error_in_either_form_of_replications(home: Path, replications: str, 
 def test_an_error_in_either_form_of_an_hourly_profile(home: Path, profile: str, expected: str):
     (found,) = errors(write(home, GOOD.replace("target_ward: ", f"hourly_profile: {profile}, target_ward: ", 1)))
     assert found.partition(": ")[2] == expected
+
+
+def test_rows_in_place_of_learned_routes_belong_in_a_scenario(home: Path):
+    (found,) = errors(write(home, GOOD + "given_routes: []\n"))
+    assert "unknown key 'given_routes': rows in place of learned routes belong in a scenario's routing" in found
 
 
 def test_all_errors_are_reported_in_the_order_of_the_file(home: Path):

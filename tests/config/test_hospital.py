@@ -56,6 +56,9 @@ def extract(**more: Any) -> dict[str, Any]:
     }
 
 
+SURGERY = hospital()["arrival_streams"][1]
+
+
 def put(*path_and_value: Any) -> Change:
     *path, last, value = path_and_value
 
@@ -236,6 +239,18 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             "has a time zone",
         ),
         (
+            put("wards", 0, {"opened": "2026-03-01", "closed": "2026-02-01", **hospital()["wards"][0]}),
+            "wards.0.opened",
+            "found 2026-03-01, which is not before `closed`, 2026-02-01",
+        ),
+        (
+            put("arrival_streams", 1, {"opened": "2026-03-01", "closed": "2026-03-01", **SURGERY}),
+            "arrival_streams.1.opened",
+            "found 2026-03-01, which is not before `closed`, 2026-03-01",
+        ),
+        (put("wards", 2, "closed", "2026-03-01"), "wards.2.capacity", "such a ward cannot open or close"),
+        (put("wards", 0, "closed", "2026-03-01"), "arrival_streams.0.closed", "give it `closed: 2026-03-01`"),
+        (
             append("routing", 0, "options", {"to_ward": "home_care", "probability": 0.6}),
             "routing.0.options",
             "probabilities add up to 1.1, allowed: 1 or less",
@@ -260,6 +275,26 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
             ),
             "routing",
             "a loop without exit",
+        ),
+        (
+            put("routing", "from_data"),
+            "routing",
+            "from_data on a synthetic hospital needs patients.truth.routing to make the data from",
+        ),
+        (put("routing", "from_dat"), "routing.[name]", "'from_data'"),
+        (
+            put(
+                "patients", "truth", "routing", [{"from_ward": "ed", "options": [{"to_ward": "ed", "probability": 1}]}]
+            ),
+            "patients.truth.routing",
+            "a loop without exit",
+        ),
+        (
+            put(
+                "patients", "truth", "routing", [{"from_ward": "ed", "options": [{"to_ward": "er", "probability": 1}]}]
+            ),
+            "patients.truth.routing.0.options.0.to_ward",
+            "unknown ward 'er'",
         ),
         (put("policies", "admission_stop", [{**STOP, "ward": "icu"}]), "policies.admission_stop.0.ward", "'icu'"),
         (
@@ -392,6 +427,19 @@ def test_a_ward_fitted_from_whole_stays_may_not_lead_onward():
     found = errors(put("patients", extract()), put("wards", 0, "los_model", {"type": "from_data"}))
     assert [where for where, _ in found] == ["wards.0.los_model"]
     assert "would be counted twice" in found[0][1]
+
+
+def test_learned_routes_need_moves_between_wards_and_may_lead_anywhere():
+    changes = put("routing", "from_data"), put("wards", 0, "los_model", {"type": "from_data"})
+    assert errors(put("patients", extract()), *changes) == [
+        (
+            "routing",
+            "from_data needs an extract of ward stays (patients.stays): nothing else says where patients go next",
+        )
+    ]
+    stays = {"path": "stays.csv", "columns": {"patient_id": "id", "ward": "w", "admit": "a", "depart": "d"}}
+    anywhere = put("policies", "priorities", [{"ward": "home_care", "patient_type": "acute", "priority": 1}])
+    assert not errors(put("patients", extract(stays=stays)), anywhere, put("simulation", {"start": "empty"}), *changes)
 
 
 def test_rules_for_patients_who_come_by_routes_or_as_outliers_are_right():

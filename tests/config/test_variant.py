@@ -1,5 +1,6 @@
 """A hospital as a scenario has it: parts matched by id, beds in their windows, factors on the right days."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.patient_sources import Truth
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario, idle_rules
 from kaizar_pipeline.errors import ConfigError
@@ -159,6 +161,16 @@ def test_rules_replace_those_for_the_same_and_join_the_others():
     assert [rule.stop_types for rule in policies.admission_stop] == [()]
 
 
+def test_rows_stand_beside_learned_routes_until_these_are_known():
+    truth = hospital().patients.model_copy(update={"truth": Truth(routing=())})
+    learning = hospital().model_copy(update={"routing": "from_data", "patients": truth})
+    rows = [{"from_ward": "ed", "options": [{"to_ward": "ward", "probability": 0.1}]}]
+    found = apply_scenario(learning, scenario(routing=rows), THURSDAY, DAYS).config
+    assert found.learns_routes
+    assert [option.probability for option in found.route_options("ed", "high")] == [0.1]
+    assert found.given_options("ward", "high") is None
+
+
 def test_factors_on_arrivals_hold_on_their_days():
     variant = applied(
         arrival_scale=[
@@ -185,6 +197,21 @@ def test_factors_on_lengths_of_stay_by_ward_and_patient_type():
     assert applied(los_scale=[{"factor": 3, "patient_types": ["low"]}]).los_factors == {
         ("ed", "low"): 3, ("ward", "low"): 3,
     }  # fmt: skip
+
+
+def test_a_scenario_may_discharge_at_weekends_as_on_working_days():
+    slow = {"weekday": {"Sat": 0.5, "Sun": 0.5}}
+    (ward,) = [ward for ward in hospital().wards if ward.id == "ward"]
+    kept = hospital().model_copy(
+        update={"wards": (hospital().wards[0], ward.model_validate(ward.model_dump() | {"discharge_clock": slow}))}
+    )
+    every_day = {"wards": [{"id": "ward", "discharge_clock": {"hours": [1] * 24}}]}
+    for changes, saturday in ((every_day, 1.0), ({}, 0.5 / (6 / 7))):
+        found = apply_scenario(kept, scenario(**changes), THURSDAY, DAYS)
+        clock = found.config.wards[1].discharge_clock
+        assert clock.week[5].tolist() == pytest.approx([saturday] * 24)
+    without = {"wards": [{"id": "ward", "discharge_clock": "none"}]}
+    assert apply_scenario(kept, scenario(**without), THURSDAY, DAYS).config.wards[1].discharge_clock == "none"
 
 
 def test_an_added_ward_stands_behind_the_others():
@@ -219,3 +246,22 @@ def test_rules_about_other_days_than_those_ahead_are_reported():
         "scenario s: arrival_scale[1] holds on none of the days ahead, 2026-12-03 to 2026-12-09",
         "scenario s: capacity_overrides[0] holds on none of the days ahead, 2026-12-03 to 2026-12-09",
     ]
+
+
+def test_a_ward_has_beds_while_it_is_open():
+    ward = hospital().wards[0].model_copy(update={"opened": date(2026, 12, 4), "closed": date(2026, 12, 6)})
+    hours = pd.date_range("2026-12-03T23:00", "2026-12-06T00:00", freq="h")
+    assert [ward.beds_at(at.to_pydatetime()) for at in hours] == [0] + [4] * 48 + [0]
+
+
+def test_a_scenario_opens_a_closed_ward_by_a_number_of_beds_and_not_by_a_change_of_them():
+    ed, ward = hospital().wards
+    closing = hospital().model_copy(update={"wards": (ed, ward.model_copy(update={"closed": date(2026, 12, 6)}))})
+    whole = {"ward": "ward", "from": "2026-12-05", "to": "2026-12-09"}
+    fixed, changed = (
+        beds(apply_scenario(closing, scenario(capacity_overrides=[{**whole, **rule}]), THURSDAY, DAYS))
+        for rule in ({"capacity": 3}, {"change": -2})
+    )
+    # noon and midnight of Thursday to Wednesday; six beds on Saturday
+    assert fixed == [9, 9, 9, 9, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0]
+    assert changed == [9, 9, 9, 9, 4, 4] + [0] * 8

@@ -120,3 +120,59 @@ def test_a_short_history_is_not_forecast_far(make_hospital: Hospital, daily: Dai
     with pytest.raises(DataError, match="stream er: 499 days of history, too few to forecast 29 days ahead"):
         make_feature_table(daily(er=poisson(499)), make_hospital("er", horizon=29))
     assert not make_feature_table(daily(er=poisson(500)), make_hospital("er", horizon=29)).empty
+
+
+def expecting(config: HospitalConfig, mean_per_day: float | None, **dates: str) -> HospitalConfig:
+    """The hospital, its only stream expected to have so many arrivals."""
+    file = config.model_dump(by_alias=True)
+    file["arrival_streams"][0].update(dates, model={"type": "ml_poisson", "mean_per_day": mean_per_day})
+    return HospitalConfig.model_validate(file)
+
+
+@pytest.mark.parametrize("mean_per_day", [20.0, 0.2])
+def test_a_stream_that_opens_tomorrow_has_the_mean_that_is_expected_of_it(
+    make_hospital: Hospital, daily: Daily, mean_per_day: float
+) -> None:
+    config = expecting(make_hospital("er", horizon=7), mean_per_day, opened="2023-12-23")
+    model, paths = forecast(daily(er=[0] * 60).assign(observed=False), config)
+    assert (model["method"], model["prior_used"]) == ("level", True)
+    assert (paths.iloc[:, 0] == 0).all()  # as_of is the day before
+    ahead = paths.iloc[:, 1:].to_numpy()
+    assert ahead.mean() == pytest.approx(mean_per_day, rel=0.25)
+    # as uncertain as one day of such a history, or by a factor of about e
+    assert ahead.std() / ahead.mean() > min(0.2, 1 / np.sqrt(mean_per_day))
+
+
+def test_without_an_expectation_it_has_half_an_arrival_a_day(make_hospital: Hospital, daily: Daily) -> None:
+    _, paths = forecast(daily(er=[0] * 60).assign(observed=False), make_hospital("er", horizon=7))
+    assert paths.to_numpy().mean() == pytest.approx(0.5, rel=0.25)
+
+
+def test_an_expectation_gives_way_to_what_is_observed(make_hospital: Hospital, daily: Daily, poisson: Counts) -> None:
+    config = make_hospital("er", horizon=7)
+    arrivals = daily(er=poisson(40, 20.0))
+    _, own = forecast(arrivals, config)
+    _, expected = forecast(arrivals, expecting(config, 60.0))
+    assert expected.to_numpy().mean() / own.to_numpy().mean() == pytest.approx(1.0, abs=0.1)
+    assert expected.to_numpy().mean() > own.to_numpy().mean()
+
+
+def test_a_stream_opened_three_weeks_ago_is_forecast_at_its_own_level(
+    make_hospital: Hospital, daily: Daily, poisson: Counts
+) -> None:
+    arrivals = daily(old=poisson(500, 60.0), new=[0] * 480 + poisson(20, 20.0, seed=2).tolist())
+    is_new = arrivals["stream_id"] == "new"
+    arrivals.loc[is_new, "observed"] = arrivals.loc[is_new, "date"] >= pd.Timestamp("2023-12-02")
+    config = make_hospital("old", "new", horizon=28)
+    features = make_feature_table(arrivals, config)
+    rates = forecast_rates(train_lgbm_poisson(features), features, arrivals, config)
+    paths = rates[rates["stream_id"] == "new"].pivot(index="path", columns="date", values="rate").sum(axis=1)
+    assert 28 * 17 < paths.mean() < 28 * 23
+    assert 0.04 < paths.std() / paths.mean() < 0.12  # 20 days of 20 are known to 5 %, and levels drift
+
+
+def test_a_closed_stream_needs_no_long_history(make_hospital: Hospital, daily: Daily, poisson: Counts) -> None:
+    file = make_hospital("er", horizon=29).model_dump(by_alias=True)
+    file["arrival_streams"][0]["closed"] = "2023-12-01"
+    _, paths = forecast(daily(er=poisson(100)), HospitalConfig.model_validate(file))
+    assert (paths == 0).all(axis=None)

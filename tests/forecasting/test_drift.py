@@ -42,3 +42,23 @@ def test_days_not_observed_count_on_neither_side(make_hospital: Hospital, daily:
 def test_four_weeks_of_history_have_nothing_to_be_compared_with(make_hospital: Hospital, daily: Daily) -> None:
     assert level_drift(daily(er=[3] * 28), make_hospital("er")).empty
     assert len(level_drift(daily(er=[3] * 29), make_hospital("er"))) == 1
+
+
+def test_a_stream_of_which_nothing_was_known_four_weeks_ago_has_no_row(
+    make_hospital: Hospital, daily: Daily, poisson: Counts
+) -> None:
+    arrivals = daily(er=poisson(150, 30.0), new=[0] * 130 + [20] * 20)
+    arrivals["observed"] = (arrivals["stream_id"] == "er") | (arrivals["arrivals"] > 0)
+    assert level_drift(arrivals, make_hospital("er", "new"))["stream_id"].tolist() == ["er"]
+
+
+def test_a_stream_closed_before_the_last_four_weeks_has_not_moved(
+    make_hospital: Hospital, daily: Daily, poisson: Counts
+) -> None:
+    file = make_hospital("er").model_dump(by_alias=True)
+    file["arrival_streams"][0]["closed"] = "2023-11-01"
+    arrivals = daily(er=poisson(150, 30.0))
+    late = arrivals["date"] >= "2023-11-01"
+    arrivals.loc[late, ["observed", "arrivals"]] = [False, 0]
+    row = level_drift(arrivals, HospitalConfig.model_validate(file)).iloc[0]
+    assert (row["actual"], row["expected"], row["moved"]) == (0, 0, False)

@@ -226,3 +226,17 @@ class TestKeptRows:
             workers=1,
         )
         assert len(computed) == 2
+
+
+def test_a_stream_is_not_forecast_from_before_its_first_day():
+    arrivals = daily(walk_in=poisson(300, 20), new=poisson(300, 20, seed=2))
+    opened = AS_OF - pd.Timedelta(days=60)
+    arrivals.loc[(arrivals["stream_id"] == "new") & (arrivals["date"] < opened), "observed"] = False
+    rows = backtest_forecast(arrivals, hospital("walk_in", "new"), origins=12, workers=1)
+    by_stream = rows.groupby("stream_id")["origin"].min()
+    assert by_stream["walk_in"] < opened <= by_stream["new"]
+
+
+def test_a_hospital_without_an_observed_day_has_no_back_test():
+    arrivals = daily(walk_in=poisson(300, 20)).assign(observed=False)
+    assert backtest_forecast(arrivals, hospital("walk_in"), origins=2, workers=1).empty

@@ -60,3 +60,13 @@ def test_events_show_their_effect(tmp_path: Path, make_hospital: Hospital, daily
     (tmp_path / "events.csv").write_text("date,name\n" + rows)
     arrivals = daily(er=poisson(400, np.where(summer, 30.0, 60.0)))
     assert note(arrivals, make_hospital("er", events="events.csv"), tmp_path).endswith("Events: summer holidays -50%")
+
+
+def test_an_opening_is_told(make_hospital: Hospital, daily: Daily, poisson: Counts) -> None:
+    arrivals = daily(er=poisson(100))
+    arrivals["observed"] = arrivals.index >= 60
+    assert note(arrivals, make_hospital("er", horizon=7)).endswith("Known from 2023-11-12 on")
+    unknown = note(arrivals.assign(observed=False), make_hospital("er", horizon=7))
+    assert unknown.endswith(
+        "No day of it is known: it is forecast at its model's mean_per_day, or half an arrival per day"
+    )

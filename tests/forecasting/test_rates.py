@@ -22,7 +22,7 @@ def hospital(models: dict[str, dict[str, Any]], horizon: int = 7, replications: 
         {"id": name, "target_ward": "ed", "patient_type": "adult", **({"model": model} if "type" in model else model)}
         for name, model in models.items()
     ]
-    truth = {name: {"mean_per_day": 5} for name, model in models.items() if model == FORECAST}
+    truth = {name: {"mean_per_day": 5} for name, model in models.items() if FORECAST in (model, model.get("model"))}
     return HospitalConfig.model_validate(
         {
             "id": "x",
@@ -138,3 +138,13 @@ def test_real_emergency_department() -> None:
     paths = rates.pivot(index="path", columns="date", values="rate").to_numpy()
     low, high = np.quantile(paths.sum(axis=1), [0.005, 0.995])
     assert low < counts[-28:].sum() < high
+
+
+def test_a_closed_stream_has_no_arrivals_from_that_day_on_and_one_not_yet_open_none_before() -> None:
+    planned = {"model": {"type": "constant", "mean_per_day": 2}, "closed": "2023-12-24"}
+    config = hospital({"walk_in": {"model": FORECAST, "opened": "2023-12-25"}, "transfers": planned})
+    _, rates = chain(daily(np.full(100, 20)), config)
+    by_stream = rates.sort_values("date").groupby(["stream_id", "date"])["rate"].max().groupby("stream_id").agg(list)
+    assert by_stream["transfers"] == [2.0, 2.0] + [0.0] * 5
+    assert by_stream["walk_in"][:3] == [0.0, 0.0, 0.0]
+    assert min(by_stream["walk_in"][3:]) > 15

@@ -82,10 +82,29 @@ def test_the_level_of_few_arrivals_or_days_is_less_certain() -> None:
 
 def test_single_days_vary_as_around_the_calendar_the_more_so_the_longer_the_history() -> None:
     none = np.empty((0, 28))
-    in_sample = [level_evidence(none, none, 4.0, days, 30.0).inv_k for days in (1, 28, 100_000)]
+    in_sample = [level_evidence(none, none, 1.5, days, 5.0).inv_k for days in (1, 28, 100_000)]
     assert in_sample[1] == pytest.approx((0.1 + 0.02) / 2)
     assert in_sample[2] == pytest.approx(0.1, rel=0.01)
     assert in_sample == sorted(in_sample)
+
+
+def test_days_of_many_arrivals_are_assumed_to_vary_by_a_fifth_beyond_poisson_once_there_is_a_calendar() -> None:
+    none = np.empty((0, 28))
+    short, known = (level_evidence(none, none, 1.0, n_days=days, rate=100.0).inv_k for days in (56, 84))
+    assert short == pytest.approx(0.02 / 3)
+    assert known == pytest.approx(0.002 / 4)
+
+
+def test_a_covariance_from_eight_paths_is_steady() -> None:
+    random = np.random.default_rng(8)
+
+    def total() -> float:
+        level = np.exp(random.normal(0, 0.06, (8, 1)))
+        stream = evidence(random.poisson(100 * level, (8, 28)), 100.0, level_variance=0.0018)
+        return float(fit_error_covariance(stream, 0.003).matrix(28).mean())
+
+    # of the paths alone the standard deviation is 0.5 and more
+    assert np.std([np.log(total()) for _ in range(60)]) < 0.2
 
 
 def test_one_streams_drift_speaks_for_the_others() -> None:

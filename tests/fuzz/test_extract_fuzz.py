@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.records import read_records
-from tests.support.small_extracts import TODAY, make_hospital
+from tests.support.small_extracts import TODAY, make_hospital, read_records
 
 pytestmark = pytest.mark.unit
 
 RUNS = int(os.environ.get("KAIZAR_FUZZ", "200"))
 """Extracts that are tried; `make fuzz` tries 10,000."""
+
+LONGEST = 1_500
+"""Characters of a line of a message."""
 
 AS_OF = pd.Timestamp("2024-06-10").as_unit("us")
 STAYS = {
@@ -120,3 +122,4 @@ def test_every_row_is_a_patient_a_reject_or_after_as_of(tmp_path: Path, block: i
             assert "Secret" not in frame.to_csv(), seed
     assert read > 0
     assert "Secret" not in "".join(told)
+    assert max(map(len, "\n".join(told).split("\n"))) <= LONGEST

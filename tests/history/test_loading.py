@@ -2,6 +2,7 @@
 
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import ConfigError, DataError
-from kaizar_pipeline.history.loading import load_history, load_patients
+from kaizar_pipeline.history.loading import History, load_history, load_patients, open_history
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 
@@ -60,6 +61,69 @@ def test_an_old_extract_gives_a_warning(hospital, home, caplog):
     caplog.clear()
     load_history(hospital(max_age_days=100_000), home)
     assert not caplog.records
+
+
+MOVES = """\
+id,where,in,out
+1,A&E,2024-06-01 08:00,2024-06-01 20:00
+1,Bay,2024-06-01 20:00,2024-06-02 09:00
+2,A&E,2024-06-03 08:00,2024-06-03 10:00
+2,Attic,2024-06-03 10:00,2024-06-03 11:00
+2,Bay,2024-06-03 10:00,
+"""
+STAYS = {
+    "path": "moves.csv",
+    "columns": {"patient_id": "id", "ward": "where", "admit": "in", "depart": "out"},
+    "wards": {"A&E": "ed", "Bay": "bed"},
+}
+
+
+def assert_same(found: History, expected: History) -> None:
+    for name, value in vars(expected).items():
+        if isinstance(value, pd.DataFrame):
+            pd.testing.assert_frame_equal(getattr(found, name), value)
+        else:
+            assert getattr(found, name) == value, name
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("stays", [None, STAYS], ids=["whole stays", "ward stays"])
+def test_an_extract_that_is_read_once_knows_at_each_as_of_what_it_knows_alone(hospital, home, stays):
+    (home / "moves.csv").write_text(MOVES, encoding="utf-8")
+    with (home / "extract.csv").open("a", encoding="utf-8") as extract:
+        extract.write("2,2024-06-03 08:00,,acute\n3,2024-06-04 08:00,2024-06-01 08:00,acute\n4,never,,acute\n")
+    config = hospital(stays=stays)
+    origins = ["2024-06-05", "2024-06-02", None, "2024-06-05", "2024-06-03"]
+    alone = [load_history(config, home, origin) for origin in origins]
+    assert any(len(history.patient_rejects) for history in alone)
+    assert any(history.warnings for history in alone)
+    with open_history(config, home) as history_at:
+        with pytest.raises(DataError, match="nothing before as_of"):
+            history_at("2024-05-01")
+        for origin, expected in zip(origins, alone, strict=True):
+            assert_same(history_at(origin), expected)
+            for name in ("extract.csv", "moves.csv"):  # neither is read again
+                (home / name).unlink(missing_ok=True)
+
+
+@pytest.mark.unit
+def test_an_extract_that_changes_while_it_is_read_is_told(hospital, home):
+    note = '1,2024-06-01 08:00,"2024\n-06",acute\n'  # of two lines, so that line numbers need the file again
+    (home / "extract.csv").write_text(TEXT + note, encoding="utf-8")
+    with open_history(hospital(), home) as history_at:
+        assert history_at("2024-06-05").patient_rejects["row"].tolist() == [4]
+        (home / "extract.csv").write_text(TEXT, encoding="utf-8")
+        with pytest.raises(DataError, match=r"extract\.csv: changed while it was read; run again"):
+            history_at("2024-06-02")
+
+
+@pytest.mark.unit
+def test_several_threads_may_ask_at_once(hospital, home):
+    origins = ["2024-06-02", "2024-06-05"] * 10
+    alone = {origin: load_history(hospital(), home, origin) for origin in origins}
+    with open_history(hospital(), home) as history_at, ThreadPoolExecutor(4) as pool:
+        for origin, found in zip(origins, pool.map(history_at, origins), strict=True):
+            assert_same(found, alone[origin])
 
 
 @pytest.mark.unit

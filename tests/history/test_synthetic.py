@@ -1,5 +1,6 @@
 """A synthetic history only grows: that up to tomorrow is that up to today plus a day."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -7,6 +8,7 @@ from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.history.synthetic import simulate_history, true_rates
 from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
+from kaizar_pipeline.patients.routes import routes_taken
 
 pytestmark = pytest.mark.unit
 
@@ -99,6 +101,19 @@ def test_rates_follow_the_truth(hospital):
     assert rates["2025-12-25"] < rates["2025-12-18"]
 
 
+def test_true_routes_are_learned_back(hospital):
+    data = hospital.model_dump(mode="json")
+    data["routing"] = "from_data"
+    data["patients"]["truth"]["routing"] = [{"from_ward": "ed", "options": [{"to_ward": "a", "probability": 0.2}]}]
+    learning = HospitalConfig.model_validate(data)
+    rows = routes_taken(*simulate_history(learning, pd.Timestamp("2026-01-01")), learning)
+    shares = rows[rows["ward_id"] == "ed"].set_index("next_ward_id")
+    error = np.sqrt(0.2 * 0.8 / shares["weight"]["a"])
+    assert shares["probability"]["a"] == pytest.approx(0.2, abs=3 * error)
+    assert error < 0.02
+    assert rows.loc[rows["ward_id"] == "a", "next_ward_id"].tolist() == ["_home"]
+
+
 def test_true_hours_of_arrival_are_learned_back(hospital):
     """The history follows the truth; the table that is learned from it has its hours, to within 15 %."""
     night = [4.0] * 6 + [0.5] * 18
@@ -116,3 +131,11 @@ def test_true_hours_of_arrival_are_learned_back(hospital):
 def test_as_of_before_the_start_is_refused(hospital):
     with pytest.raises(DataError, match=r"not after patients\.history_start 2025-01-01"):
         simulate_history(hospital, pd.Timestamp("2025-01-01"))
+
+
+def test_a_stream_that_opens_and_closes_has_patients_in_between_only(hospital):
+    file = hospital.model_dump(by_alias=True)
+    file["arrival_streams"][0].update(opened="2025-02-01", closed="2025-03-01")
+    patients, _ = simulate_history(HospitalConfig.model_validate(file), pd.Timestamp("2025-04-01"))
+    days = patients["arrival"].dt.normalize().drop_duplicates().tolist()
+    assert days == [*pd.date_range("2025-02-01", "2025-02-28")]

@@ -183,16 +183,9 @@ def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: 
     later = AS_OF + pd.Timedelta(days=3)
     run = materialize(
         defs,
-        *("patients", "patient_rejects", "ward_stays", "daily_arrivals", "length_of_stay", "arrival_profile"),
-        *(
-            "feature_table",
-            "arrival_model",
-            "arrival_rates",
-            "starting_census",
-            *SIMULATED,
-            "forecast_log",
-            "forecast_log_scores",
-        ),
+        *("patients", "patient_rejects", "ward_stays", "daily_arrivals", "discharge_clocks", "day_factors"),
+        *("length_of_stay", "arrival_profile", "routes", "feature_table", "arrival_model", "arrival_rates"),
+        *("starting_census", *SIMULATED, "forecast_log", "forecast_log_scores"),
         overrides={"as_of": f"{later:%Y-%m-%d}"},
     )
     log = warehouse.read("forecast_log", "one")
@@ -208,8 +201,8 @@ def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: 
 
 def test_a_run_says_what_changed_since_the_last_one(made: Made, defs: dg.Definitions, home: Path, warehouse: Warehouse):
     learned = (
-        *("starting_census", "daily_arrivals", "length_of_stay", "arrival_profile"),
-        *("feature_table", "arrival_model", "arrival_rates"),
+        *("starting_census", "daily_arrivals", "discharge_clocks", "day_factors", "length_of_stay", "arrival_profile"),
+        *("routes", "feature_table", "arrival_model", "arrival_rates"),
     )
     told = (*SIMULATED, "headline_changes", "headline_inputs")
 

@@ -63,6 +63,46 @@ def test_a_day_with_a_request_in_any_stream_is_observed(hospital):
     assert (~arrivals_per_day(busy, hospital())["observed"]).sum() == 2
 
 
+def two_streams(skipped: list[str], mean: int = 12, as_of: str = "2024-03-01") -> pd.DataFrame:
+    """A stream that is busy but for the days `skipped`, beside one with a request a day."""
+    days = [f"{day:%Y-%m-%d}" for day in pd.date_range("2023-12-01", as_of, inclusive="left")]
+    busy = requests({day: 0 if day in skipped else mean for day in days}, as_of)
+    return pd.concat([busy, requests(dict.fromkeys(days, 1), as_of, stream="elective")])
+
+
+def not_observed(patients: pd.DataFrame, config) -> list[str]:
+    rows = arrivals_per_day(patients, config)
+    return [
+        f"{stream} {date:%Y-%m-%d}" for stream, date in rows.loc[~rows["observed"], ["stream_id", "date"]].to_numpy()
+    ]
+
+
+def test_one_stream_may_be_out_while_the_other_is_not(hospital):
+    assert not_observed(two_streams(["2024-02-20"]), hospital()) == ["emergency 2024-02-20"]
+    assert not_observed(two_streams(["2024-02-20"], mean=9), hospital()) == []  # it may well have been a quiet day
+    assert not_observed(two_streams(["2023-12-15"]), hospital()) == []  # two such weekdays known, four are needed
+
+
+def test_a_stream_that_rests_on_holidays_or_every_other_week_is_not_out(hospital):
+    assert not_observed(two_streams(["2023-12-25", "2023-12-29", "2024-01-01"]), hospital()) == []
+    alternate = [f"{day:%Y-%m-%d}" for day in pd.date_range("2023-12-05", "2024-02-27", freq="14D")]
+    assert not_observed(two_streams(alternate, mean=30), hospital()) == []
+
+
+def test_from_the_fourth_week_on_the_days_of_a_silent_stream_are_zeros(hospital):
+    silent = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-02-05", "2024-02-29")]
+    found = not_observed(two_streams(silent, mean=20), hospital())
+    assert found == [f"emergency {day:%Y-%m-%d}" for day in pd.date_range("2024-02-05", "2024-02-25")]
+
+
+def test_days_before_an_opening_are_not_observed(hospital):
+    days = {f"{day:%Y-%m-%d}": 2 for day in pd.date_range("2024-01-01", periods=60)}
+    new = requests(dict.fromkeys(list(days)[50:], 3), "2024-03-01", stream="elective")
+    rows = arrivals_per_day(pd.concat([requests(days, "2024-03-01"), new]), hospital())
+    assert rows[rows["stream_id"] == "elective"].sort_values("date")["observed"].tolist() == [False] * 50 + [True] * 10
+    assert rows.loc[rows["stream_id"] == "emergency", "observed"].all()
+
+
 def test_no_patients_is_an_error(hospital):
     with pytest.raises(DataError, match="no patient before as_of"):
         arrivals_per_day(requests({}, "2024-06-01"), hospital())

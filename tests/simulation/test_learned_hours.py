@@ -10,7 +10,7 @@ from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.plan import Horizon, hour_weights, make_plan
 from kaizar_pipeline.simulation.sampling import draw
-from kaizar_pipeline.simulation.starting_point import StartingPoint
+from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.tables import ARRIVAL_PROFILE
 
 pytestmark = pytest.mark.unit
@@ -39,7 +39,7 @@ def start(config: HospitalConfig, arrival_profile: pd.DataFrame | None) -> Start
             for stream in config.arrival_streams
         ]
     )
-    return StartingPoint(config, rates, arrival_profile=arrival_profile)
+    return StartingPoint(config, StartingTables(rates, arrival_profile=arrival_profile))
 
 
 def test_learned_hours_are_those_of_the_patients():

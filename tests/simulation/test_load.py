@@ -1,5 +1,6 @@
 """Offered loads with exact answers, which of them must fit, and when a hospital is refused."""
 
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -267,3 +268,29 @@ def test_drawn_patients_have_the_offered_load(hospital):
     offered = np.array([load.offered for load in ward_loads(plan)])
     assert (error < 0.03 * offered).all()
     assert (np.abs(np.mean(drawn, axis=0) - offered) < 4 * error).all()
+
+
+@pytest.mark.parametrize(("day", "days_open"), [(8, 3), (1, 0)])
+def test_a_ward_that_closes_with_its_stream_is_no_overload(hospital, day: int, days_open: int):
+    config = hospital({"a": ward(9, 24), "b": ward(2, 24)}, streams(s="a low", t="b low"))
+    a, b = config.wards
+    config = config.model_copy(update={"wards": (a, b.model_copy(update={"closed": date(2026, 1, day)}))})
+    load = loads_of(config, {"s": 4, "t": [1] * days_open + [0] * (DAYS - days_open)})["b"]
+    assert (load.must_fit, load.beds) == pytest.approx((days_open / DAYS, 2 * days_open / DAYS))
+    assert not load.diverges
+
+
+def test_a_closed_ward_is_one_with_no_beds_from_then_on(hospital):
+    rule = {"from": "2026-01-08", "capacity": 0}
+    policy = {"overflow": [{"ward": "a", "redirect_to": ["b"]}]}
+    plans = [
+        make_plan(
+            hospital({"a": ward(9, 24, **more), "b": ward(9, 24)}, policies=policy),
+            _paths({"s": 4}),
+            Horizon(MONDAY, DAYS),
+            key=1,
+        )
+        for more in ({"closed": "2026-01-08"}, {"capacity_changes": [rule]})
+    ]
+    assert plans[0].capacity_changes == plans[1].capacity_changes == ((72.0, 0, 0),)
+    assert plans[0].beds.tolist() == plans[1].beds.tolist()

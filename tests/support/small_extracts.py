@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.patients.records import Records, read_records
+from kaizar_pipeline.patients.records import Records, open_records
 
 TODAY = pd.Timestamp("2024-06-30")
 
@@ -47,6 +47,12 @@ def make_hospital(
             "simulation": {"start": "empty" if source.get("missing_departure") == "unknown" else "census"},
         }
     )
+
+
+def read_records(config: HospitalConfig, home: Path, today: pd.Timestamp, as_of: pd.Timestamp | None = None) -> Records:
+    """What the extract of `config` knows at one as_of."""
+    with open_records(config, home, today) as records_at:
+        return records_at(as_of)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from kaizar_pipeline.verification.verify import Result, distribution_of_z, rows,
 pytestmark = pytest.mark.unit
 
 
-def result(simulated: float, error: float, theory: float = 2.0, model: str = "a ward") -> Result:
-    return Result(model, "Erlang 1917", "mean census", theory, simulated, error)
+def result(simulated: float, error: float, theory: float = 2.0, model: str = "a ward", published: float = 0) -> Result:
+    return Result(model, "Erlang 1917", "mean census", theory, simulated, error, published)
 
 
 @pytest.mark.parametrize(("simulated", "z", "agrees"), [(2.3, 3, True), (1.6, -4, True), (2.5, 5, False)])
@@ -23,6 +23,18 @@ def test_the_distance_is_in_standard_errors(simulated: float, z: float, agrees: 
 def test_where_nothing_is_random_only_the_exact_answer_will_do():
     assert (result(2.0, 0).z, result(0.1 + 0.2, 0, theory=0.3).z, result(2.001, 0).z) == (0, 0, inf)
     assert not result(2.001, 0).agrees
+
+
+def test_a_published_simulation_has_an_error_too():
+    found = result(7.0, 0.3, published=0.4)
+    assert (found.z, found.agrees) == (10, False)
+    assert result(3.0, 0.3, published=0.4).agrees
+    assert result(7.0, 0, published=0.4).z == 12.5
+    ((_, _, theory, *_, z),) = rows([found])
+    assert (theory, z) == ("2.000000 ± 0.400000", "+10.00")
+    text = distribution_of_z([result(2.0, 1), result(4.5, 1), result(7.0, 0.3, published=0.4)])
+    assert "Of 2 simulated quantities 1 are" in text
+    assert "The 1 that were simulated elsewhere are at most 10.00 standard errors (of both) off." in text
 
 
 def test_how_the_distances_lie():

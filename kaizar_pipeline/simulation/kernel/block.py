@@ -52,6 +52,8 @@ class Block(NamedTuple):
     """f8[replications, tables]: factors on the lengths of stay."""
     speed: Floats
     """f8[replications, W, days]: factors on the weights of clocks."""
+    routes: Floats
+    """f8[replications or 1, T, W, W]: cumulative probabilities of the next ward; 1 where all have the same."""
     stop: Integers
     """i8[1]: other than 0 to end before the next replication."""
 
@@ -119,7 +121,9 @@ def run_block(model: Model, block: Block, buffers: Buffers, totals: Totals, reco
         if block.stop[0] != 0:
             return r, OK
         whole = buffers.drawn
-        replication = Replication(block.first + r, block.scale[r], block.speed[r])
+        replication = Replication(
+            block.first + r, block.scale[r], block.speed[r], block.routes[min(r, len(block.routes) - 1)]
+        )
         status, n, s = draw(model.sources, replication, whole, buffers.arrivals, buffers.stay_scratch)
         if status != OK:
             return r, status

@@ -67,6 +67,8 @@ class Replication(NamedTuple):
     """f8[tables]: its own factor on the lengths of stay of each table."""
     speed: Floats
     """f8[W, days]: its own factor on the weights of each ward's clocks."""
+    routes: Floats
+    """f8[T, W, W]: by type and ward, cumulative probability of the next ward; the rest goes home."""
 
 
 class Batch(NamedTuple):
@@ -201,12 +203,12 @@ def _draw_stage(
         _draw_uniforms(sources.key, durations, of_census, stage, work, (work.unused, work.to_stay))
     for i in range(len(work.patient)):
         patient_type = index(buffers.patient_type[work.patient[i]])
-        work.next_ward[i] = _next_ward(sources, patient_type, work.ward[i], work.to_route[i])
+        work.next_ward[i] = _next_ward(sources, replication.routes, patient_type, work.ward[i], work.to_route[i])
     if of_census and stage == 0:
         for i in range(len(work.patient)):
             if sources.census.seat[work.patient[i]] >= 0:
                 work.next_ward[i] = _next_of_stay_in_progress(
-                    sources, replication.scale, work.patient[i], work.to_route[i], work.left
+                    sources, replication, work.patient[i], work.to_route[i], work.left
                 )
 
 
@@ -307,8 +309,8 @@ def _delay(sources: Sources, ward: int, chance: float, elapsed: float) -> float:
 
 
 @compiled
-def _next_ward(sources: Sources, patient_type: int, ward: int, chance: float) -> int:
-    cdf = sources.route_cdf[patient_type, ward]
+def _next_ward(sources: Sources, routes: Floats, patient_type: int, ward: int, chance: float) -> int:
+    cdf = routes[patient_type, ward]
     last = index(len(cdf) - 1)
     if chance >= cdf[last]:  # home, most often
         return sources.next_wards[last + 1]
@@ -318,27 +320,27 @@ def _next_ward(sources: Sources, patient_type: int, ward: int, chance: float) ->
 
 
 @compiled
-def _next_of_stay_in_progress(sources: Sources, scale: Floats, p: int, chance: float, left: Floats) -> int:
+def _next_of_stay_in_progress(sources: Sources, replication: Replication, p: int, chance: float, left: Floats) -> int:
     """Next ward of a seated patient, given the time already spent here: the probability of each is weighted by the
     share of its stays that last longer."""
     census = sources.census
     if not census.in_care[p]:
         return census.next_known[p]
     wards = len(sources.next_wards) - 1
-    cdf = sources.route_cdf[census.patient_type[p], census.ward[p]]
+    cdf = replication.routes[census.patient_type[p], census.ward[p]]
     by_next_ward = sources.los_table[census.patient_type[p], census.ward[p]]
     share, total, before = 0.0, 0.0, 0.0
     for place in range(wards + 1):
         table = index(by_next_ward[sources.next_wards[place]])
         if place == 0 or place == wards or table != by_next_ward[sources.next_wards[place - 1]]:
             elapsed = census.elapsed[p, index(DISCHARGE if place == wards else TRANSFER)]
-            share = 1.0 - share_until(sources.tables, table, elapsed / scale[table])
+            share = 1.0 - share_until(sources.tables, table, elapsed / replication.scale[table])
         upto = cdf[place] if place < wards else 1.0
         left[place] = (upto - before) * share
         total += left[place]
         before = upto
     if total <= 0:  # longer here than any stay: no information in the time spent
-        return _next_ward(sources, census.patient_type[p], census.ward[p], chance)
+        return _next_ward(sources, replication.routes, census.patient_type[p], census.ward[p], chance)
     place, upto = 0, left[0]
     while place < wards and chance * total >= upto:
         place += 1

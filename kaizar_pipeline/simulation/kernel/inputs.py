@@ -63,8 +63,7 @@ class Sources(NamedTuple):
     streams: Streams
     census: Census
     next_wards: Indices
-    """u4[W + 1]: wards in order of their ids, which is the order of route_cdf; then home."""
-    route_cdf: Floats
+    """u4[W + 1]: wards in order of their ids, which is that of a replication's routes; then home."""
     los_table: Indices
     delay_table: Integers
     patience_table: Integers
@@ -122,7 +121,6 @@ def sources_of(plan: Plan) -> Sources:
         ),
         census=plan.census,
         next_wards=np.append(plan.next_wards, len(plan.ward_ids)).astype(np.uint32),
-        route_cdf=np.ascontiguousarray(plan.route_cdf),
         los_table=plan.los_table.astype(np.uint32),
         delay_table=plan.delay_table.astype(np.int64),
         patience_table=plan.patience_table.astype(np.int64),
