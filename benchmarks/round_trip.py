@@ -29,8 +29,8 @@ Figures = dict[str, float]
 
 
 def truth(wards: list[dict[str, Any]], streams: list[dict[str, Any]], **parts: Any) -> HospitalConfig:
-    """A made-up hospital. Of a ward `los`, `discharge_clock`, `transfer_clock` and `day_factor` are its truth, and of a
-    stream with `forecast: True` its weekdays; the arrivals of other streams are known, so that they add no error."""
+    """A synthetic hospital. Of a ward `los`, `discharge_clock`, `transfer_clock` and `day_factor` are its truth, and
+    of a stream with `forecast: True` its weekdays; the arrivals of other streams are known, and add no error."""
     kinds = {"los": "los", "discharge_clock": "discharge_clocks", "transfer_clock": "transfer_clocks",
              "day_factor": "day_factors"}  # fmt: skip
     of_wards = {name: {w["id"]: w[key] for w in wards if key in w} for key, name in kinds.items()}

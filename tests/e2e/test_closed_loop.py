@@ -1,7 +1,7 @@
 """The closed loop: a hospital with a known truth -> its history as an extract -> everything learned -> the truth again.
 
-Several wards with too few beds, patients who board, clocks, routes, good and bad days, and a service that has just opened:
-wards by themselves with unlimited beds would not show wrong physics.
+Several wards with too few beds, patients who board, clocks, routes, good and bad days, and a service that has just
+opened: wards by themselves with unlimited beds would not show wrong physics.
 """
 
 import numpy as np
