@@ -91,8 +91,8 @@ def look_ahead(config: HospitalConfig, as_of: pd.Timestamp, ward: int = 0) -> Ah
 
 
 def ward(options: Options) -> Figures:
-    """A synthetic ward whose discharges keep a clock, unlimited beds: the mean census of each hour of the week in the 28
-    days from the eighth on, and the coverage of the hourly census by hour of the day."""
+    """A synthetic ward whose discharges keep a clock, unlimited beds: the mean census of each hour of the week in the
+    28 days from the eighth on, and the coverage of the hourly census by hour of the day."""
     truth = clocked_week()
     seeds = range(1, options.histories + 1)
     with ProcessPoolExecutor(options.workers) as pool:
@@ -199,7 +199,7 @@ def sepsis(options: Options) -> Figures:
         config = one_ward(path, patients={"max_age_days": None})
         history = load_history(config, HOME)
         cares = ward_cares(history.patients, history.ward_stays, config)
-        exposure = exposures_of(cares["ward"])[HOMEWARD]
+        exposure = exposures_of(cares["ward"], cares["ward"].admit.min())[HOMEWARD]
         gains = held_out_gains([exposure], np.zeros(0, dtype="datetime64[D]"))
     return {"sepsis_loglik_gain": float(gains.mean()), "sepsis_stays_judged": len(gains)}
 
