@@ -1,4 +1,4 @@
-"""Made-up hospitals with a known truth, written as the extracts that a hospital would have."""
+"""Synthetic hospitals with a known truth, written as the extracts that a hospital would have."""
 
 from collections.abc import Mapping
 from pathlib import Path

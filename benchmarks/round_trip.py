@@ -29,8 +29,8 @@ Figures = dict[str, float]
 
 
 def truth(wards: list[dict[str, Any]], streams: list[dict[str, Any]], **parts: Any) -> HospitalConfig:
-    """A made-up hospital. Of a ward `los`, `discharge_clock`, `transfer_clock` and `day_factor` are its truth, and of a
-    stream with `forecast: True` its weekdays; the arrivals of other streams are known, so that they add no error."""
+    """A synthetic hospital. Of a ward `los`, `discharge_clock`, `transfer_clock` and `day_factor` are its truth, and
+    of a stream with `forecast: True` its weekdays; the arrivals of other streams are known, and add no error."""
     kinds = {"los": "los", "discharge_clock": "discharge_clocks", "transfer_clock": "transfer_clocks",
              "day_factor": "day_factors"}  # fmt: skip
     of_wards = {name: {w["id"]: w[key] for w in wards if key in w} for key, name in kinds.items()}
@@ -131,6 +131,7 @@ def boarding(histories: int, replications: int) -> Figures:
         nothing = tables._replace(length_of_stay=None, discharge_clocks=None, day_factors=None)
         for censuses, hospital_, given in ((found, learned, tables), (true, under_truth(config), nothing)):
             censuses.append(mean_census(hospital_, given, replications)["icu"][28 * 24 :].mean())
+        assert tables.discharge_clocks is not None
         origins = tables.discharge_clocks.groupby(["ward_id", "way"])["origin"].first()
         clocks.append(origins["icu", "onward"] == "flat" and origins["ward", "home"] == "from_data")
     ratio = np.array(found) / np.array(true)
@@ -182,8 +183,9 @@ def routes(histories: int, replications: int) -> Figures:
             censuses.append(mean_census(hospital_, given, replications)["icu"][27 * 24 : 28 * 24].mean())
         assert tables.routes is not None
         rows = tables.routes.set_index(["ward_id", "next_ward_id"])
-        shares.append(rows.loc[("ward", "icu"), "probability"])
-        scores.append((shares[-1] - ONWARD) / np.sqrt(ONWARD * (1 - ONWARD) / rows.loc[("ward", "icu"), "weight"]))
+        share, weight = (float(rows[name].to_dict()["ward", "icu"]) for name in ("probability", "weight"))
+        shares.append(share)
+        scores.append((share - ONWARD) / np.sqrt(ONWARD * (1 - ONWARD) / weight))
     ratio = np.array(found) / np.array(true)
     return {
         "routes_icu_mean_ratio": float(np.mean(found) / np.mean(true)),

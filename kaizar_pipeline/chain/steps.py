@@ -259,12 +259,13 @@ def forecast_scores(run: Run, forecast_backtest: pd.DataFrame) -> Made:
     return Made({"forecast_scores": found}, {"forecast_scores": figures})
 
 
-def occupancy_backtest(
+def occupancy_backtest(  # noqa: PLR0913  the tables that it needs
     run: Run,
     patients: pd.DataFrame,
     ward_stays: pd.DataFrame,
     arrival_profile: pd.DataFrame,
     discharge_clocks: pd.DataFrame,
+    routes: pd.DataFrame,
     kept_occupancy_backtest: pd.DataFrame | None,
 ) -> Made:
     """The whole chain run again from past origins, against the census that was observed."""
@@ -283,7 +284,7 @@ def occupancy_backtest(
     if found.notes:
         figures["notes"] = "; ".join(found.notes)
     scores, rows = found.occupancy_scores, found.occupancy_backtest
-    given = Given(run.config, patients, ward_stays, arrival_profile, discharge_clocks)
+    given = Given(run.config, patients, ward_stays, arrival_profile, discharge_clocks, routes)
     quality = {**_coverage(scores[scores["method"] == TWIN]), **_mean_errors(scores)}
     return Made(
         {"occupancy_backtest": rows, "occupancy_scores": scores},

@@ -67,7 +67,7 @@ def time_within_day(
     """
     low = _second_of_day(days, after, 0)
     high = _second_of_day(days, before, SECONDS_PER_DAY - 1)
-    seconds = np.empty(len(days))
+    seconds = np.zeros(len(days))
     weekday = days.dt.day_of_week.to_numpy()
     hours = np.arange(25) * 3600.0
     for day in range(7):

@@ -206,9 +206,9 @@ class _Known:
         hours, weekdays = rows["hour"].to_numpy(), rows["date"].dt.day_of_week.to_numpy()
         wards, censuses = rows["ward_id"].tolist(), [np.empty(0, dtype=np.int64)] * len(rows)
         for hour, weekday in sorted({*zip(hours.tolist(), weekdays.tolist(), strict=True)}):
-            used = self._used(method, hour, weekday)
+            used = {ward: of.to_numpy() for ward, of in self._used(method, hour, weekday).items()}
             for i in np.flatnonzero((hours == hour) & (weekdays == weekday)):
-                censuses[i] = used[wards[i]].to_numpy()
+                censuses[i] = used[wards[i]]
         return _shares(censuses)
 
     def _used(self, method: str, hour: int, weekday: int) -> pd.DataFrame:

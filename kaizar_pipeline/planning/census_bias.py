@@ -29,25 +29,30 @@ def beyond_chance(mean: float, error: float, dates: int) -> bool:
 
 
 def clear_biases(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rows of occupancy_scores, over all weeks ahead together, whose bias is beyond chance and matters."""
+    """The rows of occupancy_scores, over all weeks ahead together, whose bias, or bias beside that of all hours, is
+    beyond chance and matters; `clear` names the columns that are (bias, hour_bias)."""
     rows = scores[scores["lead_week"] == ALL_WEEKS]
-    clear = [
-        abs(bias) > relevant(census) and beyond_chance(bias, error, dates)
-        for bias, error, dates, census in zip(
-            rows["bias"], rows["bias_se"], rows["independent_dates"], rows["mean_actual"], strict=True
-        )
-    ]
-    return rows[np.array(clear, dtype=bool)]
+    clear = [[name for name in ("bias", "hour_bias") if _clear(row, name)] for _, row in rows.iterrows()]
+    rows = rows.assign(clear=pd.Series(clear, index=rows.index, dtype="object"))
+    return rows[rows["clear"].str.len() > 0]
+
+
+def _clear(row: pd.Series, name: str) -> bool:
+    matters = abs(row[name]) > relevant(row["mean_actual"])
+    return matters and beyond_chance(row[name], row[f"{name}_se"], row["independent_dates"])
 
 
 def biases_in_words(biases: pd.DataFrame) -> dict[str, str]:
     """By ward, at which hours its forecasts are too high or too low, from `clear_biases`."""
-    words = {}
-    for ward, rows in biases.groupby("ward_id", sort=False):
-        hours = [
-            f"{abs(row['bias']):.1f} too {'high' if row['bias'] > 0 else 'low'} at {row['hour']}:00 "
-            f"(standard error {row['bias_se']:.1f}, mean census {row['mean_actual']:.1f})"
-            for _, row in rows.iterrows()
-        ]
-        words[str(ward)] = ", ".join(hours)
-    return words
+    wards = biases.groupby("ward_id", sort=False)
+    return {str(ward): ", ".join(_in_words(row) for _, row in rows.iterrows()) for ward, rows in wards}
+
+
+def _in_words(row: pd.Series) -> str:
+    name = row["clear"][0]
+    side = "high" if row[name] > 0 else "low"
+    than = f"too {side}" if name == "bias" else f"{side}er than at all hours together"
+    return (
+        f"{abs(row[name]):.1f} {than} at {row['hour']}:00 (standard error {row[f'{name}_se']:.1f}, mean census "
+        f"{row['mean_actual']:.1f})"
+    )

@@ -53,6 +53,7 @@ class Given(NamedTuple):
     ward_stays: pd.DataFrame
     arrival_profile: pd.DataFrame
     discharge_clocks: pd.DataFrame
+    routes: pd.DataFrame
 
 
 def likely_causes(given: Given, forecasts: pd.DataFrame) -> dict[str, list[str]]:
@@ -305,19 +306,17 @@ class _Case:
 
     def _transfers(self) -> dict[str, tuple[float, float]]:
         """By other ward: patients a day who came from there, and how many of those who left it the routes lead here."""
-        records, config = self.records, self.records.given.config
+        records, routes = self.records, self.records.given.routes
+        here = routes[routes["in_use"] & (routes["next_ward_id"] == records.ward)]
+        share = here.set_index(["ward_id", "patient_type"])["probability"].to_dict()
         types = records.given.patients.set_index("patient_id")["patient_type"]
         stays = records.given.ward_stays
         left = stays[(stays["depart"] >= records.since) & stays["next_ward_id"].notna()]
         left = left.assign(patient_type=left["patient_id"].map(types))
         found = {}
         for source, rows in left[left["ward_id"] != records.ward].groupby("ward_id"):
-            led = sum(
-                option.probability * n
-                for patient_type, n in rows["patient_type"].value_counts().items()
-                for option in config.route_options(str(source), str(patient_type))
-                if option.to_ward == records.ward
-            )
+            of_type = rows["patient_type"].value_counts()
+            led = sum(share.get((source, patient_type), 0.0) * n for patient_type, n in of_type.items())
             came = int((rows["next_ward_id"] == records.ward).sum())
             found[str(source)] = (came / records.days, led / records.days)
         return found

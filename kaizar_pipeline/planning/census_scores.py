@@ -75,17 +75,24 @@ def scores_by_week(rows: pd.DataFrame, by: Sequence[str], overall: bool = False)
 
     `rows` have origin, lead, actual, mean, crps and pit, and hour where that is not always 0. The band around
     coverage80 counts one trial for each of the `independent_dates`: forecasts for one week, and of overlapping days,
-    have correlated errors.
+    have correlated errors. With the column hour in `by` there is also the bias of each hour beside that of all hours.
     """
     hours_ahead = HOURS_PER_DAY * rows["lead"] + _hours(rows)
-    weekly = rows.assign(lead_week=(hours_ahead - 1) // (HOURS_PER_DAY * DAYS_PER_WEEK) + 1)
+    weekly = rows[[*by, "origin", "lead", "actual", "mean", "crps", "pit"]].assign(
+        lead_week=(hours_ahead - 1) // (HOURS_PER_DAY * DAYS_PER_WEEK) + 1
+    )
     if overall:
-        weekly = pd.concat([weekly, rows.assign(lead_week=ALL_WEEKS)])
+        weekly = pd.concat([weekly, weekly.assign(lead_week=ALL_WEEKS)], ignore_index=True)
+    if "hour" in by:
+        error = weekly["mean"] - weekly["actual"]
+        of_all_hours = [name for name in [*by, "lead_week", "origin"] if name != "hour"]
+        weekly = weekly.assign(beside=error - error.groupby([weekly[name] for name in of_all_hours]).transform("mean"))
     found = []
-    for _, group in weekly.groupby([*by, "lead_week"]):
-        names = group[[*by, "lead_week"]].iloc[0].to_dict()
-        days_ahead = int(names["lead_week"]) * DAYS_PER_WEEK or int(rows["lead"].max())
-        found.append({**names, **_scores(group, independent_dates(group["origin"], days_ahead))})
+    names, furthest = [*by, "lead_week"], int(rows["lead"].max())
+    for values, group in weekly.groupby(names):
+        days_ahead = int(group["lead_week"].max()) * DAYS_PER_WEEK or furthest
+        dates = independent_dates(group["origin"], days_ahead)
+        found.append({**dict(zip(names, values, strict=True)), **_scores(group, dates)})
     return pd.DataFrame(found)
 
 
@@ -95,6 +102,11 @@ def _scores(group: pd.DataFrame, dates: int) -> dict[str, float]:
     pit, actual = group["pit"].to_numpy(), group["actual"].to_numpy(dtype=np.float64)
     error = group["mean"].to_numpy() - actual
     some = actual > 0
+    origins = group["origin"].to_numpy()
+    beside = group["beside"].to_numpy() if "beside" in group else None
+    hour = (
+        {} if beside is None else {"hour_bias": beside.mean(), "hour_bias_se": clustered_error(beside, origins, dates)}
+    )
     return {
         "n": len(group),
         "origins": group["origin"].nunique(),
@@ -108,7 +120,8 @@ def _scores(group: pd.DataFrame, dates: int) -> dict[str, float]:
         "mape": (np.abs(error[some]) / actual[some]).mean() if some.any() else np.nan,
         "mean_actual": actual.mean(),
         "bias": error.mean(),
-        "bias_se": clustered_error(error, group["origin"].to_numpy(), dates),
+        "bias_se": clustered_error(error, origins, dates),
+        **hour,
     }
 
 

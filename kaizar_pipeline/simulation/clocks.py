@@ -102,8 +102,8 @@ def plan_clocks(
     weeks, owner = list[np.ndarray](), list[int]()
     weekly = _weeks(learned)
     for w, ward in enumerate(config.wards):
-        settings: dict[int, ClockSetting | None] = {TRANSFER: ward.transfer_clock, DISCHARGE: ward.discharge_clock}
-        for way, setting in settings.items():
+        settings: list[ClockSetting | None] = [ward.transfer_clock, ward.discharge_clock]
+        for way, setting in zip((TRANSFER, DISCHARGE), settings, strict=True):
             week = _week(setting, weekly.get((ward.id, WAYS[way])))
             if week is not None or factors[w] is not None:
                 of[w, way] = len(weeks)

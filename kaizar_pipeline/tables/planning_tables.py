@@ -86,6 +86,13 @@ OCCUPANCY_SCORES = hospital_table(
     "Scores of occupancy_backtest by ward, hour and week ahead.",
     key("method", "VARCHAR", "As in occupancy_backtest."),
     *_week_scores(key("hour", "INTEGER", "As in occupancy_backtest.", "hours"), overall=" 0: all weeks together."),
+    Column("hour_bias", "DOUBLE", "Bias at this hour less that over all hours.", "beds"),
+    nullable(
+        "hour_bias_se",
+        "DOUBLE",
+        "Its standard error, without the part of an origin's error that all hours share; null as bias_se is.",
+        "beds",
+    ),
     version=5,
 )
 

@@ -317,7 +317,7 @@ def back_test_scores(**of_icu: float | None) -> pd.DataFrame:
     rows = [(ward, hour, week) for ward in ("icu", "ed", "_hospital") for hour in (0, 6) for week in (0, 1, 2)]
     scores = pd.DataFrame(rows, columns=["ward_id", "hour", "lead_week"]).assign(
         method="twin", coverage80=0.8, coverage80_low=0.5, coverage80_high=0.98, independent_dates=12,
-        bias=0.0, bias_se=0.2, mean_actual=20.0,
+        bias=0.0, bias_se=0.2, hour_bias=0.0, hour_bias_se=0.1, mean_actual=20.0,
     )  # fmt: skip
     for column, value in of_icu.items():
         scores.loc[(scores["ward_id"] == "icu") & (scores["hour"] == 6), column] = value
@@ -357,6 +357,13 @@ def test_a_biased_hour_is_warned_about():
     assert result.passed is False
     assert result.figures == {
         "icu": "2.0 too low at 6:00 (standard error 0.2, mean census 20.0); likely cause: clock: a"
+    }
+    weekends = checks.census_unbiased(back_test_scores(), {"icu": ["clock: a"], "ed": []})
+    assert weekends.figures == {"icu": "likely cause: clock: a"}
+    beside = checks.census_unbiased(back_test_scores(bias=2.0, bias_se=1.5, hour_bias=2.0), {})
+    assert beside.figures == {
+        "icu": "2.0 higher than at all hours together at 6:00 (standard error 0.1, mean census 20.0); likely cause: "
+        + UNKNOWN
     }
     assert checks.census_unbiased(back_test_scores().iloc[:0], {}).nothing_to_check
 

@@ -115,7 +115,7 @@ def test_what_is_left_out_has_its_default():
 def test_hours_are_learned_where_told_and_from_an_extract(profile: Any, synthetic: bool, extract_: bool):
     found = []
     for patients in (hospital()["patients"], extract()):
-        data = hospital() | {"patients": patients}
+        data: dict[str, Any] = hospital() | {"patients": patients}
         data["arrival_streams"][0]["hourly_profile"] = profile
         config = HospitalConfig.model_validate(data)
         assert HospitalConfig.model_validate(config.model_dump(mode="json")) == config

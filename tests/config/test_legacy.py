@@ -86,7 +86,7 @@ class TestNorth:
         assert los["IC"]["params"] == {"shape": 1.2, "scale": 2.5}
         assert {los[name]["unit"] for name in ("SEH", "KLN", "IC")} == {"days"}
         assert los["OK"] == {"type": "from_data"}
-        routes = {route.from_ward: {o.to_ward: o.probability for o in route.options} for route in config.routing}
+        routes = {route.from_ward: {o.to_ward: o.probability for o in route.options} for route in config.routes}
         assert routes == {"SEH": {"KLN": 0.3, "IC": 0.05}, "IC": {"KLN": 0.5}}
         simulation = config.simulation
         assert (simulation.replications, simulation.seed, simulation.horizon_days) == (40, 11, 7)

@@ -107,7 +107,7 @@ class TestHarbour:
         assert los["WARD_D"] == {"type": "from_data", "stays_of": "planned"}
         assert los["IC"] == {"type": "from_data", "stays_of": "ICU"}
         assert config.stream("ICU").model.model_dump() == {"type": "constant", "mean_per_day": 0}
-        assert [route.from_ward for route in config.routing] == ["SEH"]
+        assert [route.from_ward for route in config.routes] == ["SEH"]
         assert config.policies.overflow[0].redirect_to == ("WARD_D",)
 
     def test_everything_that_it_does_is_told(self, home: Path):

@@ -10,6 +10,7 @@ from hand_made import make_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kaizar_pipeline.config.discharges import Clock
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import Truth
 from kaizar_pipeline.config.scenario import Scenario
@@ -153,7 +154,7 @@ def test_rules_replace_those_for_the_same_and_join_the_others():
             "admission_stop": [{"ward": "ward", "stop_types": []}],
         },
     )
-    rows = {(r.from_ward, r.patient_type): r.options[0].probability for r in variant.config.routing}
+    rows = {(r.from_ward, r.patient_type): r.options[0].probability for r in variant.config.routes}
     assert rows == {("ed", "high"): 0.9, ("ed", None): 0.1, ("ward", None): 0.2}
     policies = variant.config.policies
     assert {(rule.ward, rule.priority) for rule in policies.priorities} == {("ward", 7), ("ed", 8)}
@@ -209,6 +210,7 @@ def test_a_scenario_may_discharge_at_weekends_as_on_working_days():
     for changes, saturday in ((every_day, 1.0), ({}, 0.5 / (6 / 7))):
         found = apply_scenario(kept, scenario(**changes), THURSDAY, DAYS)
         clock = found.config.wards[1].discharge_clock
+        assert isinstance(clock, Clock)
         assert clock.week[5].tolist() == pytest.approx([saturday] * 24)
     without = {"wards": [{"id": "ward", "discharge_clock": "none"}]}
     assert apply_scenario(kept, scenario(**without), THURSDAY, DAYS).config.wards[1].discharge_clock == "none"

@@ -124,7 +124,8 @@ def test_delayed_entry_changes_no_estimate():
                 parts.append((admit, at, min(dark, end), left and end <= dark, 1.0, stay))
             at = max(at, dark + 24)
     columns = np.array(parts).T
-    seen = Exposure(START, *columns[:3], columns[3].astype(bool), columns[4], columns[5].astype("int64"))
+    admit, begin, end, left, weight, stay = columns
+    seen = Exposure(START, admit, begin, end, left.astype(bool), weight, stay.astype("int64"))
     assert seen.departures < 0.7 * whole.departures
     found, full = (fit_clock([of], NO_HOLIDAYS) for of in (seen, whole))
     assert np.sqrt(np.mean((found.week - TRUE_WEEK) ** 2)) < 0.16

@@ -45,9 +45,9 @@ def together(*histories: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[pd.DataFram
     return patients, stays
 
 
-def learned(*given: pd.DataFrame, ward: str = "ed", kind: str = "acute") -> dict[str, float]:
+def learned(patients: pd.DataFrame, stays: pd.DataFrame, ward: str = "ed", kind: str = "acute") -> dict[str, float]:
     """Probability by next ward."""
-    table = routes_taken(*given, LEARNING)
+    table = routes_taken(patients, stays, LEARNING)
     rows = table[(table["ward_id"] == ward) & (table["patient_type"] == kind)]
     return dict(zip(rows["next_ward_id"], rows["probability"], strict=True))
 
@@ -169,9 +169,9 @@ class TestRouteDifferences:
     """Configured routes beside those that patients took."""
 
     @staticmethod
-    def told(*given: pd.DataFrame, probability: float | None = None) -> list[str]:
+    def told(patients: pd.DataFrame, stays: pd.DataFrame, probability: float | None = None) -> list[str]:
         rows = [{"from_ward": "ed", "options": [{"to_ward": "bed", "probability": probability}]}] if probability else ()
-        return route_differences(routes_taken(*given, make_hospital(routing=rows, stays=MOVES)))
+        return route_differences(routes_taken(patients, stays, make_hospital(routing=rows, stays=MOVES)))
 
     def test_a_missing_route_is_named_with_its_patients_a_day(self):
         given = history(*[left(5, "bed")] * 750, *[left(5, "_home")] * 10)

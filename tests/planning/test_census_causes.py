@@ -112,7 +112,7 @@ class Forecasts:
         )
         weight = np.tile(self.hourly_profile, 14) / np.mean(self.hourly_profile)
         profile = pd.DataFrame({"weight": weight, "in_use": True}, index=hours).reset_index()
-        return likely_causes(Given(self.config(), patients, ward_stays, profile, clocks), rows)
+        return likely_causes(Given(self.config(), patients, ward_stays, profile, clocks, self.routing()), rows)
 
     def rows(self, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
         """Rows of occupancy_backtest; the mean is that of the same hour of the week in what is believed."""
@@ -132,6 +132,11 @@ class Forecasts:
         rows = pd.concat(frames, ignore_index=True)
         return rows.assign(weekday=rows["date"].dt.day_of_week).merge(mean, how="left")
 
+    def routing(self) -> pd.DataFrame:
+        to = {"icu": self.routes, "_home": 1 - self.routes}
+        rows = pd.DataFrame({"next_ward_id": list(to), "probability": list(to.values())})
+        return rows.assign(ward_id="ed", patient_type="p", in_use=True)
+
     def config(self) -> HospitalConfig:
         los = {"type": "exponential", "unit": "days", "params": {"mean": 2.0}}
         stream: dict[str, Any] = {
@@ -140,7 +145,6 @@ class Forecasts:
             "patient_type": "p",
             "model": {"type": "ml_poisson"},
         }
-        options = [{"to_ward": "icu", "probability": self.routes}] if self.routes else []
         return HospitalConfig.model_validate(
             {
                 "id": "small",
@@ -157,7 +161,6 @@ class Forecasts:
                     {"id": "second", **stream},
                     {**stream, "id": "icu_own", "target_ward": "icu", "patient_type": "other"},
                 ],
-                "routing": [{"from_ward": "ed", "patient_type": "p", "options": options}] if options else [],
             }
         )  # fmt: skip
 
@@ -247,7 +250,7 @@ def test_nothing_was_forecast():
     patients, ward_stays = World().records(1)
     nothing = given.rows(patients, ward_stays).iloc[:0]
     clocks, profile = pd.DataFrame(columns=["ward_id", "weight"]), pd.DataFrame(columns=["stream_id", "in_use"])
-    assert likely_causes(Given(given.config(), patients, ward_stays, profile, clocks), nothing) == {}
+    assert likely_causes(Given(given.config(), patients, ward_stays, profile, clocks, given.routing()), nothing) == {}
 
 
 def test_the_causes_of_the_hospital_are_those_of_its_wards():

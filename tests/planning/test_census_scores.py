@@ -85,9 +85,18 @@ def test_the_week_ahead_ends_with_its_last_midnight():
 def test_the_errors_of_one_origin_are_one_trial():
     rows = pd.DataFrame({"origin": days(0, 0, 10, 10, 20, 20), "lead": [1, 7] * 3, "ward_id": "a", "crps": 1.0})
     rows = rows.assign(actual=0, mean=[1.0, 1.0, 2.0, 2.0, 3.0, 3.0], pit=0.5)
-    score = scores_by_week(rows, by=["ward_id"]).iloc[0]
+    score = scores_by_week(rows, by=["ward_id"]).iloc[0].to_dict()
     assert score["bias"] == 2
     assert score["bias_se"] == pytest.approx(1 / np.sqrt(3))
-    overlapping = scores_by_week(rows.assign(origin=days(0, 0, 1, 1, 20, 20)), by=["ward_id"]).iloc[0]
+    overlapping = scores_by_week(rows.assign(origin=days(0, 0, 1, 1, 20, 20)), by=["ward_id"]).iloc[0].to_dict()
     assert overlapping["bias_se"] == pytest.approx(1 / np.sqrt(2))  # two of the three share days
     assert np.isnan(scores_by_week(rows[:2], by=["ward_id"]).iloc[0]["bias_se"])
+
+
+def test_an_hour_errs_beside_all_hours():
+    # origins err by 1 and 5 at all hours, and 2 more at noon
+    rows = pd.DataFrame({"origin": days(0, 0, 10, 10), "hour": [0, 12] * 2, "mean": [0.0, 2.0, 4.0, 6.0]})
+    rows = rows.assign(ward_id="a", actual=0, lead=1, crps=1.0, pit=0.5)
+    noon = scores_by_week(rows, by=["ward_id", "hour"]).iloc[1].to_dict()
+    assert (noon["hour"], noon["bias"], noon["hour_bias"], noon["hour_bias_se"]) == (12, 4.0, 1.0, 0.0)
+    assert noon["bias_se"] == pytest.approx(2.0)

@@ -23,14 +23,19 @@ MOSTLY_BY_DAY = {"hours": [0.1] * 8 + [1] * 12 + [0.1] * 4, "weekday": {"Sat": 0
 FACTOR = {"sd": 0.3, "autocorrelation": 0.6, "shared": 0.25}
 
 
-def plan_of(config: HospitalConfig, days: int = 28, per_day: float = 20, **given: pd.DataFrame) -> Plan:
-    census = given.pop("census", None)
+def plan_of(
+    config: HospitalConfig,
+    days: int = 28,
+    per_day: float = 20,
+    learned: Learned | None = None,
+    census: pd.DataFrame | None = None,
+) -> Plan:
     return make_plan(
         config,
         {"s": np.full((1, days), per_day)},
         Horizon(MONDAY, days),
         key=7,
-        learned=Learned(**given),
+        learned=learned,
         census=census,
     )
 
@@ -116,14 +121,16 @@ def test_learned_clocks_are_taken_where_the_file_gives_none():
          "weight": np.where(week < 5, 1.25, 0.375)}
     )  # fmt: skip
     factors = pd.DataFrame({"ward_id": ["a"], **{name: [value] for name, value in FACTOR.items()}})
-    given = {"discharge_clocks": learned, "day_factors": factors}
-    own = plan_of(make_config({"a": None, "b": None}), **given).clocks
+    given = Learned(discharge_clocks=learned, day_factors=factors)
+    own = plan_of(make_config({"a": None, "b": None}), learned=given).clocks
     assert own.weights[own.of[0, 1]][: 7 * 24].tolist() == [1.25] * 120 + [0.375] * 48
     assert own.day_sd.tolist() == [0.3, 0.0]
     assert (own.of[1] == -1).all()
-    none = plan_of(make_config({"a": {"capacity": None, "discharge_clock": "none", "day_factor": "none"}}), **given)
+    none = plan_of(
+        make_config({"a": {"capacity": None, "discharge_clock": "none", "day_factor": "none"}}), learned=given
+    )
     assert (none.clocks.of == -1).all()
-    flat = plan_of(make_config({"a": None}), discharge_clocks=learned.assign(origin="flat"))
+    flat = plan_of(make_config({"a": None}), learned=Learned(discharge_clocks=learned.assign(origin="flat")))
     assert (flat.clocks.of == -1).all()
 
 
