@@ -29,9 +29,9 @@ from kaizar_pipeline.simulation.trajectories import (
     Stays,
     Trajectories,
 )
-from kaizar_pipeline.stats import operational_time
+from kaizar_pipeline.stats.operational_time import leave_at as _leave_at
 
-leave_at = compiled(operational_time.leave_at)
+leave_at = compiled(_leave_at)
 
 _NEVER = np.iinfo(np.int64).max
 """No census reaches that."""
