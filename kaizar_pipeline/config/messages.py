@@ -166,8 +166,7 @@ def _property(rule: dict[str, Any], key: str) -> dict[str, Any]:
 def _resolve(rule: dict[str, Any], value: Any, schema: dict[str, Any]) -> dict[str, Any]:
     """`rule` with references followed, a list chosen for a list, a mapping before plain values, and a union narrowed by
     the tag of `value`."""
-    options = rule.get("anyOf") or ([] if "discriminator" in rule else rule.get("oneOf", []))
-    if options:
+    while options := rule.get("anyOf") or ([] if "discriminator" in rule else rule.get("oneOf", [])):
         lists = [option for option in options if isinstance(value, list) and option.get("type") == "array"]
         mappings = [option for option in options if "type" not in option]
         rule = (lists or mappings or options)[0]

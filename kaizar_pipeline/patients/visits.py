@@ -439,7 +439,7 @@ class VisitRows:
                 SELECT *, {hashed_visit("person", "arrival")} AS visit FROM visible WHERE reason IS NULL
             ), open AS (
                 SELECT row, person, arrival FROM passed
-                WHERE departure IS NULL AND NOT unread AND NOT backward AND NOT departs_later
+                WHERE departure IS NULL AND NOT unread AND NOT backward
                 AND (outcome IS NULL OR outcome NOT IN ('diverted', 'left'))
             ), superseded AS (
                 SELECT DISTINCT open.row AS row, true AS superseded FROM open JOIN passed AS later

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from random_hospitals import Hospital, examples, hospitals
 
+from kaizar_pipeline.simulation.clocks import NO_CLOCK
 from kaizar_pipeline.simulation.compiled_engine import simulate
 from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.trajectories import (
@@ -96,11 +97,24 @@ def the_times_of_a_stay_are_in_order(run: Run) -> None:
 
 def care_lasts_as_drawn(run: Run) -> None:
     stays, trajectories = run.stays, run.trajectories
-    cared = np.isfinite(stays.ready)
+    cared = np.flatnonzero(np.isfinite(stays.ready))
     begins = np.where(stays.admit < 0, 0.0, stays.admit)
-    assert np.array_equal(stays.ready[cared], (begins + trajectories.los)[cared])
     discharged = trajectories.offset[1:][stays.status == DISCHARGED] - 1
-    assert np.array_equal(stays.depart[discharged], (stays.ready + trajectories.delay)[discharged])
+    times_last(run, cared, begins, stays.ready, trajectories.los)
+    times_last(run, discharged, stays.ready, stays.depart, trajectories.delay)
+
+
+def times_last(run: Run, chosen: np.ndarray, begin: np.ndarray, end: np.ndarray, hours: np.ndarray) -> None:
+    """From `begin` to `end` so many hours pass on the clock of each stay, on no clock to the bit."""
+    clock = run.trajectories.clock[chosen]
+    plain = chosen[clock == NO_CLOCK]
+    assert np.array_equal(end[plain], begin[plain] + hours[plain])
+    instants = np.arange(run.plan.hours + 1)
+    for stay in chosen[clock != NO_CLOCK]:
+        operational = run.trajectories.operational[run.trajectories.clock[stay]]
+        passed = np.diff(np.interp([begin[stay], end[stay]], instants, operational))[0]
+        assert abs(passed - hours[stay]) < 1e-9
+        assert end[stay] == begin[stay] or hours[stay] > 0
 
 
 def patients_go_from_bed_to_bed(run: Run) -> None:
