@@ -226,7 +226,7 @@ LAWS = (
 
 
 @given(hospital=hospitals())
-@examples(150)
+@examples(100)
 def test_the_laws_of_a_hospital(hospital: Hospital) -> None:
     run = Run(hospital.plan, hospital.trajectories, simulate(hospital.plan, hospital.trajectories))
     for law in LAWS:

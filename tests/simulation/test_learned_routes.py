@@ -110,7 +110,7 @@ def test_both_engines_draw_the_same_routes():
     config = make_config(
         {"ed": 6, "icu": 3, "ward": 9}, patients=SYNTHETIC, routing="from_data", simulation={"overload": "allow"}
     )
-    plan = plan_of(config, table(), per_day=30)
+    plan = plan_of(config, table(), per_day=8)
     compiled, reference = (MonteCarlo(plan, engine=engine, workers=2) for engine in ("compiled", "simpy"))
     for run in (compiled, reference):
         run.extend(23)
