@@ -51,8 +51,6 @@ class Intervals:
 class NextBeds:
     """When the wards that patients go on to had a free bed, from the stays in them and the beds of the config."""
 
-    as_of: pd.Timestamp
-
     def __init__(self, config: HospitalConfig, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> None:
         self._wards = {ward.id: ward for ward in config.wards}
         self._patients, self._ward_stays = patients, ward_stays
@@ -92,7 +90,7 @@ class NextBeds:
 def _staffed(ward: Ward, first: np.datetime64, as_of: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
     """The instants from `first` on from which the staffed beds are known, and these beds."""
     days = pd.date_range(pd.Timestamp(first).normalize(), pd.Timestamp(as_of), freq="D")
-    dated = {pd.Timestamp(time) for change in ward.capacity_changes for time in (change.start, change.end) if time}
+    dated = (pd.Timestamp(instant) for instant in ward.dated_instants)
     instants = sorted({days[0], *(time for time in dated if time > days[0]), *(days if ward.weekday_capacity else ())})
     beds = [ward.beds_at(instant.to_pydatetime()) for instant in instants]
     return np.array(instants, dtype="datetime64[us]"), np.array(beds, dtype="int64")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.patients.care_stays import NextBeds
 from kaizar_pipeline.patients.discharge_clocks import Discharges, discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.stats.operational_time import OperationalTime
@@ -308,6 +309,16 @@ class TestWaiting:
         wards = tuple(ward.model_copy(update={"capacity": 1}) for ward in config.wards)
         lengths = lengths_of_stay(patients, stays, config.model_copy(update={"wards": wards}))
         assert lengths.query("ward_id == 'icu'")["mean_hours"].iloc[0] > 74.5
+
+    def test_a_closed_ward_has_no_free_bed(self):
+        opened, closed = START + pd.Timedelta(days=1), START + pd.Timedelta(days=10)
+        config = hospital({"a": {}, "b": {"capacity": 2}})
+        closing = config.wards[1].model_copy(update={"opened": opened.date(), "closed": closed.date()})
+        config = config.model_copy(update={"wards": (config.wards[0], closing)})
+        stays = ("b", np.array([0.0, 30.0]), np.array([20.0, 40.0]), "_home", "b")
+        free = NextBeds(config, *tables(after(20), stays)).free("b")
+        assert free is not None
+        assert list(zip(free.starts[1:], free.ends[1:], strict=True)) == [(opened, closed)]
 
 
 @cache
