@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from kaizar_pipeline.config.files import hospital_schema, scenario_schema
@@ -114,6 +116,18 @@ def freeze() -> None:
         raise SystemExit(f"raise the version of {', '.join(names)} first: their columns changed")
     lines = [f'  "{name}": {json.dumps(fingerprint(table))}' for name, table in TABLES.items()]
     FROZEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+@pytest.mark.parametrize("type_", [float, "Float64"])
+def test_an_empty_number_is_no_number_on_the_way(type_: type | str):
+    # pandas hides the warning of such a conversion, but not in threads
+    column = Column("actual", "INTEGER", "Patients.", nullable=True)
+    values = pd.Series([3.0, np.nan, np.nan]).astype(type_)
+    with np.errstate(invalid="raise"):
+        found = column.typed(values)
+    assert found.dtype == "Int64"
+    assert found.isna().tolist() == [False, True, True]
+    assert found[0] == 3
 
 
 if __name__ == "__main__":

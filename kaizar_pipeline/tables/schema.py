@@ -160,7 +160,7 @@ def _integer(values: pd.Series, empty: pd.Series, nullable: bool) -> pd.Series:
     numbers = pd.to_numeric(values).astype("Float64")
     wrong = (~empty & ((numbers % 1 != 0) | (numbers.abs() > _LARGEST))).fillna(False).astype(bool)
     _refuse(values, wrong, "holds a value that is not a 32-bit whole number")
-    return numbers.astype(dtype)
+    return numbers.fillna(0.0).astype(dtype).mask(empty)  # what lies under an empty value is converted too
 
 
 def _double(values: pd.Series, empty: pd.Series, nullable: bool) -> pd.Series:
