@@ -78,7 +78,7 @@ def test_arrays_and_single_stays_agree(week: list[float], length: float):
 
 
 def test_short_stays_become_longer_on_a_clock_and_long_ones_keep_their_mean():
-    # arrivals all day long, discharges by day: a stay of 2 hours waits for the morning
+    # arrivals at all hours, discharges by day: a stay of 2 operational hours that begins at night ends in the morning
     clock = Clock(hours=(0.05,) * 8 + (1, 3, 6, 8, 9, 10, 10, 9, 8, 6, 4, 2, 1, 1, 0.1, 0.1))
     short, long = np.array([2.0]), np.array([240.0])
     assert mean_excess(clock.week, FLAT, short) > 3
