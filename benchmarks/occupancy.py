@@ -1,11 +1,11 @@
-"""How good the forecast of whole occupancy is: on synthetic hospitals with a known truth, and on real records.
+"""How good the forecast of whole occupancy is: on synthetic hospitals with a known truth, and on public records.
 
     python -m benchmarks.occupancy                      every section, as a table
     python -m benchmarks.occupancy --only ward ssu      some of them
     python -m benchmarks.occupancy --json               the figures on one line
     python -m benchmarks.occupancy --write              docs/occupancy_validation.md (with --only: its sections alone)
 
-Sections: `SECTIONS`. Those on real records are skipped where the data are not there (--data names their folder).
+Sections: `SECTIONS`. Those on public records are skipped where the data are not there (--data names their folder).
 """
 
 import argparse
@@ -36,12 +36,13 @@ from benchmarks.made_up import (
 from benchmarks.round_trip import boarding, new_service, routes
 from kaizar_pipeline import HospitalConfig, bed_requirements, load_history
 from kaizar_pipeline.chain.steps import prepare_backtest
-from kaizar_pipeline.patients.care_stays import HOMEWARD, ward_cares
+from kaizar_pipeline.patients.care_stays import ward_cares
 from kaizar_pipeline.patients.clock_fit import held_out_gains
 from kaizar_pipeline.patients.discharge_clocks import exposures_of
 from kaizar_pipeline.planning.census_backtest import TWIN, WEEKDAY, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
+from kaizar_pipeline.stats.operational_time import HOMEWARD
 from kaizar_pipeline.stats.scores import covered, pit_of_probabilities
 
 HOME = Path(__file__).parents[1]
@@ -53,7 +54,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Options:
-    """How much is computed, and where real records are."""
+    """How much is computed, and where public records are."""
 
     histories: int = 5
     origins: int = 12
@@ -84,7 +85,7 @@ class Ahead:
 def look_ahead(config: HospitalConfig, as_of: pd.Timestamp, ward: int = 0) -> Ahead:
     """The whole chain from what the extract says at `as_of`."""
     tables = prepare_backtest(load_history(config, HOME, as_of.date()), config, HOME)
-    start = StartingPoint(config, StartingTables(*(tables[name] for name in StartingTables._fields)))
+    start = StartingPoint(config, StartingTables.of(tables))
     counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
     histogram = np.asarray(counts.census.of(ward), dtype=np.float64)
     return Ahead(start, histogram / histogram.sum(axis=1, keepdims=True))
@@ -212,7 +213,7 @@ class Section:
     measure: Callable[[Options], Figures]
     text: str
     data: str = ""
-    """The file of real records that it needs."""
+    """The file of public records that it needs."""
 
 
 SECTIONS = {
@@ -268,8 +269,8 @@ forecast for the next 28 days is {new_service_rate:.1f} +- {new_service_rate_err
     "ssu": Section(
         "A short-stay unit: 59,877 timed visits",
         ssu,
-        """The public records of a short-stay unit; nothing is configured but the file. {ssu_origins:.0f} origins,
-28 days apart from day 120 on.
+        """A public file of a short-stay unit, itself synthetic; nothing is configured but the file.
+{ssu_origins:.0f} origins, 28 days apart from day 120 on.
 
 | figure | measured | wanted |
 |---|---|---|
@@ -311,7 +312,7 @@ def main() -> int:
     parser.add_argument("--origins", type=int, default=12, help="origins of each history (default: 12)")
     parser.add_argument("--replications", type=int, default=200, help="replications of each forecast (default: 200)")
     parser.add_argument("--workers", type=int, default=cpu_count() or 1, help="processes (default: one per core)")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of real records")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of public records")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, on one line")
     parser.add_argument("--write", action="store_true", help=f"update these sections of {PAGE.relative_to(HOME)}")
     given = parser.parse_args()

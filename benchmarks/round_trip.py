@@ -93,8 +93,7 @@ def learned_from(config: HospitalConfig, as_of: pd.Timestamp, folder: Path, **pa
 
 def tables_of(config: HospitalConfig, as_of: pd.Timestamp, folder: Path) -> StartingTables:
     """All that the twin learns from the extract."""
-    found = prepare_backtest(load_history(config, folder, as_of.date()), config, folder)
-    return StartingTables(*(found[name] for name in StartingTables._fields))
+    return StartingTables.of(prepare_backtest(load_history(config, folder, as_of.date()), config, folder))
 
 
 def mean_census(config: HospitalConfig, tables: StartingTables, replications: int) -> Mapping[str, np.ndarray]:

@@ -171,7 +171,7 @@ class Step:
         """The function's arguments but `run` and its own tables."""
         given: dict[str, Any] = {name: tables[name] for name in self._single}
         if self._starting:
-            given[START] = StartingTables(*(tables[name] for name in self._starting))
+            given[START] = StartingTables.of(tables)
         return given
 
 

@@ -65,11 +65,13 @@ def _form(value: object) -> str:
     return MAPPING_TAG if isinstance(value, dict | Model) else NAME_TAG
 
 
-Learned = Literal["from_data", "none"]
-ClockSetting = Annotated[Annotated[Learned, Tag(NAME_TAG)] | Annotated[Clock, Tag(MAPPING_TAG)], Discriminator(_form)]
+_LearnedOrNone = Literal["from_data", "none"]
+ClockSetting = Annotated[
+    Annotated[_LearnedOrNone, Tag(NAME_TAG)] | Annotated[Clock, Tag(MAPPING_TAG)], Discriminator(_form)
+]
 GivenClock = Annotated[
     Annotated[Literal["none"], Tag(NAME_TAG)] | Annotated[Clock, Tag(MAPPING_TAG)], Discriminator(_form)
 ]
 DayFactorSetting = Annotated[
-    Annotated[Learned, Tag(NAME_TAG)] | Annotated[DayFactor, Tag(MAPPING_TAG)], Discriminator(_form)
+    Annotated[_LearnedOrNone, Tag(NAME_TAG)] | Annotated[DayFactor, Tag(MAPPING_TAG)], Discriminator(_form)
 ]

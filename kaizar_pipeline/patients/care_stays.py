@@ -18,10 +18,6 @@ from kaizar_pipeline.config.rules import stays_of
 from kaizar_pipeline.patients.survival import Stays, destination_shares, known_within
 from kaizar_pipeline.tables import HOME
 
-HOMEWARD, ONWARD = "home", "onward"
-WAYS = (HOMEWARD, ONWARD)
-"""Ways out of a ward: discharge, and to another ward."""
-
 MIN_SEEN = 20
 """Patients who went on while the next ward had a free bed below which all count, with the time that they waited."""
 

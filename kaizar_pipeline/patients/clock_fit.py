@@ -14,7 +14,7 @@ from math import sqrt
 import numpy as np
 
 from kaizar_pipeline.config.discharges import SATURDAY
-from kaizar_pipeline.stats.operational_time import OperationalTime
+from kaizar_pipeline.stats.operational_time import FLAT, OperationalTime
 
 BINS = 60
 """Pieces of h0, of equally many departures."""
@@ -40,9 +40,6 @@ HELD_OUT_SHARE = 0.25
 """Share of the stays, the last ones, that a clock is judged by."""
 LEAST_JUDGED = 20
 """Departures needed among them."""
-
-FLAT = np.ones((7, 24))
-"""The weights without a clock."""
 
 _HOURS_OF_WEEK = np.arange(168.0).reshape(7, 24)
 _SHORTEST = 1 / 60  # hours; a stay of no length has no exposure

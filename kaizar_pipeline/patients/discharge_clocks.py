@@ -15,9 +15,8 @@ from kaizar_pipeline.config.discharges import Clock, DayFactor
 from kaizar_pipeline.config.distributions import FromData
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.rules import stays_of
-from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WAYS, Intervals, WardCare, known_holidays, ward_cares
+from kaizar_pipeline.patients.care_stays import Intervals, WardCare, known_holidays, ward_cares
 from kaizar_pipeline.patients.clock_fit import (
-    FLAT,
     ClockFit,
     Exposure,
     fit_clock,
@@ -27,6 +26,7 @@ from kaizar_pipeline.patients.clock_fit import (
     log_likelihoods,
 )
 from kaizar_pipeline.patients.day_factors import Days, LearnedFactor, day_factors_of, days_of
+from kaizar_pipeline.stats.operational_time import FLAT, HOMEWARD, ONWARD, WAYS
 from kaizar_pipeline.tables import DAY_FACTORS, DISCHARGE_CLOCKS
 
 OWN_DEPARTURES = 300
@@ -56,7 +56,7 @@ _SHORTEST = 1 / 60
 _US_PER_HOUR = 3_600_000_000
 
 
-class Learned(NamedTuple):
+class LearnedClock(NamedTuple):
     """A clock and where it comes from."""
 
     week: np.ndarray
@@ -104,7 +104,7 @@ def discharges(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: Hospita
         if key in clocks:
             continue
         if _short_by_date(cares[key[0]]):
-            clocks[key] = Learned(FLAT, "flat", round(exposure.departures))
+            clocks[key] = LearnedClock(FLAT, "flat", round(exposure.departures))
         else:
             days = float(exposure.hours - exposure.admit.min(initial=np.inf)) / 24
             cases.append(_Case(key, exposure, key[0] in hourless, days))
@@ -121,17 +121,6 @@ def discharges(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: Hospita
     )
 
 
-def weeks_of(discharge_clocks: pd.DataFrame | None) -> dict[tuple[str, str], np.ndarray]:
-    """The weights f8[7, 24] by ward and way of the rows of discharge_clocks that are not flat."""
-    if discharge_clocks is None:
-        return {}
-    rows = discharge_clocks[discharge_clocks["origin"] != "flat"].sort_values(["weekday", "hour"])
-    return {
-        (str(ward), str(way)): of["weight"].to_numpy().reshape(7, 24)
-        for (ward, way), of in rows.groupby(["ward_id", "way"])
-    }
-
-
 def _setting(ward: Ward, way: str) -> Clock | str:
     given = ward.discharge_clock if way == HOMEWARD else ward.transfer_clock
     return given or ("from_data" if isinstance(ward.los_model, FromData) else "none")
@@ -146,22 +135,22 @@ def _asks(ward: Ward) -> bool:
     return "from_data" in (*(_setting(ward, way) for way in WAYS), _factor_setting(ward))
 
 
-def _given(config: HospitalConfig) -> dict[tuple[str, str], Learned]:
+def _given(config: HospitalConfig) -> dict[tuple[str, str], LearnedClock]:
     """The clocks that the config gives, or refuses."""
     found = {}
     for ward in config.wards:
         for way in WAYS:
             setting = _setting(ward, way)
             if isinstance(setting, Clock):
-                found[ward.id, way] = Learned(setting.week, "configured")
+                found[ward.id, way] = LearnedClock(setting.week, "configured")
             elif setting == "none":
-                found[ward.id, way] = Learned(FLAT, "flat")
+                found[ward.id, way] = LearnedClock(FLAT, "flat")
     return found
 
 
-def _learned(cases: Sequence[_Case], holidays: np.ndarray) -> dict[tuple[str, str], Learned]:
+def _learned(cases: Sequence[_Case], holidays: np.ndarray) -> dict[tuple[str, str], LearnedClock]:
     """The clock of every case: its own, the one of all wards, or none."""
-    found: dict[tuple[str, str], Learned] = {}
+    found: dict[tuple[str, str], LearnedClock] = {}
     few = [case for case in cases if case.exposure.departures < OWN_DEPARTURES or case.days < OWN_DAYS]
     for case in cases:
         if case not in few:
@@ -173,19 +162,19 @@ def _learned(cases: Sequence[_Case], holidays: np.ndarray) -> dict[tuple[str, st
     return found
 
 
-def _own(case: _Case, holidays: np.ndarray) -> Learned:
+def _own(case: _Case, holidays: np.ndarray) -> LearnedClock:
     gains = held_out_gains([case.exposure], holidays, days_only=case.days_only)
     n, gain = round(case.exposure.departures), float(gains.mean()) if len(gains) else None
     if not is_gain(gains):
-        return Learned(FLAT, "flat", n, gain)
-    return Learned(fit_clock([case.exposure], holidays, days_only=case.days_only).week, "from_data", n, gain)
+        return LearnedClock(FLAT, "flat", n, gain)
+    return LearnedClock(fit_clock([case.exposure], holidays, days_only=case.days_only).week, "from_data", n, gain)
 
 
 def _borrowed(
     small: Sequence[_Case], with_clock: Sequence[_Case], holidays: np.ndarray
-) -> dict[tuple[str, str], Learned]:
+) -> dict[tuple[str, str], LearnedClock]:
     """The clock of `small` wards: that of all of these and of the others `with_clock`, where it improves on none."""
-    flat = {case.key: Learned(FLAT, "flat", round(case.exposure.departures)) for case in small}
+    flat = {case.key: LearnedClock(FLAT, "flat", round(case.exposure.departures)) for case in small}
     pool = [case for case in (*small, *with_clock) if case.exposure.departures > 0]
     exposures = [case.exposure for case in pool]
     if not flat or sum(exposure.departures for exposure in exposures) < OWN_DEPARTURES:
@@ -202,7 +191,7 @@ def _borrowed(
             of_ward = ClockFit(clock.week, (hazard,))
             without = ClockFit(FLAT, fit_hazards([case.exposure], FLAT, holidays))
             on, off = (log_likelihoods([case.exposure], fit, holidays).sum() for fit in (of_ward, without))
-            found[case.key] = Learned(clock.week, "pooled", n, gain) if on >= off else flat[case.key]
+            found[case.key] = LearnedClock(clock.week, "pooled", n, gain) if on >= off else flat[case.key]
     return flat | found
 
 
@@ -321,7 +310,7 @@ def _spread(hours: np.ndarray, step: float) -> np.ndarray:
 def _factors(
     config: HospitalConfig,
     exposures: Mapping[tuple[str, str], Exposure],
-    clocks: Mapping[tuple[str, str], Learned],
+    clocks: Mapping[tuple[str, str], LearnedClock],
     holidays: np.ndarray,
 ) -> dict[str, LearnedFactor]:
     """The day factors by ward that are learned."""
@@ -333,7 +322,7 @@ def _factors(
     return day_factors_of(days)
 
 
-def _clock_rows(config: HospitalConfig, clocks: Mapping[tuple[str, str], Learned]) -> pd.DataFrame:
+def _clock_rows(config: HospitalConfig, clocks: Mapping[tuple[str, str], LearnedClock]) -> pd.DataFrame:
     weekday, hour = (axis.ravel() for axis in np.indices((7, 24)))
     frames = []
     for ward in config.wards:

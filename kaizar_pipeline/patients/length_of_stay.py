@@ -16,9 +16,9 @@ from kaizar_pipeline.config.hospital import HospitalConfig, Ward
 from kaizar_pipeline.config.rules import stays_of
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.care_stays import WardCare, known_holidays, ward_cares
-from kaizar_pipeline.patients.discharge_clocks import weeks_of
 from kaizar_pipeline.patients.los_fit import Fit, fit_stays
 from kaizar_pipeline.patients.ward_lengths import Group, WardLengths
+from kaizar_pipeline.stats.operational_time import weeks_of
 from kaizar_pipeline.tables import ALL, ANY, LENGTH_OF_STAY
 
 MIN_STAYS = 5

@@ -11,11 +11,17 @@ import pandas as pd
 from kaizar_pipeline.config.calendar import weekly_profile
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.config.rules import stays_of
-from kaizar_pipeline.patients.care_stays import HOMEWARD, ONWARD, WardCare
-from kaizar_pipeline.patients.clock_fit import FLAT
+from kaizar_pipeline.patients.care_stays import WardCare
 from kaizar_pipeline.patients.los_fit import Fit
 from kaizar_pipeline.patients.survival import Dates, Stays, known_within
-from kaizar_pipeline.stats.operational_time import OperationalTime, mean_excess, plain_hours
+from kaizar_pipeline.stats.operational_time import (
+    FLAT,
+    HOMEWARD,
+    ONWARD,
+    OperationalTime,
+    mean_excess,
+    plain_hours,
+)
 
 BLOCK_DAYS = 28
 """Days of admission that make one block in the estimate of drift."""

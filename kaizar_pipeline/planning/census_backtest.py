@@ -228,7 +228,7 @@ def predicted_census(
     """The probability of 0, 1, 2, ... patients (columns) at these `hours` after as_of, the midnight that ends the
     horizon included, by ward_id, date and hour (index): the whole chain after the history."""
     tables = prepare(history, config, home)
-    given = StartingTables(*(tables[name] for name in StartingTables._fields))
+    given = StartingTables.of(tables)
     rates = _with_the_day_after(given.arrival_rates)
     start = StartingPoint(config, given._replace(arrival_rates=rates))
     counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)

@@ -14,20 +14,14 @@ import pandas as pd
 from kaizar_pipeline.config.calendar import public_holidays
 from kaizar_pipeline.config.discharges import Clock, ClockSetting, DayFactor
 from kaizar_pipeline.config.distributions import Distribution
-from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
-from kaizar_pipeline.stats.operational_time import OperationalTime, kept_mean
+from kaizar_pipeline.stats.operational_time import FLAT, WAYS, OperationalTime, kept_mean, weeks_of
 
 TRANSFER, DISCHARGE = range(2)
-"""Ways out of a ward: to another ward, and home."""
-
-WAYS = ("onward", "home")
-"""Their names in discharge_clocks."""
+"""Ways out of a ward, in the order of WAYS: to another ward, and home."""
 
 NO_CLOCK = -1
 """Index that means that operational time is time itself."""
-
-FLAT = np.ones((len(WEEKDAYS), HOURS_PER_DAY))
 
 _MIDPOINTS = (np.arange(100) + 0.5) / 100
 
@@ -100,7 +94,7 @@ def plan_clocks(
     factors = [_day_factor(ward, day_factors) for ward in config.wards]
     of = np.full((len(config.wards), len(WAYS)), NO_CLOCK, dtype=np.int64)
     weeks, owner = list[np.ndarray](), list[int]()
-    weekly = _weeks(learned)
+    weekly = weeks_of(learned)
     for w, ward in enumerate(config.wards):
         settings: list[ClockSetting | None] = [ward.transfer_clock, ward.discharge_clock]
         for way, setting in zip((TRANSFER, DISCHARGE), settings, strict=True):
@@ -132,17 +126,6 @@ def _week(setting: ClockSetting | None, learned: np.ndarray | None) -> np.ndarra
     if isinstance(setting, Clock):
         return setting.week
     return None if setting == "none" else learned
-
-
-def _weeks(learned: pd.DataFrame | None) -> dict[tuple[str, str], np.ndarray]:
-    """f8[7, 24] by ward and way, of those learned."""
-    if learned is None:
-        return {}
-    rows = learned[learned["origin"].isin(("from_data", "pooled"))].sort_values(["weekday", "hour"])
-    return {
-        (str(ward), str(way)): group["weight"].to_numpy(dtype=np.float64).reshape(FLAT.shape)
-        for (ward, way), group in rows.groupby(["ward_id", "way"])
-    }
 
 
 def _day_factor(ward: Ward, learned: pd.DataFrame | None) -> DayFactor | None:

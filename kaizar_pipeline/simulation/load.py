@@ -14,10 +14,10 @@ import numpy as np
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.clocks import FLAT, NO_CLOCK, TRANSFER
+from kaizar_pipeline.simulation.clocks import NO_CLOCK, TRANSFER
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.stats.durations import GRID
-from kaizar_pipeline.stats.operational_time import mean_excess
+from kaizar_pipeline.stats.operational_time import FLAT, mean_excess
 
 TOLERANCE = 1e-9
 """Relative rounding error of loads."""

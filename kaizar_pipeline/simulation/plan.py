@@ -14,12 +14,13 @@ import pandas as pd
 
 from kaizar_pipeline.config.calendar import weekdays_with_arrivals, weekly_profile
 from kaizar_pipeline.config.distributions import Distribution, FromData
-from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Schedule, Ward
 from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import Census, plan_census
-from kaizar_pipeline.simulation.clocks import DISCHARGE, FLAT, TRANSFER, Clocks, plan_clocks
+from kaizar_pipeline.simulation.clocks import DISCHARGE, TRANSFER, Clocks, plan_clocks
 from kaizar_pipeline.stats.durations import GRID, fitted_table, quantile_table
+from kaizar_pipeline.stats.operational_time import FLAT
 from kaizar_pipeline.stats.philox import stream_number
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
@@ -36,9 +37,6 @@ RANDOM_SOURCES = ("arrivals_level", "arrivals_noise", "routing", "length_of_stay
 """Sources of randomness, in causal order: the rate path; arrivals on it, and their patience; routes through the wards;
 lengths of stay and discharge delays, with the replication's own factor on them; good and bad days for leaving; the rest
 of the stays of the starting census, and their further routes."""
-
-MONDAY = pd.Timestamp("1970-01-05")
-"""The first day of some week."""
 
 UNIT_EXPONENTIAL = 0
 """Index of the quantile table of gaps between the arrivals of a Poisson process of rate 1."""
@@ -367,7 +365,7 @@ def _entry_hours(config: HospitalConfig, ward: Ward) -> np.ndarray:
     """f8[7, 24]: weights of the hours of the week in which patients take a bed in a ward: the profiles of its streams;
     flat in a ward that has none."""
     streams = [stream for stream in config.arrival_streams if stream.target_ward == ward.id]
-    weeks = [hour_weights(stream, MONDAY, len(WEEKDAYS)) for stream in streams]
+    weeks = [week / week.sum(axis=1, keepdims=True) for week in map(weekly_profile, streams)]
     return np.mean(weeks, axis=0) if weeks else FLAT
 
 

@@ -39,6 +39,11 @@ class StartingTables(NamedTuple):
     routes: pd.DataFrame | None = None
     """Needed where routing is from_data."""
 
+    @classmethod
+    def of(cls, tables: Mapping[str, pd.DataFrame]) -> "StartingTables":
+        """Those of the tables by name."""
+        return cls(**{name: tables[name] for name in cls._fields})
+
 
 @dataclass(frozen=True, eq=False)
 class StartingPoint:

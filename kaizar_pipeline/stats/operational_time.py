@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
-from kaizar_pipeline.config.fields import HOURS_PER_WEEK
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, HOURS_PER_WEEK, WEEKDAYS
 
 MONDAY = np.datetime64("1970-01-05", "D")
 """Operational time counts from its midnight: a fixed day, so that lengths of stay do not change when data are added."""
 
 SUNDAY = 6
+
+FLAT = np.ones((len(WEEKDAYS), HOURS_PER_DAY))
+"""The weights of no clock."""
+
+ONWARD, HOMEWARD = "onward", "home"
+WAYS = (ONWARD, HOMEWARD)
+"""Ways out of a ward, to another ward and by discharge: the column `way` of discharge_clocks."""
 
 _HOUR = np.timedelta64(1, "h") / np.timedelta64(1, "us")
 _DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
@@ -73,6 +81,17 @@ class OperationalTime:
         """f8[holidays + 1]: operational hours that the first so many holidays have less than ordinary days."""
         own = (self.holidays - MONDAY).astype("int64") % 7
         return np.concatenate([[0.0], np.cumsum(self._sums[own] - self._sums[SUNDAY])])
+
+
+def weeks_of(discharge_clocks: pd.DataFrame | None) -> dict[tuple[str, str], np.ndarray]:
+    """The weights f8[7, 24] by ward and way of the rows of the table discharge_clocks that are not flat."""
+    if discharge_clocks is None:
+        return {}
+    rows = discharge_clocks[discharge_clocks["origin"] != "flat"].sort_values(["weekday", "hour"])
+    return {
+        (str(ward), str(way)): of["weight"].to_numpy(dtype=np.float64).reshape(FLAT.shape)
+        for (ward, way), of in rows.groupby(["ward_id", "way"])
+    }
 
 
 def leave_at(cumulative: np.ndarray, now: float, length: float) -> float:

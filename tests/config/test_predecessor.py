@@ -194,7 +194,7 @@ def run_and_compare(home: Path, hospital: str) -> dict[str, pd.DataFrame]:
     scenarios = load_scenarios(home, config)
     wanted = ["bed_requirements", "starting_census"]
     tables = run_chain(config, home=home, replications=4, workers=1, tables=wanted)
-    start = StartingPoint(config, StartingTables(*(tables[name] for name in StartingTables._fields)))
+    start = StartingPoint(config, StartingTables.of(tables))
     compared = compare_scenarios(Experiment(start, 1), scenarios, replications=4)
     assert set(compared["scenario"]) == {scenario.id for scenario in scenarios}
     return tables

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from kaizar_pipeline.patients.clock_fit import FLAT, Exposure
+from kaizar_pipeline.patients.clock_fit import Exposure
 from kaizar_pipeline.patients.day_factors import Days, day_factors_of, days_of
+from kaizar_pipeline.stats.operational_time import FLAT
 
 pytestmark = pytest.mark.unit
 
