@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -118,8 +118,8 @@ def freeze() -> None:
     FROZEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-@pytest.mark.parametrize("type_", [float, "Float64"])
-def test_an_empty_number_is_no_number_on_the_way(type_: type | str):
+@pytest.mark.parametrize("type_", ["float64", "Float64"])
+def test_an_empty_number_is_no_number_on_the_way(type_: Literal["float64", "Float64"]):
     # pandas hides the warning of such a conversion, but not in threads
     column = Column("actual", "INTEGER", "Patients.", nullable=True)
     values = pd.Series([3.0, np.nan, np.nan]).astype(type_)
