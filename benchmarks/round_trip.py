@@ -108,7 +108,7 @@ def long_run_census(config: HospitalConfig, years: int) -> dict[str, float]:
     """The true mean midnight census by ward, from a history of so many years."""
     patients = config.patients.model_copy(update={"history_start": (AS_OF - pd.DateOffset(years=years)).date()})
     seen = observed_midnights(
-        *simulate_history(config.model_copy(update={"patients": patients}), AS_OF), config.ward_ids
+        *simulate_history(config.model_copy(update={"patients": patients}), AS_OF), config.ward_axis
     )
     settled = seen[seen["date"] >= seen["date"].min() + pd.Timedelta(days=56)]
     return {str(ward): float(census) for ward, census in settled.groupby("ward_id")["actual"].mean().items()}

@@ -4,6 +4,7 @@ A blocking check keeps what fails it from being stored; any other one warns.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ from kaizar_pipeline.planning.census_bias import biases_in_words, clear_biases
 from kaizar_pipeline.planning.census_causes import UNKNOWN, in_words
 from kaizar_pipeline.planning.census_scores import ALL_WEEKS
 from kaizar_pipeline.planning.headline_changes import DAYS, HEADLINES, PARTS
-from kaizar_pipeline.tables import CENSUS_PERCENTAGES, HOSPITAL_TOTAL
+from kaizar_pipeline.tables import CENSUS_PERCENTAGES
 
 CHECKS: list[Check] = []
 """All of them, in the order of the chain."""
@@ -221,16 +222,16 @@ def differences_add_up(scenario_comparison: pd.DataFrame) -> Found:
 
 
 @check("scenario_comparison", blocking=False)
-def beds_can_cope(scenario_comparison: pd.DataFrame) -> Found:
+def beds_can_cope(run: Run, scenario_comparison: pd.DataFrame) -> Found:
     """No scenario asks more of a ward than it has beds."""
-    rows = scenario_comparison[scenario_comparison["ward_id"] != HOSPITAL_TOTAL]
+    rows = scenario_comparison[~scenario_comparison["ward_id"].isin(list(run.config.totals))]
     found = rows[rows["overloaded"]].groupby("scenario")["ward_id"].unique()
     lines = [f"{scenario}: {', '.join(wards)}" for scenario, wards in found.items()]
     return NOTHING if rows.empty else _listed("overloaded wards", lines)
 
 
 @check("occupancy_scores", blocking=False)
-def census_covered(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, Sequence[str]]) -> Found:
+def census_covered(run: Run, occupancy_scores: pd.DataFrame, census_causes: Mapping[str, Sequence[str]]) -> Found:
     """The coverage of 80 % intervals in the back-test lies in the binomial 99 % band, by ward, hour and week ahead.
 
     Of each ward and hour the worst week counts, and of each ward that leaves the band the likely cause is named.
@@ -241,16 +242,16 @@ def census_covered(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, S
     off = (weeks["coverage80"] - (low + high) / 2).abs() / (high - low)
     weeks = weeks.loc[off.groupby([weeks["ward_id"], weeks["hour"]]).idxmax()]
     found = _covered(weeks, lambda row: f"{row['ward_id']}, {row['hour']}:00, week {row['lead_week']}", _dates)
-    biased = set(clear_biases(twin)["ward_id"])
+    biased, cause = set(clear_biases(twin)["ward_id"]), partial(in_words, census_causes, totals=run.config.totals)
     why = {
-        f"likely cause, {ward}": in_words(census_causes, str(ward)) or _no_cause(rows, ward in biased)
+        f"likely cause, {ward}": cause(str(ward)) or _no_cause(rows, ward in biased)
         for ward, rows in _outside(weeks).groupby("ward_id", sort=False)
     }
     return found._replace(figures={**found.figures, **why})
 
 
 @check("occupancy_scores", blocking=False)
-def census_unbiased(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, Sequence[str]]) -> Found:
+def census_unbiased(run: Run, occupancy_scores: pd.DataFrame, census_causes: Mapping[str, Sequence[str]]) -> Found:
     """No bias in the back-test is beyond three standard errors and 5 % of the census (or half a bed), by ward and hour,
     also of an hour beside all hours, and no cause of one is found on some days.
 
@@ -258,8 +259,9 @@ def census_unbiased(occupancy_scores: pd.DataFrame, census_causes: Mapping[str, 
     """
     twin = occupancy_scores[occupancy_scores["method"] == TWIN]
     wards = biases_in_words(clear_biases(twin))
-    found = {ward: f"{what}; likely cause: {in_words(census_causes, ward) or UNKNOWN}" for ward, what in wards.items()}
-    explained = {ward: f"likely cause: {in_words(census_causes, ward)}" for ward, why in census_causes.items() if why}
+    cause = partial(in_words, census_causes, totals=run.config.totals)
+    found = {ward: f"{what}; likely cause: {cause(ward) or UNKNOWN}" for ward, what in wards.items()}
+    explained = {ward: f"likely cause: {cause(ward)}" for ward, why in census_causes.items() if why}
     return NOTHING if twin.empty else Found(not (found or explained), explained | found)
 
 

@@ -4,7 +4,7 @@ A step is a function whose parameters are its needs (`step.Step`), and one line 
 asset graph, docs/tables.md and `kaizar run` all come from that list.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -154,17 +154,17 @@ def occupancy(run: Run, start: StartingTables) -> Made:
     precision = found.simulation_precision.dropna(subset="half_width")
     widths = zip(precision["quantity"], precision["half_width"], strict=True)
     figures: dict[str, Figures] = {
-        "occupancy_distributions": _fullest(found.occupancy_distributions),
+        "occupancy_distributions": _fullest(found.occupancy_distributions, run.config.ward_ids),
         "simulation_precision": {f"half-width of {quantity}, at most": float(width) for quantity, width in widths},
     }
     return Made(found.tables, figures, {"simulation_warnings": found.warnings})
 
 
-def _fullest(distributions: pd.DataFrame) -> Figures:
+def _fullest(distributions: pd.DataFrame, ward_ids: Sequence[str]) -> Figures:
     """The highest probability of a full ward in the next week, and where it is; the census at as_of is known."""
     as_of = distributions["as_of"].iloc[0]
     week = distributions["at"].between(as_of, as_of + pd.Timedelta(days=7), inclusive="neither")
-    wards = distributions[week & (distributions["ward_id"] != HOSPITAL_TOTAL) & distributions["prob_full"].notna()]
+    wards = distributions[week & distributions["ward_id"].isin(ward_ids) & distributions["prob_full"].notna()]
     if wards.empty:
         return {}
     worst = wards.sort_values("prob_full", kind="stable").iloc[-1]
@@ -181,7 +181,7 @@ def bed_requirements(run: Run, start: StartingTables) -> Made:
     event = run.config.simulation.risk_event
     words = {
         "whole hospital" if ward == HOSPITAL_TOTAL else ward: beds.requirement_in_words(found, ward, event)
-        for ward in (*run.config.ward_ids, HOSPITAL_TOTAL)
+        for ward in run.config.ward_axis
     }
     return Made({"bed_requirements": found}, {"bed_requirements": words})
 
@@ -285,7 +285,10 @@ def occupancy_backtest(  # noqa: PLR0913  the tables that it needs
         figures["notes"] = "; ".join(found.notes)
     scores, rows = found.occupancy_scores, found.occupancy_backtest
     given = Given(run.config, patients, ward_stays, arrival_profile, discharge_clocks, routes)
-    quality = {**_coverage(scores[scores["method"] == TWIN]), **_mean_errors(scores)}
+    quality = {
+        **_coverage(scores[scores["method"] == TWIN], run.config.ward_ids),
+        **_mean_errors(scores, run.config.ward_ids),
+    }
     return Made(
         {"occupancy_backtest": rows, "occupancy_scores": scores},
         {"occupancy_backtest": figures, "occupancy_scores": quality},
@@ -293,9 +296,9 @@ def occupancy_backtest(  # noqa: PLR0913  the tables that it needs
     )
 
 
-def _mean_errors(scores: pd.DataFrame) -> Figures:
+def _mean_errors(scores: pd.DataFrame, ward_ids: Sequence[str]) -> Figures:
     """Mean absolute error of the census by method, mean over the wards and hours."""
-    wards = scores[(scores["ward_id"] != HOSPITAL_TOTAL) & (scores["lead_week"] == ALL_WEEKS)]
+    wards = scores[scores["ward_id"].isin(ward_ids) & (scores["lead_week"] == ALL_WEEKS)]
     mae = wards.groupby("method")["mae"].mean()
     return {f"mean absolute error of {method}, beds": float(beds) for method, beds in mae.items()}
 
@@ -320,7 +323,7 @@ def forecast_log(
     previous_forecast_log: pd.DataFrame | None,
 ) -> Made:
     """The archive of issued forecasts, scored once observed."""
-    observed = observed_midnights(patients, ward_stays, run.config.ward_ids)
+    observed = observed_midnights(patients, ward_stays, run.config.ward_axis)
     log = extend_log(previous_forecast_log, midnight_census, observed)
     scored = log[log["pit"].notna()]
     figures = {"origins": int(log["origin"].nunique()), "origins scored": int(scored["origin"].nunique())}
@@ -330,12 +333,12 @@ def forecast_log(
 def forecast_log_scores(run: Run, forecast_log: pd.DataFrame, midnight_census: pd.DataFrame) -> Made:
     """How good the forecasts issued on the last days were."""
     scores = score_log(forecast_log, midnight_census["as_of"].iloc[0])
-    return Made({"forecast_log_scores": scores}, {"forecast_log_scores": _coverage(scores)})
+    return Made({"forecast_log_scores": scores}, {"forecast_log_scores": _coverage(scores, run.config.ward_ids)})
 
 
-def _coverage(scores: pd.DataFrame) -> Figures:
+def _coverage(scores: pd.DataFrame, ward_ids: Sequence[str]) -> Figures:
     """Coverage of the 80 % intervals by week ahead, mean over the wards."""
-    wards = scores[(scores["ward_id"] != HOSPITAL_TOTAL) & (scores["lead_week"] != ALL_WEEKS)]
+    wards = scores[scores["ward_id"].isin(ward_ids) & (scores["lead_week"] != ALL_WEEKS)]
     return {
         f"coverage of 80 % intervals, week {week}": float(share)
         for week, share in wards.groupby("lead_week")["coverage80"].mean().items()
@@ -362,7 +365,7 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
         int(occupancy_distributions["replications"].iloc[0]),
         workers=run.overrides.workers,
     )
-    figures = {"in words": changes_in_words(found.latest), "changes": markdown_table(found.latest)}
+    figures = {"in words": changes_in_words(found.latest, run.config.ward_ids), "changes": markdown_table(found.latest)}
     return Made(
         {"headline_inputs": found.headline_inputs, "headline_changes": found.headline_changes},
         {"headline_changes": figures},

@@ -49,11 +49,11 @@ def compare(
     typer.echo(f"{hospital} as of {start.as_of:%Y-%m-%d}, {comparison['pairs'].max()} replications of each")
     for chosen in scenarios:
         rows = comparison[comparison["scenario"] == chosen.id]
-        wards = [HOSPITAL_TOTAL, *config.ward_ids, *(ward.id for ward in chosen.add_wards)]
+        wards = [HOSPITAL_TOTAL, *config.groups, *config.ward_ids, *(ward.id for ward in chosen.add_wards)]
         print_comparison(rows, chosen, wards, everything)
         for idle in idle_rules(chosen, start.as_of, start.days):
             typer.echo(idle)
-        overloaded = rows.loc[rows["overloaded"] & (rows["ward_id"] != HOSPITAL_TOTAL), "ward_id"].unique()
+        overloaded = rows.loc[rows["overloaded"] & ~rows["ward_id"].isin(list(config.totals)), "ward_id"].unique()
         if len(overloaded):
             typer.echo(f"Demand exceeds the beds of {', '.join(overloaded)}: queues grow with the horizon.")
 

@@ -117,15 +117,15 @@ def _show_answer(home: Path, hospital: str) -> None:
     from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
     warehouse = Warehouse(home / "data")
-    risk_event = load_hospital_config(hospital_file(home, hospital)).simulation.risk_event
+    config = load_hospital_config(hospital_file(home, hospital))
     requirements, allocations, changes = (
         warehouse.read(name, hospital) for name in ("bed_requirements", "bed_allocations", "headline_changes")
     )
     typer.echo(f"  as of {requirements['as_of'].iloc[0]:%Y-%m-%d}; all tables: data/kaizar.duckdb")
-    typer.echo(f"  whole hospital: {requirement_in_words(requirements, HOSPITAL_TOTAL, risk_event)}")
+    typer.echo(f"  whole hospital: {requirement_in_words(requirements, HOSPITAL_TOTAL, config.simulation.risk_event)}")
     if best := allocation_in_words(allocations):
         typer.echo(f"  where they help most: {best}")
-    typer.echo(f"  {changes_in_words(changes[changes['run_number'] == changes['run_number'].max()])}")
+    typer.echo(f"  {changes_in_words(changes[changes['run_number'] == changes['run_number'].max()], config.ward_ids)}")
 
 
 @contextmanager

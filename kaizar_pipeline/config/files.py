@@ -281,7 +281,8 @@ def _file_errors(kind: str, shape: type[Model], path: Path, document: Document) 
         yield 1, f"{BASELINE!r} is the unchanged hospital; rename the file"
     if not isinstance(document.values, dict):
         found = "is empty" if document.values is None else "is not a mapping (key: value)"
-        yield 1, f"the file {found}, required keys: {', '.join(shape.model_fields)}"
+        required = [name for name, key in shape.model_fields.items() if key.is_required()]
+        yield 1, f"the file {found}, required keys: {', '.join(required)}"
     else:
         yield from _same_months(document.values, (), document)
         for key in document.values.keys() & _NOT_IN_FILE[kind].keys():

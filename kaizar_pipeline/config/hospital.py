@@ -34,6 +34,7 @@ from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
 from kaizar_pipeline.config.routing import Route, RouteOption, Routing
 from kaizar_pipeline.config.rules import hospital_errors
 from kaizar_pipeline.errors import unknown
+from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 FLAT_PROFILE = (1.0,) * 24
 
@@ -394,6 +395,8 @@ class HospitalFile(Model):
     """Where patients go after a ward: rows, or from_data (learned from the history's ward stays). Default: home."""
     policies: Policies = Policies()
     """How scarce beds are given out. Default: by priority and order of request."""
+    groups: dict[Id, Annotated[tuple[Id, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    """Groups of wards that tables show beside each ward, such as medicine: [a, b]; they may overlap. Default: none."""
     simulation: Simulation = Simulation()
     """How the twin runs."""
 
@@ -415,6 +418,16 @@ class HospitalConfig(HospitalFile):
     def ward_ids(self) -> list[str]:
         """In the order of the file."""
         return [ward.id for ward in self.wards]
+
+    @property
+    def totals(self) -> dict[str, tuple[str, ...]]:
+        """The wards of each group, and of the whole hospital: all."""
+        return {**self.groups, HOSPITAL_TOTAL: tuple(self.ward_ids)}
+
+    @property
+    def ward_axis(self) -> dict[str, tuple[str, ...]]:
+        """The wards of each row that tables have by ward: of each ward itself, then the `totals`."""
+        return {**{ward: (ward,) for ward in self.ward_ids}, **self.totals}
 
     @property
     def patient_type_ids(self) -> list[str]:

@@ -67,6 +67,20 @@ def _ids_once(config: "HospitalConfig") -> _Errors:
                 yield (field, index, "id"), f"{name!r} is reserved"
 
 
+def _groups(config: "HospitalConfig") -> _Errors:
+    """Rows of tables have one name each, and a group has wards, each once: no group, and not itself."""
+    for name, wards in config.groups.items():
+        if name in config.ward_ids:
+            yield ("groups", name), f"{name!r} is already the id of a ward"
+        for index, ward in enumerate(wards):
+            if ward in config.groups and ward not in config.ward_ids:
+                yield ("groups", name, index), f"{ward!r} is a group, allowed are wards; list its wards"
+            elif ward not in config.ward_ids:
+                yield ("groups", name, index), unknown(ward, sorted(config.ward_ids), "ward")
+            elif ward in wards[:index]:
+                yield ("groups", name, index), f"{ward!r} appears twice"
+
+
 def _known_references(config: "HospitalConfig") -> _Errors:
     known = {"ward": set(config.ward_ids), "patient type": set(config.patient_type_ids)}
     for loc, kind, value in _references(config, ()):
@@ -398,7 +412,7 @@ def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
 
 
 _RULES: tuple[Callable[["HospitalConfig"], _Errors], ...] = (
-    _known_place, _ids_once, _known_references, _stream_profiles, _stream_seasons, _stream_numbers, _ward_beds,
+    _known_place, _ids_once, _groups, _known_references, _stream_profiles, _stream_seasons, _stream_numbers, _ward_beds,
     _ward_cases, _ward_changes, _open_spans, _streams_of_closed_wards, _routes, _routes_home, _policy_wards, _overflows,
     _priorities, _patients, _warmup,
 )  # fmt: skip

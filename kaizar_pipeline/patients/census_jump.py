@@ -58,7 +58,7 @@ def census_jump(
     if not config.patients.knows_departures:
         return None
     as_of = pd.Timestamp(patients["as_of"].iloc[0])
-    midnights = observed_midnights(patients, ward_stays, config.ward_ids)
+    midnights = observed_midnights(patients, ward_stays, config.totals)
     total = midnights[midnights["ward_id"] == HOSPITAL_TOTAL].set_index("date")["actual"]
     before = [as_of - pd.Timedelta(weeks=week) for week in range(1, WEEKS + 1)]
     if total.empty or before[-1] < total.index[0]:

@@ -1,23 +1,26 @@
 """The observed census: how many patients were in each ward at past midnights and hours."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
-
-def observed_midnights(patients: pd.DataFrame, ward_stays: pd.DataFrame, ward_ids: Sequence[str]) -> pd.DataFrame:
+def observed_midnights(
+    patients: pd.DataFrame, ward_stays: pd.DataFrame, ward_axis: Mapping[str, Collection[str]]
+) -> pd.DataFrame:
     """The `observed_census` at 0:00, without the column hour: the midnight census, by the day that it begins."""
-    return observed_census(patients, ward_stays, ward_ids).drop(columns="hour")
+    return observed_census(patients, ward_stays, ward_axis).drop(columns="hour")
 
 
 def observed_census(
-    patients: pd.DataFrame, ward_stays: pd.DataFrame, ward_ids: Sequence[str], hours: Sequence[int] = (0,)
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    ward_axis: Mapping[str, Collection[str]],
+    hours: Sequence[int] = (0,),
 ) -> pd.DataFrame:
-    """How many patients were in each of the wards, and in all of them, at these `hours` of every day, from the first
-    midnight of `ward_stays` to as_of.
+    """How many patients were in the wards of each row of `ward_axis` (`HospitalConfig.ward_axis`) at these `hours` of
+    every day, from the first midnight of `ward_stays` to as_of.
 
     Columns: ward_id, date, hour (0 to 23), actual. Counted is admit <= instant < depart. Patients whose departure is
     unknown are left out.
@@ -29,11 +32,10 @@ def observed_census(
     census = pd.DataFrame({"date": np.repeat(dates, len(hours)), "hour": np.tile(hours, len(dates))})
     at = instants(census)
     census, at = census[at <= as_of], at[at <= as_of].to_numpy()
-    for ward_id in ward_ids:
-        stays = beds[beds["ward_id"] == ward_id]
+    for name, wards in ward_axis.items():
+        stays = beds[beds["ward_id"].isin(wards)]
         admits, departs = (np.sort(stays[column].dropna().to_numpy()) for column in ("admit", "depart"))
-        census[ward_id] = np.searchsorted(admits, at, side="right") - np.searchsorted(departs, at, side="right")
-    census[HOSPITAL_TOTAL] = census[list(ward_ids)].sum(axis=1)
+        census[name] = np.searchsorted(admits, at, side="right") - np.searchsorted(departs, at, side="right")
     return census.melt(["date", "hour"], var_name="ward_id", value_name="actual")
 
 

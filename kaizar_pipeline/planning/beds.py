@@ -15,7 +15,7 @@ import pandas as pd
 
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.planning.paired import paired
-from kaizar_pipeline.simulation.counting import staffed_with_total
+from kaizar_pipeline.simulation.counting import staffed_with_totals
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import Run
@@ -124,7 +124,7 @@ def bed_requirements(experiment: Experiment) -> pd.DataFrame:
     start = experiment.start
     plan, risk = start.plan, start.config.simulation.risk_target
     peaks = experiment.demand_peaks(plan, start.paired_replications)
-    staffed = staffed_with_total(plan).min(axis=1)
+    staffed = staffed_with_totals(plan).min(axis=1)
     frames = []
     for w, ward_id in enumerate(plan.ward_axis):
         shown = staffed[w : w + 1][staffed[w : w + 1] < UNLIMITED].tolist()

@@ -36,7 +36,7 @@ from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.monte_carlo import Progress
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.simulation.summary import census_at_hours
-from kaizar_pipeline.tables import HOSPITAL_TOTAL, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
+from kaizar_pipeline.tables import OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
 
 TWIN, PERSISTENCE, YESTERDAY, SIX_WEEKS, WEEKDAY = "twin", "persistence", "yesterday", "six_weeks", "weekday"
 """Methods: the whole chain; the census of the origin stays; the last census known at that hour; those of the same
@@ -246,7 +246,7 @@ def as_matrix(midnights: pd.DataFrame) -> pd.DataFrame:
 def _seen(history: History, config: HospitalConfig) -> pd.DataFrame:
     """The `observed_census` at HOURS, or at midnight alone where stamps are days, whose hours were drawn."""
     hours = HOURS if (history.patients["resolution"] == "second").all() else HOURS[:1]
-    return observed_census(history.patients, history.ward_stays, config.ward_ids, hours)
+    return observed_census(history.patients, history.ward_stays, config.ward_axis, hours)
 
 
 def _with_beds_seen(config: HospitalConfig, history: History) -> HospitalConfig:
@@ -307,6 +307,6 @@ def _result(
 
 
 def _capacity_known(config: HospitalConfig) -> dict[str, bool]:
-    """Whether the past capacity of each ward and the hospital is known: synthetic, or without a limit."""
+    """Whether the past capacity of each ward, group and the hospital is known: synthetic, or without a limit."""
     known = {ward.id: config.patients.knows_beds or ward.capacity is None for ward in config.wards}
-    return {**known, HOSPITAL_TOTAL: all(known.values())}
+    return {name: all(known[ward] for ward in wards) for name, wards in config.ward_axis.items()}

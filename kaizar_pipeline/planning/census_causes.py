@@ -11,7 +11,7 @@ error explains a good part of the one that was made:
 - a service that opened or closed: forecasts from before, or shortly after, err by the patients whom its stream brings.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -25,7 +25,6 @@ from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig
 from kaizar_pipeline.patients.observed_census import instants, observed_census
 from kaizar_pipeline.planning.census_bias import beyond_chance, relevant
 from kaizar_pipeline.planning.census_scores import independent_dates
-from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 EXPLAINED = 0.3
 """Share of the squared error by hour of the day that a cause explains at least."""
@@ -71,10 +70,11 @@ def likely_causes(given: Given, forecasts: pd.DataFrame) -> dict[str, list[str]]
     return found
 
 
-def in_words(causes: Mapping[str, Sequence[str]], ward_id: str) -> str | None:
-    """The `likely_causes` of a ward, for the whole hospital the wards that have some; None where none is found."""
-    if ward_id == HOSPITAL_TOTAL:
-        wards = [ward for ward, found in causes.items() if found]
+def in_words(causes: Mapping[str, Sequence[str]], ward_id: str, totals: Mapping[str, Collection[str]]) -> str | None:
+    """The `likely_causes` of a ward, of one of the `totals` those of its wards that have some; None where none is
+    found."""
+    if ward_id in totals:
+        wards = [ward for ward, found in causes.items() if found and ward in totals[ward_id]]
         return f"see {', '.join(wards)}" if wards else None
     return "; ".join(causes.get(ward_id, ())) or None
 
@@ -196,8 +196,8 @@ class Records:
 
     def observed(self, hours: np.ndarray) -> np.ndarray:
         """f8: the mean census observed at `hours`, less its mean over them."""
-        seen = observed_census(self.given.patients, self._in_ward, [self.ward], hours.tolist())
-        seen = seen[(seen["ward_id"] == self.ward) & (seen["date"] >= self.since)]
+        seen = observed_census(self.given.patients, self._in_ward, {self.ward: [self.ward]}, hours.tolist())
+        seen = seen[seen["date"] >= self.since]
         census = seen.groupby("hour")["actual"].mean().loc[hours].to_numpy()
         return census - census.mean()
 

@@ -15,7 +15,7 @@ from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import Progress, Run
-from kaizar_pipeline.tables import HOSPITAL_TOTAL, SCENARIO_COMPARISON
+from kaizar_pipeline.tables import SCENARIO_COMPARISON
 from kaizar_pipeline.tables.kpis import KPIS
 
 COMPARED = {kpi.name: kpi.unit for kpi in KPIS if kpi.in_scenarios} | {"p95_census": "beds"}
@@ -68,13 +68,13 @@ def _values(run: Run) -> dict[tuple[str, str], np.ndarray]:
 
 def _rows(run: Run, baseline: Mapping[tuple[str, str], np.ndarray]) -> pd.DataFrame:
     """A row per ward and KPI that could be measured."""
-    overloaded = {load.wards[0] for load in check_load(run.plan, allow=True)}
-    overloaded |= {HOSPITAL_TOTAL} if overloaded else set()
+    wards = np.isin(run.plan.ward_ids, [load.wards[0] for load in check_load(run.plan, allow=True)])
+    overloaded = dict(zip(run.plan.ward_axis, [*wards, *(run.plan.is_member & wards).any(axis=1)], strict=True))
     rows = []
     for (ward, name), value in _values(run).items():
         row = paired(baseline[ward, name], value) if (ward, name) in baseline else _alone(value)
         if row["pairs"]:
-            names = {"ward_id": ward, "kpi": name, "unit": COMPARED[name], "overloaded": ward in overloaded}
+            names = {"ward_id": ward, "kpi": name, "unit": COMPARED[name], "overloaded": overloaded[ward]}
             rows.append({**names, **row})
     return pd.DataFrame(rows)
 

@@ -8,7 +8,7 @@ replications (Shao and Wu 1989: for percentiles the groups must not be small).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -21,13 +21,13 @@ from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.starting_census import starting_census
-from kaizar_pipeline.simulation.counting import Histograms, replications_with, staffed_with_total
+from kaizar_pipeline.simulation.counting import Histograms, replications_with, staffed_with_totals
 from kaizar_pipeline.simulation.experiment import fingerprint
 from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo, extend_all, group_ends, threads
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.stats.quantiles import inverted_cdf
-from kaizar_pipeline.tables import HEADLINE_CHANGES, HEADLINE_INPUTS, HOSPITAL_TOTAL, TABLES
+from kaizar_pipeline.tables import HEADLINE_CHANGES, HEADLINE_INPUTS, TABLES
 
 DAYS = 7
 """Days ahead that the headline looks at."""
@@ -124,10 +124,10 @@ def compare_headlines(
     )
 
 
-def changes_in_words(latest: pd.DataFrame) -> str:
+def changes_in_words(latest: pd.DataFrame, ward_ids: Collection[str]) -> str:
     """'icu: P(full) 34 % over the next 7 days, +4.0 points since the last run (as of 2026-04-01), of which program 0,
     seed 0, config 0, data +3.0, model +1.0', for the ward whose P(full) changed most, of the latest rows."""
-    rows = latest[(latest["headline"] == "prob_full") & (latest["ward_id"] != HOSPITAL_TOTAL)]
+    rows = latest[(latest["headline"] == "prob_full") & latest["ward_id"].isin(list(ward_ids))]
     if rows.empty:
         return "no ward with limited beds"
     row = rows.loc[(rows["change"].abs().fillna(0) + 1e-9 * rows["after"]).idxmax()]
@@ -206,7 +206,7 @@ class _Headlines:
     """The headlines of one simulation."""
 
     wards: list[str]
-    """In the order of their names, the whole hospital last."""
+    """In the order of their names, then the groups, and the whole hospital last."""
     values: np.ndarray
     """f8[wards, HEADLINES], NaN for P(full) of unlimited beds."""
     without: np.ndarray
@@ -322,8 +322,8 @@ def _plan(inputs: Inputs) -> Plan:
 
 def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:
     """From the histograms of the census after each further group of replications."""
-    wards, staffed = plan.ward_axis, staffed_with_total(plan)
-    order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), len(plan.ward_ids)]
+    wards, staffed = plan.ward_axis, staffed_with_totals(plan)
+    order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), *range(len(plan.ward_ids), len(wards))]
     states = [_padded([state.of(w) for state in census]) for w in order]
     values = [_headline(of[-1], staffed[w]) for w, of in zip(order, states, strict=True)]
     without = [[_headline(rest, staffed[w]) for rest in _leaving_out(of)] for w, of in zip(order, states, strict=True)]

@@ -2,7 +2,7 @@
 
 The kernel counts (kernel/count.py); here its tallies get names, and KPIs their mean and standard error. Integers add up
 in any order, and KPIs are joined in the order of the replications, so the number of workers changes no bit.
-Index W of a ward axis is the whole hospital, index T of a type axis all patients together.
+A ward axis A has the wards, the groups and last the whole hospital; index T of a type axis is all patients together.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,17 @@ from kaizar_pipeline.tables.kpis import KPI_INDEX, OVER_WAITS, WAIT_PERCENTILES
 
 @dataclass(frozen=True)
 class Histograms:
-    """For each ward and the hospital, how many replications had so many patients at each of several times."""
+    """For each ward, group and the hospital, how many replications had so many patients at each of several times."""
 
     start: np.ndarray
-    """i8[W + 2]: ward w has start[w + 1] - start[w] different numbers of patients."""
+    """i8[A + 1]: ward w has start[w + 1] - start[w] different numbers of patients."""
     counts: np.ndarray
     """u4[start[-1] * times]: ward by ward, number by number."""
 
     def of(self, ward: int) -> np.ndarray:
-        """u4[times, patients] of a ward, W for the hospital."""
+        """u4[times, patients] of a ward, -1 for the hospital."""
         times = len(self.counts) // int(self.start[-1])
+        ward %= len(self.start) - 1
         first, last = int(self.start[ward]), int(self.start[ward + 1])
         return self.counts[first * times : last * times].reshape(last - first, times).T
 
@@ -43,7 +44,7 @@ class Sums:
     replications: int
 
     def of(self, ward: int) -> "Sums":
-        """The sums of one ward, W for the hospital."""
+        """The sums of one ward, -1 for the hospital."""
         return Sums(self.total[ward], self.squares[ward], self.replications)
 
     @property
@@ -208,23 +209,23 @@ class Counts(CensusCounts):
     """All that R replications of one plan add up to, for W wards and T patient types."""
 
     waiting: Sums
-    """[W + 1, H]: patients waiting for the ward."""
+    """[A, H]: patients waiting for the ward."""
     boarding: Sums
-    """[W + 1, H]: patients in the ward whose next bed is not free."""
+    """[A, H]: patients in the ward whose next bed is not free."""
     outliers: Sums
-    """[W + 1, H]: patients in the ward who asked for another one."""
+    """[A, H]: patients in the ward who asked for another one."""
     queued: np.ndarray
-    """i8[W + 1, H]: replications in which somebody waited."""
+    """i8[A, H]: replications in which somebody waited."""
     week_census: Sums
-    """[W + 1, 168]: census by hour of the week from Monday 0:00, each replication's weeks added up."""
+    """[A, 168]: census by hour of the week from Monday 0:00, each replication's weeks added up."""
     week_full: Sums
-    """[W + 1, 168]: likewise, the weeks in which the ward was full."""
+    """[A, 168]: likewise, the weeks in which the ward was full."""
     kpi: Moments
-    """Of [W + 1, T + 1, len(KPI_INDEX)]; `figures` is what it comes to."""
+    """Of [A, T + 1, len(KPI_INDEX)]; `figures` is what it comes to."""
     boarded: Moments
     """Of [W, W]: hours that beds of the first ward were held by patients waiting for the second."""
     over_waits: Ratios
-    """Of [W + 1, T + 1, len(OVER_WAITS)]."""
+    """Of [A, T + 1, len(OVER_WAITS)]."""
     waits: Waits
     journeys: Ratios
     """Of [groups, JOURNEY]: by group of patients, as journey_groups has them."""
@@ -232,7 +233,7 @@ class Counts(CensusCounts):
     """i8[2, groups, BINS]: patients by the time to a first bed, and by the time in the hospital."""
 
     def figures(self, kpi: str) -> tuple[np.ndarray, np.ndarray]:
-        """f8[W + 1, T + 1]: a KPI, NaN where there was nothing to measure, and its standard error."""
+        """f8[A, T + 1]: a KPI, NaN where there was nothing to measure, and its standard error."""
         if kpi in WAIT_PERCENTILES:
             share = WAIT_PERCENTILES[kpi]
             return self.waits.percentile(share), self.waits.standard_error(share)
@@ -262,7 +263,8 @@ def journey_groups(plan: Plan) -> list[JourneyGroup]:
     return [*streams, *together, JourneyGroup(ALL, ALL, list(range(len(kinds))))]
 
 
-def staffed_with_total(plan: Plan) -> np.ndarray:
-    """i8[W + 1, H]: beds staffed at each hour by ward and in the whole hospital, UNLIMITED where any ward is."""
-    total = np.where((plan.staffed == UNLIMITED).any(axis=0), UNLIMITED, plan.staffed.sum(axis=0))
-    return np.concatenate([plan.staffed, total[None]])
+def staffed_with_totals(plan: Plan) -> np.ndarray:
+    """i8[A, H]: beds staffed at each hour by ward, group and in the whole hospital, UNLIMITED where any ward is."""
+    of_members = [plan.staffed[members] for members in plan.is_member]
+    totals = [np.where((beds == UNLIMITED).any(axis=0), UNLIMITED, beds.sum(axis=0)) for beds in of_members]
+    return np.concatenate([plan.staffed, totals])

@@ -59,7 +59,7 @@ class Experiment:
         return monte_carlo.actual, monte_carlo.demand
 
     def demand_peaks(self, plan: Plan, replications: int) -> np.ndarray:
-        """i4[R, W + 1, D]: highest hourly census of each day in the demand run, by replication."""
+        """i4[R, A, D]: highest hourly census of each day in the demand run, by replication."""
         return self._extended(self._prepared(plan, with_demand=True), replications).demand_peaks(replications)
 
     def _extended(self, monte_carlo: MonteCarlo, replications: int, progress: Progress | None = None) -> MonteCarlo:

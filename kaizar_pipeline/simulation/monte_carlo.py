@@ -63,9 +63,9 @@ class Run:
 
     plan: Plan
     kpis: np.ndarray
-    """f8[R, W + 1, len(KPIS)], over all patient types."""
+    """f8[R, A, len(KPIS)], over all patient types."""
     peaks: np.ndarray
-    """i4[R, W + 1, D]: highest hourly census of each day."""
+    """i4[R, A, D]: highest hourly census of each day."""
     census_hours: list[tuple[int, list[np.ndarray]]]
     """By number of the last replication + 1: of these replications, by ward and number of patients, the hours with so
     many, i8."""
@@ -98,7 +98,7 @@ class Run:
         return self.kpis[:, ward, KPI_INDEX[name]]
 
     def _percentiles(self, name: str) -> np.ndarray:
-        """f8[groups, W + 1]"""
+        """f8[groups, A]"""
         if name not in self._known:
             self._known[name] = self.waits.by_group(WAIT_PERCENTILES[name])
         return self._known[name]
@@ -108,7 +108,7 @@ class Run:
         return {}
 
     def p95_census(self) -> np.ndarray:
-        """f8[groups, W + 1]: the census not exceeded in 95 % of the hours and replications of each group; of a run with
+        """f8[groups, A]: the census not exceeded in 95 % of the hours and replications of each group; of a run with
         groups."""
         found = []
         for first, last in pairwise([0, *group_ends(len(self.kpis))]):
@@ -189,7 +189,7 @@ class MonteCarlo:
     @property
     def _shape(self) -> tuple[int, int, int]:
         """Of the counts of waits."""
-        return len(self.plan.ward_ids) + 1, len(self.plan.patient_type_ids), BINS
+        return len(self.plan.ward_axis), len(self.plan.patient_type_ids), BINS
 
     @property
     def demand(self) -> CensusCounts:
@@ -208,7 +208,7 @@ class MonteCarlo:
         return Run(self.plan, kpis, peaks, hours, waits)
 
     def demand_peaks(self, replications: int) -> np.ndarray:
-        """i4[R, W + 1, D]: highest hourly census of each day in the demand run, likewise."""
+        """i4[R, A, D]: highest hourly census of each day in the demand run, likewise."""
         return self._of_each("demand_peaks")[:replications]
 
     @property
@@ -287,7 +287,7 @@ class MonteCarlo:
 
 
 def _with_number_of_waits(kpis: np.ndarray) -> np.ndarray:
-    """f8[n, W + 1, T + 1, OVER_WAITS + 1]: of each replication, the sums over waits, and how many these are."""
+    """f8[n, A, T + 1, OVER_WAITS + 1]: of each replication, the sums over waits, and how many these are."""
     columns = [kpis[..., KPI_INDEX[name]] for name in OVER_WAITS]
     return np.stack([*columns, kpis[..., KPI_INDEX["requests"]] - kpis[..., KPI_INDEX["turned_away"]]], axis=-1)
 

@@ -125,7 +125,9 @@ def achieved_precision(plan: Plan, counts: Counts, planned_looks: int, targets: 
     half_widths = {
         "mean_census": mean_half_width(census_error, n, planned_looks),
         "prob_full": share_half_width(np.where(plan.staffed < UNLIMITED, full, np.nan), n, planned_looks),
-        "wait_mean_hours": mean_half_width(counts.figures("wait_mean_hours")[1][:-1, -1], n, planned_looks),
+        "wait_mean_hours": mean_half_width(
+            counts.figures("wait_mean_hours")[1][: len(histograms), -1], n, planned_looks
+        ),
     }
     return [
         widest(name, widths, plan.ward_ids, replications=n, planned_looks=planned_looks, target=targets.get(name))

@@ -91,12 +91,16 @@ class AdmissionStopPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that both engines and the sampler know of a hospital. W wards and T patient types, in the order of the
-    config."""
+    """All that both engines and the sampler know of a hospital. W wards, G groups of them and T patient types, in the
+    order of the config. A ward axis A has the wards, the groups and the whole hospital."""
 
     key: int
     horizon: Horizon
     ward_ids: tuple[str, ...]
+    group_ids: tuple[str, ...]
+    """Groups of wards, G in number."""
+    is_member: np.ndarray
+    """bool[G + 1, W]: the wards of each group, and of the whole hospital: all."""
     patient_type_ids: tuple[str, ...]
     stream_ids: tuple[str, ...]
     beds: np.ndarray
@@ -146,8 +150,8 @@ class Plan:
 
     @property
     def ward_axis(self) -> tuple[str, ...]:
-        """The names on a ward axis of W + 1: the wards, then the whole hospital."""
-        return (*self.ward_ids, HOSPITAL_TOTAL)
+        """The names on a ward axis A: the wards, then the groups, then the whole hospital."""
+        return (*self.ward_ids, *self.group_ids, HOSPITAL_TOTAL)
 
     @property
     def hours(self) -> int:
@@ -266,6 +270,8 @@ def make_plan(
         key=key,
         horizon=horizon,
         ward_ids=tuple(wards),
+        group_ids=tuple(config.groups),
+        is_member=np.array([np.isin(wards, members) for members in config.totals.values()]),
         patient_type_ids=tuple(types),
         stream_ids=tuple(stream.id for stream in config.arrival_streams),
         beds=beds,

@@ -16,7 +16,7 @@ from kaizar_pipeline.simulation.counting import (
     mean_and_sd,
     replications_above,
     replications_with,
-    staffed_with_total,
+    staffed_with_totals,
 )
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.waits import JOURNEY, percentile
@@ -38,7 +38,7 @@ from kaizar_pipeline.tables.kpis import KPIS
 def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, **constants: Any) -> pd.DataFrame:
     """The distribution of the census per ward and hour; prob_above is for a census above the share `high_occupancy` of
     the staffed beds. `constants` are whole columns (hospital_id, as_of, scenario)."""
-    staffed, n = staffed_with_total(plan), counts.replications
+    staffed, n = staffed_with_totals(plan), counts.replications
     at = plan.statistics_start + pd.to_timedelta(np.arange(plan.statistics_hours), unit="h")
 
     def columns(w: int) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def census_at_hours(plan: Plan, counts: CensusCounts, hours: Collection[int]) ->
 
 def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
     """The census by weekday and hour, over the weeks of the horizon together."""
-    staffed, n = staffed_with_total(plan), counts.replications
+    staffed, n = staffed_with_totals(plan), counts.replications
     slot = (int(plan.statistics_start.day_of_week) * HOURS_PER_DAY + np.arange(plan.statistics_hours)) % HOURS_PER_WEEK
     slots, weeks = np.unique(slot, return_counts=True)
 

@@ -67,7 +67,7 @@ class Part(NamedTuple):
     end: int
     """Number of the last replication + 1."""
     cell: np.ndarray
-    """u4: places in i8[W + 1, T, BINS] as one row."""
+    """u4: places in i8[A, T, BINS] as one row."""
     waits: np.ndarray
     """How many there are in each, in as few bytes as they take."""
 
@@ -89,7 +89,7 @@ class Waits:
     """How many waited how long, by ward (W: patients, with all their waits) and patient type (T: all together)."""
 
     counts: np.ndarray
-    """i8[W + 1, T, BINS]"""
+    """i8[A, T, BINS]"""
     replications: int
     """Those in `counts`."""
     parts: Sequence[Part]
@@ -103,11 +103,11 @@ class Waits:
         return cls(_added(parts, shape), parts[-1].end, parts, groups)
 
     def percentile(self, share: float) -> np.ndarray:
-        """f8[W + 1, T + 1]: the wait that this share of patients do not exceed; NaN where nobody asked."""
+        """f8[A, T + 1]: the wait that this share of patients do not exceed; NaN where nobody asked."""
         return percentile(_with_all(self.counts), share)
 
     def standard_error(self, share: float) -> np.ndarray:
-        """f8[W + 1, T + 1]: that of the percentile; NaN for a single group."""
+        """f8[A, T + 1]: that of the percentile; NaN for a single group."""
         values = self._by_group(share, _with_all)
         if len(values) == 1:
             return np.full(values.shape[1:], np.nan)
@@ -115,7 +115,7 @@ class Waits:
         return values.std(axis=0, ddof=1) / np.sqrt(len(values) * counted)
 
     def by_group(self, share: float) -> np.ndarray:
-        """f8[groups, W + 1]: values, one for each group, whose mean is the percentile over all patient types, and whose
+        """f8[groups, A]: values, one for each group, whose mean is the percentile over all patient types, and whose
         spread gives its standard error."""
         return self._by_group(share, lambda counts: counts.sum(axis=1))
 
@@ -147,7 +147,7 @@ def percentile(counts: np.ndarray, share: float) -> np.ndarray:
 
 
 def _with_all(counts: np.ndarray) -> np.ndarray:
-    """[W + 1, T + 1, BINS]: all patient types together after the others."""
+    """[A, T + 1, BINS]: all patient types together after the others."""
     return np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kaizar_pipeline.config.hospital import Engine
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.counting import staffed_with_total
+from kaizar_pipeline.simulation.counting import staffed_with_totals
 from kaizar_pipeline.simulation.kernel import block as kernel
 from kaizar_pipeline.simulation.kernel.compiling import announced
 from kaizar_pipeline.simulation.kernel.count import Records, Tallies, Window
@@ -28,7 +28,7 @@ HEADROOM = 1.25
 
 def window_of(plan: Plan) -> Window:
     """What counts of a plan's simulations, and against which beds."""
-    staffed = staffed_with_total(plan)
+    staffed = staffed_with_totals(plan)
     return Window(
         plan.hours,
         plan.warmup_hours,
@@ -39,6 +39,7 @@ def window_of(plan: Plan) -> Window:
         FIRST_OF_HOUR,
         len(plan.patient_type_ids),
         len(plan.streams),
+        plan.is_member,
     )
 
 
@@ -54,7 +55,7 @@ class Worker:
         )
         self._patients, self._stays = buffer_sizes(plan)
         self._make_buffers()
-        widths = np.full(len(plan.ward_ids) + 1, 8)
+        widths = np.full(len(plan.ward_axis), 8)
         self.actual, self.demand = (kernel.make_tallies(widths, self.window) for _ in range(2))
 
     def prepare(self) -> None:
@@ -86,7 +87,7 @@ class Worker:
         return np.split(by_number, self.actual.start[1:-1])
 
     def waits(self) -> np.ndarray:
-        """i8[(W + 1) * T * BINS]: the waits of all replications so far."""
+        """i8[A * T * BINS]: the waits of all replications so far."""
         return self.actual.waits.copy()
 
     @property
@@ -94,7 +95,7 @@ class Worker:
         return kernel.Totals(self.actual, self.demand)
 
     def _records(self, replications: int) -> Records:
-        return kernel.make_records(len(self.plan.ward_ids), self.window, replications)
+        return kernel.make_records(self.window, replications)
 
     def _block(self, first: int, replications: int, stop: np.ndarray) -> kernel.Block:
         scale, speed, shares = (of(self.plan, first, replications) for of in (los_scales, day_speeds, route_shares))

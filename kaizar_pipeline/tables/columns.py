@@ -39,7 +39,7 @@ def hospital_table(name: str, description: str, *columns: Column, **version: int
 
 
 STREAM = key("stream_id", "VARCHAR", "Arrival stream.")
-WARD = key("ward_id", "VARCHAR", f"Ward, or {HOSPITAL_TOTAL} for the whole hospital.")
+WARD = key("ward_id", "VARCHAR", f"Ward, group of wards, or {HOSPITAL_TOTAL} for the whole hospital.")
 SCENARIO = key("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.")
 INPUTS_HASH = nullable(
     "inputs_hash",

@@ -86,7 +86,7 @@ def test_dates_need_as_many_beds_at_midnight_as_times(config, tmp_path):
     by_time = midnight_beds(config, tmp_path, "%Y-%m-%d %H:%M:%S")
     by_date = midnight_beds(config, tmp_path, "%Y-%m-%d")
     history = load_history(config, tmp_path)
-    beds = observed_midnights(history.patients, history.ward_stays, config.ward_ids)
+    beds = observed_midnights(history.patients, history.ward_stays, config.ward_axis)
     observed = beds[beds["date"] > beds["date"].min() + pd.Timedelta(days=40)].groupby("ward_id")["actual"].mean()
     for ward in ("short", "long"):
         assert by_date.loc[ward, "mean"] == pytest.approx(by_time.loc[ward, "mean"], rel=0.04), ward

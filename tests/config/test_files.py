@@ -39,7 +39,7 @@ routing:
   - {from_ward: ed, options: [{to_ward: ward, probability: 0.5}]}
 """
 
-TOP_KEYS = "hospital, patients, wards, patient_types, arrival_streams, routing, policies, simulation"
+TOP_KEYS = "hospital, patients, wards, patient_types, arrival_streams"
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_forecasts_and_baselines_are_scored_against_the_observed_census(tiny: Ho
     assert rows["capacity_known"].all()
 
     history = load_history(tiny, None, AS_OF)
-    seen = observed_census(history.patients, history.ward_stays, tiny.ward_ids, HOURS)
+    seen = observed_census(history.patients, history.ward_stays, tiny.ward_axis, HOURS)
     seen = seen.set_index(["ward_id", "date", "hour"])["actual"]
     for _, row in rows[(rows["ward_id"] == "ward") & (rows["method"] != TWIN)].iterrows():
         known = seen["ward"][seen["ward"].index.get_level_values("date") < row["origin"]]

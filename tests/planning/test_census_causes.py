@@ -22,6 +22,7 @@ DAYS = 420
 AS_OF = START + pd.Timedelta(days=DAYS)
 ORIGINS = pd.date_range(AS_OF - pd.Timedelta(days=29 * 8), periods=8, freq="29D")
 HOURS = (0, 6, 12, 18)
+AXIS = {"ed": ["ed"], "icu": ["icu"], "_hospital": ["ed", "icu"]}
 BY_DAY = tuple(float(8 <= hour < 18) for hour in range(24))
 
 
@@ -116,10 +117,8 @@ class Forecasts:
 
     def rows(self, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
         """Rows of occupancy_backtest; the mean is that of the same hour of the week in what is believed."""
-        actual = observed_census(patients, ward_stays, ["ed", "icu"], self.hours)
-        dreamt = [
-            observed_census(*self.believed.records(self.seeds[1] + n), ["ed", "icu"], self.hours) for n in range(2)
-        ]
+        actual = observed_census(patients, ward_stays, AXIS, self.hours)
+        dreamt = [observed_census(*self.believed.records(self.seeds[1] + n), AXIS, self.hours) for n in range(2)]
         settled = pd.concat(dreamt)
         settled = settled[settled["date"] > START + pd.Timedelta(days=30)]
         slot = ["ward_id", settled["date"].dt.day_of_week.rename("weekday"), "hour"]
@@ -255,7 +254,9 @@ def test_nothing_was_forecast():
 
 def test_the_causes_of_the_hospital_are_those_of_its_wards():
     causes = {"ed": ["clock: a", "routes: b"], "icu": ["clock: c"], "bed": []}
-    assert in_words(causes, "ed") == "clock: a; routes: b"
-    assert in_words(causes, "_hospital") == "see ed, icu"
-    assert in_words(causes, "bed") is None
-    assert in_words({"bed": []}, "_hospital") is None
+    totals = {"_hospital": ["ed", "icu", "bed"], "beds": ["icu", "bed"]}
+    assert in_words(causes, "ed", totals) == "clock: a; routes: b"
+    assert in_words(causes, "_hospital", totals) == "see ed, icu"
+    assert in_words(causes, "beds", totals) == "see icu"
+    assert in_words(causes, "bed", totals) is None
+    assert in_words({"bed": []}, "_hospital", totals) is None

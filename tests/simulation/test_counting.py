@@ -26,6 +26,8 @@ from kaizar_pipeline.tables.kpis import KPI_INDEX, KPIS, OVER_WAITS
 pytestmark = pytest.mark.integration
 
 REPLICATIONS, DAYS, HIGH = 45, 8, 0.6  # three blocks, and a Monday that comes twice
+GROUPS = {"acute": ["ed", "b"], "beds": ["a", "b"]}
+AXIS = {"ed": [0], "a": [1], "b": [2], "acute": [0, 2], "beds": [1, 2], HOSPITAL_TOTAL: [0, 1, 2]}
 CONSTANTS: dict[str, Any] = {"hospital_id": "tiny", "as_of": MONDAY, "scenario": "baseline"}
 
 
@@ -124,6 +126,7 @@ def hospital() -> Plan:
         wards,
         routing=[{"from_ward": "ed", "options": options}],
         policies={"overflow": [{"ward": "b", "redirect_to": ["a"]}]},
+        groups=GROUPS,
     )
     return make_plan(config, {"s": np.full((1, DAYS), 10.0)}, Horizon(MONDAY, DAYS), key=5)
 
@@ -147,9 +150,12 @@ def run(monte_carlo: MonteCarlo) -> Run:
 
 @pytest.fixture(scope="module")
 def seen(hospital: Plan) -> dict[str, np.ndarray]:
-    """i8[R, W + 1, H] by replication: patients in bed, waiting for, boarding in and lying as outliers in each ward."""
+    """i8[R, A, H] by replication: those in bed, waiting for, boarding in and lying as outliers in each row of AXIS."""
     hours = np.arange(hospital.hours)
-    seen = {name: np.zeros((REPLICATIONS, 4, len(hours)), dtype=int) for name in ("bed", "waits", "boards", "outlies")}
+    seen = {
+        name: np.zeros((REPLICATIONS, len(AXIS), len(hours)), dtype=int)
+        for name in ("bed", "waits", "boards", "outlies")
+    }
     for r in range(REPLICATIONS):
         drawn = draw(hospital, r)
         stays = simulate(hospital, drawn)
@@ -157,12 +163,13 @@ def seen(hospital: Plan) -> dict[str, np.ndarray]:
         last[drawn.offset[1:] - 1] = True
         for s in np.flatnonzero(np.isfinite(stays.request)):
             planned, used = drawn.planned_ward[s], stays.used_ward[s]
+            of_planned, of_used = ([ward in wards for wards in AXIS.values()] for ward in (planned, used))
             in_bed = (stays.admit[s] <= hours) & (hours < stays.depart[s])
             waits = (stays.request[s] <= hours) & (hours < stays.admit[s])
-            seen["waits"][r, [planned, 3]] += waits
-            seen["bed"][r, [used, 3]] += in_bed
-            seen["boards"][r, [used, 3]] += in_bed & (hours >= stays.ready[s]) & ~last[s]
-            seen["outlies"][r, [used, 3]] += in_bed & (used != planned)
+            seen["waits"][r, of_planned] += waits
+            seen["bed"][r, of_used] += in_bed
+            seen["boards"][r, of_used] += in_bed & (hours >= stays.ready[s]) & ~last[s]
+            seen["outlies"][r, of_used] += in_bed & (used != planned)
     return seen
 
 
@@ -176,8 +183,11 @@ def hours(hospital: Plan, counts: Counts) -> pd.DataFrame:
     return occupancy_distributions(hospital, counts, HIGH, **CONSTANTS)
 
 
-@pytest.mark.parametrize(("place", "ward", "beds"), [(0, "ed", 3), (1, "a", 4), (2, "b", 2), (3, HOSPITAL_TOTAL, 9)])
-def test_occupancy_by_the_hour(hours: pd.DataFrame, seen: dict[str, np.ndarray], place: int, ward: str, beds: int):
+@pytest.mark.parametrize(
+    ("ward", "beds"), [("ed", 3), ("a", 4), ("b", 2), ("acute", 5), ("beds", 6), (HOSPITAL_TOTAL, 9)]
+)
+def test_occupancy_by_the_hour(hours: pd.DataFrame, seen: dict[str, np.ndarray], ward: str, beds: int):
+    place = list(AXIS).index(ward)
     table = hours[hours["ward_id"] == ward].sort_values("at")
     census = seen["bed"][:, place]
     for name, values in (
@@ -212,7 +222,7 @@ def test_occupancy_by_the_hour(hours: pd.DataFrame, seen: dict[str, np.ndarray],
 def test_the_profile_of_a_week_and_the_peaks_of_its_days(hospital: Plan, counts: Counts, seen: dict[str, np.ndarray]):
     profile = week_profile(hospital, counts, **CONSTANTS)
     peaks = daily_peaks(hospital, {"actual": counts}, **CONSTANTS)
-    for place, ward in enumerate([*hospital.ward_ids, HOSPITAL_TOTAL]):
+    for place, ward in enumerate(AXIS):
         census, rows = seen["bed"][:, place], profile[profile["ward_id"] == ward].sort_values(["weekday", "hour"])
         monday = census.reshape(REPLICATIONS, DAYS, 24)[:, [0, 7]]
         assert rows["p95"].iloc[:24].tolist() == [
@@ -235,12 +245,24 @@ def test_the_profile_of_a_week_and_the_peaks_of_its_days(hospital: Plan, counts:
 def test_kpis_and_their_standard_errors(hospital: Plan, counts: Counts, run: Run):
     table = ward_performance(hospital, counts, **CONSTANTS)
     together = table[table["patient_type"] == ALL].set_index("ward_id")
-    for place, ward in enumerate([*hospital.ward_ids, HOSPITAL_TOTAL]):
+    for place, ward in enumerate(AXIS):
         for name in (kpi.name for kpi in KPIS):
             values = run.kpi(name, place)
             mean, error = mean_and_error(values[np.isfinite(values)])
             assert together[name].to_dict()[ward] == pytest.approx(mean, abs=1e-12)
             assert together[f"{name}_se"].to_dict()[ward] == pytest.approx(error, abs=1e-12)
+
+
+def test_requests_and_stays_of_a_group_are_those_of_its_wards(run: Run, counts: Counts):
+    for group in GROUPS:
+        place, wards = list(AXIS).index(group), AXIS[group]
+        for name in ("requests", "admitted", "outliers", "throughput", "boarding_hours", "bed_days", "wait_mean_hours"):
+            sums = run.kpis[:, :, KPI_INDEX[name]]
+            np.testing.assert_allclose(sums[:, place], sums[:, wards].sum(axis=1), atol=1e-9)
+        longest = run.kpis[:, :, KPI_INDEX["wait_max_hours"]]
+        np.testing.assert_array_equal(longest[:, place], longest[:, wards].max(axis=1))
+        np.testing.assert_array_equal(counts.waits.counts[place], counts.waits.counts[wards].sum(axis=0))
+        assert counts.waits.counts[place, :, 1:].any()
 
 
 def test_boarding_has_a_cause(run: Run):
@@ -250,4 +272,4 @@ def test_boarding_has_a_cause(run: Run):
     assert (boarded[:, 1:3] == 0).all()
     assert (caused[:, 0] == 0).all()
     np.testing.assert_allclose(caused[:, 1] + caused[:, 2], boarded[:, 0])
-    np.testing.assert_allclose(caused[:, 3], boarded[:, 3])
+    np.testing.assert_allclose(caused[:, -1], boarded[:, -1])

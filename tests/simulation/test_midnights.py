@@ -7,6 +7,8 @@ from kaizar_pipeline.patients.observed_census import observed_census, observed_m
 
 pytestmark = pytest.mark.unit
 
+AXIS = {"ed": ["ed"], "icu": ["icu"], "empty": ["empty"], "acute": ["ed", "icu"], "_hospital": ["ed", "icu", "empty"]}
+
 STAYS = [
     # patient, ward, admit, depart
     ("moves", "ed", "2026-03-01 10:00", "2026-03-02 00:00"),  # gone at the instant of midnight
@@ -28,18 +30,17 @@ def records() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def test_who_is_in_bed_at_midnight():
-    census = observed_midnights(*records(), ["ed", "icu", "empty"]).pivot(
-        index="date", columns="ward_id", values="actual"
-    )
+    census = observed_midnights(*records(), AXIS).pivot(index="date", columns="ward_id", values="actual")
     assert [f"{date:%d}" for date in census.index] == ["02", "03", "04", "05"]
     assert census["ed"].tolist() == [0, 0, 1, 1]
     assert census["icu"].tolist() == [1, 1, 1, 0]
     assert census["empty"].tolist() == [0, 0, 0, 0]
+    assert census["acute"].tolist() == [1, 1, 2, 1]
     assert census["_hospital"].tolist() == [1, 1, 2, 1]
 
 
 def test_who_is_in_bed_at_hours_of_the_day():
-    census = observed_census(*records(), ["ed", "icu"], [0, 12]).pivot(
+    census = observed_census(*records(), AXIS, [0, 12]).pivot(
         index=["date", "hour"], columns="ward_id", values="actual"
     )
     # nothing is known at noon of as_of
@@ -54,4 +55,4 @@ def test_who_is_in_bed_at_hours_of_the_day():
 def test_a_hospital_that_nobody_was_ever_admitted_to():
     patients = pd.DataFrame({"patient_id": ["w"], "departure_known": True, "as_of": pd.Timestamp("2026-03-05")})
     stays = pd.DataFrame({"patient_id": ["w"], "ward_id": [None], "admit": [pd.NaT], "depart": [pd.NaT]})
-    assert observed_midnights(patients, stays, ["ed"]).empty
+    assert observed_midnights(patients, stays, AXIS).empty

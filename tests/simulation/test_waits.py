@@ -45,7 +45,7 @@ def count(plan: Plan, drawn: Trajectories, stays: Stays) -> Counted:
     model = kernel.Model(sources_of(plan), rules_of(plan), rules_of(plan.demand()), window, False)
     buffers = kernel.make_buffers(model, patients, len(drawn.los))
     totals = kernel.Totals(*(kernel.make_tallies(np.full(wards + 1, patients + 1), window) for _ in range(2)))
-    records = kernel.make_records(wards, window, 1)
+    records = kernel.make_records(window, 1)
     assert kernel.tally_one(model, kernel.Simulated(drawn, stays, stays), buffers, totals, records, 0) == 0
     return Counted(totals.actual, records)
 

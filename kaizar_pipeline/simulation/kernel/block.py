@@ -228,32 +228,33 @@ def make_buffers(model: Model, patients: int, stays: int) -> Buffers:
         arrivals=make_arrivals(sources, patients),
         stay_scratch=make_stay_scratch(wards, stays),
         events=make_events(rules, int(sources.queue_rank.max()) + 1, patients),
-        counted=_make_counted(wards, window, patients, stays),
-        counted_demand=_make_counted(wards, window, 0, 0),
+        counted=_make_counted(window, patients, stays),
+        counted_demand=_make_counted(window, 0, 0),
     )
 
 
-def _make_counted(wards: int, window: Window, patients: int, stays: int) -> Counted:
-    hours = window.hours + 1
+def _make_counted(window: Window, patients: int, stays: int) -> Counted:
+    hours, rows = window.hours + 1, len(window.staffed)
     return _make(
-        Counted, census=(wards + 1, hours), highest=wards + 1, others=(3, wards + 1, hours), is_any=(3, wards + 1),
-        week=(2, wards + 1, HOURS_PER_WEEK), sums=(wards + 1, window.types + 1, SUMS), wait_cell=stays + patients,
+        Counted, census=(rows, hours), highest=rows, others=(3, rows, hours), is_any=(3, rows),
+        week=(2, rows, HOURS_PER_WEEK), sums=(rows, window.types + 1, SUMS), wait_cell=stays + patients,
         journey_cell=2 * patients, cells=2,
     )  # fmt: skip
 
 
-def make_records(wards: int, window: Window, replications: int) -> Records:
+def make_records(window: Window, replications: int) -> Records:
     """Empty records of so many replications."""
-    peaks = replications, wards + 1, (window.hours - window.warmup) // 24
+    rows, wards = len(window.staffed), window.is_member.shape[1]
+    peaks = replications, rows, (window.hours - window.warmup) // 24
     return _make(
-        Records, kpis=(replications, wards + 1, window.types + 1, len(KPI_INDEX)),
+        Records, kpis=(replications, rows, window.types + 1, len(KPI_INDEX)),
         journeys=(replications, window.streams, len(JOURNEY)), boarded=(replications, wards, wards), peaks=peaks,
         demand_peaks=peaks,
     )  # fmt: skip
 
 
 def make_tallies(widths: Integers, window: Window) -> Tallies:
-    """Empty tallies for fewer than `widths` i8[W + 1] patients in each ward and in the hospital."""
+    """Empty tallies for fewer than `widths` i8[A] patients in each row of the ward axis."""
     hours, wards = window.hours - window.warmup, len(widths)
     start = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
     others, week, beds = (3, wards, hours), (2, wards, HOURS_PER_WEEK), int(start[-1])

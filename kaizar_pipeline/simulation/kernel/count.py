@@ -1,7 +1,8 @@
 """Count: from the stays of one replication to hourly census, daily peaks and KPIs.
 
-Index W of a ward axis is the whole hospital, index T of a type axis all patients together. Requests are counted by
-ward; over the whole hospital a patient counts once, with all of the patient's waits. Everything that is added up over
+A ward axis A has the wards, the groups of wards and last the whole hospital; index T of a type axis is all patients
+together. Requests and stays are counted by ward, and those of a group are its wards'; over the whole hospital a patient
+counts once, with all of the patient's waits. Everything that is added up over
 replications is an integer, so the order of adding changes nothing; KPIs are kept per replication.
 """
 
@@ -50,32 +51,34 @@ class Window(NamedTuple):
     hour_of_week: int
     """Of the first hour that counts."""
     staffed: SmallIntegers
-    """i4[W + 1, H]: beds staffed at each hour that counts."""
+    """i4[A, H]: beds staffed at each hour that counts."""
     bed_hours: Integers
-    """i8[W + 1]: their sum; -1 where beds are ever unlimited."""
+    """i8[A]: their sum; -1 where beds are ever unlimited."""
     bin_ends: Floats
     """f8[BINS]: of waits."""
     first_bin: Indices
     """u4[LONGEST + 1]: by whole hours."""
     types: int
     streams: int
+    is_member: Flags
+    """bool[G + 1, W]: the wards of each group, and of the whole hospital: all."""
 
 
 class Counted(NamedTuple):
     """One replication, counted."""
 
     census: SmallIntegers
-    """i4[W + 1, hours + 1]: patients in beds at each hour, warm-up included."""
+    """i4[A, hours + 1]: patients in beds at each hour, warm-up included."""
     highest: Integers
-    """i8[W + 1]: highest census in any hour that counts."""
+    """i8[A]: highest census in any hour that counts."""
     others: SmallIntegers
-    """i4[3, W + 1, hours + 1]: WAITING, BOARDING, OUTLIERS."""
+    """i4[3, A, hours + 1]: WAITING, BOARDING, OUTLIERS."""
     is_any: Flags
-    """bool[3, W + 1]: whether there ever are any; if not, all those counts are zero."""
+    """bool[3, A]: whether there ever are any; if not, all those counts are zero."""
     week: Integers
-    """i8[2, W + 1, 168]: CENSUS and FULL, summed over the weeks."""
+    """i8[2, A, 168]: CENSUS and FULL, summed over the weeks."""
     sums: Floats
-    """f8[W + 1, T + 1, SUMS]: numerators of the KPIs."""
+    """f8[A, T + 1, SUMS]: numerators of the KPIs."""
     wait_cell: Indices
     """u4[stays + patients]: where in `Tallies.waits` each wait above zero counts."""
     journey_cell: Indices
@@ -89,23 +92,23 @@ class Tallies(NamedTuple):
     hours of each number of beds lie side by side, since the census seldom changes from one hour to the next."""
 
     start: Integers
-    """i8[W + 2]"""
+    """i8[A + 1]"""
     census: Indices
     """u4[start[-1] * H]: replications by ward, beds used and hour."""
     peaks: Indices
     """u4[start[-1] * D]: replications by ward, highest hourly census and day."""
     others: Integers
-    """i8[3, W + 1, H]: WAITING, BOARDING, OUTLIERS, summed."""
+    """i8[3, A, H]: WAITING, BOARDING, OUTLIERS, summed."""
     other_squares: Integers
-    """i8[3, W + 1, H]: their squares, summed."""
+    """i8[3, A, H]: their squares, summed."""
     queued: Integers
-    """i8[W + 1, H]: replications in which somebody waits."""
+    """i8[A, H]: replications in which somebody waits."""
     week: Integers
-    """i8[2, W + 1, 168]: CENSUS and FULL by hour of the week from Monday 0:00, each replication's weeks added up."""
+    """i8[2, A, 168]: CENSUS and FULL by hour of the week from Monday 0:00, each replication's weeks added up."""
     week_squares: Integers
-    """i8[2, W + 1, 168]: the squares of those sums, summed."""
+    """i8[2, A, 168]: the squares of those sums, summed."""
     waits: Integers
-    """i8[(W + 1) * T * BINS]: waits by ward (W: patients, with all their waits), patient type and bin."""
+    """i8[A * T * BINS]: waits by ward (W: patients, with all their waits), patient type and bin."""
     journeys: Integers
     """i8[2 * K * BINS]: patients who arrived by stream and bin, of the time to a first bed, then of that to leaving."""
 
@@ -114,15 +117,15 @@ class Records(NamedTuple):
     """What is known of each of n replications by itself."""
 
     kpis: Floats
-    """f8[n, W + 1, T + 1, KPIS]"""
+    """f8[n, A, T + 1, KPIS]"""
     journeys: Floats
     """f8[n, K, JOURNEY]: sums over the patients who arrived, by stream."""
     boarded: Floats
     """f8[n, W, W]: hours that beds of the first ward were held by patients waiting for the second."""
     peaks: SmallIntegers
-    """i4[n, W + 1, D]: highest hourly census of each day that counts."""
+    """i4[n, A, D]: highest hourly census of each day that counts."""
     demand_peaks: SmallIntegers
-    """i4[n, W + 1, D]: the same of the demand run; zero without one."""
+    """i4[n, A, D]: the same of the demand run; zero without one."""
 
 
 @step
@@ -137,20 +140,34 @@ def count_census(window: Window, stays: Stays, counted: Counted) -> None:
 
 @compiled
 def _add_up_census(window: Window, counted: Counted) -> None:
-    """From steps to patients at each hour, the whole hospital, and the highest."""
+    """From steps to patients at each hour, those of the groups and of the whole hospital, and the highest."""
     census, hours = counted.census, window.hours
-    wards = len(census) - 1
+    wards = window.is_member.shape[1]
     for w in range(wards):
-        now = 0
-        for h in range(hours):
-            now += census[w, h]
-            census[w, h] = now
-            census[wards, h] += now
-    for w in range(wards + 1):
+        _add_up(census[w], hours)
+        for g in range(len(window.is_member)):
+            if window.is_member[g, w]:
+                _add(census[w], census[wards + g], hours)
+    for w in range(len(census)):
         highest = 0
         for now in census[w][window.warmup : hours]:
             highest = max(highest, now)
         counted.highest[w] = highest
+
+
+@compiled
+def _add_up(steps: SmallIntegers, hours: int) -> None:
+    """From steps to patients at each hour."""
+    now = 0
+    for h in range(hours):
+        now += steps[h]
+        steps[h] = now
+
+
+@compiled
+def _add(part: SmallIntegers, total: SmallIntegers, hours: int) -> None:
+    for h in range(hours):
+        total[h] += part[h]
 
 
 @compiled
@@ -197,7 +214,7 @@ def count_stays(window: Window, drawn: Trajectories, stays: Stays, counted: Coun
     _add_up_census(window, counted)
     _add_up_others(window, counted)
     _count_weeks(window, counted)
-    _sum_totals(counted.sums)
+    _sum_totals(window, counted.sums)
     _finish_kpis(window, counted, records.kpis[r])
 
 
@@ -380,18 +397,17 @@ def _overlap(window: Window, start: float, end: float) -> float:
 
 @compiled
 def _add_up_others(window: Window, counted: Counted) -> None:
-    """From steps to patients at each hour, and the whole hospital."""
+    """From steps to patients at each hour, and those of the groups and of the whole hospital."""
     others = counted.others
-    wards = others.shape[1] - 1
+    wards = window.is_member.shape[1]
     for kind in range(3):
         for w in range(wards):
             if counted.is_any[kind, w]:
-                counted.is_any[kind, wards] = True
-                now = 0
-                for h in range(window.hours):
-                    now += others[kind, w, h]
-                    others[kind, w, h] = now
-                    others[kind, wards, h] += now
+                _add_up(others[kind, w], window.hours)
+                for g in range(len(window.is_member)):
+                    if window.is_member[g, w]:
+                        counted.is_any[kind, wards + g] = True
+                        _add(others[kind, w], others[kind, wards + g], window.hours)
 
 
 @compiled
@@ -411,18 +427,27 @@ def _count_weeks(window: Window, counted: Counted) -> None:
 
 
 @compiled
-def _sum_totals(sums: Floats) -> None:
-    """All types together, and over the whole hospital what is counted by bed; waits have a maximum."""
-    wards, types, size = sums.shape
-    for w in range(wards):
+def _sum_totals(window: Window, sums: Floats) -> None:
+    """All types together, the wards of each group together, and over the whole hospital what is counted by bed."""
+    rows, types = sums.shape[0], sums.shape[1]
+    wards = window.is_member.shape[1]
+    for w in range(rows):
         for t in range(types - 1):
-            for k in range(size):
-                together, part = sums[w, types - 1, k], sums[w, t, k]
-                sums[w, types - 1, k] = max(together, part) if k == KPI.wait_max_hours else together + part
-    for w in range(wards - 1):
+            _join(sums[w, t], sums[w, types - 1])
+    for w in range(wards):
         for t in range(types):
             for k in OF_BEDS:
-                sums[wards - 1, t, k] += sums[w, t, k]
+                sums[rows - 1, t, k] += sums[w, t, k]
+            for g in range(len(window.is_member) - 1):
+                if window.is_member[g, w]:
+                    _join(sums[w, t], sums[wards + g, t])
+
+
+@compiled
+def _join(part: Floats, together: Floats) -> None:
+    """Add sums to others; waits have a maximum."""
+    for k in range(len(part)):
+        together[k] = max(together[k], part[k]) if k == KPI.wait_max_hours else together[k] + part[k]
 
 
 @compiled
@@ -477,7 +502,7 @@ def fits(counted: Counted, tallies: Tallies) -> bool:
 
 @compiled
 def add_census(window: Window, counted: Counted, tallies: Tallies, peaks: SmallIntegers) -> None:
-    """Add a replication to the histograms of hourly census and daily peaks, and note its `peaks` i4[W + 1, D]."""
+    """Add a replication to the histograms of hourly census and daily peaks, and note its `peaks` i4[A, D]."""
     hours = window.hours - window.warmup
     days = hours // 24
     for w in range(len(counted.census)):
@@ -507,13 +532,24 @@ def add_others(window: Window, counted: Counted, tallies: Tallies) -> None:
                 queued[h] += waiting[h] > 0
         for kind in range(2):
             _add_squares(counted.week[kind, w], tallies.week[kind, w], tallies.week_squares[kind, w])
+    for cell in counted.journey_cell[: counted.cells[1]]:
+        tallies.journeys[cell] += 1
+    _add_waits(window, counted, tallies)
+
+
+@compiled
+def _add_waits(window: Window, counted: Counted, tallies: Tallies) -> None:
+    """Add the waits of a replication, those of wards to their groups too."""
+    wards, size = window.is_member.shape[1], window.types * BINS
     for row in range(len(counted.census) * window.types):
         sums = counted.sums[row // window.types, row % window.types]
         tallies.waits[row * BINS] += np.int64(sums[WAITED] - sums[WAITED_SOME])
     for cell in counted.wait_cell[: counted.cells[0]]:
         tallies.waits[cell] += 1
-    for cell in counted.journey_cell[: counted.cells[1]]:
-        tallies.journeys[cell] += 1
+        ward = index(cell // size)
+        for g in range(len(window.is_member) - 1):
+            if ward < wards and window.is_member[g, ward]:
+                tallies.waits[index(cell + (wards + g - ward) * size)] += 1
 
 
 @compiled
