@@ -199,7 +199,7 @@ capacity_overrides: [{ward: ed, change: -1, from: 2026-12-01T08:00}, {ward: ward
             HEAD + "wards:\n  - {id: ed, capacity: 3}\n  - {id: ed, boarding: release}",
             "5: wards[1]: repeats the subject of wards[0]; give it once",
         ),
-        ("- a list", "1: the file is not a mapping (key: value), required keys: description, hospitals, wards"),
+        ("- a list", "1: the file is not a mapping (key: value), required keys: description"),
     ],
 )
 def test_an_error_is_named_with_its_line(home: Path, content: str, expected: str):
