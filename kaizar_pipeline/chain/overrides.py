@@ -1,12 +1,12 @@
 """What one run overrides of the settings in the hospital's file."""
 
-from datetime import date
 from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.snapshot import FullHour, parsed_as_of
 from kaizar_pipeline.errors import ConfigError
 
 
@@ -24,7 +24,11 @@ class Overrides(BaseModel):
 
     as_of: str | None = Field(
         default=None,
-        description="Local midnight to forecast from, such as 2026-11-01. Default: KAIZAR_AS_OF, else the latest.",
+        description="Local date, or date and full hour, to forecast from, such as 2026-11-01 or 2026-11-01T08:00; a date "
+        "is meant at the snapshot's hour. Default: KAIZAR_AS_OF, else the latest.",
+    )
+    snapshot: FullHour | None = Field(
+        default=None, description="Full hour of the day to forecast from, such as 08:00, for an as_of without one."
     )
     seed: int | None = Field(default=None, ge=0, lt=2**63, description="Seed of rate paths and simulations.")
     replications: int | None = Field(default=None, ge=2, description="Replications to simulate, and rate paths.")
@@ -44,9 +48,10 @@ class Overrides(BaseModel):
 
     @classmethod
     def of(cls, **settings: Any) -> "Overrides":
-        """The overrides of these settings; an `as_of` may be a date. Raises ConfigError for what is not allowed."""
-        if isinstance(settings.get("as_of"), date):
-            settings["as_of"] = settings["as_of"].isoformat()
+        """The overrides of these settings; an `as_of` may be a date, or a date and time. Raises ConfigError for what is
+        not allowed."""
+        if settings.get("as_of") is not None:
+            settings["as_of"] = parsed_as_of("as_of", settings["as_of"]).isoformat()
         try:
             return cls(**settings)
         except ValidationError as error:
@@ -57,7 +62,9 @@ class Overrides(BaseModel):
     def simulation(self) -> dict[str, int | str]:
         """The overridden keys of the section `simulation`."""
         engine = self.engine and self.engine.value
-        settings = {"seed": self.seed, "replications": self.replications, "engine": engine}
+        settings = {
+            "seed": self.seed, "replications": self.replications, "engine": engine, "snapshot": self.snapshot,
+        }  # fmt: skip
         return {name: value for name, value in settings.items() if value is not None}
 
     def applied_to(self, config: HospitalConfig) -> HospitalConfig:

@@ -16,6 +16,7 @@ from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.forecasting.arrivals_so_far import arrivals_so_far
 from kaizar_pipeline.forecasting.features import make_feature_table
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL, backtest_forecast, score_forecasts
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
@@ -41,6 +42,7 @@ from kaizar_pipeline.planning.headline_changes import (
     inputs_of_headline,
     markdown_table,
 )
+from kaizar_pipeline.simulation.learned_hours import with_learned_hours
 from kaizar_pipeline.simulation.occupancy import simulate_occupancy
 from kaizar_pipeline.simulation.starting_point import StartingTables
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, Table
@@ -138,13 +140,21 @@ def arrival_model(run: Run, daily_arrivals: pd.DataFrame, feature_table: pd.Data
     return Made({"arrival_model": model}, {"arrival_model": {**trees, **notes}})
 
 
-def arrival_rates(
-    run: Run, daily_arrivals: pd.DataFrame, feature_table: pd.DataFrame, arrival_model: pd.DataFrame
+def arrival_rates(  # noqa: PLR0913  the tables that it needs
+    run: Run,
+    daily_arrivals: pd.DataFrame,
+    feature_table: pd.DataFrame,
+    arrival_model: pd.DataFrame,
+    patients: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
 ) -> Made:
-    """Rate paths of every stream for the days ahead."""
-    rates = forecast_rates(arrival_model, feature_table, daily_arrivals, run.config)
+    """Rate paths of every stream for the days ahead; those of a day that has begun follow from its arrivals so far."""
+    so_far = arrivals_so_far(patients, with_learned_hours(run.config, arrival_profile))
+    rates = forecast_rates(arrival_model, feature_table, daily_arrivals, run.config, so_far)
     mean = rates[rates["path"] == 0].groupby("date")["mean_rate"].sum()
     figures = {"mean per day": float(mean.mean()), "days": len(mean)}
+    if so_far:
+        figures |= {f"{stream} so far today": day.arrivals for stream, day in so_far.items()}
     return Made({"arrival_rates": rates}, {"arrival_rates": figures})
 
 
@@ -280,17 +290,17 @@ def occupancy_backtest(  # noqa: PLR0913  the tables that it needs
     found = backtest_occupancy(run.config, known, prepare, run.home, options, kept=kept_occupancy_backtest)
     for note in found.notes:
         run.warn(note)
-    figures: dict[str, float | int | str] = {"origins": int(found.occupancy_backtest["origin"].nunique())}
+    figures: dict[str, float | int | str] = {"origins": int(found.scored["origin"].nunique())}
     if found.notes:
         figures["notes"] = "; ".join(found.notes)
-    scores, rows = found.occupancy_scores, found.occupancy_backtest
+    scores, rows = found.occupancy_scores, found.scored
     given = Given(run.config, patients, ward_stays, arrival_profile, discharge_clocks, routes)
     quality = {
         **_coverage(scores[scores["method"] == TWIN], run.config.ward_ids),
         **_mean_errors(scores, run.config.ward_ids),
     }
     return Made(
-        {"occupancy_backtest": rows, "occupancy_scores": scores},
+        {"occupancy_backtest": found.occupancy_backtest, "occupancy_scores": scores},
         {"occupancy_backtest": figures, "occupancy_scores": quality},
         {"census_causes": likely_causes(given, rows[rows["method"] == TWIN])},
     )

@@ -33,6 +33,7 @@ def compare(
         load_hospital_config,
         load_scenarios,
     )
+    from kaizar_pipeline.config.snapshot import shown
     from kaizar_pipeline.config.variant import idle_rules
     from kaizar_pipeline.planning.comparison import compare_scenarios
     from kaizar_pipeline.simulation.experiment import Experiment
@@ -46,7 +47,7 @@ def compare(
     start = _last_run(home, config)
     with progress_bar("Simulating", len(scenarios) + 1) as progress:
         comparison = compare_scenarios(Experiment(start), scenarios, replications=replications, progress=progress)
-    typer.echo(f"{hospital} as of {start.as_of:%Y-%m-%d}, {comparison['pairs'].max()} replications of each")
+    typer.echo(f"{hospital} as of {shown(start.as_of)}, {comparison['pairs'].max()} replications of each")
     for chosen in scenarios:
         rows = comparison[comparison["scenario"] == chosen.id]
         wards = [HOSPITAL_TOTAL, *config.groups, *config.ward_ids, *(ward.id for ward in chosen.add_wards)]

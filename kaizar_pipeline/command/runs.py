@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +24,14 @@ LONGEST_PATH = 440
 def run(  # noqa: PLR0913  the options of the command
     hospitals: Annotated[list[str] | None, typer.Argument(help="Hospitals, by the names of their files.")] = None,
     all_hospitals: Annotated[bool, typer.Option("--all", help="All hospitals.")] = False,
-    as_of: Annotated[str | None, typer.Option(help="Local midnight to forecast from, such as 2026-11-01.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="Local date, or date and full hour, to forecast from, such as 2026-11-01 or 2026-11-01T08:00."),
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help="Full hour of the day to forecast from, such as 08:00. Default: as in the hospital's file."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Seed. Default: as in the hospital's file.")
     ] = None,
@@ -38,13 +44,18 @@ def run(  # noqa: PLR0913  the options of the command
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's whole log and tracebacks.")] = False,
 ) -> None:
     """Make every table of the hospitals, from their patients to the occupancy of their wards."""
+    from kaizar_pipeline.chain.overrides import Overrides
     from kaizar_pipeline.config.files import find_home
+    from kaizar_pipeline.config.snapshot import parsed_as_of
 
     home = find_home()
     with ended_by_signals(home / "data"):
         chosen = _chosen(home, hospitals or [], all_hospitals)
-        given = {"as_of": _iso_date("--as-of", as_of), "seed": seed, "replications": replications}
+        given = {"as_of": as_of, "snapshot": snapshot, "seed": seed, "replications": replications}
         overrides = {name: value for name, value in given.items() if value is not None}
+        if as_of is not None:
+            parsed_as_of("--as-of", as_of)
+        Overrides.of(**overrides)
         os.environ |= _environment(home)
         os.chdir(home)
 
@@ -78,13 +89,6 @@ def _chosen(home: Path, names: list[str], all_hospitals: bool) -> list[str]:
     return chosen
 
 
-def _iso_date(option: str, text: str | None) -> str | None:
-    try:
-        return None if text is None else date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise ConfigError(f"{option}: {text!r} is not a date; give one such as 2026-11-01") from None
-
-
 def _show(hospital: str, events: "Generator[Event]", verbose: bool) -> bool:
     """Print the events of a run, and return whether it succeeded; a terminal shows steps on a line that changes."""
     from rich.console import Console
@@ -111,6 +115,7 @@ def _show(hospital: str, events: "Generator[Event]", verbose: bool) -> bool:
 def _show_answer(home: Path, hospital: str) -> None:
     """The result of the hospital's last run in a few lines."""
     from kaizar_pipeline.config.files import hospital_file, load_hospital_config
+    from kaizar_pipeline.config.snapshot import shown
     from kaizar_pipeline.orchestration.storage import Warehouse
     from kaizar_pipeline.planning.beds import allocation_in_words, requirement_in_words
     from kaizar_pipeline.planning.headline_changes import changes_in_words
@@ -121,7 +126,7 @@ def _show_answer(home: Path, hospital: str) -> None:
     requirements, allocations, changes = (
         warehouse.read(name, hospital) for name in ("bed_requirements", "bed_allocations", "headline_changes")
     )
-    typer.echo(f"  as of {requirements['as_of'].iloc[0]:%Y-%m-%d}; all tables: data/kaizar.duckdb")
+    typer.echo(f"  as of {shown(requirements['as_of'].iloc[0])}; all tables: data/kaizar.duckdb")
     typer.echo(f"  whole hospital: {requirement_in_words(requirements, HOSPITAL_TOTAL, config.simulation.risk_event)}")
     if best := allocation_in_words(allocations):
         typer.echo(f"  where they help most: {best}")

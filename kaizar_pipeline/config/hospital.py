@@ -33,6 +33,7 @@ from kaizar_pipeline.config.fields import (
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
 from kaizar_pipeline.config.routing import Route, RouteOption, Routing
 from kaizar_pipeline.config.rules import hospital_errors
+from kaizar_pipeline.config.snapshot import MIDNIGHT, FullHour
 from kaizar_pipeline.errors import unknown
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
@@ -248,6 +249,11 @@ class ArrivalStream(Model):
         return self.model.type == "ml_poisson"
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether each day has the configured number of arrivals, not a Poisson number of that mean."""
+        return isinstance(self.model, Schedule) and self.model.variability == "fixed"
+
+    @property
     def configured_profile(self) -> tuple[float, ...]:
         """The weights that the config gives: 24 or 168, flat where it gives none."""
         return self.hourly_profile if isinstance(self.hourly_profile, tuple) else FLAT_PROFILE
@@ -352,6 +358,9 @@ class Simulation(Model):
     """compiled (default): fast; simpy: the readable reference, some hundred times slower. Their results are equal."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
     """Seed of every random number. Default: 42."""
+    snapshot: FullHour = MIDNIGHT
+    """Full hour of the day that a run looks ahead from, such as "08:00": as_of on a date that is given without one, and
+    on the last day that the data reach. Default: "00:00"."""
     start: Literal["census", "empty"] = "census"
     """census (default): begin with the patients in the hospital; empty: begin empty, with a warm-up."""
     warmup_days: Annotated[int, Field(ge=0, le=365)] | None = None

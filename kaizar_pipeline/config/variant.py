@@ -5,7 +5,6 @@ A scenario's rule that holds at no time of the days ahead is not an error, but `
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -26,13 +25,13 @@ class Variant:
     config: HospitalConfig
     """The hospital with the scenario's parts; beds are right from the warm-up to the end of the run."""
     arrival_factors: Mapping[str, np.ndarray]
-    """f8[days] by stream: the factor on the rate of each day ahead; streams without one keep theirs."""
+    """f8[days] by stream: the factor on the rate of each date ahead; streams without one keep theirs."""
     los_factors: Mapping[tuple[str, str], float]
     """Factor on lengths of stay by ward and patient type; others keep theirs."""
 
 
 def apply_scenario(hospital: HospitalConfig, scenario: Scenario, start: pd.Timestamp, days: int) -> Variant:
-    """The hospital as `scenario` has it, for `days` days from the local midnight `start`.
+    """The hospital as `scenario` has it, for `days` dates from `start` on, a full hour of the first.
 
     Raises ConfigError with every error when the scenario is not about this hospital, names parts that it does not have,
     contradicts itself, or breaks a rule of a hospital.
@@ -43,21 +42,22 @@ def apply_scenario(hospital: HospitalConfig, scenario: Scenario, start: pd.Times
     if errors:
         raise ConfigError(errors)
     config, _ = merged(hospital, scenario)
-    first, end = start - pd.Timedelta(days=hospital.simulation.warmup), start + pd.Timedelta(days=days)
+    first = start - pd.Timedelta(days=hospital.simulation.warmup)
+    end = start.normalize() + pd.Timedelta(days=days)
     wards = tuple(
         _with_beds(ward, [rule for rule in scenario.capacity_overrides if rule.ward == ward.id], first, end)
         for ward in config.wards
     )
     return Variant(
         config=config.model_copy(update={"wards": wards}),
-        arrival_factors=_arrival_factors(hospital, scenario, pd.date_range(start, periods=days)),
+        arrival_factors=_arrival_factors(hospital, scenario, pd.date_range(start.normalize(), periods=days)),
         los_factors={pair: rule.factor for rule in scenario.los_scale for pair in rule.applies_to(hospital)},
     )
 
 
 def idle_rules(scenario: Scenario, start: pd.Timestamp, days: int) -> list[str]:
-    """A message for each of the dated rules of `scenario` that hold at no time of the `days` days from `start` on."""
-    ahead = [day.to_pydatetime() for day in pd.date_range(start, periods=days)]
+    """A message for each of the dated rules of `scenario` that hold at no time of the `days` dates from `start` on."""
+    ahead = [max(day, start).to_pydatetime() for day in pd.date_range(start.normalize(), periods=days)]
     span = f"{ahead[0]:%Y-%m-%d} to {ahead[-1]:%Y-%m-%d}"
     found = []
     for field, rules in (
@@ -66,7 +66,9 @@ def idle_rules(scenario: Scenario, start: pd.Timestamp, days: int) -> list[str]:
     ):
         for index, rule in enumerate(rules):
             since, until = rule.window
-            held = (day < until and since < day + timedelta(days=1) and day.month in rule.months_held for day in ahead)
+            held = (
+                day < until and since.date() <= day.date() and day.month in rule.months_held for day in ahead
+            )
             if not any(held):
                 found.append(f"scenario {scenario.id}: {field}[{index}] holds on none of the days ahead, {span}")
     return found
@@ -89,7 +91,7 @@ def _with_beds(ward: Ward, rules: Sequence[CapacityOverride], start: pd.Timestam
     bounds = [bound for rule in rules for bound in (rule.start, rule.end) if bound is not None]
     bounds += ward.dated_instants
     inside = {pd.Timestamp(bound) for bound in bounds if start < bound < end}
-    midnights = pd.date_range(start, end, inclusive="left") if ward.weekday_capacity else []
+    midnights = pd.date_range(start.ceil("D"), end, inclusive="left") if ward.weekday_capacity else []
     instants = [*sorted({start, *inside, *midnights}), end]
     changes = [
         {"from": first.to_pydatetime(), "to": last.to_pydatetime(), "capacity": _beds(ward, rules, first)}

@@ -24,8 +24,7 @@ def level_drift(arrivals: pd.DataFrame, config: HospitalConfig, home: Path | Non
     (the interval that contains the sum with 99 %) and moved (bool: actual lies outside). Days not observed are left
     out of both. Streams without an observed day before the last 28 have no row.
     """
-    as_of = arrivals["as_of"].iloc[0]
-    origin = as_of - pd.Timedelta(days=DRIFT_DAYS)
+    origin = arrivals["as_of"].iloc[0].normalize() - pd.Timedelta(days=DRIFT_DAYS)
     past = arrivals[arrivals["date"] < origin].assign(as_of=origin)
     simulation = config.simulation.model_copy(update={"horizon_days": DRIFT_DAYS, "replications": MAX_PATHS})
     then = with_known_streams(config, past).model_copy(update={"simulation": simulation})

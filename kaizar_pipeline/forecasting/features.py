@@ -14,6 +14,7 @@ import pandas as pd
 from kaizar_pipeline.config.calendar import open_days, read_events
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig, MlPoisson
+from kaizar_pipeline.config.snapshot import dates_ahead, shown
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.forecasting.calendar_effects import day_features, fit_calendar
 from kaizar_pipeline.tables import DAILY_ARRIVALS, FEATURE_TABLE
@@ -59,17 +60,17 @@ def make_feature_table(arrivals: pd.DataFrame, config: HospitalConfig, home: Pat
     a history too short for the horizon.
     """
     arrivals = _checked(arrivals, config)
-    as_of = arrivals["as_of"].iloc[0]
-    horizon = config.simulation.horizon_days
-    dates = pd.date_range(arrivals["date"].min(), as_of + pd.Timedelta(days=horizon - 1), unit="us")
+    as_of, horizon = arrivals["as_of"].iloc[0], config.simulation.horizon_days
+    ahead = dates_ahead(as_of, horizon)
+    dates = pd.date_range(arrivals["date"].min(), ahead[-1], unit="us")
     days = day_features(dates, config.hospital, hospital_events(config, home))
     blocks = []
     for stream in config.forecast_streams:
         known = days.assign(arrivals=usable_counts(arrivals, stream.id).reindex(dates))
-        if open_days(stream, dates[-horizon:]).any():
+        if open_days(stream, ahead).any():
             _check_length(known, stream.id, horizon)
         prior_mean = stream.model.mean_per_day if isinstance(stream.model, MlPoisson) else None
-        blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, horizon, prior_mean)]
+        blocks += [rows.assign(stream_id=stream.id) for rows in _stream_rows(known, len(ahead), horizon, prior_mean)]
     rows = pd.concat(blocks) if blocks else FEATURE_TABLE.empty()
     return FEATURE_TABLE.frame(rows, hospital_id=config.id, as_of=as_of)
 
@@ -100,14 +101,14 @@ def _checked(arrivals: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
         raise DataError(f"hospital {config.id}: no day of arrivals to forecast from")
     refused = {
         "a negative number of arrivals": arrivals["arrivals"] < 0,
-        "a day at or after as_of": arrivals["date"] >= arrivals["as_of"],
+        "a day at or after as_of": arrivals["date"] >= arrivals["as_of"].dt.normalize(),
     }
     for what, wrong in refused.items():
         if wrong.any():
             row = arrivals[wrong].iloc[0]
             raise DataError(
                 f"daily_arrivals of {config.id}: {what} in {int(wrong.sum())} row(s), for example {row['arrivals']} on "
-                f"{row['date']:%Y-%m-%d} in stream {row['stream_id']!r} (as_of {row['as_of']:%Y-%m-%d})"
+                f"{row['date']:%Y-%m-%d} in stream {row['stream_id']!r} (as_of {shown(row['as_of'])})"
             )
     missing = {stream.id for stream in config.forecast_streams} - set(arrivals["stream_id"])
     if missing:
@@ -124,19 +125,22 @@ def _check_length(days: pd.DataFrame, stream_id: str, horizon: int) -> None:
         )
 
 
-def _stream_rows(days: pd.DataFrame, horizon: int, prior_mean: float | None) -> Iterator[pd.DataFrame]:
+def _stream_rows(
+    days: pd.DataFrame, days_ahead: int, horizon: int, prior_mean: float | None
+) -> Iterator[pd.DataFrame]:
     """Rows of one stream: the fit on all of its history, and the fit of the inner backtest on the part before it.
 
-    `prior_mean`: arrivals per day that the config expects before there is any history, None for none.
+    The last `days_ahead` of the days are forecast; what is learned is for a `horizon` of whole days, whatever the hour of
+    as_of. `prior_mean`: arrivals per day that the config expects before there is any history, None for none.
     """
-    today = len(days) - horizon - 1
+    today = len(days) - days_ahead - 1
     ahead = np.arange(1, horizon + 1)
     trained = _training_horizons(horizon)
     observed = np.flatnonzero(days["arrivals"].notna())
     first = observed[0] if len(observed) else today
     base = _BaseRate.fit(days, today, prior_mean)
     yield base.training_rows(first, trained)
-    yield base.rows("forecast", np.array([today]), ahead)
+    yield base.rows("forecast", np.array([today]), np.arange(1, days_ahead + 1))
     if len(observed) < MIN_DAYS_FOR_PATHS:
         return
     window, share = PATH_WINDOW if horizon <= LONG_HORIZON else LONG_PATH_WINDOW

@@ -68,7 +68,7 @@ def backtest_forecast(  # noqa: PLR0913  three of them change how the work is do
     as_of = arrivals["as_of"].iloc[0]
     forecast = arrivals["stream_id"].isin([stream.id for stream in config.forecast_streams])
     seen = arrivals.loc[forecast & arrivals["observed"], "date"]
-    days = backtest_origins(seen.min(), as_of, horizon, origins) if len(seen) else []
+    days = backtest_origins(seen.min(), as_of.normalize(), horizon, origins) if len(seen) else []
     frames = [*parallel_map(_Backtest(arrivals, then, home, KeptRows(kept), train).rows, days, workers)]
     rows = pd.concat(frames) if frames else FORECAST_BACKTEST.empty()
     return FORECAST_BACKTEST.frame(rows, hospital_id=config.id, as_of=as_of)

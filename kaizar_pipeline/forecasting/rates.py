@@ -4,11 +4,15 @@ A path is the mean rate times an error that persists over days (the level may be
 for each day, so that Poisson arrivals on a path are negative binomial around it.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.calendar import configured_rates, open_days
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig
+from kaizar_pipeline.config.snapshot import dates_ahead
+from kaizar_pipeline.forecasting.arrivals_so_far import SoFar, given_so_far
 from kaizar_pipeline.forecasting.model import predict_rates
 from kaizar_pipeline.forecasting.uncertainty import ErrorCovariance
 from kaizar_pipeline.stats.philox import Purpose, hospital_key, stream_number, uniforms
@@ -19,19 +23,27 @@ MAX_PATHS = 1000
 
 _NORMAL, _GAMMA, _SHARED_NORMAL = 0, 1, 2
 _SMALLEST = 2.0**-54
+_NO_FACTOR = 1e-6
+"""1/k below which days have no factor of their own."""
 
 
 def forecast_rates(
-    model: pd.DataFrame, features: pd.DataFrame, arrivals: pd.DataFrame, config: HospitalConfig
+    model: pd.DataFrame,
+    features: pd.DataFrame,
+    arrivals: pd.DataFrame,
+    config: HospitalConfig,
+    so_far: Mapping[str, SoFar] | None = None,
 ) -> pd.DataFrame:
-    """The arrival_rates of every stream for the days from as_of on, `simulation.horizon_days` of them.
+    """The arrival_rates of every stream for the days from as_of on: `simulation.horizon_days` of them, and before them the
+    one that has begun, unless as_of is midnight.
 
     `model` and `features` are arrival_model and feature_table of the forecast streams; as_of is
-    that of `arrivals` (daily_arrivals). Schedule and constant streams need no history and have path 0 only. Rates are
-    zero before a stream has opened and from the day on which it has closed.
+    that of `arrivals` (daily_arrivals). `so_far` (`arrivals_so_far`) decides the rates of the rest of a day that has
+    begun. Schedule and constant streams need no history and have path 0 only. Rates are zero before a stream has opened
+    and from the day on which it has closed.
     """
-    as_of = arrivals["as_of"].iloc[0]
-    dates = pd.date_range(as_of, periods=config.simulation.horizon_days, unit="us")
+    as_of, so_far = arrivals["as_of"].iloc[0], so_far or {}
+    dates = dates_ahead(as_of, config.simulation.horizon_days)
     models = {row["stream_id"]: row for _, row in model.iterrows()}
     ahead = features[features["use"] == "forecast"].sort_values("h")
     blocks = []
@@ -39,16 +51,30 @@ def forecast_rates(
         if stream.is_forecast:
             row = models[stream.id]
             mean = predict_rates(row, ahead[ahead["stream_id"] == stream.id]) * open_days(stream, dates)
-            paths = mean * _error_factors(row, stream.id, dates, config)
+            paths = _paths(row, stream.id, pd.Series(mean, dates), config, so_far.get(stream.id))
+            mean = _given(row, mean, so_far.get(stream.id))
         else:
             mean = configured_rates(stream, config.hospital, dates)
+            if stream.id in so_far and stream.is_fixed:
+                mean[0] = so_far[stream.id].of_fixed(mean[0])
             paths = mean[None, :]
         blocks.append(_frame(stream, dates, mean, paths))
     return ARRIVAL_RATES.frame(pd.concat(blocks), hospital_id=config.id, as_of=as_of)
 
 
-def _error_factors(model: pd.Series, stream_id: str, dates: pd.DatetimeIndex, config: HospitalConfig) -> np.ndarray:
-    """Factors with mean 1 on the mean rate, [path, day]: the lognormal error of the level times a gamma factor per day.
+def _given(model: pd.Series, mean: np.ndarray, so_far: SoFar | None) -> np.ndarray:
+    """The `mean` f8[day] of the rates given what arrived so far on the first day."""
+    if so_far is None or not so_far.is_known(mean[0]):
+        return mean
+    k = 1 / max(model["inv_k"], _NO_FACTOR)
+    return np.concatenate([mean[:1] * (k + so_far.arrivals) / (k + mean[:1] * so_far.share), mean[1:]])
+
+
+def _paths(
+    model: pd.Series, stream_id: str, mean: pd.Series, config: HospitalConfig, so_far: SoFar | None
+) -> np.ndarray:
+    """Rates [path, day]: the `mean` by date times the lognormal error of the level and a gamma factor per day, both of
+    mean 1.
 
     Part of the level's error is common to all streams. A factor's random numbers are addressed by path, stream and
     date, so they do not change with the number of paths or streams; a longer horizon leaves the first days as they are.
@@ -56,6 +82,7 @@ def _error_factors(model: pd.Series, stream_id: str, dates: pd.DatetimeIndex, co
     """
     from scipy.special import gammaincinv, ndtri
 
+    dates = pd.DatetimeIndex(mean.index)
     key = hospital_key(config.id, config.simulation.seed)
     path = np.arange(min(config.simulation.max_replications, MAX_PATHS))[:, None]
     day = dates.to_numpy().astype("datetime64[D]").astype("int64")
@@ -71,9 +98,14 @@ def _error_factors(model: pd.Series, stream_id: str, dates: pd.DatetimeIndex, co
     shared, own = ndtri(uniform(HOSPITAL_TOTAL, _SHARED_NORMAL)), ndtri(uniform(stream_id, _NORMAL))
     normals = np.sqrt(common) * shared + np.sqrt(1 - common) * own
     level = np.exp(normals @ cholesky.T - np.diag(log_covariance) / 2)
-    if model["inv_k"] < 1e-6:
-        return level
-    return level * gammaincinv(1 / model["inv_k"], uniform(stream_id, _GAMMA)) * model["inv_k"]
+    if model["inv_k"] < _NO_FACTOR:
+        return mean.to_numpy() * level
+    chance = uniform(stream_id, _GAMMA)
+    factors = level * gammaincinv(1 / model["inv_k"], chance) * model["inv_k"]
+    if so_far is not None and so_far.is_known(mean.iloc[0]):
+        given = given_so_far(so_far, mean.iloc[0] * level[:, 0], model["inv_k"], chance[:, 0])
+        factors[:, 0] = level[:, 0] * given
+    return mean.to_numpy() * factors
 
 
 def _covariance(model: pd.Series) -> ErrorCovariance:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.snapshot import shown
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.census_jump import census_jump
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
@@ -32,7 +33,7 @@ def _lines(config: HospitalConfig, history: History) -> list[str]:
     lines = [
         f"{history.rows:,} rows, {len(patients):,} of them patients ({_counts(streams)}), arrived {first:%Y-%m-%d} to "
         f"{last:%Y-%m-%d}",
-        f"as_of {history.as_of:%Y-%m-%d}, {history.days_behind} days before today; in the hospital then: {wards}, "
+        f"as_of {shown(history.as_of)}, {history.days_behind} days before today; in the hospital then: {wards}, "
         f"waiting {waiting}",
     ]
     if history.ignored:

@@ -15,6 +15,7 @@ from kaizar_pipeline.config.calendar import configured_rates, open_days, public_
 from kaizar_pipeline.config.fields import WEEKDAYS
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, HospitalInfo
 from kaizar_pipeline.config.patient_sources import StreamTruth, SyntheticPatients
+from kaizar_pipeline.config.snapshot import latest_at, shown
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.records import Records
 from kaizar_pipeline.simulation.compiled_engine import simulate
@@ -33,20 +34,21 @@ LEVEL_STAGE, DAY_STAGE = 0, 1
 
 @contextmanager
 def open_synthetic(
-    config: HospitalConfig, home: Path | None, today: pd.Timestamp
+    config: HospitalConfig, home: Path | None, now: pd.Timestamp
 ) -> Iterator[Callable[[pd.Timestamp | None], Records]]:
-    """The function that makes the history of a synthetic hospital up to an as_of, by default `today`; it reads nothing
-    from `home`."""
+    """The function that makes the history of a synthetic hospital up to an as_of, by default the last instant up to `now`
+    at the hour of its snapshot; it reads nothing from `home`."""
 
     def at(as_of: pd.Timestamp | None) -> Records:
-        patients, ward_stays = simulate_history(config, as_of or today)
-        return Records(as_of or today, patients, PATIENT_REJECTS.empty(), ward_stays)
+        until = as_of or latest_at(config.simulation.snapshot, now, config.hospital.timezone)
+        patients, ward_stays = simulate_history(config, until)
+        return Records(until, patients, PATIENT_REJECTS.empty(), ward_stays)
 
     yield at
 
 
 def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables `patients` and `ward_stays` of a synthetic hospital up to the local midnight `as_of`.
+    """The tables `patients` and `ward_stays` of a synthetic hospital up to `as_of`, a local full hour.
 
     Raises SimulationError when the load of a ward exceeds its beds, unless overload is allowed.
     """
@@ -54,7 +56,7 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
     start = pd.Timestamp(patients.history_start)
     if as_of <= start:
         raise DataError(
-            f"hospital {config.id}: as_of {as_of.date()} is not after patients.history_start {start.date()}"
+            f"hospital {config.id}: as_of {shown(as_of)} is not after patients.history_start {start.date()}"
         )
     dates = pd.date_range(start, as_of, inclusive="left")
     key = hospital_key(config.id, patients.truth.seed)
@@ -62,7 +64,7 @@ def simulate_history(config: HospitalConfig, as_of: pd.Timestamp) -> tuple[pd.Da
     plan = make_plan(under_truth(config), rates, Horizon(start, len(dates)), key=key)
     check_load(plan, allow=config.simulation.overload == "allow")
     trajectories = draw(plan, HISTORY_REPLICATION)
-    stays = simulate(plan, trajectories)
+    stays = simulate(plan, trajectories, until=int((as_of - start) / pd.Timedelta(hours=1)))
     patient_ids = _patient_ids(plan, trajectories)
     constants = {"hospital_id": config.id, "as_of": as_of}
     return (

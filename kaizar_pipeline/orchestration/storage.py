@@ -25,6 +25,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from kaizar_pipeline.config.snapshot import shown
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.tables import TABLES, Table
 
@@ -153,9 +154,9 @@ class Warehouse:
         newest = max((lineage.as_of for lineage in found.values()), default=None)
         stale = {asset: lineage.as_of for asset, lineage in found.items() if lineage.as_of != newest}
         if stale:
-            behind = ", ".join(f"{asset} is as of {as_of:%Y-%m-%d}" for asset, as_of in stale.items())
+            behind = ", ".join(f"{asset} is as of {shown(as_of)}" for asset, as_of in stale.items())
             raise DataError(
-                f"{hospital_id}: {behind}, but {', '.join(found.keys() - stale.keys())} as of {newest:%Y-%m-%d}; "
+                f"{hospital_id}: {behind}, but {', '.join(found.keys() - stale.keys())} as of {shown(newest)}; "
                 f"materialize {', '.join(stale)} for {hospital_id} again"
             )
         return found

@@ -16,7 +16,7 @@ from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig
 from kaizar_pipeline.tables import ARRIVAL_PROFILE
 
 WEEKS = 104
-"""Weeks before as_of whose arrivals count, so that a change of hours is forgotten."""
+"""Weeks before the day of as_of whose arrivals count, so that a change of hours is forgotten."""
 
 SPURIOUS = 3
 """Arrivals at midnight sharp, over those at 23:00 or 1:00 sharp, from which on midnight means that no time is known."""
@@ -45,7 +45,8 @@ def hours_of_arrival(patients: pd.DataFrame, config: HospitalConfig, *, fit_all:
     """
     as_of = patients["as_of"].iloc[0]
     columns = ["stream_id", "arrival", "resolution"]
-    recent = patients.loc[patients["arrival"] >= as_of - pd.Timedelta(weeks=WEEKS), columns]
+    today = as_of.normalize()  # its hours so far would count more than the others
+    recent = patients.loc[patients["arrival"].between(today - pd.Timedelta(weeks=WEEKS), today, inclusive="left"), columns]
     of_stream = dict(list(recent.groupby("stream_id")))
     frames = [
         rows

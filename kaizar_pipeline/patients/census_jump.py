@@ -1,4 +1,4 @@
-"""Whether the census at as_of can be right: it is compared with the midnights of the eight weeks before.
+"""Whether the census at as_of can be right: it is compared with that at the same hour of the eight weeks before.
 
 A patient in the hospital is one without a departure, so an extract that lost departures, or holds visits that never
 end, shows in the census first.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.patients.observed_census import observed_census
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 WEEKS = 8
@@ -21,13 +21,15 @@ DOUBTFUL = 1e-4
 
 @dataclass(frozen=True)
 class CensusJump:
-    """The census at as_of beside that of the same weekday's midnights of the eight weeks before."""
+    """The census at as_of beside that at the same hour of the week of the eight weeks before."""
 
     census: int
     usual: float
-    """Mean of the midnights before, patients."""
+    """Mean of those before, patients."""
     probability: float
     """Of a census that far from the mean or further on its side, if it were Poisson."""
+    what: str
+    """The instants that are compared."""
     causes: tuple[str, ...]
     """What may be wrong with the extract."""
 
@@ -45,7 +47,7 @@ class CensusJump:
         """The comparison in one sentence."""
         likely = f"; likely: {'; '.join(self.causes)}" if self.causes else ""
         return (
-            f"{self.census} patients are in the hospital at as_of, where the same weekday's midnights of the last "
+            f"{self.census} patients are in the hospital at as_of, where the same weekday's {self.what} of the last "
             f"{WEEKS} weeks had {self.usual:.1f} on average{likely}"
         )
 
@@ -58,13 +60,15 @@ def census_jump(
     if not config.patients.knows_departures:
         return None
     as_of = pd.Timestamp(patients["as_of"].iloc[0])
-    midnights = observed_midnights(patients, ward_stays, config.totals)
-    total = midnights[midnights["ward_id"] == HOSPITAL_TOTAL].set_index("date")["actual"]
-    before = [as_of - pd.Timedelta(weeks=week) for week in range(1, WEEKS + 1)]
+    seen = observed_census(patients, ward_stays, config.totals, (as_of.hour,))
+    total = seen[seen["ward_id"] == HOSPITAL_TOTAL].set_index("date")["actual"]
+    today = as_of.normalize()
+    before = [today - pd.Timedelta(weeks=week) for week in range(1, WEEKS + 1)]
     if total.empty or before[-1] < total.index[0]:
         return None
-    census, usual = int(total[as_of]), float(total[before].mean())
-    return CensusJump(census, usual, _probability(census, usual), _causes(as_of, patients, patient_rejects))
+    census, usual = int(total[today]), float(total[before].mean())
+    what = f"{as_of:%H:%M} hours" if as_of.hour else "midnights"
+    return CensusJump(census, usual, _probability(census, usual), what, _causes(as_of, patients, patient_rejects))
 
 
 def _probability(census: int, mean: float) -> float:

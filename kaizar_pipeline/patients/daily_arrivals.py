@@ -12,6 +12,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.calendar import public_holidays
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.snapshot import shown
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.openings import within_opening
 from kaizar_pipeline.tables import DAILY_ARRIVALS
@@ -80,7 +81,7 @@ _OWN = {"own_at_least": 4, "own_busy": 10, "own_empty": 2, "reach": 7 * (OUTAGE_
 def arrivals_per_day(patients: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
     """The table daily_arrivals: every stream of `config` on every complete day, zeros included.
 
-    Days run from the first of the data (the start of a synthetic history) to the one before `as_of`. Where the source
+    Days run from the first of the data (the start of a synthetic history) to the last one that is over at `as_of`. Where the source
     does not know who was turned away, admitted and turned_away are null and demand_observed is false. Outages, and days
     on which a stream was not open (`within_opening`), are not observed.
     Raises DataError when there is no patient.
@@ -89,7 +90,9 @@ def arrivals_per_day(patients: pd.DataFrame, config: HospitalConfig) -> pd.DataF
         raise DataError(f"hospital {config.id}: no patient before as_of; choose a later as_of")
     as_of: pd.Timestamp = patients["as_of"].iloc[0]
     first = config.patients.history_start or patients["arrival"].min().date()
-    dates = pd.date_range(first, as_of - pd.Timedelta(days=1))
+    dates = pd.date_range(first, as_of.normalize() - pd.Timedelta(days=1))
+    if dates.empty:
+        raise DataError(f"hospital {config.id}: no complete day before as_of {shown(as_of)}; choose a later as_of")
     rests = public_holidays(config.hospital, dates) | ((dates.month == 12) & (dates.day >= 24))
     parameters = {
         "first": first,

@@ -216,6 +216,7 @@ def _agreeing(
     stays = stays.assign(sorted_depart=stays["depart"].fillna(_NEVER))
     stays = stays.sort_values(["patient_id", "admit", "sorted_depart", "ward"], kind="stable", ignore_index=True)
     stays = _with_hours(reader, stays.drop(columns="sorted_depart"))
+    stays["depart"] = stays["depart"].where(stays["depart"] < as_of)  # an hour may have been drawn after it
 
     next_admit = stays.groupby("patient_id")["admit"].shift(-1)
     last = next_admit.isna()

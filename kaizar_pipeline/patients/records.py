@@ -18,12 +18,17 @@ from kaizar_pipeline.config.calendar import weekly_profile
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import Extract
+from kaizar_pipeline.config.snapshot import latest_at
+from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.moves import MoveRows, whole_stays
 from kaizar_pipeline.patients.stamps import time_within_day
 from kaizar_pipeline.patients.visits import VisitRows, end_of
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
 from kaizar_pipeline.tables import PATIENT_REJECTS, PATIENTS, WARD_STAYS
+
+MOST_BY_DAY = 0.05
+"""Share of arrivals, or departures, without a time of day up to which an as_of may be another hour than midnight."""
 
 SILENT_DAYS = 7
 """Days without an arrival after which an extract has ended."""
@@ -41,7 +46,7 @@ class Records:
     """What a source of patients knows at `as_of`, as tables."""
 
     as_of: pd.Timestamp
-    """Local midnight; nothing at or after it is in the tables."""
+    """Local date and full hour; nothing at or after it is in the tables."""
     patients: pd.DataFrame
     patient_rejects: pd.DataFrame
     ward_stays: pd.DataFrame
@@ -59,13 +64,15 @@ class Records:
 
 @contextmanager
 def open_records(
-    config: HospitalConfig, home: Path | None, today: pd.Timestamp
+    config: HospitalConfig, home: Path | None, now: pd.Timestamp
 ) -> Iterator[Callable[[pd.Timestamp | None], Records]]:
     """The function that says what the extract (and the one of ward stays) of `config` knows at an as_of, with paths
     relative to `home` (default: `find_home`). It can be called from several threads; the first call reads the extract.
 
-    Without an as_of it is the midnight after `complete_through`, or the one that begins the latest arrival date not
-    after `today`; rows dated after today are then rejects. Rows at or after a given as_of are not visible.
+    Without an as_of it is the last instant at the hour `simulation.snapshot` up to the midnight after
+    `complete_through`, or up to the latest arrival on a date not after that of `now`, and not after `now`; rows dated
+    after today are then rejects. Rows at or after a given as_of are not visible. At another hour than midnight, times of
+    day are needed: the order of events within a day that is not over would be a guess.
     Resolution is decided per row (a stamp without a time of day) and per column (not one visible stamp off midnight).
     The function raises DataError for an extract that cannot be read, has too many rejects, or begins at or after as_of.
     """
@@ -73,7 +80,7 @@ def open_records(
     assert isinstance(source, Extract)
     connection = duckdb.connect(":memory:", config=_DUCKDB)
     connection.execute("SET TimeZone = 'UTC'; ATTACH ':memory:' AS extract (COMPRESS true); USE extract")
-    extract = _OpenExtract(ExtractReader(config, source, home or find_home(), connection), today)
+    extract = _OpenExtract(ExtractReader(config, source, home or find_home(), connection), now)
     try:
         yield extract.at
     finally:
@@ -83,9 +90,9 @@ def open_records(
 class _OpenExtract:
     """An extract that is read once, at the first as_of asked for."""
 
-    def __init__(self, reader: ExtractReader, today: pd.Timestamp):
+    def __init__(self, reader: ExtractReader, now: pd.Timestamp):
         self._reader = reader
-        self._today = today
+        self._now, self._today = now, now.normalize()
         self._visits: VisitRows | None = None
         self._moves: MoveRows | None = None
         self._lock = Lock()
@@ -106,11 +113,15 @@ class _OpenExtract:
             self._visits = VisitRows(reader, source, self._today)
         rows = self._visits
         if as_of is None:
-            as_of = rows.first_incomplete_day(self._today)
+            until = min(rows.complete_until(self._today), self._now)
+            as_of = latest_at(config.simulation.snapshot, until, config.hospital.timezone)
             visits = rows.at(as_of, self._today)
         else:
             visits = rows.at(as_of, None)
-        patients = _with_outcomes(source, _with_times_of_day(config, source, visits.rows), as_of)
+        if as_of.hour:
+            _check_times(config, visits.rows, as_of)
+        known = _known_at(as_of, _with_times_of_day(config, source, visits.rows))
+        patients = _with_outcomes(source, known, as_of)
         rejects, warnings = visits.rejects, visits.warnings
         if source.stays is None:
             stays = whole_stays(config, patients)
@@ -164,6 +175,26 @@ def _with_times_of_day(config: HospitalConfig, source: Extract, rows: pd.DataFra
             "departs_later": rows["departs_later"],
         }
     )
+
+
+def _check_times(config: HospitalConfig, rows: pd.DataFrame, as_of: pd.Timestamp) -> None:
+    departed = rows["departure"].notna()
+    for event, by_day in (("arrivals", rows["arrival_day"]), ("departures", rows.loc[departed, "departure_day"])):
+        if len(by_day) and by_day.mean() > MOST_BY_DAY:
+            raise DataError(
+                f"hospital {config.id}: {by_day.mean():.0%} of the {event} are known by date, without a time of day, so that nobody "
+                f"can say who was in the hospital at {as_of:%H:%M}; set simulation.snapshot to 00:00 (or give an as_of "
+                "without a time), or export the times"
+            )
+
+
+def _known_at(as_of: pd.Timestamp, patients: pd.DataFrame) -> pd.DataFrame:
+    """The patients without what happens at or after as_of where its time of day was drawn."""
+    later = patients["departure"] >= as_of
+    known = patients.assign(
+        departure=patients["departure"].mask(later), departs_later=patients["departs_later"] | later
+    )
+    return known[patients["arrival"] < as_of]
 
 
 def _draws(config: HospitalConfig, rows: pd.DataFrame) -> pd.DataFrame:

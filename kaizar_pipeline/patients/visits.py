@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.patient_sources import Extract
+from kaizar_pipeline.config.snapshot import shown
 from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader
@@ -93,7 +94,7 @@ class VisitRows:
         rows = self._passed()
         if rows.empty:
             raise DataError(
-                f"{self._text.place}: not one of the {self.count - left_out:,} rows before as_of {as_of:%Y-%m-%d} can "
+                f"{self._text.place}: not one of the {self.count - left_out:,} rows before as_of {shown(as_of)} can "
                 f"be used:\n{by_reason(rejects)}"
             )
         return Visits(rows, rejects, self._warnings.texts(), left_out)
@@ -167,13 +168,13 @@ class VisitRows:
             ALTER TABLE kept RENAME TO cells
         """)  # fmt: skip
 
-    def first_incomplete_day(self, today: pd.Timestamp) -> pd.Timestamp:
-        """The midnight after the last day that the config calls complete, or that begins the latest day up to `today`
-        with an arrival. Raises DataError when there is none."""
+    def complete_until(self, today: pd.Timestamp) -> pd.Timestamp:
+        """The midnight after the last day that the config calls complete, or the latest arrival on a day up to `today`:
+        what arrived before it is in the extract. Raises DataError when there is none."""
         end = end_of(self._source)
         if end is not None:
             return end
-        until_today = self._one("SELECT max(arrival)::DATE FROM stamped WHERE arrival::DATE <= ?", [today])[0]
+        until_today = self._one("SELECT max(arrival) FROM stamped WHERE arrival::DATE <= ?", [today])[0]
         if until_today is None:
             raise self._no_arrival(" up to today")
         return pd.Timestamp(until_today).as_unit("us")
@@ -202,7 +203,7 @@ class VisitRows:
             raise self._no_arrival()
         if before is None:
             raise DataError(
-                f"{self._text.place}: nothing before as_of {as_of:%Y-%m-%d}: arrivals run from {first:%Y-%m-%d} to "
+                f"{self._text.place}: nothing before as_of {shown(as_of)}: arrivals run from {first:%Y-%m-%d} to "
                 f"{last:%Y-%m-%d}; choose a later as_of within the data"
             )
         end = end_of(self._source)
@@ -398,7 +399,7 @@ class VisitRows:
         left_out, row = self._one(
             "SELECT count(*), min(row) FROM stamped WHERE NOT ignored AND row NOT IN (SELECT row FROM visible)"
         )
-        add(f"rows lie at or after as_of {as_of:%Y-%m-%d} and are left out", left_out, row)
+        add(f"rows lie at or after as_of {shown(as_of)} and are left out", left_out, row)
         if source.other is not None and source.columns.service is not None:
             words = f"rows have a service that patients.streams does not list; they count as {source.other}"
             add(words, *self._others)

@@ -13,6 +13,7 @@ from math import comb
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.counting import staffed_with_totals
@@ -119,17 +120,17 @@ def bed_requirements(experiment: Experiment) -> pd.DataFrame:
     covers, per ward and for the whole hospital.
 
     n beds cover a day when the demand run's highest hourly census of that day is n or less, a horizon when that of all
-    its days is.
+    its days is. A day that has begun is no event of its own.
     """
     start = experiment.start
     plan, risk = start.plan, start.config.simulation.risk_target
     peaks = experiment.demand_peaks(plan, start.paired_replications)
-    staffed = staffed_with_totals(plan).min(axis=1)
+    staffed, whole = staffed_with_totals(plan).min(axis=1), plan.horizon.hours_by_date == HOURS_PER_DAY
     frames = []
     for w, ward_id in enumerate(plan.ward_axis):
         shown = staffed[w : w + 1][staffed[w : w + 1] < UNLIMITED].tolist()
         beds = np.arange(min(peaks[:, w].min() - 1, *shown, peaks.max()), max(peaks[:, w].max(), *shown, 0) + 1)
-        for event, values in (("day", peaks[:, w]), ("horizon_peak", peaks[:, w].max(axis=1, keepdims=True))):
+        for event, values in (("day", peaks[:, w, whole]), ("horizon_peak", peaks[:, w].max(axis=1, keepdims=True))):
             columns = {"risk_event": event, "staffed_beds": shown[0] if shown else None, "risk_target": risk}
             frame = coverage(values, risk, beds[beds >= 0]).table().assign(ward_id=ward_id, **columns)
             frames.append(frame.astype({"staffed_beds": "Int64"}))

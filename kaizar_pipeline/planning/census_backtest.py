@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
+from kaizar_pipeline.config.snapshot import dates_ahead, shown
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.features import hospital_events
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
@@ -65,7 +66,7 @@ class BacktestOptions:
     """How a back-test of the census is run. The number of workers does not change its result."""
 
     origins: int | Sequence[pd.Timestamp] = ORIGINS
-    """Midnights to look ahead from, or how many to choose at most (`past_origins`)."""
+    """Instants to look ahead from, or how many to choose at most (`past_origins`) at the hour of as_of."""
     replications: int = REPLICATIONS
     workers: int | None = None
     """Threads; None: one per core."""
@@ -77,9 +78,12 @@ class OccupancyBacktest:
     """The back-test of a hospital's census."""
 
     occupancy_backtest: pd.DataFrame
+    """With rows of origins at other hours of the day, as their own last run left them."""
     occupancy_scores: pd.DataFrame
     notes: tuple[str, ...]
     """Why there is none, or why origins were left out."""
+    scored: pd.DataFrame
+    """The rows of occupancy_backtest that are scored: from origins at the hour of as_of."""
 
 
 def backtest_occupancy(
@@ -108,12 +112,12 @@ def backtest_occupancy(
         task = _Backtest(then, prepare, home, seen, KeptRows(kept), history_at)
         for origin, outcome in zip(origins, parallel_map(task.outcome, origins, options.workers), strict=True):
             if isinstance(outcome, str):
-                notes.append(f"{config.id}: {origin:%Y-%m-%d} is left out of the back-test: {outcome}")
+                notes.append(f"{config.id}: {shown(origin)} is left out of the back-test: {outcome}")
             else:
                 frames.append(outcome)
             if options.progress:
                 options.progress(len(frames) + len(notes), len(origins))
-    return _result(config, history, frames, notes)
+    return _result(config, history, frames, notes, kept)
 
 
 def _origins(
@@ -130,11 +134,12 @@ def _origins(
         return wanted, None
     if wanted == 0:
         return [], "0 origins were requested"
-    first = seen["date"].min() if len(seen) else as_of
-    origins = past_origins(first, as_of, horizon=horizon, learn_days=MIN_HISTORY_DAYS, at_most=wanted)
+    today, begun = as_of.normalize(), as_of - as_of.normalize()
+    first, days = seen["date"].min() if len(seen) else today, len(dates_ahead(as_of, horizon))
+    origins = past_origins(first, today, horizon=days, learn_days=MIN_HISTORY_DAYS, at_most=wanted)
     if origins:
-        return origins, None
-    return [], f"no origin of the grid has {MIN_HISTORY_DAYS} days of history before it and {horizon} days after it"
+        return [origin + begun for origin in origins], None
+    return [], f"no origin of the grid has {MIN_HISTORY_DAYS} days of history before it and {days} days after it"
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ class _Backtest:
         return found if isinstance(found, str) else found.assign(inputs_hash=inputs)
 
     def _inputs_hash(self, origin: pd.Timestamp, history: History | None) -> str:
-        last = origin + pd.Timedelta(days=self.config.simulation.horizon_days)
+        last = _end(origin, self.config)
         seen = self.seen[instants(self.seen) <= last].reset_index(drop=True)
         tables = (history.patients, history.ward_stays) if history else ()
         return inputs_hash(origin, self.config, hospital_events(self.config, self.home), seen, *tables)
@@ -177,7 +182,7 @@ class _Backtest:
         observed = rows["actual"].notna().to_numpy()
         rows, ahead = rows[observed], ahead[observed]
         if rows.empty:
-            return "none of the midnights ahead has been observed"
+            return "none of the censuses ahead has been observed"
         known = _Known.of(self.seen[instants(self.seen) <= origin])
         if known.days < MIN_DAYS:
             return f"fewer than {MIN_DAYS} days were known"
@@ -243,9 +248,16 @@ def as_matrix(midnights: pd.DataFrame) -> pd.DataFrame:
     return wide.reindex(columns=range(int(midnights["beds"].max()) + 1)).fillna(0.0)
 
 
+def _end(origin: pd.Timestamp, config: HospitalConfig) -> pd.Timestamp:
+    """The midnight that ends the horizon."""
+    return dates_ahead(origin, config.simulation.horizon_days)[-1] + pd.Timedelta(days=1)
+
+
 def _seen(history: History, config: HospitalConfig) -> pd.DataFrame:
-    """The `observed_census` at HOURS, or at midnight alone where stamps are days, whose hours were drawn."""
-    hours = HOURS if (history.patients["resolution"] == "second").all() else HOURS[:1]
+    """The `observed_census` at HOURS and at that of as_of, or at midnight alone where stamps are days, whose hours were
+    drawn."""
+    timed = (history.patients["resolution"] == "second").all()
+    hours = sorted({*(HOURS if timed else HOURS[:1]), history.as_of.hour})
     return observed_census(history.patients, history.ward_stays, config.ward_axis, hours)
 
 
@@ -293,17 +305,35 @@ def _scored(rows: pd.DataFrame, probability: np.ndarray, hospital_id: str) -> pd
 
 
 def _result(
-    config: HospitalConfig, history: History, frames: list[pd.DataFrame], notes: list[str]
+    config: HospitalConfig,
+    history: History,
+    frames: list[pd.DataFrame],
+    notes: list[str],
+    kept: pd.DataFrame | None,
 ) -> OccupancyBacktest:
     constants = {"hospital_id": config.id, "as_of": history.as_of}
+    others = _of_other_snapshots(kept, history.as_of)
     if not frames:
-        return OccupancyBacktest(OCCUPANCY_BACKTEST.empty(), OCCUPANCY_SCORES.empty(), tuple(notes))
+        all_rows = OCCUPANCY_BACKTEST.empty() if others.empty else OCCUPANCY_BACKTEST.frame(others, **constants)
+        return OccupancyBacktest(all_rows, OCCUPANCY_SCORES.empty(), tuple(notes), OCCUPANCY_BACKTEST.empty())
     rows = pd.concat(frames, ignore_index=True)
     rows["capacity_known"] = rows["ward_id"].map(_capacity_known(config))
-    scores = scores_by_week(rows, by=["method", "ward_id", "hour"], overall=True)
-    return OccupancyBacktest(
-        OCCUPANCY_BACKTEST.frame(rows, **constants), OCCUPANCY_SCORES.frame(scores, **constants), tuple(notes)
+    scores = OCCUPANCY_SCORES.frame(
+        scores_by_week(rows, by=["method", "ward_id", "hour"], overall=True), **constants
     )
+    scored = OCCUPANCY_BACKTEST.frame(rows, **constants)
+    all_rows = scored if others.empty else OCCUPANCY_BACKTEST.frame(pd.concat([scored, others]), **constants)
+    return OccupancyBacktest(all_rows, scores, tuple(notes), scored)
+
+
+def _of_other_snapshots(kept: pd.DataFrame | None, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The rows of an earlier occupancy_backtest from origins at other hours of the day, so that the runs of a day do not
+    compute each other's anew; without origins of which a census was not known yet at as_of."""
+    if kept is None or kept.empty:
+        return OCCUPANCY_BACKTEST.empty()
+    others = kept[kept["origin"].dt.hour != as_of.hour]
+    last = instants(others).groupby(others["origin"]).transform("max")
+    return others[last <= as_of]
 
 
 def _capacity_known(config: HospitalConfig) -> dict[str, bool]:

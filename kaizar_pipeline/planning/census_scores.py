@@ -29,7 +29,8 @@ _PROBABILITIES = np.array([float(f"0.{percentage}") for percentage in FORECAST_P
 _ROUNDING = 1e-9
 _PIT_SEED = 0
 _MOST_LEADS = 1000
-"""Above any lead, so that each hour has random numbers of its own; those of midnight have the lead alone as address."""
+"""Above any lead, so that each hour, and hour of the origin, has random numbers of its own; those of midnight have the
+lead alone as address."""
 
 
 def distribution_columns(probability: np.ndarray) -> dict[str, np.ndarray]:
@@ -56,13 +57,13 @@ def pit_uniforms(hospital_id: str, rows: pd.DataFrame) -> np.ndarray:
     """The number in [0, 1) that randomises each row's PIT, addressed by its ward_id, origin, date and hour."""
     ward = rows["ward_id"].map(stream_number).to_numpy(dtype=np.uint64)
     day = rows["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    stage = lead_days(rows).to_numpy() + _MOST_LEADS * _hours(rows)
+    stage = lead_days(rows).to_numpy() + _MOST_LEADS * (_hours(rows) + HOURS_PER_DAY * rows["origin"].dt.hour.to_numpy())
     return uniforms(hospital_key(hospital_id, _PIT_SEED), HISTORY_REPLICATION, ward, day, Purpose.PIT, stage)[0]
 
 
 def lead_days(rows: pd.DataFrame) -> pd.Series:
-    """Days from the origin of each forecast to its date."""
-    return (rows["date"] - rows["origin"]).dt.days
+    """Days from the date of the origin of each forecast to its own."""
+    return (rows["date"] - rows["origin"].dt.normalize()).dt.days
 
 
 def _hours(rows: pd.DataFrame) -> np.ndarray:

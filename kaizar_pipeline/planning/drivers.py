@@ -39,10 +39,11 @@ def occupancy_drivers(experiment: Experiment) -> pd.DataFrame:
     share = np.divide(variance, total, out=np.full_like(variance, np.nan), where=total > 0)
     low, high = np.quantile(own, (0.05, 0.95), axis=0, method="inverted_cdf")
     index = pd.MultiIndex.from_product(
-        [DRIVERS, plan.ward_axis, pd.date_range(plan.statistics_start, periods=own.shape[2])],
+        [DRIVERS, plan.ward_axis, plan.horizon.dates],
         names=["driver", "ward_id", "date"],
     )
     columns = {"variance": variance, "variance_se": error, "share": share, "width": share * (high - low)}
+    columns["hours"] = np.broadcast_to(plan.horizon.hours_by_date, variance.shape)
     frame = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index).reset_index()
     return OCCUPANCY_DRIVERS.frame(frame, hospital_id=start.config.id, as_of=start.as_of, scenario=BASELINE)
 

@@ -39,9 +39,10 @@ def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataF
 
 
 def score_log(log: pd.DataFrame, as_of: pd.Timestamp, days: int = SCORED_DAYS) -> pd.DataFrame:
-    """The table forecast_log_scores of the origins in the last `days` before `as_of`, over their observed midnights."""
+    """The table forecast_log_scores of the origins in the last `days` before `as_of`, at its hour of the day, over their
+    observed midnights."""
     recent = log["origin"].between(as_of - pd.Timedelta(days=days), as_of, inclusive="left")
-    rows = log[recent & log["pit"].notna()]
+    rows = log[recent & (log["origin"].dt.hour == as_of.hour) & log["pit"].notna()]
     if rows.empty:
         return FORECAST_LOG_SCORES.empty()
     scores = scores_by_week(rows.astype({"actual": "float64"}), by=["ward_id"])

@@ -17,12 +17,16 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.snapshot import dates_ahead, shown
 from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.forecasting.arrivals_so_far import arrivals_so_far
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation.counting import Histograms, replications_with, staffed_with_totals
 from kaizar_pipeline.simulation.experiment import fingerprint
+from kaizar_pipeline.simulation.learned_hours import with_learned_hours
 from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo, extend_all, group_ends, threads
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
@@ -75,14 +79,17 @@ def inputs_of_headline(config: HospitalConfig, tables: Mapping[str, pd.DataFrame
     )
     settings = config.model_dump(mode="json")
     seed = settings["simulation"].pop("seed")
+    del settings["simulation"]["snapshot"]  # as_of says it
     present = starting_census(patients, ward_stays)["patient_id"]
+    as_of = pd.Timestamp(patients["as_of"].iloc[0])
+    known = patients["patient_id"].isin(present) | (patients["arrival"] >= as_of.normalize())
     open_stays = ward_stays["depart"].isna() & ward_stays["patient_id"].isin(present)
-    ahead = (features["use"] == "forecast") & (features["h"] <= _days(config))
+    ahead = (features["use"] == "forecast") & (features["h"] <= len(dates_ahead(as_of, _days(config))))
     return {
-        "as_of": json.dumps(patients["as_of"].iloc[0], default=_plain),
+        "as_of": json.dumps(as_of, default=_plain),
         "seed": json.dumps(seed),
         "config": json.dumps(settings),
-        "patients": _as_text(patients[patients["patient_id"].isin(present)]),
+        "patients": _as_text(patients[known]),
         "ward_stays": _as_text(ward_stays[open_stays]),
         "feature_table": _as_text(features[ahead]),
         "known_until": json.dumps(dict(zip(model["stream_id"], model["train_to"], strict=True)), default=_plain),
@@ -133,7 +140,7 @@ def changes_in_words(latest: pd.DataFrame, ward_ids: Collection[str]) -> str:
     row = rows.loc[(rows["change"].abs().fillna(0) + 1e-9 * rows["after"]).idxmax()]
     words = f"{row['ward_id']}: P(full) {row['after']:.0%} over the next {DAYS} days"
     if pd.notna(row["change"]):
-        words += f", {points(row['change'])} points since the last run (as of {row['since']:%Y-%m-%d})"
+        words += f", {points(row['change'])} points since the last run (as of {shown(row['since'])})"
     if pd.notna(row["note"]):
         return f"{words}; not split: {row['note']}"
     return f"{words}, of which " + ", ".join(f"{part} {points(row[part])}" for part in PARTS)
@@ -314,17 +321,19 @@ def _plan(inputs: Inputs) -> Plan:
     patients, ward_stays, features, model = (
         _table(inputs, name, week) for name in ("patients", "ward_stays", "feature_table", "arrival_model")
     )
-    rates = forecast_rates(model, features, pd.DataFrame({"as_of": [_as_of(inputs)]}), week)
     given = {name: _table(inputs, name, week) for name in _WHOLE}
+    so_far = arrivals_so_far(patients, with_learned_hours(week, given["arrival_profile"])) if len(patients) else {}
+    rates = forecast_rates(model, features, pd.DataFrame({"as_of": [_as_of(inputs)]}), week, so_far)
     tables = StartingTables(rates, starting_census=starting_census(patients, ward_stays), **given)
     return StartingPoint(week, tables).plan
 
 
 def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:
-    """From the histograms of the census after each further group of replications."""
-    wards, staffed = plan.ward_axis, staffed_with_totals(plan)
+    """From the histograms of the census after each further group of replications; over whole days from as_of on."""
+    hours = plan.statistics_hours // HOURS_PER_DAY * HOURS_PER_DAY
+    wards, staffed = plan.ward_axis, staffed_with_totals(plan)[:, :hours]
     order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), *range(len(plan.ward_ids), len(wards))]
-    states = [_padded([state.of(w) for state in census]) for w in order]
+    states = [_padded([state.of(w)[:hours] for state in census]) for w in order]
     values = [_headline(of[-1], staffed[w]) for w, of in zip(order, states, strict=True)]
     without = [[_headline(rest, staffed[w]) for rest in _leaving_out(of)] for w, of in zip(order, states, strict=True)]
     return _Headlines([wards[w] for w in order], np.array(values), np.array(without).swapaxes(0, 1))

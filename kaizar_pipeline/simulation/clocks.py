@@ -86,7 +86,7 @@ def plan_clocks(
     learned: pd.DataFrame | None = None,
     day_factors: pd.DataFrame | None = None,
 ) -> Clocks:
-    """The clocks of `config` for so many hours from `start`, a local midnight.
+    """The clocks of `config` for so many hours from `start`, a local full hour.
 
     `learned` and `day_factors` are the tables discharge_clocks and day_factors, of use where the config gives no
     clock or factor of its own.

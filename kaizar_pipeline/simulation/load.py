@@ -127,10 +127,11 @@ def _quantiles(plan: Plan, table: int) -> np.ndarray:
 
 
 def _requests(plan: Plan) -> np.ndarray:
-    """f8[T, W]: requests per hour for a first bed."""
+    """f8[T, W]: requests per hour for a first bed, over the whole days that count."""
     requests = np.zeros((len(plan.patient_type_ids), len(plan.ward_ids)))
+    first = plan.horizon.warmup_days + (plan.first_hour > 0)
     for stream in plan.streams:
-        counted = (stream.daily_rates * stream.factor)[:, plan.warmup_hours // HOURS_PER_DAY :]
+        counted = (stream.daily_rates * stream.factor)[:, first:]
         requests[stream.patient_type, stream.ward] += counted.mean() / HOURS_PER_DAY
     return requests
 

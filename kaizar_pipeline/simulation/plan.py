@@ -15,7 +15,7 @@ import pandas as pd
 from kaizar_pipeline.config.calendar import weekdays_with_arrivals, weekly_profile
 from kaizar_pipeline.config.distributions import Distribution, FromData
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
-from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Schedule, Ward
+from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Ward
 from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import Census, plan_census
 from kaizar_pipeline.simulation.clocks import DISCHARGE, TRANSFER, Clocks, plan_clocks
@@ -43,8 +43,8 @@ UNIT_EXPONENTIAL = 0
 
 
 class Horizon(NamedTuple):
-    """The days of a plan: `days` days that count from the local midnight `start`, after `warmup_days` that repeat the
-    first week."""
+    """The time of a plan: `days` dates that count from `start` on, a full hour of the first of them, after `warmup_days`
+    days of 24 hours that repeat the first week."""
 
     start: pd.Timestamp
     days: int
@@ -56,8 +56,23 @@ class Horizon(NamedTuple):
         return self.start - pd.Timedelta(days=self.warmup_days)
 
     @property
+    def hours(self) -> int:
+        """Hours that count: to the midnight that ends the last date."""
+        return self.days * HOURS_PER_DAY - self.start.hour
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """Those that count."""
+        return pd.date_range(self.start.normalize(), periods=self.days, unit="us")
+
+    @property
+    def hours_by_date(self) -> np.ndarray:
+        """i8[days]: hours of each date that count."""
+        return np.where(np.arange(self.days) == 0, HOURS_PER_DAY - self.start.hour, HOURS_PER_DAY)
+
+    @property
     def day_index(self) -> np.ndarray:
-        """i8[warm-up and days]: for each day of the run, the day that counts whose rates it has."""
+        """i8[warm-up and days]: for each date of the run, the date that counts whose rates it has."""
         return np.concatenate([np.arange(-self.warmup_days, 0) % min(7, self.days), np.arange(self.days)])
 
 
@@ -70,13 +85,13 @@ class StreamPlan:
     patient_type: int
     ward: int
     daily_rates: np.ndarray
-    """f8[paths, days]: arrivals per day."""
+    """f8[paths, days]: arrivals per date; of the first date of the run those after its beginning."""
     hour_weights: np.ndarray
-    """f8[days, 24]: share of a day's arrivals in each hour."""
+    """f8[days, 24]: share of these in each hour of the date."""
     rounded: bool
     """Arrivals per day: True, the rate rounded up or down at random; False, a Poisson number."""
     factor: np.ndarray
-    """f8[days]: a scenario's factor on the rates. The baseline's patients are thinned where it is below 1; others are
+    """f8[days]: by date, a scenario's factor on the rates. The baseline's patients are thinned where it is below 1; others are
     added where it is above."""
 
 
@@ -171,7 +186,17 @@ class Plan:
     @property
     def statistics_hours(self) -> int:
         """Hours that count."""
-        return self.horizon.days * HOURS_PER_DAY
+        return self.horizon.hours
+
+    @property
+    def first_hour(self) -> int:
+        """The hour of the day at hour 0: dates of the run begin so much before multiples of 24 hours."""
+        return self.start.hour
+
+    @property
+    def dates_of_run(self) -> int:
+        """Dates from hour 0 on, the warm-up's included."""
+        return self.horizon.warmup_days + self.horizon.days
 
     @cached_property
     def staffed(self) -> np.ndarray:
@@ -250,13 +275,13 @@ def make_plan(
 ) -> Plan:
     """Compile `config` for the days of `horizon`; `Plan.scaled` adds the factors of a scenario.
 
-    `rates` holds f8[paths, days] by stream id. `census` are the patients in the hospital at the start (census.py), none
+    `rates` holds f8[paths, days] by stream id, per whole day. `census` are the patients in the hospital at the start (census.py), none
     by default. Raises DataError for a stream without rates, and for patients of the census whom the config does not
     know.
     """
     learned = learned or Learned()
     wards, types = config.ward_ids, config.patient_type_ids
-    hours = (horizon.warmup_days + horizon.days) * HOURS_PER_DAY
+    hours = horizon.warmup_days * HOURS_PER_DAY + horizon.hours
     clocks = plan_clocks(config, horizon.first, hours, learned.discharge_clocks, learned.day_factors)
     tables = _Tables()
     los_table = _los_tables(config, tables, learned.length_of_stay, clocks)
@@ -309,13 +334,20 @@ def _stream(
         raise DataError(f"stream {stream.id!r} has no rates; make arrival_rates again with this config")
     day_index = horizon.day_index
     has_arrivals = weekdays_with_arrivals(stream)[(horizon.start.weekday() + day_index) % 7]
+    daily_rates = np.where(has_arrivals, np.asarray(rates[stream.id], dtype=np.float64)[:, day_index], 0.0)
+    weights = hour_weights(stream, horizon.start, horizon.days)[day_index]
+    if begun := horizon.first.hour:
+        left = weights[0, begun:].sum()
+        weights[0, :begun] = 0.0
+        weights[0] /= left or 1.0
+        daily_rates[:, 0] *= left
     return StreamPlan(
         number=stream_number(stream.id),
         patient_type=config.patient_type_ids.index(stream.patient_type),
         ward=config.ward_ids.index(stream.target_ward),
-        daily_rates=np.where(has_arrivals, np.asarray(rates[stream.id], dtype=np.float64)[:, day_index], 0.0),
-        hour_weights=hour_weights(stream, horizon.start, horizon.days)[day_index],
-        rounded=isinstance(stream.model, Schedule) and stream.model.variability == "fixed",
+        daily_rates=daily_rates,
+        hour_weights=weights,
+        rounded=stream.is_fixed,
         factor=np.ones(len(day_index)),
     )
 
@@ -473,8 +505,8 @@ def hour_weights(stream: ArrivalStream, start: pd.Timestamp, days: int) -> np.nd
 
 def _capacity(config: HospitalConfig, horizon: Horizon) -> tuple[np.ndarray, tuple[tuple[float, int, int], ...]]:
     """Beds when the warm-up begins, and every later change as (hour, ward, beds)."""
-    start, end = horizon.first, horizon.start + pd.Timedelta(days=horizon.days)
-    midnights = set(pd.date_range(start, end, inclusive="left"))
+    start, end = horizon.first, horizon.start + pd.Timedelta(hours=horizon.hours)
+    midnights = set(pd.date_range(start.ceil("D"), end, inclusive="left"))
     beds = np.empty(len(config.wards), dtype=np.int64)
     changes = []
     for w, ward in enumerate(config.wards):

@@ -7,7 +7,6 @@ beds, so two scenarios of a hospital see the same patients, and both engines see
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.load import onward_of, routes
 from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan, without_rounding
@@ -62,12 +61,12 @@ def los_scales(plan: Plan, first: int, replications: int) -> np.ndarray:
 
 
 def day_speeds(plan: Plan, first: int, replications: int) -> np.ndarray:
-    """f8[replications, W, days]: each replication's own factor on the weights of a ward's clocks by day, mean 1.
+    """f8[replications, W, days]: each replication's own factor on the weights of a ward's clocks by date, mean 1.
 
     Lognormal, with a logarithm that depends on the day before (AR(1), stationary from the first day on), and on a
     number that all wards have in common. Draws are addressed by date.
     """
-    clocks, days = plan.clocks, plan.hours // HOURS_PER_DAY
+    clocks, days = plan.clocks, plan.dates_of_run
     if not clocks.day_sd.any():
         return np.ones((replications, len(plan.ward_ids), days))
     from scipy.special import ndtri
@@ -129,7 +128,7 @@ def buffer_sizes(plan: Plan) -> tuple[int, int]:
     if not arrivals <= MAX_PATIENTS:
         raise SimulationError(
             f"stream {plan.stream_ids[int(np.argmax(by_stream))]}: {max(by_stream):.3g} patients in "
-            f"{plan.hours // HOURS_PER_DAY} days, allowed: {MAX_PATIENTS:,} in all streams; look at its mean per day"
+            f"{plan.dates_of_run} days, allowed: {MAX_PATIENTS:,} in all streams; look at its mean per day"
         )
     patients = len(plan.census.seat) + int(arrivals + 6 * np.sqrt(arrivals)) + 16
     return patients, 2 * patients

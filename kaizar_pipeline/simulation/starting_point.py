@@ -54,12 +54,12 @@ class StartingPoint:
 
     @cached_property
     def as_of(self) -> pd.Timestamp:
-        """The local midnight to look ahead from."""
+        """The local full hour to look ahead from."""
         return pd.Timestamp(self.tables.arrival_rates["as_of"].iloc[0])
 
     @cached_property
     def days(self) -> int:
-        """Days ahead."""
+        """Dates ahead; the first has begun unless as_of is midnight."""
         return self.tables.arrival_rates["date"].nunique()
 
     @cached_property

@@ -66,15 +66,16 @@ def _by_ward(plan: Plan, columns: Callable[[int], Mapping[str, Any]]) -> pd.Data
     return pd.concat(frames, ignore_index=True)
 
 
-def _by_day(plan: Plan, histograms: Histograms, number: str, every: int = 1) -> pd.DataFrame:
-    """The replications that had so many patients, the `number`, in each ward on each day: that of each `every` hours or
-    days."""
+def _by_day(
+    plan: Plan, histograms: Histograms, number: str, dates: pd.DatetimeIndex, places: slice = slice(None)
+) -> pd.DataFrame:
+    """The replications that had so many patients, the `number`, in each ward on each of the `dates`: those at these
+    `places` of the histograms."""
 
     def columns(w: int) -> dict[str, Any]:
-        histogram = histograms.of(w)[::every]
+        histogram = histograms.of(w)[places]
         day, patients = np.nonzero(histogram)
-        date = plan.statistics_start + pd.to_timedelta(day, unit="D")
-        return {"date": date, number: patients, "replications": histogram[day, patients]}
+        return {"date": dates[day], number: patients, "replications": histogram[day, patients]}
 
     return _by_ward(plan, columns)
 
@@ -111,8 +112,10 @@ def _mean(name: str, sums: Sums, divisor: np.ndarray | int = 1) -> dict[str, np.
 
 
 def midnight_census(plan: Plan, counts: CensusCounts, **constants: Any) -> pd.DataFrame:
-    """The probability of each number of patients at the midnight that begins each day."""
-    rows = _by_day(plan, counts.census, "beds", HOURS_PER_DAY)
+    """The probability of each number of patients at the midnight that begins each date, from as_of on."""
+    first = -plan.first_hour % HOURS_PER_DAY
+    dates = plan.horizon.dates[first > 0 :]
+    rows = _by_day(plan, counts.census, "beds", dates, slice(first, None, HOURS_PER_DAY))
     share = _share("probability", rows.pop("replications").to_numpy(), counts.replications)
     return MIDNIGHT_CENSUS.frame(rows.assign(**share), **constants)
 
@@ -120,12 +123,13 @@ def midnight_census(plan: Plan, counts: CensusCounts, **constants: Any) -> pd.Da
 def census_at_hours(plan: Plan, counts: CensusCounts, hours: Collection[int]) -> pd.DataFrame:
     """The probability of 0, 1, 2, ... patients (columns) at these `hours` of each day, by ward_id, date and hour
     (index)."""
-    hour = np.arange(plan.statistics_hours)
-    hour = hour[np.isin(hour % HOURS_PER_DAY, list(hours))]
-    histograms = [counts.census.of(w)[hour] for w in range(len(plan.ward_axis))]
+    hour = plan.first_hour + np.arange(plan.statistics_hours)  # since the midnight of the first date
+    chosen = np.isin(hour % HOURS_PER_DAY, list(hours))
+    histograms = [counts.census.of(w)[chosen] for w in range(len(plan.ward_axis))]
+    hour = hour[chosen]
     width = max(histogram.shape[1] for histogram in histograms)
     wide = [np.pad(histogram, ((0, 0), (0, width - histogram.shape[1]))) for histogram in histograms]
-    date = plan.statistics_start + pd.to_timedelta(hour // HOURS_PER_DAY, unit="D")
+    date = plan.horizon.dates[hour // HOURS_PER_DAY]
     index = pd.DataFrame(
         {
             "ward_id": np.repeat(plan.ward_axis, len(hour)),
@@ -139,7 +143,8 @@ def census_at_hours(plan: Plan, counts: CensusCounts, hours: Collection[int]) ->
 def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
     """The census by weekday and hour, over the weeks of the horizon together."""
     staffed, n = staffed_with_totals(plan), counts.replications
-    slot = (int(plan.statistics_start.day_of_week) * HOURS_PER_DAY + np.arange(plan.statistics_hours)) % HOURS_PER_WEEK
+    at = plan.statistics_start
+    slot = (int(at.day_of_week) * HOURS_PER_DAY + at.hour + np.arange(plan.statistics_hours)) % HOURS_PER_WEEK
     slots, weeks = np.unique(slot, return_counts=True)
 
     def columns(w: int) -> dict[str, Any]:
@@ -163,8 +168,13 @@ def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
 
 def daily_peaks(plan: Plan, counts_by_kind: Mapping[str, CensusCounts], **constants: Any) -> pd.DataFrame:
     """How many replications had each day's highest census at so many beds, by kind of run."""
-    frames = [_by_day(plan, of.peaks, "peak_beds").assign(run_kind=kind) for kind, of in counts_by_kind.items()]
-    return DAILY_PEAKS.frame(pd.concat(frames, ignore_index=True), **constants)
+    dates = plan.horizon.dates
+    frames = [
+        _by_day(plan, of.peaks, "peak_beds", dates).assign(run_kind=kind) for kind, of in counts_by_kind.items()
+    ]
+    rows = pd.concat(frames, ignore_index=True)
+    hours = pd.Series(plan.horizon.hours_by_date, dates)
+    return DAILY_PEAKS.frame(rows.assign(hours=rows["date"].map(hours)), **constants)
 
 
 def boarding_causes(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:

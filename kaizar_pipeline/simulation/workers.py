@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import Engine
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import staffed_with_totals
@@ -32,7 +33,7 @@ def window_of(plan: Plan) -> Window:
     return Window(
         plan.hours,
         plan.warmup_hours,
-        int(plan.statistics_start.day_of_week) * 24,
+        int(plan.statistics_start.day_of_week) * HOURS_PER_DAY + plan.statistics_start.hour,
         staffed.astype(np.int32),
         np.where((staffed == UNLIMITED).any(axis=1), -1, staffed.sum(axis=1)),
         ENDS,
@@ -165,7 +166,7 @@ def _memory_for_counts(widths: np.ndarray, window: Window) -> Iterator[None]:
         yield
     except MemoryError:
         raise SimulationError(
-            f"no memory for the counts of {len(widths) - 1} wards over {window.hours // 24} days; simulate fewer days"
+            f"no memory for the counts of {len(widths) - 1} wards over {window.hours // HOURS_PER_DAY} days; simulate fewer days"
         ) from None
 
 

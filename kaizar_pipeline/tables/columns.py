@@ -29,11 +29,11 @@ def nullable(name: str, type: Type, description: str, unit: str = "") -> Column:
 
 
 def hospital_table(name: str, description: str, *columns: Column, **version: int) -> Table:
-    """A table that holds one hospital as of one midnight."""
+    """A table that holds one hospital as of one instant."""
     common = (
         key("hospital_id", "VARCHAR", "The hospital: the stem of its config file."),
         Column("run_id", "VARCHAR", "The Dagster run that wrote the row."),
-        Column("as_of", "TIMESTAMP", "Local midnight; nothing at or after it was visible."),
+        Column("as_of", "TIMESTAMP", "Local full hour; nothing at or after it was visible."),
     )
     return Table(name, description, common + columns, **version)
 
@@ -41,6 +41,9 @@ def hospital_table(name: str, description: str, *columns: Column, **version: int
 STREAM = key("stream_id", "VARCHAR", "Arrival stream.")
 WARD = key("ward_id", "VARCHAR", f"Ward, group of wards, or {HOSPITAL_TOTAL} for the whole hospital.")
 SCENARIO = key("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.")
+HOURS_AHEAD = Column(
+    "hours", "INTEGER", "Hours of the day that lie ahead: 24, or fewer on the first where as_of is not midnight.", "hours"
+)
 INPUTS_HASH = nullable(
     "inputs_hash",
     "VARCHAR",

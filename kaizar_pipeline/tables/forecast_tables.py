@@ -66,7 +66,7 @@ ARRIVAL_RATES = hospital_table(
     "arrival_rates",
     "The rate of every stream for every day ahead, on each of the sampled rate paths.",
     STREAM,
-    key("date", "DATE", "Day ahead."),
+    key("date", "DATE", "Day ahead; the first has begun unless as_of is midnight."),
     key("path", "INTEGER", "Rate path; replication r uses path r modulo their number."),
     Column("rate", "DOUBLE", "Expected arrivals on this path.", "patients per day"),
     Column("mean_rate", "DOUBLE", "Expected arrivals over all paths.", "patients per day"),

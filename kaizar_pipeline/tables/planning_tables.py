@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kaizar_pipeline.tables.columns import (
     COVERAGE,
     HOSPITAL_TOTAL,
+    HOURS_AHEAD,
     INPUTS_HASH,
     SCENARIO,
     WARD,
@@ -21,10 +22,10 @@ from kaizar_pipeline.tables.schema import Column
 def _census_ahead(score: Callable[..., Column], *instant: Column) -> tuple[Column, ...]:
     """The forecast of the census at an `instant`, and its scores; `score` is Column, or nullable."""
     return (
-        key("origin", "DATE", "Day the forecast was made from: nothing at or after its midnight was visible."),
+        key("origin", "TIMESTAMP", "Instant the forecast was made from: nothing at or after it was visible."),
         WARD,
         *instant,
-        Column("lead", "INTEGER", "Days ahead: date - origin.", "days"),
+        Column("lead", "INTEGER", "Days ahead: date - date of origin.", "days"),
         *predicted("INTEGER", "Census", "beds"),
         score("actual", "INTEGER", "Observed census, from ward_stays.", "beds"),
         *scores(score, "beds"),
@@ -59,8 +60,9 @@ def _week_scores(*by: Column, overall: str = "") -> tuple[Column, ...]:
 
 OCCUPANCY_BACKTEST = hospital_table(
     "occupancy_backtest",
-    "Forecasts of each day's census at 0:00, 6:00, 12:00 and 18:00 (at 0:00 alone where stays are known by date) by "
-    "the whole chain from past origins, beside four baselines.",
+    "Forecasts of each day's census at 0:00, 6:00, 12:00, 18:00 and the hour of the origin (at 0:00 alone where stays are "
+    "known by date) by the whole chain from past origins, beside four baselines. A run replaces the rows of origins at "
+    "its own hour of the day.",
     key(
         "method",
         "VARCHAR",
@@ -70,7 +72,7 @@ OCCUPANCY_BACKTEST = hospital_table(
     *_census_ahead(
         Column,
         key("date", "DATE", "Day of the census."),
-        key("hour", "INTEGER", "Hour of the census: 0 for the midnight that begins the day, 6, 12 or 18.", "hours"),
+        key("hour", "INTEGER", "Hour of the census: 0 for the midnight that begins the day, 6, 12, 18, or the origin's.", "hours"),
     ),
     Column(
         "capacity_known",
@@ -78,12 +80,12 @@ OCCUPANCY_BACKTEST = hospital_table(
         "False: past beds are not known; used are the config's, or the most occupied by then.",
     ),
     INPUTS_HASH,
-    version=6,
+    version=7,
 )
 
 OCCUPANCY_SCORES = hospital_table(
     "occupancy_scores",
-    "Scores of occupancy_backtest by ward, hour and week ahead.",
+    "Scores of occupancy_backtest by ward, hour and week ahead, from origins at the hour of as_of.",
     key("method", "VARCHAR", "As in occupancy_backtest."),
     *_week_scores(key("hour", "INTEGER", "As in occupancy_backtest.", "hours"), overall=" 0: all weeks together."),
     Column("hour_bias", "DOUBLE", "Bias at this hour less that over all hours.", "beds"),
@@ -103,11 +105,13 @@ FORECAST_LOG = hospital_table(
     *_census_ahead(nullable, key("date", "DATE", "The day that the midnight of the census begins.")),
     Column("lowest", "INTEGER", "Smallest census with a probability above 0.", "beds"),
     Column("probability", "DOUBLE[]", "Probabilities of lowest, lowest + 1, ... patients."),
+    version=5,
 )
 
 FORECAST_LOG_SCORES = hospital_table(
     "forecast_log_scores",
-    "Scores of the forecasts of the last 30 origins, by ward and week ahead, for the midnights observed since.",
+    "Scores of the forecasts of the last 30 days at the hour of as_of, by ward and week ahead, for the midnights observed "
+    "since.",
     *_week_scores(),
     version=5,
 )
@@ -176,6 +180,7 @@ OCCUPANCY_DRIVERS = hospital_table(
     SCENARIO,
     WARD,
     key("date", "DATE", "Day ahead."),
+    HOURS_AHEAD,
     key(
         "driver",
         "VARCHAR",
@@ -188,7 +193,7 @@ OCCUPANCY_DRIVERS = hospital_table(
     ),
     nullable("share", "DOUBLE", "Part of the variance; null where nothing is uncertain.", "share"),
     nullable("width", "DOUBLE", "Share of the distance between the 5th and the 95th percentile.", "beds"),
-    version=5,
+    version=6,
 )
 
 SCENARIO_COMPARISON = hospital_table(
@@ -211,8 +216,8 @@ HEADLINE_CHANGES = hospital_table(
     WARD,
     key("headline", "VARCHAR", "prob_full or p95_census: mean of prob_full or p95 over the hours."),
     Column("unit", "VARCHAR", "probability or beds."),
-    Column("origin", "DATE", "Day of the run: its as_of."),
-    nullable("since", "DATE", "Day of the last run; null for the first."),
+    Column("origin", "TIMESTAMP", "The run's as_of."),
+    nullable("since", "TIMESTAMP", "The last run's as_of; null for the first."),
     Column("replications", "INTEGER", "Replications behind the row."),
     nullable("before", "DOUBLE", "Figure of the last run; null where it had none.", "see unit"),
     *with_error(Column("after", "DOUBLE", "Figure of this run.", "see unit")),
@@ -232,6 +237,7 @@ HEADLINE_CHANGES = hospital_table(
         for column in with_error(nullable(factor, "DOUBLE", what, "see unit"))
     ),
     nullable("note", "VARCHAR", "Why the change is not split; null where it is."),
+    version=5,
 )
 
 HEADLINE_INPUTS = hospital_table(

@@ -3,6 +3,7 @@
 from kaizar_pipeline.tables.columns import (
     ALL,
     HOSPITAL_TOTAL,
+    HOURS_AHEAD,
     SCENARIO,
     WARD,
     hospital_table,
@@ -51,7 +52,7 @@ OCCUPANCY_DISTRIBUTIONS = hospital_table(
 
 MIDNIGHT_CENSUS = hospital_table(
     "midnight_census",
-    "The exact distribution of the census at the midnight that begins each day.",
+    "The exact distribution of the census at the midnight that begins each day, from as_of on.",
     SCENARIO,
     WARD,
     key("date", "DATE", "Day ahead."),
@@ -83,8 +84,10 @@ DAILY_PEAKS = hospital_table(
     key("run_kind", "VARCHAR", "actual, or demand: unlimited beds, no overflow, no admission stop."),
     WARD,
     key("date", "DATE", "Day ahead."),
-    key("peak_beds", "INTEGER", "Highest of the day's 24 hourly censuses.", "beds"),
+    HOURS_AHEAD,
+    key("peak_beds", "INTEGER", "Highest of the hourly censuses of these hours.", "beds"),
     Column("replications", "INTEGER", "Replications whose peak this was."),
+    version=5,
 )
 
 _OVER = {

@@ -66,6 +66,8 @@ class Stream(NamedTuple):
     """f8[days]"""
     hour_weights: Floats
     """f8[days, 24]"""
+    first_hour: int
+    """Hours of the first day before the run begins."""
 
 
 @step
@@ -80,7 +82,9 @@ def draw_arrivals(sources: Sources, path: int, scratch: ArrivalScratch, arrival:
         rates = streams.rates[first : first + days]
         for added in (False, True):
             address, factor, hour_weights = np.uint64(streams.number[k]), streams.factor[k], streams.hour_weights[k]
-            stream = Stream(k, added, sources.key, replication, address, rates, factor, hour_weights)
+            stream = Stream(
+                k, added, sources.key, replication, address, rates, factor, hour_weights, streams.first_hour
+            )
             if added and not streams.has_excess[k]:
                 pass
             elif streams.rounded[k]:
@@ -91,7 +95,7 @@ def draw_arrivals(sources: Sources, path: int, scratch: ArrivalScratch, arrival:
                 return n
     if n > len(arrival):
         return -1
-    _sort_by_time(scratch, n, 24.0 * days, arrival)
+    _sort_by_time(scratch, n, 24.0 * days - streams.first_hour, arrival)
     return n
 
 
@@ -194,7 +198,7 @@ def _hour_within(weights: Floats, within: float) -> float:
 
 @compiled
 def _keep(stream: Stream, day: int, arrival: tuple[float, Word, float], scratch: ArrivalScratch, n: int) -> int:
-    """Note an arrival (time, number, patience), unless a scenario's factor below 1 thins it out by its own mark; the
+    """Note an arrival (hours since the first midnight, number, patience), unless a scenario's factor below 1 thins it out by its own mark; the
     number of arrivals so far."""
     time, number, patience = arrival
     factor = stream.factor[day]
@@ -203,7 +207,7 @@ def _keep(stream: Stream, day: int, arrival: tuple[float, Word, float], scratch:
         if mark >= factor:
             return n
     place = index(n)
-    scratch.time[place] = time
+    scratch.time[place] = time - stream.first_hour
     scratch.stream[place] = stream.place
     scratch.number[place] = number
     scratch.patience[place] = patience

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
-from kaizar_pipeline.config.fields import HOURS_PER_WEEK
+from kaizar_pipeline.config.fields import HOURS_PER_DAY, HOURS_PER_WEEK
 from kaizar_pipeline.simulation.kernel.arrays import Floats, Integers
 from kaizar_pipeline.simulation.kernel.arrivals import BATCH, ArrivalScratch
 from kaizar_pipeline.simulation.kernel.compiling import compiled, entry
@@ -242,10 +242,15 @@ def _make_counted(window: Window, patients: int, stays: int) -> Counted:
     )  # fmt: skip
 
 
+def _dates(window: Window) -> int:
+    """Dates that count: the last one ends with the horizon."""
+    return -(-(window.hours - window.warmup) // HOURS_PER_DAY)
+
+
 def make_records(window: Window, replications: int) -> Records:
     """Empty records of so many replications."""
     rows, wards = len(window.staffed), window.is_member.shape[1]
-    peaks = replications, rows, (window.hours - window.warmup) // 24
+    peaks = replications, rows, _dates(window)
     return _make(
         Records, kpis=(replications, rows, window.types + 1, len(KPI_INDEX)),
         journeys=(replications, window.streams, len(JOURNEY)), boarded=(replications, wards, wards), peaks=peaks,
@@ -259,7 +264,7 @@ def make_tallies(widths: Integers, window: Window) -> Tallies:
     start = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
     others, week, beds = (3, wards, hours), (2, wards, HOURS_PER_WEEK), int(start[-1])
     return _make(
-        Tallies, start=len(start), census=beds * hours, peaks=beds * (hours // 24), others=others,
+        Tallies, start=len(start), census=beds * hours, peaks=beds * _dates(window), others=others,
         other_squares=others, queued=(wards, hours), week=week, week_squares=week,
         waits=wards * window.types * BINS, journeys=2 * window.streams * BINS,
     )._replace(start=start)  # fmt: skip

@@ -49,7 +49,7 @@ class Window(NamedTuple):
     """Hours of the whole run, warm-up included."""
     warmup: int
     hour_of_week: int
-    """Of the first hour that counts."""
+    """Of the first hour that counts; its date may have begun before."""
     staffed: SmallIntegers
     """i4[A, H]: beds staffed at each hour that counts."""
     bed_hours: Integers
@@ -123,7 +123,7 @@ class Records(NamedTuple):
     boarded: Floats
     """f8[n, W, W]: hours that beds of the first ward were held by patients waiting for the second."""
     peaks: SmallIntegers
-    """i4[n, A, D]: highest hourly census of each day that counts."""
+    """i4[n, A, D]: highest hourly census of each date that counts, in its hours that count."""
     demand_peaks: SmallIntegers
     """i4[n, A, D]: the same of the demand run; zero without one."""
 
@@ -466,19 +466,20 @@ def _finish_kpis(window: Window, counted: Counted, kpis: Floats) -> None:
             row[KPI.mean_occupancy] = row[KPI.hours_full_share] = np.nan
             row[KPI.days_any_hour_full] = row[KPI.days_above_95] = np.nan
         census = counted.census[w][window.warmup : window.hours]
-        _occupancy_kpis(census, window.staffed[w], window.bed_hours[w], kpis[w, types - 1])
+        _occupancy_kpis(window, census, w, kpis[w, types - 1])
 
 
 @compiled
-def _occupancy_kpis(census: SmallIntegers, staffed: SmallIntegers, bed_hours: int, row: Floats) -> None:
+def _occupancy_kpis(window: Window, census: SmallIntegers, ward: int, row: Floats) -> None:
     """The KPIs that compare use with staffed beds, hour by hour; NaN for unlimited wards."""
+    staffed, bed_hours = window.staffed[ward], window.bed_hours[ward]
     if bed_hours < 0:
         return
     hours_full, days_full, days_above = 0, 0, 0
     for h in range(len(staffed)):
         hours_full += census[h] >= staffed[h]
-    for first in range(0, len(staffed), 24):
-        is_full, is_above, h = False, False, first
+    for first in range(-(window.hour_of_week % 24), len(staffed), 24):  # dates, the first of which may have begun
+        is_full, is_above, h = False, False, max(first, 0)
         while h < first + 24 and not (is_full and is_above):
             is_full |= census[h] >= staffed[h]
             is_above |= census[h] > 0.95 * staffed[h]
@@ -504,14 +505,14 @@ def fits(counted: Counted, tallies: Tallies) -> bool:
 def add_census(window: Window, counted: Counted, tallies: Tallies, peaks: SmallIntegers) -> None:
     """Add a replication to the histograms of hourly census and daily peaks, and note its `peaks` i4[A, D]."""
     hours = window.hours - window.warmup
-    days = hours // 24
+    days, begun = len(peaks[0]), window.hour_of_week % 24
     for w in range(len(counted.census)):
         census = counted.census[w][window.warmup : window.hours]
         by_hour = tallies.census[tallies.start[w] * hours : tallies.start[w + 1] * hours]
         by_day = tallies.peaks[tallies.start[w] * days : tallies.start[w + 1] * days]
         for day in range(days):
             peak = 0
-            for h in range(24 * day, 24 * day + 24):
+            for h in range(max(24 * day - begun, 0), 24 * day + 24 - begun):
                 by_hour[np.uint64(census[h] * hours + h)] += 1
                 peak = max(peak, census[h])
             by_day[np.uint64(peak * days + day)] += 1

@@ -106,11 +106,12 @@ def draw(
 @compiled
 def _set_clocks(sources: Sources, speed: Floats, operational: Floats) -> None:
     """Add up the operational time of each clock, hour by hour."""
+    first_hour = sources.streams.first_hour
     for c in range(len(sources.clock_ward)):
         ward, total = sources.clock_ward[c], 0.0
         for hour in range(sources.clock_weights.shape[1]):
             operational[c, index(hour)] = total
-            total += sources.clock_weights[c, index(hour)] * speed[ward, index(hour // HOURS_PER_DAY)]
+            total += sources.clock_weights[c, index(hour)] * speed[ward, index((hour + first_hour) // HOURS_PER_DAY)]
         operational[c, index(sources.clock_weights.shape[1])] = total
 
 

@@ -51,6 +51,8 @@ class Streams(NamedTuple):
     """f8[K, days, 24]"""
     first_day: int
     """Days since 1970, the address of a day's own numbers."""
+    first_hour: int
+    """Of that day: where the run begins."""
 
 
 class Sources(NamedTuple):
@@ -118,6 +120,7 @@ def sources_of(plan: Plan) -> Sources:
             has_excess=_of_streams(plan, lambda stream: stream.factor.max() > 1, np.bool_),
             hour_weights=np.array([stream.hour_weights for stream in plan.streams], dtype=np.float64),
             first_day=int((plan.start.to_datetime64().astype("datetime64[D]") - _EPOCH).astype(int)),
+            first_hour=plan.first_hour,
         ),
         census=plan.census,
         next_wards=np.append(plan.next_wards, len(plan.ward_ids)).astype(np.uint32),
