@@ -30,11 +30,12 @@ from rich.table import Table
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation import simpy_engine
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.kernel import block
 from kaizar_pipeline.simulation.kernel.draw import Replication
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
-from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, los_scales, route_shares
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 from kaizar_pipeline.simulation.workers import Worker

@@ -24,8 +24,8 @@ class Overrides(BaseModel):
 
     as_of: str | None = Field(
         default=None,
-        description="Local date, or date and full hour, to forecast from, such as 2026-11-01 or 2026-11-01T08:00; a date "
-        "is meant at the snapshot's hour. Default: KAIZAR_AS_OF, else the latest.",
+        description="Local date, or date and full hour, to forecast from, such as 2026-11-01 or 2026-11-01T08:00; a "
+        "date is meant at the snapshot's hour. Default: KAIZAR_AS_OF, else the latest.",
     )
     snapshot: FullHour | None = Field(
         default=None, description="Full hour of the day to forecast from, such as 08:00, for an as_of without one."

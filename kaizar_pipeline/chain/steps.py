@@ -140,7 +140,7 @@ def arrival_model(run: Run, daily_arrivals: pd.DataFrame, feature_table: pd.Data
     return Made({"arrival_model": model}, {"arrival_model": {**trees, **notes}})
 
 
-def arrival_rates(  # noqa: PLR0913  the tables that it needs
+def arrival_rates(
     run: Run,
     daily_arrivals: pd.DataFrame,
     feature_table: pd.DataFrame,

@@ -26,7 +26,9 @@ def run(  # noqa: PLR0913  the options of the command
     all_hospitals: Annotated[bool, typer.Option("--all", help="All hospitals.")] = False,
     as_of: Annotated[
         str | None,
-        typer.Option(help="Local date, or date and full hour, to forecast from, such as 2026-11-01 or 2026-11-01T08:00."),
+        typer.Option(
+            help="Local date, or date and full hour, to forecast from, such as 2026-11-01 or 2026-11-01T08:00."
+        ),
     ] = None,
     snapshot: Annotated[
         str | None,

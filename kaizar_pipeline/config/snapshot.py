@@ -26,6 +26,14 @@ FullHour = Annotated[str, AfterValidator(_full_hour)]
 """A full hour of the day, such as 08:00."""
 
 
+def full_hours(where: str, text: str) -> list[str]:
+    """The full hours that a text lists, separated by commas. Raises ConfigError, in the name of `where`, for others."""
+    try:
+        return [_full_hour(part.strip()) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
 def parsed_as_of(where: str, value: date | str) -> date | pd.Timestamp:
     """A date, which leaves the hour to the snapshot, or a date and full hour, from these or their ISO text.
 
@@ -47,7 +55,8 @@ def parsed_as_of(where: str, value: date | str) -> date | pd.Timestamp:
         raise ConfigError(f"{where}: {text} has a time zone; give local time without one")
     if stamp != stamp.floor("h"):
         raise ConfigError(
-            f"{where}: {text} is not a full hour, and the twin counts by the hour; give {stamp.floor('h'):%Y-%m-%dT%H:%M}"
+            f"{where}: {text} is not a full hour, and the twin counts by the hour; give "
+            f"{stamp.floor('h'):%Y-%m-%dT%H:%M}"
         )
     return stamp
 
@@ -62,8 +71,8 @@ def as_of_at(where: str, value: date | str, snapshot: str, timezone: str) -> pd.
     as_of = parsed if isinstance(parsed, pd.Timestamp) else _at(pd.Timestamp(parsed), snapshot)
     if not _exists(as_of, timezone):
         raise ConfigError(
-            f"{where}: {as_of:%Y-%m-%d %H:%M} does not exist in {timezone}, where the clocks go forward in that hour; give "
-            f"{as_of + pd.Timedelta(hours=1):%Y-%m-%dT%H:%M}"
+            f"{where}: {as_of:%Y-%m-%d %H:%M} does not exist in {timezone}, where the clocks go forward in that hour; "
+            f"give {as_of + pd.Timedelta(hours=1):%Y-%m-%dT%H:%M}"
         )
     return as_of
 

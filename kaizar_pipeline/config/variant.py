@@ -66,9 +66,7 @@ def idle_rules(scenario: Scenario, start: pd.Timestamp, days: int) -> list[str]:
     ):
         for index, rule in enumerate(rules):
             since, until = rule.window
-            held = (
-                day < until and since.date() <= day.date() and day.month in rule.months_held for day in ahead
-            )
+            held = (day < until and since.date() <= day.date() and day.month in rule.months_held for day in ahead)
             if not any(held):
                 found.append(f"scenario {scenario.id}: {field}[{index}] holds on none of the days ahead, {span}")
     return found

@@ -1,8 +1,8 @@
 """Arrivals so far on the day of as_of, which say something of its rest.
 
 A day of a forecast stream has a factor of its own, gamma with mean 1 and variance 1/k. After n arrivals where E were
-expected by now, it is gamma with shape k + n and rate k + E: the rest of a day that began busy is expected to be busier.
-The level of the days after is left as it is (docs/forecasting.md).
+expected by now, it is gamma with shape k + n and rate k + E: the rest of a day that began busy is expected to be
+busier. The level of the days after is left as it is (docs/forecasting.md).
 """
 
 from typing import NamedTuple

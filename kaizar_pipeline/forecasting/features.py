@@ -125,13 +125,11 @@ def _check_length(days: pd.DataFrame, stream_id: str, horizon: int) -> None:
         )
 
 
-def _stream_rows(
-    days: pd.DataFrame, days_ahead: int, horizon: int, prior_mean: float | None
-) -> Iterator[pd.DataFrame]:
+def _stream_rows(days: pd.DataFrame, days_ahead: int, horizon: int, prior_mean: float | None) -> Iterator[pd.DataFrame]:
     """Rows of one stream: the fit on all of its history, and the fit of the inner backtest on the part before it.
 
-    The last `days_ahead` of the days are forecast; what is learned is for a `horizon` of whole days, whatever the hour of
-    as_of. `prior_mean`: arrivals per day that the config expects before there is any history, None for none.
+    The last `days_ahead` of the days are forecast; what is learned is for a `horizon` of whole days, whatever the hour
+    of as_of. `prior_mean`: arrivals per day that the config expects before there is any history, None for none.
     """
     today = len(days) - days_ahead - 1
     ahead = np.arange(1, horizon + 1)

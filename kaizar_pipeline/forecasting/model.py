@@ -121,7 +121,7 @@ def _fit_stream(stream_id: str, rows: pd.DataFrame) -> _StreamFit:
         "importance": json.dumps(_importance(trees.booster)),
         "versions": _versions(),
     }
-    rate = float(np.exp(rows.loc[rows["use"] == "forecast", "log_base_rate"]).mean())
+    rate = float(np.exp(rows.loc[_is_whole_day_ahead(rows), "log_base_rate"]).mean())
     evidence = level_evidence(*_inner_paths(rows), calendar.overdispersion, _observed_days(training), rate)
     return _StreamFit(columns, evidence)
 
@@ -137,10 +137,14 @@ def _observed_days(training: pd.DataFrame) -> int:
     return training["target_date"].nunique() + 1
 
 
+def _is_whole_day_ahead(rows: pd.DataFrame) -> pd.Series:
+    return (rows["use"] == "forecast") & (rows["target_date"] >= rows["as_of"])
+
+
 def _inner_paths(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Arrivals and rates [path, day ahead] of the inner backtest, by a model trained on the days before it."""
     paths = rows[rows["use"] == "path"].sort_values(["origin", "h"])
-    shape = (paths["origin"].nunique(), int((rows["use"] == "forecast").sum()))
+    shape = (paths["origin"].nunique(), int(_is_whole_day_ahead(rows).sum()))
     if paths.empty:
         return np.empty(shape), np.empty(shape)
     inner = _boost(rows[(rows["use"] == "train") & (rows["fit_until"] == paths["fit_until"].iloc[0])])

@@ -34,8 +34,8 @@ def forecast_rates(
     config: HospitalConfig,
     so_far: Mapping[str, SoFar] | None = None,
 ) -> pd.DataFrame:
-    """The arrival_rates of every stream for the days from as_of on: `simulation.horizon_days` of them, and before them the
-    one that has begun, unless as_of is midnight.
+    """The arrival_rates of every stream for the days from as_of on: `simulation.horizon_days` of them, and before them
+    the one that has begun, unless as_of is midnight.
 
     `model` and `features` are arrival_model and feature_table of the forecast streams; as_of is
     that of `arrivals` (daily_arrivals). `so_far` (`arrivals_so_far`) decides the rates of the rest of a day that has

@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 Source = Callable[
     [HospitalConfig, Path | None, pd.Timestamp], AbstractContextManager[Callable[[pd.Timestamp | None], Records]]
 ]
-"""Opens a hospital's patients and ward stays, from its config, the folder that paths are relative to, and the local time
-now. The function says what is known at an as_of (None: the latest instant up to now, at the hour of the config's
+"""Opens a hospital's patients and ward stays, from its config, the folder that paths are relative to, and the local
+time now. The function says what is known at an as_of (None: the latest instant up to now, at the hour of the config's
 snapshot, to which the data are complete)."""
 
 SOURCES: Mapping[type[PatientSource], Source] = {
@@ -53,9 +53,9 @@ def load_history(config: HospitalConfig, home: Path | None = None, as_of: date |
     """The history of `config` up to `as_of`, with paths relative to `home` (default: see `find_home`).
 
     `as_of` is a date, which means the hour `simulation.snapshot` of it, or a date and full hour, or the ISO text of
-    either, by default that in KAIZAR_AS_OF; without one, the latest such hour up to now for a synthetic hospital, and for
-    an extract the latest that its arrivals reach (at midnight: the first day that is not complete in it). An extract
-    further behind than `max_age_days` is warned of.
+    either, by default that in KAIZAR_AS_OF; without one, the latest such hour up to now for a synthetic hospital, and
+    for an extract the latest that its arrivals reach (at midnight: the first day that is not complete in it). An
+    extract further behind than `max_age_days` is warned of.
     Raises ConfigError when as_of is none of these or an hour that the clocks skip, and DataError when there are no data
     before it, or the extract ends before it, has no times of day for it or cannot be used.
     """

@@ -19,8 +19,9 @@ from kaizar_pipeline.config.snapshot import latest_at, shown
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.records import Records
 from kaizar_pipeline.simulation.compiled_engine import simulate
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.load import check_load
-from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, LEFT, NOT_ARRIVED, Stays, Trajectories
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
@@ -36,8 +37,8 @@ LEVEL_STAGE, DAY_STAGE = 0, 1
 def open_synthetic(
     config: HospitalConfig, home: Path | None, now: pd.Timestamp
 ) -> Iterator[Callable[[pd.Timestamp | None], Records]]:
-    """The function that makes the history of a synthetic hospital up to an as_of, by default the last instant up to `now`
-    at the hour of its snapshot; it reads nothing from `home`."""
+    """The function that makes the history of a synthetic hospital up to an as_of, by default the last instant up to
+    `now` at the hour of its snapshot; it reads nothing from `home`."""
 
     def at(as_of: pd.Timestamp | None) -> Records:
         until = as_of or latest_at(config.simulation.snapshot, now, config.hospital.timezone)

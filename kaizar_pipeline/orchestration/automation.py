@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from kaizar_pipeline.config.snapshot import full_hours
 from kaizar_pipeline.orchestration.assets import observations
 from kaizar_pipeline.orchestration.input_files import file_states
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
@@ -17,17 +18,30 @@ occupancy_forecast = dg.define_asset_job(
 )
 
 
+SNAPSHOTS = full_hours("KAIZAR_SCHEDULE_SNAPSHOTS", os.environ.get("KAIZAR_SCHEDULE_SNAPSHOTS", ""))
+"""Full hours of the day to look ahead from, by the clock of the schedule; none: each hospital's own."""
+
+
 @dg.schedule(
     job=occupancy_forecast,
-    cron_schedule=os.environ.get("KAIZAR_SCHEDULE_CRON", "0 5 * * *"),
+    cron_schedule=[line.strip() for line in os.environ.get("KAIZAR_SCHEDULE_CRON", "0 5 * * *").split(";")],
     execution_timezone=os.environ.get("KAIZAR_SCHEDULE_TIMEZONE", "UTC"),
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def every_night(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One run per hospital and date."""
+    """One run per hospital and time of the schedule, from the latest snapshot by then."""
+    snapshot = latest_snapshot(f"{context.scheduled_execution_time:%H:%M}")
+    overrides = {} if snapshot is None else {"resources": {"overrides": {"config": {"snapshot": snapshot}}}}
+    tags = {} if snapshot is None else {"kaizar/snapshot": snapshot}
     for hospital_id in HOSPITALS.get_partition_keys():
-        date = f"{context.scheduled_execution_time:%Y-%m-%d}"
-        yield dg.RunRequest(run_key=f"{date}|{hospital_id}", partition_key=hospital_id)
+        time = f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
+        yield dg.RunRequest(run_key=f"{time}|{hospital_id}", partition_key=hospital_id, run_config=overrides, tags=tags)
+
+
+def latest_snapshot(time: str) -> str | None:
+    """The last of the snapshots that is not after the `time` of the day, such as 08:10; before the first, the last one
+    of the day before; None where the schedule has none."""
+    return max((hour for hour in SNAPSHOTS if hour <= time), default=max(SNAPSHOTS, default=None))
 
 
 @dg.sensor(default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=60)

@@ -46,7 +46,9 @@ def hours_of_arrival(patients: pd.DataFrame, config: HospitalConfig, *, fit_all:
     as_of = patients["as_of"].iloc[0]
     columns = ["stream_id", "arrival", "resolution"]
     today = as_of.normalize()  # its hours so far would count more than the others
-    recent = patients.loc[patients["arrival"].between(today - pd.Timedelta(weeks=WEEKS), today, inclusive="left"), columns]
+    recent = patients.loc[
+        patients["arrival"].between(today - pd.Timedelta(weeks=WEEKS), today, inclusive="left"), columns
+    ]
     of_stream = dict(list(recent.groupby("stream_id")))
     frames = [
         rows

@@ -81,9 +81,9 @@ _OWN = {"own_at_least": 4, "own_busy": 10, "own_empty": 2, "reach": 7 * (OUTAGE_
 def arrivals_per_day(patients: pd.DataFrame, config: HospitalConfig) -> pd.DataFrame:
     """The table daily_arrivals: every stream of `config` on every complete day, zeros included.
 
-    Days run from the first of the data (the start of a synthetic history) to the last one that is over at `as_of`. Where the source
-    does not know who was turned away, admitted and turned_away are null and demand_observed is false. Outages, and days
-    on which a stream was not open (`within_opening`), are not observed.
+    Days run from the first of the data (the start of a synthetic history) to the last one that is over at `as_of`.
+    Where the source does not know who was turned away, admitted and turned_away are null and demand_observed is false.
+    Outages, and days on which a stream was not open (`within_opening`), are not observed.
     Raises DataError when there is no patient.
     """
     if patients.empty:

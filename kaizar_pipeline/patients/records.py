@@ -71,8 +71,8 @@ def open_records(
 
     Without an as_of it is the last instant at the hour `simulation.snapshot` up to the midnight after
     `complete_through`, or up to the latest arrival on a date not after that of `now`, and not after `now`; rows dated
-    after today are then rejects. Rows at or after a given as_of are not visible. At another hour than midnight, times of
-    day are needed: the order of events within a day that is not over would be a guess.
+    after today are then rejects. Rows at or after a given as_of are not visible. At another hour than midnight, times
+    of day are needed: who came and who left before it would be a guess.
     Resolution is decided per row (a stamp without a time of day) and per column (not one visible stamp off midnight).
     The function raises DataError for an extract that cannot be read, has too many rejects, or begins at or after as_of.
     """
@@ -182,9 +182,9 @@ def _check_times(config: HospitalConfig, rows: pd.DataFrame, as_of: pd.Timestamp
     for event, by_day in (("arrivals", rows["arrival_day"]), ("departures", rows.loc[departed, "departure_day"])):
         if len(by_day) and by_day.mean() > MOST_BY_DAY:
             raise DataError(
-                f"hospital {config.id}: {by_day.mean():.0%} of the {event} are known by date, without a time of day, so that nobody "
-                f"can say who was in the hospital at {as_of:%H:%M}; set simulation.snapshot to 00:00 (or give an as_of "
-                "without a time), or export the times"
+                f"hospital {config.id}: {by_day.mean():.0%} of the {event} have no time of day, so that nobody can say "
+                f"who was in the hospital at {as_of:%H:%M}; set simulation.snapshot to 00:00 (or an as_of without a "
+                "time), or export the times"
             )
 
 

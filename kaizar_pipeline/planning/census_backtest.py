@@ -318,17 +318,15 @@ def _result(
         return OccupancyBacktest(all_rows, OCCUPANCY_SCORES.empty(), tuple(notes), OCCUPANCY_BACKTEST.empty())
     rows = pd.concat(frames, ignore_index=True)
     rows["capacity_known"] = rows["ward_id"].map(_capacity_known(config))
-    scores = OCCUPANCY_SCORES.frame(
-        scores_by_week(rows, by=["method", "ward_id", "hour"], overall=True), **constants
-    )
+    scores = OCCUPANCY_SCORES.frame(scores_by_week(rows, by=["method", "ward_id", "hour"], overall=True), **constants)
     scored = OCCUPANCY_BACKTEST.frame(rows, **constants)
     all_rows = scored if others.empty else OCCUPANCY_BACKTEST.frame(pd.concat([scored, others]), **constants)
     return OccupancyBacktest(all_rows, scores, tuple(notes), scored)
 
 
 def _of_other_snapshots(kept: pd.DataFrame | None, as_of: pd.Timestamp) -> pd.DataFrame:
-    """The rows of an earlier occupancy_backtest from origins at other hours of the day, so that the runs of a day do not
-    compute each other's anew; without origins of which a census was not known yet at as_of."""
+    """The rows of an earlier occupancy_backtest from origins at other hours of the day, so that the runs of a day do
+    not compute each other's anew; without origins of which a census was not known yet at as_of."""
     if kept is None or kept.empty:
         return OCCUPANCY_BACKTEST.empty()
     others = kept[kept["origin"].dt.hour != as_of.hour]

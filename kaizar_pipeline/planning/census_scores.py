@@ -57,7 +57,9 @@ def pit_uniforms(hospital_id: str, rows: pd.DataFrame) -> np.ndarray:
     """The number in [0, 1) that randomises each row's PIT, addressed by its ward_id, origin, date and hour."""
     ward = rows["ward_id"].map(stream_number).to_numpy(dtype=np.uint64)
     day = rows["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    stage = lead_days(rows).to_numpy() + _MOST_LEADS * (_hours(rows) + HOURS_PER_DAY * rows["origin"].dt.hour.to_numpy())
+    stage = lead_days(rows).to_numpy() + _MOST_LEADS * (
+        _hours(rows) + HOURS_PER_DAY * rows["origin"].dt.hour.to_numpy()
+    )
     return uniforms(hospital_key(hospital_id, _PIT_SEED), HISTORY_REPLICATION, ward, day, Purpose.PIT, stage)[0]
 
 

@@ -39,8 +39,8 @@ def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataF
 
 
 def score_log(log: pd.DataFrame, as_of: pd.Timestamp, days: int = SCORED_DAYS) -> pd.DataFrame:
-    """The table forecast_log_scores of the origins in the last `days` before `as_of`, at its hour of the day, over their
-    observed midnights."""
+    """The table forecast_log_scores of the origins in the last `days` before `as_of`, at its hour of the day, over
+    their observed midnights."""
     recent = log["origin"].between(as_of - pd.Timedelta(days=days), as_of, inclusive="left")
     rows = log[recent & (log["origin"].dt.hour == as_of.hour) & log["pit"].notna()]
     if rows.empty:

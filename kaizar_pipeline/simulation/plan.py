@@ -19,6 +19,7 @@ from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Ward
 from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import Census, plan_census
 from kaizar_pipeline.simulation.clocks import DISCHARGE, TRANSFER, Clocks, plan_clocks
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.stats.durations import GRID, fitted_table, quantile_table
 from kaizar_pipeline.stats.operational_time import FLAT
 from kaizar_pipeline.stats.philox import stream_number
@@ -42,40 +43,6 @@ UNIT_EXPONENTIAL = 0
 """Index of the quantile table of gaps between the arrivals of a Poisson process of rate 1."""
 
 
-class Horizon(NamedTuple):
-    """The time of a plan: `days` dates that count from `start` on, a full hour of the first of them, after `warmup_days`
-    days of 24 hours that repeat the first week."""
-
-    start: pd.Timestamp
-    days: int
-    warmup_days: int = 0
-
-    @property
-    def first(self) -> pd.Timestamp:
-        """Where the warm-up begins."""
-        return self.start - pd.Timedelta(days=self.warmup_days)
-
-    @property
-    def hours(self) -> int:
-        """Hours that count: to the midnight that ends the last date."""
-        return self.days * HOURS_PER_DAY - self.start.hour
-
-    @property
-    def dates(self) -> pd.DatetimeIndex:
-        """Those that count."""
-        return pd.date_range(self.start.normalize(), periods=self.days, unit="us")
-
-    @property
-    def hours_by_date(self) -> np.ndarray:
-        """i8[days]: hours of each date that count."""
-        return np.where(np.arange(self.days) == 0, HOURS_PER_DAY - self.start.hour, HOURS_PER_DAY)
-
-    @property
-    def day_index(self) -> np.ndarray:
-        """i8[warm-up and days]: for each date of the run, the date that counts whose rates it has."""
-        return np.concatenate([np.arange(-self.warmup_days, 0) % min(7, self.days), np.arange(self.days)])
-
-
 @dataclass(frozen=True)
 class StreamPlan:
     """One stream of arrivals."""
@@ -91,8 +58,8 @@ class StreamPlan:
     rounded: bool
     """Arrivals per day: True, the rate rounded up or down at random; False, a Poisson number."""
     factor: np.ndarray
-    """f8[days]: by date, a scenario's factor on the rates. The baseline's patients are thinned where it is below 1; others are
-    added where it is above."""
+    """f8[days]: by date, a scenario's factor on the rates. The baseline's patients are thinned where it is below 1;
+    others are added where it is above."""
 
 
 @dataclass(frozen=True)
@@ -275,9 +242,9 @@ def make_plan(
 ) -> Plan:
     """Compile `config` for the days of `horizon`; `Plan.scaled` adds the factors of a scenario.
 
-    `rates` holds f8[paths, days] by stream id, per whole day. `census` are the patients in the hospital at the start (census.py), none
-    by default. Raises DataError for a stream without rates, and for patients of the census whom the config does not
-    know.
+    `rates` holds f8[paths, days] by stream id, per whole day. `census` are the patients in the hospital at the start
+    (census.py), none by default. Raises DataError for a stream without rates, and for patients of the census whom the
+    config does not know.
     """
     learned = learned or Learned()
     wards, types = config.ward_ids, config.patient_type_ids

@@ -169,9 +169,7 @@ def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
 def daily_peaks(plan: Plan, counts_by_kind: Mapping[str, CensusCounts], **constants: Any) -> pd.DataFrame:
     """How many replications had each day's highest census at so many beds, by kind of run."""
     dates = plan.horizon.dates
-    frames = [
-        _by_day(plan, of.peaks, "peak_beds", dates).assign(run_kind=kind) for kind, of in counts_by_kind.items()
-    ]
+    frames = [_by_day(plan, of.peaks, "peak_beds", dates).assign(run_kind=kind) for kind, of in counts_by_kind.items()]
     rows = pd.concat(frames, ignore_index=True)
     hours = pd.Series(plan.horizon.hours_by_date, dates)
     return DAILY_PEAKS.frame(rows.assign(hours=rows["date"].map(hours)), **constants)

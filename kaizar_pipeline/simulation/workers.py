@@ -166,7 +166,8 @@ def _memory_for_counts(widths: np.ndarray, window: Window) -> Iterator[None]:
         yield
     except MemoryError:
         raise SimulationError(
-            f"no memory for the counts of {len(widths) - 1} wards over {window.hours // HOURS_PER_DAY} days; simulate fewer days"
+            f"no memory for the counts of {len(widths) - 1} wards over {window.hours // HOURS_PER_DAY} days; simulate "
+            "fewer days"
         ) from None
 
 

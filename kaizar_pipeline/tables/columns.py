@@ -42,7 +42,10 @@ STREAM = key("stream_id", "VARCHAR", "Arrival stream.")
 WARD = key("ward_id", "VARCHAR", f"Ward, group of wards, or {HOSPITAL_TOTAL} for the whole hospital.")
 SCENARIO = key("scenario", "VARCHAR", "Scenario; baseline is the config as it stands.")
 HOURS_AHEAD = Column(
-    "hours", "INTEGER", "Hours of the day that lie ahead: 24, or fewer on the first where as_of is not midnight.", "hours"
+    "hours",
+    "INTEGER",
+    "Hours of the day that lie ahead: 24, or fewer on the first where as_of is not midnight.",
+    "hours",
 )
 INPUTS_HASH = nullable(
     "inputs_hash",

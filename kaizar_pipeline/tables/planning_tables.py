@@ -60,9 +60,9 @@ def _week_scores(*by: Column, overall: str = "") -> tuple[Column, ...]:
 
 OCCUPANCY_BACKTEST = hospital_table(
     "occupancy_backtest",
-    "Forecasts of each day's census at 0:00, 6:00, 12:00, 18:00 and the hour of the origin (at 0:00 alone where stays are "
-    "known by date) by the whole chain from past origins, beside four baselines. A run replaces the rows of origins at "
-    "its own hour of the day.",
+    "Forecasts of each day's census at 0:00, 6:00, 12:00, 18:00 and the hour of the origin (at 0:00 alone where stays "
+    "are known by date) by the whole chain from past origins, beside four baselines. A run replaces the rows of "
+    "origins at its own hour of the day.",
     key(
         "method",
         "VARCHAR",
@@ -72,7 +72,12 @@ OCCUPANCY_BACKTEST = hospital_table(
     *_census_ahead(
         Column,
         key("date", "DATE", "Day of the census."),
-        key("hour", "INTEGER", "Hour of the census: 0 for the midnight that begins the day, 6, 12, 18, or the origin's.", "hours"),
+        key(
+            "hour",
+            "INTEGER",
+            "Hour of the census: 0 for the midnight that begins the day, 6, 12, 18, or the origin's.",
+            "hours",
+        ),
     ),
     Column(
         "capacity_known",
@@ -110,8 +115,8 @@ FORECAST_LOG = hospital_table(
 
 FORECAST_LOG_SCORES = hospital_table(
     "forecast_log_scores",
-    "Scores of the forecasts of the last 30 days at the hour of as_of, by ward and week ahead, for the midnights observed "
-    "since.",
+    "Scores of the forecasts of the last 30 days at the hour of as_of, by ward and week ahead, for the midnights "
+    "observed since.",
     *_week_scores(),
     version=5,
 )

@@ -17,7 +17,8 @@ import pandas as pd
 from kaizar_pipeline.config.distributions import Lognormal, MeanSd
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, WEEKDAYS
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.simulation.plan import Horizon, make_plan
+from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.simulation.plan import make_plan
 from kaizar_pipeline.simulation.waits import JOURNEY, percentile
 from kaizar_pipeline.verification.published_models import published
 from kaizar_pipeline.verification.queueing import (

@@ -12,7 +12,8 @@ import pandas as pd
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation.counting import Counts
-from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.simulation.plan import Plan, make_plan
 
 MONDAY = pd.Timestamp("2026-01-05")
 

@@ -42,8 +42,8 @@ def test_the_argument_comes_before_the_environment(hospital, home, monkeypatch):
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("as_of", ["yesterday", "2024-02-30", "2024-06-02 10:00", "2024-06-02T00:00:00Z"])
-def test_an_as_of_that_is_not_a_midnight_is_refused(hospital, home, monkeypatch, as_of):
+@pytest.mark.parametrize("as_of", ["yesterday", "2024-02-30", "2024-06-02 10:30", "2024-06-02T00:00:00Z"])
+def test_an_as_of_that_is_no_full_hour_is_refused(hospital, home, monkeypatch, as_of):
     with pytest.raises(ConfigError, match=r"as_of: .*give"):
         load_history(hospital(), home, as_of)
     monkeypatch.setenv("KAIZAR_AS_OF", as_of)

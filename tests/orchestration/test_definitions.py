@@ -65,7 +65,7 @@ def test_the_night_runs_every_hospital_once(defs: dg.Definitions):
     night = datetime(2026, 4, 1, 5)
     with dg.build_schedule_context(scheduled_execution_time=night, repository_def=defs.get_repository_def()) as context:
         requests = schedule.evaluate_tick(context).run_requests or []
-    assert [(request.run_key, request.partition_key) for request in requests] == [("2026-04-01|one", "one")]
+    assert [(request.run_key, request.partition_key) for request in requests] == [("2026-04-01T05:00|one", "one")]
 
 
 def test_loading_is_light_stopped_by_no_file_and_builds_the_catalog(home: Path):

@@ -14,9 +14,10 @@ from kaizar_pipeline.errors import ConfigError, SimulationError
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo
 from kaizar_pipeline.simulation.occupancy import simulate_occupancy
-from kaizar_pipeline.simulation.plan import Horizon, make_plan
+from kaizar_pipeline.simulation.plan import make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.tables import SCENARIO_COMPARISON

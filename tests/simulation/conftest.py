@@ -13,10 +13,10 @@ from kaizar_pipeline.simulation.simpy_engine import simulate
 
 @pytest.fixture
 def play() -> Callable[..., Played]:
-    """Simulate given patients in a small hospital for one day (or `days`) from a Monday."""
+    """Simulate given patients in a small hospital for one day (or `days`) from a Monday, or from an hour of it on."""
 
-    def run(wards: dict[str, Any], patients: list[Patient], days: int = 1, **parts: Any) -> Played:
-        plan = make_small_plan(make_config(wards, **parts), days)
+    def run(wards: dict[str, Any], patients: list[Patient], days: int = 1, begun: int = 0, **parts: Any) -> Played:
+        plan = make_small_plan(make_config(wards, **parts), days, begun)
         trajectories = trajectories_of(plan, patients)
         return Played(plan, trajectories, simulate(plan, trajectories))
 

@@ -9,8 +9,9 @@ from hand_made import MONDAY, make_config
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation import compiled_engine
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.load import ward_loads
-from kaizar_pipeline.simulation.plan import Horizon, Learned, Plan, make_plan
+from kaizar_pipeline.simulation.plan import Learned, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import day_speeds, draw
 
 pytestmark = pytest.mark.integration

@@ -8,8 +8,9 @@ import pytest
 from hand_made import MONDAY, make_config
 
 from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, Ratios, Sums
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Run
-from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.simpy_engine import simulate
 from kaizar_pipeline.simulation.summary import (

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.plan import Horizon, Learned, make_plan
+from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.simulation.plan import Learned, make_plan
 from kaizar_pipeline.stats.philox import stream_number
 
 pytestmark = pytest.mark.unit

@@ -8,7 +8,8 @@ from small_extracts import make_hospital
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.plan import Horizon, hour_weights, make_plan
+from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.simulation.plan import hour_weights, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.tables import ARRIVAL_PROFILE

@@ -12,9 +12,10 @@ from small_extracts import make_hospital
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.load import onward_of
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
-from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Horizon, Learned, Plan, make_plan
+from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Learned, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw, route_shares
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.stats.absorption import VISITS_AT_MOST, visits_until_home

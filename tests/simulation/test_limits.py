@@ -264,7 +264,8 @@ sys.path.insert(0, "tests/support")
 import numpy as np
 from hand_made import MONDAY, make_config
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
-from kaizar_pipeline.simulation.plan import Horizon, make_plan
+from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.simulation.plan import make_plan
 engine, days = sys.argv[1], int(sys.argv[2])
 plan = make_plan(make_config({"a": 9}), {"s": np.full((1, days), 100.0)}, Horizon(MONDAY, days), key=1)
 MonteCarlo(plan, engine=engine, workers=2).extend(100_000, lambda *_: print("under way", flush=True))

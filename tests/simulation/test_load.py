@@ -10,8 +10,9 @@ import pytest
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.load import WardLoad, check_load, ward_loads
-from kaizar_pipeline.simulation.plan import Horizon, Learned, make_plan
+from kaizar_pipeline.simulation.plan import Learned, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 
 pytestmark = pytest.mark.unit

@@ -6,9 +6,10 @@ import pytest
 
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation.experiment import Experiment
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
-from kaizar_pipeline.simulation.plan import Horizon, make_plan
+from kaizar_pipeline.simulation.plan import make_plan
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 

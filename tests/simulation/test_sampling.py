@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from kaizar_pipeline.errors import SimulationError
-from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw, los_scales
 from kaizar_pipeline.simulation.trajectories import Trajectories
 from kaizar_pipeline.stats.durations import GRID

@@ -11,11 +11,12 @@ from random_hospitals import Hospital, examples, hospitals
 
 from kaizar_pipeline.simulation import compiled_engine, simpy_engine
 from kaizar_pipeline.simulation.counting import Ratios, journey_groups
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.kernel import block as kernel
 from kaizar_pipeline.simulation.kernel.count import Records, Tallies
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, block_group_ends
-from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.summary import patient_journeys, ward_performance
 from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, IN_SYSTEM, LEFT, NOWHERE, Stays, Trajectories
 from kaizar_pipeline.simulation.waits import BINS, ENDS, JOURNEY, LONGEST, percentile

@@ -10,7 +10,8 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation.clocks import DISCHARGE, TRANSFER
-from kaizar_pipeline.simulation.plan import Horizon, Plan, make_plan
+from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 
 MONDAY = pd.Timestamp("2026-01-05")
@@ -94,9 +95,10 @@ def _stream(name: str, ward: str, kind: str) -> dict[str, Any]:
     }
 
 
-def make_small_plan(config: HospitalConfig, days: int) -> Plan:
-    """The plan of a hospital of `make_config` for `days` days from a Monday."""
-    return make_plan(config, {"s": np.ones((1, days))}, Horizon(MONDAY, days), key=1)
+def make_small_plan(config: HospitalConfig, days: int, begun: int = 0) -> Plan:
+    """The plan of a hospital of `make_config` for `days` dates from a Monday, of which so many hours are over."""
+    start = MONDAY + pd.Timedelta(hours=begun)
+    return make_plan(config, {"s": np.ones((1, days))}, Horizon(start, days), key=1)
 
 
 def trajectories_of(plan: Plan, patients: list[Patient]) -> Trajectories:

@@ -38,10 +38,11 @@ class Hospital:
     patients: list[Patient]
     days: int
     parts: dict[str, Any]
+    begun: int = 0
 
     @cached_property
     def plan(self) -> Plan:
-        return make_small_plan(make_config(self.wards, **self.parts), self.days)
+        return make_small_plan(make_config(self.wards, **self.parts), self.days, self.begun)
 
     @cached_property
     def trajectories(self) -> Trajectories:
@@ -130,7 +131,9 @@ class _Maker:
         census = [self._of_census(seats) for _ in range(self._number((0, 20, 40)))]
         arrivals = [self._arrival() for _ in range(self._number((10, 30, 70)))]
         patients = census + sorted(arrivals, key=lambda patient: patient.arrival)
-        return Hospital(wards, patients, self.days, {"patient_types": kinds, "policies": policies})
+        begun = self.random.choice((0, 0, 8, 17))
+        days = self.days + (begun > 0)
+        return Hospital(wards, patients, days, {"patient_types": kinds, "policies": policies}, begun)
 
     # Choices
 

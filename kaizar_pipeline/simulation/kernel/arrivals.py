@@ -198,8 +198,8 @@ def _hour_within(weights: Floats, within: float) -> float:
 
 @compiled
 def _keep(stream: Stream, day: int, arrival: tuple[float, Word, float], scratch: ArrivalScratch, n: int) -> int:
-    """Note an arrival (hours since the first midnight, number, patience), unless a scenario's factor below 1 thins it out by its own mark; the
-    number of arrivals so far."""
+    """Note an arrival (hours since the first midnight, number, patience), unless a scenario's factor below 1 thins it
+    out by its own mark; the number of arrivals so far."""
     time, number, patience = arrival
     factor = stream.factor[day]
     if factor < 1 and not stream.added:
