@@ -153,8 +153,13 @@ def arrival_rates(
     rates = forecast_rates(arrival_model, feature_table, daily_arrivals, run.config, so_far)
     mean = rates[rates["path"] == 0].groupby("date")["mean_rate"].sum()
     figures = {"mean per day": float(mean.mean()), "days": len(mean)}
-    if so_far:
-        figures |= {f"{stream} so far today": day.arrivals for stream, day in so_far.items()}
+    today = rates[rates["date"] == rates["date"].min()].groupby("stream_id")["mean_rate"].first()
+    for stream, day in so_far.items():
+        figures[f"{stream} so far today"] = day.arrivals
+        if not day.is_known(today[stream]):
+            run.warn(
+                f"{stream}: no arrival yet on the day of as_of, where {today[stream] * day.share:.0f} were due by then"
+            )
     return Made({"arrival_rates": rates}, {"arrival_rates": figures})
 
 

@@ -197,3 +197,81 @@ def test_a_real_log_becomes_patients_arrivals_and_lengths_of_stay(sepsis, tmp_pa
         (known["departure"] - known["arrival"]).dt.total_seconds().mean() / 3600, rel=0.02
     )
     assert lengths.set_index("patient_type")["in_use"].to_dict() == {"_all": False, "sepsis": True}
+
+
+HOURLY = """\
+id,came,went,unit
+1,2024-06-01 07:00,2024-06-01 20:00,acute
+2,2024-06-02 07:59,2024-06-02 08:00,acute
+3,2024-06-02 08:00,,acute
+4,2024-06-02 09:30,,acute
+"""
+
+
+def at_eight(hospital, **patients) -> HospitalConfig:
+    config = hospital(**patients)
+    return config.model_copy(update={"simulation": config.simulation.model_copy(update={"snapshot": "08:00"})})
+
+
+@pytest.mark.unit
+def test_nothing_at_or_after_eight_is_known_at_eight(hospital, home):
+    (home / "extract.csv").write_text(HOURLY, encoding="utf-8")
+    config = at_eight(hospital)
+    history = load_history(config, home, "2024-06-02")
+    assert history.as_of == pd.Timestamp("2024-06-02 08:00")
+    assert history.patients["arrival"].tolist() == [pd.Timestamp("2024-06-01 07:00"), pd.Timestamp("2024-06-02 07:59")]
+    assert history.patients["departure"].isna().tolist() == [False, True]  # who leaves at 8:00 is still there
+    assert history.left_out == 2
+    arrivals = arrivals_per_day(history.patients, config)
+    assert arrivals["date"].unique().tolist() == [pd.Timestamp("2024-06-01")]  # complete days only
+    lines = HOURLY.splitlines(keepends=True)
+    (home / "extract.csv").write_text("".join(lines[:2]) + "2,2024-06-02 07:59,,acute\n", encoding="utf-8")
+    cut = load_history(config, home, "2024-06-02")
+    for name in ("patients", "ward_stays"):
+        pd.testing.assert_frame_equal(getattr(cut, name), getattr(history, name))
+
+
+@pytest.mark.unit
+def test_by_default_an_extract_is_read_up_to_the_last_snapshot_that_its_arrivals_reach(hospital, home):
+    (home / "extract.csv").write_text(HOURLY, encoding="utf-8")
+    assert load_history(at_eight(hospital), home).as_of == pd.Timestamp("2024-06-02 08:00")
+    # nobody came at or after 8:00: whether all who came before are there is not known
+    (home / "extract.csv").write_text("".join(HOURLY.splitlines(keepends=True)[:3]), encoding="utf-8")
+    assert load_history(at_eight(hospital), home).as_of == pd.Timestamp("2024-06-01 08:00")
+    complete = at_eight(hospital, complete_through="2024-06-02")
+    assert load_history(complete, home).as_of == pd.Timestamp("2024-06-02 08:00")
+
+
+@pytest.mark.unit
+def test_an_extract_without_times_has_no_eight_oclock(hospital, home):
+    by_day = "id,came,went,unit\n1,2024-06-01,2024-06-02,acute\n2,2024-06-03,,acute\n"
+    (home / "extract.csv").write_text(by_day, encoding="utf-8")
+    assert len(load_history(hospital(), home, "2024-06-03").patients) == 1
+    with pytest.raises(
+        DataError, match=r"100% of the arrivals have no time of day, .* at 08:00; set simulation.snapshot"
+    ):
+        load_history(at_eight(hospital), home, "2024-06-03")
+    by_day = "id,came,went,unit\n1,2024-06-01 09:00,2024-06-02,acute\n2,2024-06-03 07:00,,acute\n"
+    (home / "extract.csv").write_text(by_day, encoding="utf-8")
+    with pytest.raises(DataError, match="100% of the departures have no time of day"):
+        load_history(at_eight(hospital), home, "2024-06-03")
+
+
+@pytest.mark.unit
+def test_a_time_of_day_that_is_drawn_after_as_of_is_not_known_yet(hospital, home):
+    rows = [f"{k},2024-06-01 0{k % 9}:10,2024-06-01 2{k % 3}:00,acute\n" for k in range(1, 60)]
+    rows += ["70,2024-06-02,,acute\n", "71,2024-06-01 05:00,2024-06-02,acute\n", "72,2024-06-02 11:00,,acute\n"]
+    (home / "extract.csv").write_text("id,came,went,unit\n" + "".join(rows), encoding="utf-8")
+    history = load_history(at_eight(hospital), home, "2024-06-02")
+    assert (history.patients["arrival"] < history.as_of).all()
+    assert not (history.patients["departure"] >= history.as_of).any()
+
+
+@pytest.mark.unit
+def test_a_snapshot_after_the_end_of_the_extract_is_refused(hospital, home):
+    (home / "extract.csv").write_text(HOURLY, encoding="utf-8")
+    config = at_eight(hospital, complete_through="2024-06-02")
+    with pytest.raises(
+        DataError, match=r"as_of 2024-06-03 08:00 lies beyond the data.* choose an as_of up to 2024-06-03,"
+    ):
+        load_history(config, home, "2024-06-03")

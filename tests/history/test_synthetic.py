@@ -57,8 +57,9 @@ def cut(patients: pd.DataFrame, stays: pd.DataFrame, as_of: pd.Timestamp) -> tup
 
 
 def test_history_up_to_today_equals_history_up_to_tomorrow_cut_at_today(hospital):
-    for day in ("2025-02-14", "2025-06-01"):
-        today, tomorrow = pd.Timestamp(day), pd.Timestamp(day) + pd.Timedelta(days=1)
+    for day in ("2025-02-14", "2025-06-01", "2025-06-01 08:00"):
+        today = pd.Timestamp(day)
+        tomorrow = today.normalize() + pd.Timedelta(days=1)
         patients, stays = simulate_history(hospital, today)
         cut_patients, cut_stays = cut(*simulate_history(hospital, tomorrow), today)
         columns = ["patient_id", "stream_id", "patient_type", "arrival", "departure"]
@@ -68,13 +69,13 @@ def test_history_up_to_today_equals_history_up_to_tomorrow_cut_at_today(hospital
 
 
 def test_no_time_is_at_or_after_as_of(hospital):
-    as_of = pd.Timestamp("2025-03-01")
-    patients, stays = simulate_history(hospital, as_of)
-    times = [
-        *(patients[c] for c in ("arrival", "departure")),
-        *(stays[c] for c in ("request", "admit", "ready", "depart")),
-    ]
-    assert all(column.max() < as_of for column in times)
+    for as_of in (pd.Timestamp("2025-03-01"), pd.Timestamp("2025-03-01 17:00")):
+        patients, stays = simulate_history(hospital, as_of)
+        times = [
+            *(patients[c] for c in ("arrival", "departure")),
+            *(stays[c] for c in ("request", "admit", "ready", "depart")),
+        ]
+        assert all(column.max() < as_of for column in times)
 
 
 def test_every_patient_is_present_departed_or_turned_away(hospital):

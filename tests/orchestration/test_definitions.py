@@ -68,6 +68,23 @@ def test_the_night_runs_every_hospital_once(defs: dg.Definitions):
     assert [(request.run_key, request.partition_key) for request in requests] == [("2026-04-01T05:00|one", "one")]
 
 
+def test_a_schedule_of_several_snapshots_takes_the_latest_by_then(home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KAIZAR_SCHEDULE_CRON", "0 5 * * *; 10 8,12 * * *")
+    monkeypatch.setenv("KAIZAR_SCHEDULE_SNAPSHOTS", "00:00, 08:00, 12:00")
+    defs = load_definitions(monkeypatch)
+    schedule = defs.resolve_schedule_def("every_night")
+    assert schedule.cron_schedule == ["0 5 * * *", "10 8,12 * * *"]
+    found = []
+    for time in (datetime(2026, 4, 1, 5), datetime(2026, 4, 1, 8, 10)):
+        with dg.build_schedule_context(
+            scheduled_execution_time=time, repository_def=defs.get_repository_def()
+        ) as context:
+            found += schedule.evaluate_tick(context).run_requests or []
+    assert [request.run_key for request in found] == ["2026-04-01T05:00|one", "2026-04-01T08:10|one"]
+    overrides = [request.run_config["resources"]["overrides"]["config"] for request in found]
+    assert overrides == [{"snapshot": "00:00"}, {"snapshot": "08:00"}]
+
+
 def test_loading_is_light_stopped_by_no_file_and_builds_the_catalog(home: Path):
     (home / "hospital_configs" / "broken.yml").write_text("wards: [", encoding="utf-8")
     (home / "hospital_configs" / "No Id.yml").write_text("", encoding="utf-8")

@@ -234,3 +234,35 @@ def test_a_corrected_extract_keeps_the_origins_before_the_correction(tmp_path: P
     found = backtest(config, tmp_path, origins=[day(30), day(10)], kept=kept).occupancy_backtest
     assert computed == [day(10)]
     assert found.loc[found["origin"] == day(10), "actual"].min() == 2
+
+
+@pytest.mark.integration
+def test_origins_at_eight_stand_beside_those_of_midnight(tiny: HospitalConfig):
+    eight = AS_OF + pd.Timedelta(hours=8)
+    midnight = backtest(tiny, origins=2)
+    found = backtest(tiny, as_of=eight, origins=2, kept=midnight.occupancy_backtest)
+    origins = sorted(found.scored["origin"].unique())
+    assert origins == [day(20) + pd.Timedelta(hours=8), day(12) + pd.Timedelta(hours=8)]
+    leads = {hour: sorted(of["lead"].unique()) for hour, of in found.scored.groupby("hour")}
+    assert leads[0] == [1, 2, 3, 4, 5, 6, 7, 8]  # the midnight that ends the horizon is the last instant
+    assert leads[8][0] == 1  # the census of the origin itself is known
+    assert leads[12][0] == leads[18][0] == 0  # later on its day
+    persistence = found.scored[found.scored["method"] == PERSISTENCE]
+    history = load_history(tiny, None, eight)
+    seen = observed_census(history.patients, history.ward_stays, tiny.ward_axis, [8])
+    seen = seen.set_index(["ward_id", "date"])["actual"]
+    for origin, rows in persistence[persistence["ward_id"] == "ward"].groupby("origin"):
+        assert (rows["p50"] == seen["ward", origin.normalize()]).all()
+    together = found.occupancy_backtest
+    old = together[together["origin"].dt.hour == 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old.drop(columns="as_of"), midnight.occupancy_backtest.drop(columns="as_of"))
+    assert (together["as_of"] == eight).all()
+    assert set(found.occupancy_scores["hour"]) == {0, 6, 8, 12, 18}
+
+    # the next run at midnight computes its own rows anew only where something changed, and leaves those of 8:00
+    again = backtest(tiny, as_of=AS_OF + pd.Timedelta(days=1), origins=2, kept=together)
+    kept = again.occupancy_backtest
+    assert set(kept.loc[kept["origin"].dt.hour == 8, "origin"]) == set(origins)
+    # a run of the past does not show what was scored after it
+    past = backtest(tiny, as_of=day(10), origins=1, kept=together)
+    assert not (past.occupancy_backtest["origin"].dt.hour == 8).any()

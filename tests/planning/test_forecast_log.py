@@ -93,3 +93,16 @@ def test_a_horizon_of_one_day_has_no_midnight_ahead():
     again = extend_log(log, midnights(2, {3: 1.0}, days=1), seen(5, 5))
     assert again["origin"].tolist() == [day(1), day(1)]
     assert again["actual"].tolist() == [5, pd.NA]
+
+
+def test_two_snapshots_of_a_day_stand_side_by_side_and_are_scored_apart():
+    log = extend_log(None, midnights(1, {3: 1.0}), seen(5))
+    eight = day(1) + pd.Timedelta(hours=8)
+    ahead = midnights(1, {5: 1.0})
+    log = extend_log(log, ahead[ahead["date"] > day(1)].assign(as_of=eight), seen(5))
+    assert log[["origin", "lead", "p50"]].to_numpy().tolist() == [
+        [day(1), 1, 3], [day(1), 2, 3], [eight, 1, 5], [eight, 2, 5],
+    ]  # fmt: skip
+    log = extend_log(log, midnights(2, {4: 1.0}), seen(5, 5))
+    assert score_log(log, day(2))["mae"].tolist() == [2.0]  # from midnight, where 8:00 was right
+    assert score_log(log, day(2) + pd.Timedelta(hours=8))["mae"].tolist() == [0.0]

@@ -75,15 +75,15 @@ def extracts() -> tuple[pd.DataFrame, pd.DataFrame]:
     return patients, pd.concat([stays, onward]).sort_values(["id", "in"])
 
 
-def poisoned(frame: pd.DataFrame, begin: str, end: str) -> pd.DataFrame:
-    """The same up to AS_OF; what comes later is changed, dropped and added to."""
-    later = frame[end] >= AS_OF
+def poisoned(frame: pd.DataFrame, begin: str, end: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The same up to as_of; what comes later is changed, dropped and added to."""
+    later = frame[end] >= as_of
     frame = frame.copy()
     # whoever is still there leaves at another time after it, or never
     frame.loc[later, end] = frame.loc[later, end] + pd.Timedelta(days=9)
     frame.loc[later & (frame["id"] % 3 == 0), end] = pd.NaT
-    known = frame[frame[begin] < AS_OF]
-    added = frame[frame[begin] >= AS_OF].sample(frac=0.3, random_state=1)
+    known = frame[frame[begin] < as_of]
+    added = frame[frame[begin] >= as_of].sample(frac=0.3, random_state=1)
     crowd = pd.concat([added.assign(id=added["id"] + 10_000 * copy) for copy in range(5)])
     return pd.concat([known, crowd])
 
@@ -103,20 +103,24 @@ FROM_EXTRACT = [
 
 
 @pytest.mark.parametrize(
-    ("stamps", "moves", "tables"),
-    [("seconds", False, FROM_EXTRACT), ("days", False, FROM_EXTRACT), ("seconds", True, None)],
-)
-def test_the_future_of_an_extract(tmp_path: Path, stamps: str, moves: bool, tables: list[str] | None):
+    ("stamps", "moves", "tables", "hour"),
+    [
+        ("seconds", False, FROM_EXTRACT, 0), ("days", False, FROM_EXTRACT, 0), ("seconds", True, None, 0),
+        ("seconds", True, [*FROM_EXTRACT, "occupancy_distributions"], 8),
+    ],
+)  # fmt: skip
+def test_the_future_of_an_extract(tmp_path: Path, stamps: str, moves: bool, tables: list[str] | None, hour: int):
+    as_of = AS_OF + pd.Timedelta(hours=hour)
     hospital = config(stamps, moves=moves)
     patients, stays = extracts()
     results = []
     for change in (lambda frame, *_: frame, poisoned):
-        write(tmp_path, "extract.csv", change(patients, "arrival", "departure"), stamps)
-        known = stays if change is not poisoned else stays[stays["in"] < AS_OF].assign(
-            out=lambda rows: rows["out"].mask(rows["out"] >= AS_OF, rows["out"] + pd.Timedelta(days=9))
+        write(tmp_path, "extract.csv", change(patients, "arrival", "departure", as_of), stamps)
+        known = stays if change is not poisoned else stays[stays["in"] < as_of].assign(
+            out=lambda rows: rows["out"].mask(rows["out"] >= as_of, rows["out"] + pd.Timedelta(days=9))
         )  # fmt: skip
         write(tmp_path, "moves.csv", known, "seconds")
-        results.append(as_bytes(run_chain(hospital, home=tmp_path, as_of=AS_OF, tables=tables, workers=1, **FEW)))
+        results.append(as_bytes(run_chain(hospital, home=tmp_path, as_of=as_of, tables=tables, workers=1, **FEW)))
     assert results[0] == results[1]
 
 
