@@ -14,6 +14,7 @@ from kaizar_pipeline import tables as t
 from kaizar_pipeline.chain.step import Figures, Frames, Made, Run, Step
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.learned_hours import with_learned_hours
 from kaizar_pipeline.config.variant import idle_rules
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.arrivals_so_far import arrivals_so_far
@@ -42,7 +43,6 @@ from kaizar_pipeline.planning.headline_changes import (
     inputs_of_headline,
     markdown_table,
 )
-from kaizar_pipeline.simulation.learned_hours import with_learned_hours
 from kaizar_pipeline.simulation.occupancy import simulate_occupancy
 from kaizar_pipeline.simulation.starting_point import StartingTables
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, Table
@@ -105,18 +105,24 @@ def discharge_clocks(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame)
     )
 
 
-def length_of_stay(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, discharge_clocks: pd.DataFrame) -> Made:
-    """Lengths of stay, as configured and as the history shows them."""
-    lengths = lengths_of_stay(patients, ward_stays, run.config, discharge_clocks, fit_all=run.fit_all)
-    return Made({"length_of_stay": lengths}, {"length_of_stay": {"in use": int(lengths["in_use"].sum())}})
-
-
 def arrival_profile(run: Run, patients: pd.DataFrame) -> Made:
     """Hours of arrival, as configured and as the history shows them."""
     profiles = hours_of_arrival(patients, run.config, fit_all=run.fit_all)
     sources = profiles[profiles["in_use"]].groupby("stream_id", sort=False)["source"].first()
     figures = {f"hours of {stream}": str(source) for stream, source in sources.items()}
     return Made({"arrival_profile": profiles}, {"arrival_profile": figures})
+
+
+def length_of_stay(
+    run: Run,
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    discharge_clocks: pd.DataFrame,
+    arrival_profile: pd.DataFrame,
+) -> Made:
+    """Lengths of stay, as configured and as the history shows them."""
+    lengths = lengths_of_stay(patients, ward_stays, run.config, discharge_clocks, arrival_profile, fit_all=run.fit_all)
+    return Made({"length_of_stay": lengths}, {"length_of_stay": {"in use": int(lengths["in_use"].sum())}})
 
 
 def routes(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) -> Made:
@@ -397,8 +403,8 @@ STEPS = [
     Step(starting_census, (t.STARTING_CENSUS,), "patients"),
     Step(daily_arrivals, (t.DAILY_ARRIVALS,), "patients", kind="sql"),
     Step(discharge_clocks, (t.DISCHARGE_CLOCKS, t.DAY_FACTORS), "patients"),
-    Step(length_of_stay, (t.LENGTH_OF_STAY,), "patients"),
     Step(arrival_profile, (t.ARRIVAL_PROFILE,), "patients"),
+    Step(length_of_stay, (t.LENGTH_OF_STAY,), "patients"),
     Step(routes, (t.ROUTES,), "patients"),
     Step(feature_table, (t.FEATURE_TABLE,), "forecast"),
     Step(arrival_model, (t.ARRIVAL_MODEL,), "forecast", kind="lightgbm"),
@@ -419,8 +425,8 @@ STEPS = [
             starting_census,
             daily_arrivals,
             discharge_clocks,
-            length_of_stay,
             arrival_profile,
+            length_of_stay,
             routes,
             feature_table,
             arrival_model,

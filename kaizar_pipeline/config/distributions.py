@@ -7,6 +7,7 @@ A class holds what a file says of its distribution and everything that is comput
 # ruff: noqa: D102  methods are documented on the base class that declares them
 
 from abc import abstractmethod
+from functools import lru_cache
 from math import exp, gamma, log, pi, sqrt
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -127,6 +128,14 @@ class _Parametric(Distribution):
         return self.frozen.mean()
 
 
+@lru_cache(maxsize=256)
+def _frozen(name: str, *shape: float, scale: float) -> Any:
+    """A frozen distribution of scipy.stats, which takes milliseconds to make."""
+    from scipy import stats
+
+    return getattr(stats, name)(*shape, scale=scale)
+
+
 class Family(_Parametric):
     """A distribution with a shape and a scale that can be fitted to stays.
 
@@ -141,9 +150,7 @@ class Family(_Parametric):
     @classmethod
     def scipy(cls, shape: float, scale: float) -> Any:
         """The frozen scipy.stats distribution."""
-        from scipy import stats
-
-        return getattr(stats, cls.scipy_name)(shape, scale=scale)
+        return _frozen(cls.scipy_name, shape, scale=scale)
 
     @staticmethod
     @abstractmethod
@@ -306,9 +313,7 @@ class Exponential(_Parametric):
 
     @property
     def frozen(self) -> Any:
-        from scipy import stats
-
-        return stats.expon(scale=self.hours_per_unit * self.params.mean)
+        return _frozen("expon", scale=self.hours_per_unit * self.params.mean)
 
 
 class Fixed(Distribution):

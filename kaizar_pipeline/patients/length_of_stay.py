@@ -5,7 +5,8 @@ Stays open at `as_of` are censored; those that ended at an unknown time are left
 simulation draws from is fitted in operational hours. How rows are fitted: los_fit.py and docs/length_of_stay.md.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from math import log
 from typing import Any
 
@@ -13,13 +14,15 @@ import pandas as pd
 
 from kaizar_pipeline.config.distributions import Distribution, FromData
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
+from kaizar_pipeline.config.learned_hours import with_learned_hours
 from kaizar_pipeline.config.rules import stays_of
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.care_stays import WardCare, known_holidays, ward_cares
 from kaizar_pipeline.patients.los_fit import Fit, fit_stays
 from kaizar_pipeline.patients.ward_lengths import Group, WardLengths
+from kaizar_pipeline.stats.clock_factors import clock_factors, weeks_of_ward
 from kaizar_pipeline.stats.operational_time import weeks_of
-from kaizar_pipeline.tables import ALL, ANY, LENGTH_OF_STAY
+from kaizar_pipeline.tables import ALL, ANY, HOME, LENGTH_OF_STAY
 
 MIN_STAYS = 5
 """Completed stays that a patient type, or a next ward of one, needs for a fit of its own."""
@@ -38,21 +41,25 @@ def lengths_of_stay(
     ward_stays: pd.DataFrame,
     config: HospitalConfig,
     clocks: pd.DataFrame | None = None,
+    arrival_profile: pd.DataFrame | None = None,
     *,
     fit_all: bool = True,
 ) -> pd.DataFrame:
     """The table length_of_stay of `config`: configured distributions, and fits of the stays of `patients`.
 
-    `clocks` is the table discharge_clocks; None: no ward has one. `in_use` marks what the simulation draws from:
-    configured distributions, and the fitted rows of wards with `los_model: from_data`. Without `fit_all` only these
-    wards are fitted, which is all a simulation needs. Raises DataError for such a ward that has no completed stay.
+    `clocks` is the table discharge_clocks; None: stays are fitted in plain hours. `arrival_profile` is the table of
+    hours in which the factors of configured rows keep the mean; None: streams that learn their hours arrive at all.
+    `in_use` marks what the simulation draws from: configured distributions, and the fitted rows of wards with
+    `los_model: from_data`. Without `fit_all` only these wards are fitted, which is all a simulation needs. Raises
+    DataError for such a ward that has no completed stay.
     """
     cares, weeks = ward_cares(patients, ward_stays, config), weeks_of(clocks)
     as_of = patients["as_of"].iloc[0]
     holidays = known_holidays(config, ward_stays[ward_stays["admit"].notna()].assign(as_of=as_of))
+    arriving = config if arrival_profile is None else with_learned_hours(config, arrival_profile)
     rows: list[Row] = []
     for ward in config.wards:
-        rows += _configured(ward)
+        rows += _configured(ward, partial(clock_factors, arriving, ward, weeks_of_ward(ward, weeks)))
         if fit_all or isinstance(ward.los_model, FromData):
             rows += _fitted(WardLengths(cares[ward.id], weeks, holidays))
     return LENGTH_OF_STAY.frame(pd.DataFrame(rows), hospital_id=config.id, as_of=as_of)
@@ -109,14 +116,22 @@ def _holds_for_all(configured: Iterable[tuple[str, str]], group: tuple[str, str]
     return None if of_some or not rows else min(rows, key=_width)
 
 
-def _configured(ward: Ward) -> Iterator[Row]:
+def _configured(ward: Ward, factors: Callable[[Distribution], list[float]]) -> Iterator[Row]:
     cases = [(case.patient_type or ALL, case.next_ward or ANY, case.los_model) for case in ward.los_by]
     if not isinstance(ward.los_model, FromData):
         cases.insert(0, (ALL, ANY, ward.los_model))
     for patient_type, next_ward, model in cases:
         row = {"ward_id": ward.id, "patient_type": patient_type, "next_ward_id": next_ward, "origin": "configured"}
         unmeasured = {"n": 0, "n_censored": 0, "ks": None, "scale_sd": 0.0, "operational_mean_hours": None}
-        yield row | _described(model.type, model) | {"in_use": True} | unmeasured
+        yield row | _described(model.type, model) | {"in_use": True} | unmeasured | _by_way(next_ward, *factors(model))
+
+
+def _by_way(next_ward: str, onward: float | None, home: float | None) -> Row:
+    """The columns of the factors, null for a way out that the row is not about."""
+    return {
+        "clock_factor_onward": None if next_ward == HOME else onward,
+        "clock_factor_home": home if next_ward in (HOME, ANY) else None,
+    }
 
 
 def _described(name: str, model: Distribution | Fit) -> Row:
@@ -206,4 +221,4 @@ def _none_completed(care: WardCare) -> DataError:
 def _fitted_row(ward: Ward, group: tuple[str, str], of: Group, fit: Fit, in_use: bool) -> Row:
     row = {"ward_id": ward.id, "patient_type": group[0], "next_ward_id": group[1], "origin": "fitted", "in_use": in_use}
     measured = {"n": of.stays.n, "n_censored": of.stays.n_open, "ks": fit.ks, "scale_sd": fit.scale_sd}
-    return row | _described(fit.distribution, fit) | measured | of.in_plain_hours(fit)
+    return row | _described(fit.distribution, fit) | measured | of.in_plain_hours(fit) | _by_way(ANY, None, None)

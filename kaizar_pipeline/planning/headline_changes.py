@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.learned_hours import with_learned_hours
 from kaizar_pipeline.config.snapshot import dates_ahead, shown
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.arrivals_so_far import arrivals_so_far
@@ -26,7 +27,6 @@ from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.simulation.counting import Histograms, replications_with, staffed_with_totals
 from kaizar_pipeline.simulation.experiment import fingerprint
-from kaizar_pipeline.simulation.learned_hours import with_learned_hours
 from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo, extend_all, group_ends, threads
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables

@@ -12,18 +12,16 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.calendar import public_holidays
-from kaizar_pipeline.config.discharges import Clock, ClockSetting, DayFactor
-from kaizar_pipeline.config.distributions import Distribution
+from kaizar_pipeline.config.discharges import DayFactor
 from kaizar_pipeline.config.hospital import HospitalConfig, Ward
-from kaizar_pipeline.stats.operational_time import FLAT, WAYS, OperationalTime, kept_mean, weeks_of
+from kaizar_pipeline.stats.clock_factors import weeks_of_ward
+from kaizar_pipeline.stats.operational_time import FLAT, WAYS, OperationalTime, weeks_of
 
 TRANSFER, DISCHARGE = range(2)
 """Ways out of a ward, in the order of WAYS: to another ward, and home."""
 
 NO_CLOCK = -1
 """Index that means that operational time is time itself."""
-
-_MIDPOINTS = (np.arange(100) + 0.5) / 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +45,9 @@ class Clocks:
     holidays: np.ndarray
     """datetime64[D]: those from three years before the plan on, which count as Sundays."""
 
-    def week(self, ward: int, way: int) -> np.ndarray | None:
-        """f8[7, 24], None without a clock."""
-        clock = self.of[ward, way]
-        return None if clock == NO_CLOCK else self.weeks[clock]
-
-    def factor(self, ward: int, way: int, entry: np.ndarray, duration: Distribution) -> float:
-        """The factor on a configured length of stay with which its mean in plain hours is kept, for patients who take
-        the bed in the hours of the week with weights `entry` f8[7, 24]."""
-        week = self.week(ward, way)
-        if week is None or np.ptp(week) == 0:
-            return 1.0
-        return kept_mean(week, entry, duration.quantiles(_MIDPOINTS), duration.mean_hours)
+    def weeks_of(self, ward: int) -> list[np.ndarray | None]:
+        """By way out of a ward: f8[7, 24], None without a clock."""
+        return [None if clock == NO_CLOCK else self.weeks[clock] for clock in self.of[ward]]
 
     def elapsed(self, ward: np.ndarray, since: pd.Series, until: pd.Timestamp) -> np.ndarray:
         """f8[n, 2]: by way out, the operational hours from `since` [n] to `until` in `ward` [n]; 0 for NaT."""
@@ -96,9 +85,7 @@ def plan_clocks(
     weeks, owner = list[np.ndarray](), list[int]()
     weekly = weeks_of(learned)
     for w, ward in enumerate(config.wards):
-        settings: list[ClockSetting | None] = [ward.transfer_clock, ward.discharge_clock]
-        for way, setting in zip((TRANSFER, DISCHARGE), settings, strict=True):
-            week = _week(setting, weekly.get((ward.id, WAYS[way])))
+        for way, week in enumerate(weeks_of_ward(ward, weekly)):
             if week is not None or factors[w] is not None:
                 of[w, way] = len(weeks)
                 weeks.append(FLAT if week is None else week)
@@ -120,12 +107,6 @@ def plan_clocks(
 
 def _each(factors: Sequence[DayFactor | None], name: str) -> np.ndarray:
     return np.array([0.0 if factor is None else getattr(factor, name) for factor in factors])
-
-
-def _week(setting: ClockSetting | None, learned: np.ndarray | None) -> np.ndarray | None:
-    if isinstance(setting, Clock):
-        return setting.week
-    return None if setting == "none" else learned
 
 
 def _day_factor(ward: Ward, learned: pd.DataFrame | None) -> DayFactor | None:

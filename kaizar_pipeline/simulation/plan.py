@@ -18,10 +18,10 @@ from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Ward
 from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import Census, plan_census
-from kaizar_pipeline.simulation.clocks import DISCHARGE, TRANSFER, Clocks, plan_clocks
+from kaizar_pipeline.simulation.clocks import Clocks, plan_clocks
 from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.stats.clock_factors import clock_factors
 from kaizar_pipeline.stats.durations import GRID, fitted_table, quantile_table
-from kaizar_pipeline.stats.operational_time import FLAT
 from kaizar_pipeline.stats.philox import stream_number
 from kaizar_pipeline.tables import ALL, ANY, HOME, HOSPITAL_TOTAL
 
@@ -358,20 +358,11 @@ def _configured_tables(
     config: HospitalConfig, tables: _Tables, clocks: Clocks, ward: int, duration: Distribution
 ) -> np.ndarray:
     """i4[W + 1]: the table of a configured length of stay in a ward by next ward, on the clocks of the ways out."""
-    entry = _entry_hours(config, config.wards[ward])
-    onward, home = (clocks.factor(ward, way, entry, duration) for way in (TRANSFER, DISCHARGE))
+    onward, home = clock_factors(config, config.wards[ward], clocks.weeks_of(ward), duration)
     found = np.full(len(config.wards) + 1, tables.add_hours(onward * quantile_table(duration)), dtype=np.int32)
     if home != onward:
         found[-1] = tables.add_hours(home * quantile_table(duration))
     return found
-
-
-def _entry_hours(config: HospitalConfig, ward: Ward) -> np.ndarray:
-    """f8[7, 24]: weights of the hours of the week in which patients take a bed in a ward: the profiles of its streams;
-    flat in a ward that has none."""
-    streams = [stream for stream in config.arrival_streams if stream.target_ward == ward.id]
-    weeks = [week / week.sum(axis=1, keepdims=True) for week in map(weekly_profile, streams)]
-    return np.mean(weeks, axis=0) if weeks else FLAT
 
 
 def _fitted_tables(ward: Ward, tables: _Tables, length_of_stay: pd.DataFrame | None) -> dict[tuple[str, str], int]:

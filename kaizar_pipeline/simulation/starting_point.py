@@ -11,10 +11,10 @@ import pandas as pd
 
 from kaizar_pipeline.config.calendar import configured_rates
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.config.learned_hours import with_learned_hours
 from kaizar_pipeline.config.scenario import Scenario
 from kaizar_pipeline.config.variant import Variant, apply_scenario
 from kaizar_pipeline.simulation.horizon import Horizon
-from kaizar_pipeline.simulation.learned_hours import with_learned_hours
 from kaizar_pipeline.simulation.plan import MAX_REPLICATIONS, Learned, Plan, make_plan
 from kaizar_pipeline.stats.philox import hospital_key
 

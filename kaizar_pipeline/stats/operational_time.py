@@ -145,13 +145,10 @@ def kept_mean(week: np.ndarray, entry: np.ndarray, lengths: np.ndarray, mean: fl
 
     `lengths` are equally likely quantiles, whose tail `mean` covers too.
     """
-    if mean <= 0:
-        return 1.0
-    low, high = 0.0, 2.0
-    for _ in range(40):
-        factor = (low + high) / 2
-        if factor * mean + mean_excess(week, entry, factor * lengths) < mean:
-            low = factor
-        else:
-            high = factor
-    return (low + high) / 2
+    from scipy.optimize import brentq
+
+    def too_long(factor: float) -> float:
+        return (factor - 1) * mean + mean_excess(week, entry, factor * lengths)
+
+    # at the highest weight of the week no stay is shorter in plain hours than it was; double it, for rounding
+    return brentq(too_long, 0.0, 2 * week.max(), xtol=1e-7) if mean > 0 else 1.0

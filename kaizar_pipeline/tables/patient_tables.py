@@ -169,5 +169,12 @@ LENGTH_OF_STAY = hospital_table(
         "equal.",
     ),
     Column("scale_sd", "DOUBLE", "SD of the log scale: fit error and drift between 28-day blocks; 0 when configured."),
-    version=5,
+    nullable(
+        "clock_factor_onward",
+        "DOUBLE",
+        "Factor on a configured length of stay before another ward: drawn in operational hours, it keeps its mean in "
+        "plain ones; 1 without a clock, null for fitted rows.",
+    ),
+    nullable("clock_factor_home", "DOUBLE", "The same before the discharge home."),
+    version=6,
 )

@@ -12,7 +12,7 @@ from tests.support.small_extracts import TODAY, make_hospital, read_records
 
 pytestmark = pytest.mark.unit
 
-RUNS = int(os.environ.get("KAIZAR_FUZZ", "200"))
+RUNS = int(os.environ.get("KAIZAR_FUZZ", "120"))
 """Extracts that are tried; `make fuzz` tries 10,000."""
 
 LONGEST = 1_500

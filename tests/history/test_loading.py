@@ -120,7 +120,7 @@ def test_an_extract_that_changes_while_it_is_read_is_told(hospital, home):
 @pytest.mark.unit
 def test_several_threads_may_ask_at_once(hospital, home):
     origins = ["2024-06-02", "2024-06-05"] * 10
-    alone = {origin: load_history(hospital(), home, origin) for origin in origins}
+    alone = {origin: load_history(hospital(), home, origin) for origin in set(origins)}
     with open_history(hospital(), home) as history_at, ThreadPoolExecutor(4) as pool:
         for origin, found in zip(origins, pool.map(history_at, origins), strict=True):
             assert_same(found, alone[origin])

@@ -69,7 +69,7 @@ def inputs(config: HospitalConfig, in_bed: int = 0, stay: float = 35.5, as_of: p
             "ward_id": ward, "patient_type": "_all", "next_ward_id": "_any", "origin": "fitted", "in_use": True,
             "distribution": "empirical", "shape": np.nan, "scale_hours": np.nan, "quantile_hours": [[stay] * 3],
             "n": 10, "n_censored": 0, "mean_hours": stay, "p90_hours": stay, "operational_mean_hours": np.nan,
-            "ks": np.nan, "scale_sd": 0.0,
+            "clock_factor_onward": np.nan, "clock_factor_home": np.nan, "ks": np.nan, "scale_sd": 0.0,
         }
     )  # fmt: skip
     unused = (ARRIVAL_PROFILE, DISCHARGE_CLOCKS, DAY_FACTORS, ROUTES, FEATURE_TABLE, ARRIVAL_MODEL)

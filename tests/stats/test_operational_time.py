@@ -96,6 +96,12 @@ def test_the_factor_keeps_the_mean_in_plain_hours(mean: float):
     assert kept == pytest.approx(lengths.mean(), rel=0.01)
 
 
+def test_stays_that_begin_when_most_leave_become_longer():
+    clock = Clock(hours=(0.2,) * 8 + (1,) * 8 + (0.2,) * 8)  # 15/7 of the mean by day
+    mornings = np.tile([0.0] * 9 + [1.0] * 3 + [0.0] * 12, (7, 1))
+    assert kept_mean(clock.week, mornings, np.full(10, 1.0), 1.0) == pytest.approx(15 / 7)
+
+
 def test_where_nobody_leaves_at_night_short_stays_last_until_morning():
     lengths = np.full(10, 1.0)
     factor = kept_mean(OFFICE.week, FLAT, lengths, 1.0)

@@ -26,6 +26,9 @@ KINDS = ("low", "high", "other")
 THRESHOLDS = (0.3, 0.5, 0.5 + 1e-12, 0.7, 0.9, 1.0, 1.0, 1.0)
 """Shares of the beds, one of them above a round value by a rounding error, as a sum of fractions may be."""
 
+NO_LENGTH = {"type": "fixed", "params": {"value": 0}}
+"""Lengths of stay are given by patient; a distribution in the config would only have to be fitted to the clocks."""
+
 TICKS_PER_HOUR = (1, 2, 10, 9973, 9973, 9973)
 """Times are whole ticks. On the coarse grids events coincide; in tenths of an hour often except for the last bit."""
 
@@ -155,7 +158,11 @@ class _Maker:
     def _ward(self) -> dict[str, Any]:
         beds = self.random.choice((1, 2, 2, 3) if self.is_full_of_boarders else (1, 1, 2, 2, 3, 4, 6, 0, None))
         releases = self._chance(1, 10 if self.is_full_of_boarders else 3)
-        ward: dict[str, Any] = {"capacity": beds, "boarding": "release" if releases else "hold"}
+        ward: dict[str, Any] = {
+            "capacity": beds,
+            "boarding": "release" if releases else "hold",
+            "los_model": NO_LENGTH,
+        }
         if beds is not None:
             if self._chance(1, 3):
                 ward["queue_limit"] = self.random.choice((0, 0, 0, 1, 2))
