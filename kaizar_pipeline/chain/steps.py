@@ -36,7 +36,7 @@ from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, back
 from kaizar_pipeline.planning.census_causes import Given, likely_causes
 from kaizar_pipeline.planning.census_scores import ALL_WEEKS
 from kaizar_pipeline.planning.comparison import compare_scenarios
-from kaizar_pipeline.planning.forecast_log import extend_log, score_log
+from kaizar_pipeline.planning.forecast_log import extend_log, record_in_words, score_log
 from kaizar_pipeline.planning.headline_changes import (
     changes_in_words,
     compare_headlines,
@@ -353,7 +353,8 @@ def forecast_log(
 def forecast_log_scores(run: Run, forecast_log: pd.DataFrame, midnight_census: pd.DataFrame) -> Made:
     """How good the forecasts issued on the last days were."""
     scores = score_log(forecast_log, midnight_census["as_of"].iloc[0])
-    return Made({"forecast_log_scores": scores}, {"forecast_log_scores": _coverage(scores, run.config.ward_ids)})
+    figures = {**_coverage(scores, run.config.ward_ids), **record_in_words(forecast_log)}
+    return Made({"forecast_log_scores": scores}, {"forecast_log_scores": figures})
 
 
 def _coverage(scores: pd.DataFrame, ward_ids: Sequence[str]) -> Figures:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaizar_pipeline.planning.forecast_log import extend_log, score_log
+from kaizar_pipeline.planning.forecast_log import extend_log, record_in_words, score_log
 from kaizar_pipeline.tables import FORECAST_LOG, MIDNIGHT_CENSUS
 
 pytestmark = pytest.mark.unit
@@ -93,3 +93,17 @@ def test_a_horizon_of_one_day_has_no_midnight_ahead():
     again = extend_log(log, midnights(2, {3: 1.0}, days=1), seen(5, 5))
     assert again["origin"].tolist() == [day(1), day(1)]
     assert again["actual"].tolist() == [5, pd.NA]
+
+
+def test_the_record_of_each_ward_in_words():
+    assert record_in_words(extend_log(None, midnights(1, {4: 1.0}), seen(5))) == {}
+    log = None
+    for origin in range(1, 12):  # the forecasts of the 5th and the 10th are wrong, the last one is not scored yet
+        ahead = {8: 0.3, 9: 0.4, 10: 0.3} if origin % 5 == 0 else {3: 0.3, 4: 0.4, 5: 0.3}
+        log = extend_log(log, midnights(origin, ahead, days=2), seen(*[4] * origin))
+    assert log is not None
+    words = "the 80 % intervals of the last 10 forecasts, each of the next midnight's census, held 8 times (8 expected)"
+    assert record_in_words(log) == {"w": words}
+    assert record_in_words(log, forecasts=5)["w"].endswith(
+        "the last 5 forecasts, each of the next midnight's census, held 4 times (4 expected)"
+    )
