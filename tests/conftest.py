@@ -72,7 +72,7 @@ def cases(real_data: Path) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data; tests that need it are skipped where it is absent."""
     folder = Path(os.environ.get("KAIZAR_TEST_DATA", REPOSITORY.parent / "shared" / "data"))

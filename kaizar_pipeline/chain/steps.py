@@ -31,12 +31,14 @@ from kaizar_pipeline.patients.discharge_clocks import discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
 from kaizar_pipeline.patients.observed_census import observed_midnights
 from kaizar_pipeline.patients.routes import learned_in_words, routes_taken
+from kaizar_pipeline.patients.ward_history import what_happened
+from kaizar_pipeline.patients.ward_now import wards_now
 from kaizar_pipeline.planning import beds, drivers
 from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.planning.census_causes import Given, likely_causes
 from kaizar_pipeline.planning.census_scores import ALL_WEEKS
 from kaizar_pipeline.planning.comparison import compare_scenarios
-from kaizar_pipeline.planning.forecast_log import extend_log, score_log
+from kaizar_pipeline.planning.forecast_log import extend_log, record_in_words, score_log
 from kaizar_pipeline.planning.headline_changes import (
     changes_in_words,
     compare_headlines,
@@ -73,6 +75,24 @@ def starting_census(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame) 
     present = census.starting_census(patients, ward_stays)
     figures = {"in beds": int(present["ward_id"].notna().sum()), "waiting": int(present["waits_for"].notna().sum())}
     return Made({"starting_census": present}, {"starting_census": figures})
+
+
+def ward_history(run: Run, patients: pd.DataFrame, ward_stays: pd.DataFrame, starting_census: pd.DataFrame) -> Made:
+    """What happened in each ward on the last days, and how it stands at as_of."""
+    happened = what_happened(patients, ward_stays, run.config)
+    now = wards_now(starting_census, run.config, patients["as_of"].iloc[0])
+    stands = now[now["ward_id"] == HOSPITAL_TOTAL].iloc[0]
+    longest = t.LONG_STAY_NIGHTS[-1]
+    figures: dict[str, Figures] = {
+        "ward_now": {f"in the hospital for {longest} nights or more": int(stands[f"los_{longest}_plus"])}
+    }
+    rows = happened.ward_history
+    whole = rows[
+        (rows["ward_id"] == HOSPITAL_TOTAL) & (rows["quantity"] == "occupancy") & (rows["hour"] == t.ALL_HOURS)
+    ]
+    means = zip(whole["window_days"], whole["mean"], strict=True)
+    figures["ward_history"] = {f"mean occupancy, {days} days": float(mean) for days, mean in means}
+    return Made({**happened._asdict(), "ward_now": now}, figures)
 
 
 def daily_arrivals(run: Run, patients: pd.DataFrame) -> Made:
@@ -354,7 +374,8 @@ def forecast_log(
 def forecast_log_scores(run: Run, forecast_log: pd.DataFrame, midnight_census: pd.DataFrame) -> Made:
     """How good the forecasts issued on the last days were."""
     scores = score_log(forecast_log, midnight_census["as_of"].iloc[0])
-    return Made({"forecast_log_scores": scores}, {"forecast_log_scores": _coverage(scores, run.config.ward_ids)})
+    figures = {**_coverage(scores, run.config.ward_ids), **record_in_words(forecast_log)}
+    return Made({"forecast_log_scores": scores}, {"forecast_log_scores": figures})
 
 
 def _coverage(scores: pd.DataFrame, ward_ids: Sequence[str]) -> Figures:
@@ -401,6 +422,7 @@ _SIMULATED = (
 STEPS = [
     Step(history, (t.PATIENTS, t.PATIENT_REJECTS, t.WARD_STAYS), "patients", reads=("hospital_file", "extract")),
     Step(starting_census, (t.STARTING_CENSUS,), "patients"),
+    Step(ward_history, (t.WARD_HISTORY, t.WARD_HISTORY_DAYS, t.OBSERVED_FLOWS, t.WARD_NOW), "patients", kind="sql"),
     Step(daily_arrivals, (t.DAILY_ARRIVALS,), "patients", kind="sql"),
     Step(discharge_clocks, (t.DISCHARGE_CLOCKS, t.DAY_FACTORS), "patients"),
     Step(arrival_profile, (t.ARRIVAL_PROFILE,), "patients"),

@@ -120,6 +120,7 @@ def _show_answer(home: Path, hospital: str) -> None:
     from kaizar_pipeline.config.snapshot import shown
     from kaizar_pipeline.orchestration.storage import Warehouse
     from kaizar_pipeline.planning.beds import allocation_in_words, requirement_in_words
+    from kaizar_pipeline.planning.forecast_log import record_in_words
     from kaizar_pipeline.planning.headline_changes import changes_in_words
     from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
@@ -132,6 +133,8 @@ def _show_answer(home: Path, hospital: str) -> None:
     typer.echo(f"  whole hospital: {requirement_in_words(requirements, HOSPITAL_TOTAL, config.simulation.risk_event)}")
     if best := allocation_in_words(allocations):
         typer.echo(f"  where they help most: {best}")
+    if record := record_in_words(warehouse.read("forecast_log", hospital)).get(HOSPITAL_TOTAL):
+        typer.echo(f"  whole hospital: {record}")
     typer.echo(f"  {changes_in_words(changes[changes['run_number'] == changes['run_number'].max()], config.ward_ids)}")
 
 

@@ -90,6 +90,8 @@ class PatientSource(Model):
 
     knows_beds: ClassVar[bool] = False
     """Whether the beds of the config are those of the past too."""
+    knows_planned_wards: ClassVar[bool] = False
+    """Whether it says which ward a patient was planned for, where that is another than the one with the bed."""
     hours_from_data: ClassVar[bool] = True
     """Whether streams without an hourly_profile learn their hours of arrival from it."""
 
@@ -113,6 +115,7 @@ class SyntheticPatients(PatientSource):
     """A synthetic history, simulated with the hospital's own wards and rules."""
 
     knows_beds: ClassVar[bool] = True
+    knows_planned_wards: ClassVar[bool] = True
     hours_from_data: ClassVar[bool] = False
     max_age_days: ClassVar[int | None] = None
     census: ClassVar[str | None] = None

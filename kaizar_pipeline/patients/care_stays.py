@@ -72,7 +72,8 @@ class NextBeds:
             return None
         came, went = (np.sort(stays[name].dropna().to_numpy("datetime64[us]")) for name in ("admit", "depart"))
         last = self.as_of.to_datetime64().astype("datetime64[us]")
-        changes, staffed = _staffed(ward, came[0], last)
+        changes, beds = staffed_beds(ward, came[0], last)
+        staffed = np.array(beds)
         times = np.unique(np.concatenate([came, went, changes]))
         census = np.searchsorted(came, times, side="right") - np.searchsorted(went, times, side="right")
         is_free = census < staffed[np.searchsorted(changes, times, side="right") - 1]
@@ -83,13 +84,14 @@ class NextBeds:
         return FreeTimes(bounds[0::2], np.maximum(bounds[1::2], bounds[0::2]))
 
 
-def _staffed(ward: Ward, first: np.datetime64, as_of: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
-    """The instants from `first` on from which the staffed beds are known, and these beds."""
+def staffed_beds(ward: Ward, first: np.datetime64, as_of: np.datetime64) -> tuple[np.ndarray, list[int | None]]:
+    """The instants from the day of `first` on at which the number of staffed beds may change, and the beds from then
+    on, None for unlimited."""
     days = pd.date_range(pd.Timestamp(first).normalize(), pd.Timestamp(as_of), freq="D")
     dated = (pd.Timestamp(instant) for instant in ward.dated_instants)
     instants = sorted({days[0], *(time for time in dated if time > days[0]), *(days if ward.weekday_capacity else ())})
     beds = [ward.beds_at(instant.to_pydatetime()) for instant in instants]
-    return np.array(instants, dtype="datetime64[us]"), np.array(beds, dtype="int64")
+    return np.array(instants, dtype="datetime64[us]"), beds
 
 
 def began(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:

@@ -42,3 +42,8 @@ def observed_census(
 def instants(rows: pd.DataFrame) -> pd.Series:
     """The instant of each row: its hour of its date."""
     return rows["date"] + pd.to_timedelta(rows["hour"], unit="h")
+
+
+def hours_are_known(patients: pd.DataFrame) -> bool:
+    """Whether every stamp has a time of day; where some are days, the hours of their stays were drawn."""
+    return bool((patients["resolution"] == "second").all())

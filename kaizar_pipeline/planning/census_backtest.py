@@ -26,7 +26,7 @@ from kaizar_pipeline.forecasting.features import hospital_events
 from kaizar_pipeline.forecasting.origins import parallel_map, past_origins
 from kaizar_pipeline.forecasting.reuse import KeptRows, inputs_hash
 from kaizar_pipeline.history.loading import History, open_history
-from kaizar_pipeline.patients.observed_census import instants, observed_census
+from kaizar_pipeline.patients.observed_census import hours_are_known, instants, observed_census
 from kaizar_pipeline.planning.census_scores import (
     census_scores,
     distribution_columns,
@@ -256,8 +256,7 @@ def _end(origin: pd.Timestamp, config: HospitalConfig) -> pd.Timestamp:
 def _seen(history: History, config: HospitalConfig) -> pd.DataFrame:
     """The `observed_census` at HOURS and at that of as_of, or at midnight alone where stamps are days, whose hours were
     drawn."""
-    timed = (history.patients["resolution"] == "second").all()
-    hours = sorted({*(HOURS if timed else HOURS[:1]), history.as_of.hour})
+    hours = sorted({*(HOURS if hours_are_known(history.patients) else HOURS[:1]), history.as_of.hour})
     return observed_census(history.patients, history.ward_stays, config.ward_axis, hours)
 
 

@@ -13,10 +13,13 @@ from kaizar_pipeline.planning.census_scores import (
     lead_days,
     scores_by_week,
 )
+from kaizar_pipeline.stats.scores import covered
 from kaizar_pipeline.tables import FORECAST_LOG, FORECAST_LOG_SCORES
 
 SCORED_DAYS = 30
 """Origins that are scored: those of the last 30 days."""
+SCORED_FORECASTS = 30
+"""Forecasts that the sentence on a ward's record is about."""
 
 
 def extend_log(log: pd.DataFrame | None, midnights: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
@@ -47,6 +50,23 @@ def score_log(log: pd.DataFrame, as_of: pd.Timestamp, days: int = SCORED_DAYS) -
         return FORECAST_LOG_SCORES.empty()
     scores = scores_by_week(rows.astype({"actual": "float64"}), by=["ward_id"])
     return FORECAST_LOG_SCORES.frame(scores, hospital_id=log["hospital_id"].iloc[0], as_of=as_of)
+
+
+def record_in_words(log: pd.DataFrame, forecasts: int = SCORED_FORECASTS) -> dict[str, str]:
+    """One sentence per ward on how its last `forecasts` scored forecasts did, each by the first midnight ahead.
+
+    An interval holds where the randomised PIT is inside it, as for coverage80: of calibrated ones 80 % do, however few
+    beds the ward has.
+    """
+    scored = log[log["pit"].notna()].sort_values(["origin", "date"]).drop_duplicates(["ward_id", "origin"])
+    words = {}
+    for ward, rows in scored.groupby("ward_id"):
+        held = covered(rows["pit"].tail(forecasts).to_numpy(), 0.8)
+        words[str(ward)] = (
+            f"the 80 % intervals of the last {len(held)} forecasts, each of the next midnight's census, held "
+            f"{held.sum()} times ({0.8 * len(held):.0f} expected)"
+        )
+    return words
 
 
 def _entries(midnights: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

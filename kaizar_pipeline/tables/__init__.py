@@ -7,6 +7,7 @@ A `Table` makes the DDL, checks and types a frame (`conform`), and is the data d
 
 from kaizar_pipeline.tables.columns import *
 from kaizar_pipeline.tables.forecast_tables import *
+from kaizar_pipeline.tables.history_tables import *
 from kaizar_pipeline.tables.patient_tables import *
 from kaizar_pipeline.tables.planning_tables import *
 from kaizar_pipeline.tables.schema import Column, Table

@@ -14,6 +14,9 @@ ANY = "_any"
 HOME = "_home"
 """`next_ward_id` of a stay that ends in discharge."""
 
+ALL_HOURS = -1
+"""`weekday` and `hour` of rows about all hours together."""
+
 FORECAST_PERCENTAGES = ("025", "10", "25", "50", "75", "90", "975")
 """Percentages of a back-test's quantiles (025: 2.5), inverted CDF: the bounds of the 50, 80 and 95 % intervals."""
 

@@ -24,6 +24,11 @@ def glum() -> Any:
 
 
 @pytest.fixture(scope="session")
+def hillmaker() -> Any:
+    return library("hillmaker")
+
+
+@pytest.fixture(scope="session")
 def randomgen() -> Any:
     return library("randomgen")
 

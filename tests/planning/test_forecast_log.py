@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaizar_pipeline.planning.forecast_log import extend_log, score_log
+from kaizar_pipeline.planning.forecast_log import extend_log, record_in_words, score_log
 from kaizar_pipeline.tables import FORECAST_LOG, MIDNIGHT_CENSUS
 
 pytestmark = pytest.mark.unit
@@ -106,3 +106,17 @@ def test_two_snapshots_of_a_day_stand_side_by_side_and_are_scored_apart():
     log = extend_log(log, midnights(2, {4: 1.0}), seen(5, 5))
     assert score_log(log, day(2))["mae"].tolist() == [2.0]  # from midnight, where 8:00 was right
     assert score_log(log, day(2) + pd.Timedelta(hours=8))["mae"].tolist() == [0.0]
+
+
+def test_the_record_of_each_ward_in_words():
+    assert record_in_words(extend_log(None, midnights(1, {4: 1.0}), seen(5))) == {}
+    log = None
+    for origin in range(1, 12):  # the forecasts of the 5th and the 10th are wrong, the last one is not scored yet
+        ahead = {8: 0.3, 9: 0.4, 10: 0.3} if origin % 5 == 0 else {3: 0.3, 4: 0.4, 5: 0.3}
+        log = extend_log(log, midnights(origin, ahead, days=2), seen(*[4] * origin))
+    assert log is not None
+    words = "the 80 % intervals of the last 10 forecasts, each of the next midnight's census, held 8 times (8 expected)"
+    assert record_in_words(log) == {"w": words}
+    assert record_in_words(log, forecasts=5)["w"].endswith(
+        "the last 5 forecasts, each of the next midnight's census, held 4 times (4 expected)"
+    )
