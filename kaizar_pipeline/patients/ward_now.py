@@ -18,12 +18,12 @@ def wards_now(starting_census: pd.DataFrame, config: HospitalConfig, as_of: pd.T
     rows = []
     for name, wards in config.ward_axis.items():
         here = in_bed.isin(wards)
-        staffed = [beds[ward] for ward in wards]
+        staffed = [n for ward in wards if (n := beds[ward]) is not None]
         outliers = int((here & (starting_census["planned_ward_id"] != in_bed)).sum())
         rows.append(
             {
                 "ward_id": name,
-                "staffed_beds": None if None in staffed else sum(staffed),
+                "staffed_beds": sum(staffed) if len(staffed) == len(wards) else None,
                 "in_beds": here.sum(),
                 "waiting": waits.isin(wards).sum(),
                 "boarding": (here & waits.notna()).sum(),

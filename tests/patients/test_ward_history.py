@@ -233,7 +233,7 @@ def test_flows_and_hours_add_up_to_the_patient(visits: list[Visit]):
     known = stays[stays["patient_id"].isin(patients.loc[patients["departure_known"], "patient_id"])]
     first = found.ward_history_days["date"].min()
     until = known["depart"].fillna(pd.Timestamp(AS_OF)).clip(lower=first)
-    lasted = (until - known["admit"].clip(lower=first)) / pd.Timedelta(hours=1)
+    lasted = (until - known["admit"].clip(lower=first)).dt.total_seconds() / 3600
     for name, wards in config.ward_axis.items():
         row = quantity(found, name, "beds_occupied", ALL_HOURS, ALL_HOURS, 365)
         in_bed = lasted[known["ward_id"].isin(wards)].sum()
