@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hand_made import make_config
 from small_extracts import make_hospital
 
 from kaizar_pipeline.chain import checks
@@ -16,6 +17,7 @@ from kaizar_pipeline.planning.census_causes import UNKNOWN
 pytestmark = pytest.mark.unit
 
 AS_OF = pd.Timestamp("2026-03-04")
+RUN = Run(make_config({"icu": 8, "ed": 4}), Path())
 QUANTILES = ("p05", "p10", "p25", "p50", "p75", "p90", "p95", "p99")
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -116,9 +118,10 @@ def test_every_stream_has_every_day(change: Change, passed: bool):
 
 
 def test_every_request_is_counted():
-    requests = pd.DataFrame({"patient_id": range(12)})
+    requests = pd.DataFrame({"patient_id": range(13), "arrival": AS_OF - pd.Timedelta(hours=1), "as_of": AS_OF})
+    requests.loc[0, "arrival"] = AS_OF  # today: no complete day
     assert checks.every_request_counted(arrivals(), requests).passed
-    assert not checks.every_request_counted(arrivals(), requests.iloc[1:]).passed
+    assert not checks.every_request_counted(arrivals(), requests.iloc[2:]).passed
 
 
 @pytest.mark.parametrize(
@@ -287,8 +290,8 @@ def test_a_headline_that_is_not_the_published_one_is_warned_about():
 
 
 def test_an_overloaded_ward_is_warned_about():
-    assert checks.beds_can_cope(comparison()).passed
-    result = checks.beds_can_cope(comparison().assign(overloaded=[True, False]))
+    assert checks.beds_can_cope(RUN, comparison()).passed
+    result = checks.beds_can_cope(RUN, comparison().assign(overloaded=[True, False]))
     assert result.passed is False
     assert result.figures["overloaded wards"] == "- more: icu"
 
@@ -334,38 +337,38 @@ def back_test_scores(**of_icu: float | None) -> pd.DataFrame:
     ],
 )
 def test_a_census_that_is_not_covered_has_a_likely_cause(change: dict, causes: dict, why: str):
-    assert checks.census_covered(back_test_scores(), causes).passed
-    result = checks.census_covered(back_test_scores(**change), causes)
+    assert checks.census_covered(RUN, back_test_scores(), causes).passed
+    result = checks.census_covered(RUN, back_test_scores(**change), causes)
     assert result.passed is False
     low = f"{change['coverage80']:.0%} inside, expected 50% to 98% (12 independent dates)"
     assert result.figures == {"intervals": 6, "icu, 6:00, week 1": low, "likely cause, icu": why}
-    assert checks.census_covered(back_test_scores().iloc[:0], {}).nothing_to_check
+    assert checks.census_covered(RUN, back_test_scores().iloc[:0], {}).nothing_to_check
 
 
 def test_an_uncovered_hospital_names_the_wards_with_a_cause():
     scores = back_test_scores()
     scores.loc[scores["ward_id"] == "_hospital", "coverage80"] = 0.4
-    result = checks.census_covered(scores, {"icu": ["clock: a"], "ed": []})
+    result = checks.census_covered(RUN, scores, {"icu": ["clock: a"], "ed": []})
     assert result.figures["likely cause, _hospital"] == "see icu"
 
 
 def test_a_biased_hour_is_warned_about():
-    assert checks.census_unbiased(back_test_scores(bias=-0.6), {}).passed  # three errors, but hardly a patient
-    assert checks.census_unbiased(back_test_scores(bias=-2.0, bias_se=1.0), {}).passed  # chance
-    assert checks.census_unbiased(back_test_scores(bias=-2.0, bias_se=None), {}).passed  # one date
-    result = checks.census_unbiased(back_test_scores(bias=-2.0), {"icu": ["clock: a"]})
+    assert checks.census_unbiased(RUN, back_test_scores(bias=-0.6), {}).passed  # three errors, but hardly a patient
+    assert checks.census_unbiased(RUN, back_test_scores(bias=-2.0, bias_se=1.0), {}).passed  # chance
+    assert checks.census_unbiased(RUN, back_test_scores(bias=-2.0, bias_se=None), {}).passed  # one date
+    result = checks.census_unbiased(RUN, back_test_scores(bias=-2.0), {"icu": ["clock: a"]})
     assert result.passed is False
     assert result.figures == {
         "icu": "2.0 too low at 6:00 (standard error 0.2, mean census 20.0); likely cause: clock: a"
     }
-    weekends = checks.census_unbiased(back_test_scores(), {"icu": ["clock: a"], "ed": []})
+    weekends = checks.census_unbiased(RUN, back_test_scores(), {"icu": ["clock: a"], "ed": []})
     assert weekends.figures == {"icu": "likely cause: clock: a"}
-    beside = checks.census_unbiased(back_test_scores(bias=2.0, bias_se=1.5, hour_bias=2.0), {})
+    beside = checks.census_unbiased(RUN, back_test_scores(bias=2.0, bias_se=1.5, hour_bias=2.0), {})
     assert beside.figures == {
         "icu": "2.0 higher than at all hours together at 6:00 (standard error 0.1, mean census 20.0); likely cause: "
         + UNKNOWN
     }
-    assert checks.census_unbiased(back_test_scores().iloc[:0], {}).nothing_to_check
+    assert checks.census_unbiased(RUN, back_test_scores().iloc[:0], {}).nothing_to_check
 
 
 def test_every_check_is_about_a_table_and_says_what_it_looks_for():
