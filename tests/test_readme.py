@@ -83,7 +83,7 @@ def merged(whole: Any, part: Any) -> Any:
 
 def test_every_rule_is_declared_as_in_the_page_of_the_simulation(repository: Path, tmp_path: Path):
     snippets = blocks(repository / "docs" / "simulation.md", "yaml")
-    assert len(snippets) == 14
+    assert len(snippets) == 15
     base = tmp_path / "hospital_configs" / "small.yml"
     base.parent.mkdir()
     base.write_text(HOSPITAL)

@@ -68,7 +68,12 @@ ARRIVAL_RATES = hospital_table(
     STREAM,
     key("date", "DATE", "Day ahead; the first has begun unless as_of is midnight."),
     key("path", "INTEGER", "Rate path; replication r uses path r modulo their number."),
-    Column("rate", "DOUBLE", "Expected arrivals on this path.", "patients per day"),
+    Column(
+        "rate",
+        "DOUBLE",
+        "Expected arrivals on this path; of a day that has begun at the pace of its rest.",
+        "patients per day",
+    ),
     Column("mean_rate", "DOUBLE", "Expected arrivals over all paths.", "patients per day"),
     Column("model_type", "VARCHAR", "ml_poisson, schedule or constant."),
 )
