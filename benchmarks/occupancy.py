@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.calibration import calibrate
+from benchmarks.intraday import intraday
 from benchmarks.made_up import (
     CLOCKED_AS_OF,
     by_hour_of_week,
@@ -233,6 +234,23 @@ operational hours.
 | the same, the mean over the week left aside: without errors of the level | {clock_rmse_of_shape:.2f} beds | |
 | coverage of 80 % intervals of the hourly census by hour of the day, lowest and highest, 12 origins of 5 histories | \
 {clock_cover80_min:.2f} to {clock_cover80_max:.2f} | .75 to .87 |""",
+    ),
+    "intraday": Section(
+        "The next hours, from 8:00, 12:00 and 18:00",
+        lambda options: intraday(options.replications, options.workers),
+        """The same ward, from 100 days in a row: the hourly census of the next 24 hours, from within the day and from
+the midnight before it. The perfect forecast beside it knows the true rates, nights and hours of discharge.
+
+| figure | measured | wanted | perfect |
+|---|---|---|---|
+| coverage of 80 % intervals until the next 8:00, lowest and highest of the three hours | \
+{intraday_cover80_min:.2f} to {intraday_cover80_max:.2f} | .75 to .87 | |
+| CRPS of the next 24 hours from 8:00, over that of the midnight run for the same hours | {intraday_crps_8:.2f} \
+| .97 | {intraday_oracle_8:.2f} |
+| from 12:00 | {intraday_crps_12:.2f} | .88 | {intraday_oracle_12:.2f} |
+| from 18:00 | {intraday_crps_18:.2f} | .62 | {intraday_oracle_18:.2f} |
+| CRPS from 8:00, 12:00 and 18:00 over that of the perfect forecast | {intraday_over_oracle_8:.2f}, \
+{intraday_over_oracle_12:.2f}, {intraday_over_oracle_18:.2f} | | 1 |""",
     ),
     "boarding": Section(
         "Waiting is no care",
