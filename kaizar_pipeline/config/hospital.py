@@ -249,6 +249,11 @@ class ArrivalStream(Model):
         return self.model.type == "ml_poisson"
 
     @property
+    def is_planned(self) -> bool:
+        """Whether its patients are planned: they follow a schedule."""
+        return isinstance(self.model, Schedule)
+
+    @property
     def is_fixed(self) -> bool:
         """Whether each day has the configured number of arrivals, not a Poisson number of that mean."""
         return isinstance(self.model, Schedule) and self.model.variability == "fixed"

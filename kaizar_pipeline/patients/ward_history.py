@@ -214,7 +214,7 @@ def _members(config: HospitalConfig) -> pd.DataFrame:
 def _streams(config: HospitalConfig) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            (stream.id, stream.target_ward, "planned" if stream.model.type == "schedule" else "emergency")
+            (stream.id, stream.target_ward, "planned" if stream.is_planned else "emergency")
             for stream in config.arrival_streams
         ],
         columns=["stream_id", "target_ward", "urgency"],

@@ -47,6 +47,8 @@ class Census(NamedTuple):
     """f8[N]: operational hours of discharge delay so far, 0 for none."""
     patience_elapsed: np.ndarray
     """f8[N]: hours waited for a first bed so far; endless patience (inf) for everybody else."""
+    first_ward: np.ndarray
+    """bool[N]: the patient waits for a first bed."""
 
 
 def plan_census(
@@ -88,7 +90,8 @@ def plan_census(
     ready_since = hours_before("ready")
     in_care = seated & np.isnan(ready_since) & ~waits
     patient_type = places("patient_type", patient_type_ids)
-    impatient = rows["first_ward"].to_numpy(dtype=bool) & (patience_table[patient_type] >= 0)
+    first_ward = rows["first_ward"].to_numpy(dtype=bool)
+    impatient = first_ward & (patience_table[patient_type] >= 0)
     return Census(
         stream=np.array([stream_number(stream) for stream in rows["stream_id"]], dtype=np.uint64),
         number=np.array([_number(patient) for patient in rows["patient_id"]], dtype=np.uint64),
@@ -102,6 +105,7 @@ def plan_census(
         next_known=np.where(seated & ~in_care, np.where(waits, waits_for, home), -1).astype(np.int64),
         delay_elapsed=np.where(seated & ~in_care & ~waits, operational_since("ready")[:, DISCHARGE], 0.0),
         patience_elapsed=np.where(impatient, np.nan_to_num(hours_before("waits_since")), np.inf),
+        first_ward=first_ward,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
+from kaizar_pipeline.simulation.flow_windows import FLOW
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.waits import Waits
 from kaizar_pipeline.tables import ALL
@@ -205,6 +206,28 @@ class CensusCounts:
 
 
 @dataclass(frozen=True)
+class Flows:
+    """Who takes beds and gives them up in V windows, by ward, group and in the hospital; zeros without a demand run."""
+
+    by_value: Histograms
+    """By row of the ward axis and FLOW together."""
+    free: Sums
+    """[A, V]: staffed beds less the census as each window begins."""
+    short: np.ndarray
+    """i8[A, V]: replications in which more patients ask for a bed than are free or given up."""
+    to_bed: Moments
+    """Of [A]: mean hours to a bed of the patients who wait at the first instant that counts."""
+
+    def of(self, row: int, flow: int) -> tuple[np.ndarray, int]:
+        """Replications u4[V, values] by the value of a flow, and the lowest value, which is not 0 for net."""
+        counts = self.by_value.of(row * len(FLOW) + flow)
+        if flow != FLOW.net:
+            return counts, 0
+        negative = counts[:, 1::2][:, ::-1]  # 0, -1, 1, -2, 2, ... as the kernel has them
+        return np.concatenate([negative, counts[:, ::2]], axis=1), -negative.shape[1]
+
+
+@dataclass(frozen=True)
 class Counts(CensusCounts):
     """All that R replications of one plan add up to, for W wards and T patient types."""
 
@@ -231,6 +254,7 @@ class Counts(CensusCounts):
     """Of [groups, JOURNEY]: by group of patients, as journey_groups has them."""
     journey_waits: np.ndarray
     """i8[2, groups, BINS]: patients by the time to a first bed, and by the time in the hospital."""
+    flows: Flows
 
     def figures(self, kpi: str) -> tuple[np.ndarray, np.ndarray]:
         """f8[A, T + 1]: a KPI, NaN where there was nothing to measure, and its standard error."""

@@ -16,6 +16,7 @@ from kaizar_pipeline.simulation.counting import (
     BlockMoments,
     CensusCounts,
     Counts,
+    Flows,
     Histograms,
     Moments,
     Ratios,
@@ -30,7 +31,9 @@ from kaizar_pipeline.tables.kpis import KPI_INDEX, OVER_WAITS, WAIT_PERCENTILES
 
 if TYPE_CHECKING:
     from kaizar_pipeline.config.hospital import Engine
+    from kaizar_pipeline.simulation.kernel.block import Totals
     from kaizar_pipeline.simulation.kernel.count import Records, Tallies
+    from kaizar_pipeline.simulation.kernel.flows import FlowTallies
     from kaizar_pipeline.simulation.workers import Worker
 
     Block = list[tuple[Records, list[np.ndarray], Part]]
@@ -129,8 +132,8 @@ class MonteCarlo:
     """Replications 0, 1, 2, ... of a plan, as many as are asked for, on `workers` threads (default: one per core).
 
     `engine` is "compiled" or "simpy", which is some hundred times slower and gives the same result. Without
-    `with_demand` there is no demand run, which saves a third of the time. Ctrl-C ends it after the replications under
-    way. Groups of replications can end at `cuts`, and at multiples of BLOCK.
+    `with_demand` there is no demand run, and flows are not counted, which saves a third of the time. Ctrl-C ends it
+    after the replications under way. Groups of replications can end at `cuts`, and at multiples of BLOCK.
     """
 
     def __init__(
@@ -149,8 +152,8 @@ class MonteCarlo:
         self._threads = threads(engine, workers)
         self._workers: list[Worker] = []
         self._idle: deque[Worker] = deque()
-        self._retired: list[tuple[Tallies, Tallies]] = []
-        self._kpi, self._boarded = (BlockMoments(BLOCK, Moments.of) for _ in range(2))
+        self._retired: list[Totals] = []
+        self._kpi, self._boarded, self._to_bed = (BlockMoments(BLOCK, Moments.of) for _ in range(3))
         self._over_waits, self._journeys = (BlockMoments(BLOCK, Ratios.of) for _ in range(2))
         self._waits: list[Part] = []
         self._kept: dict[str, list[np.ndarray]] = {"kpis": [], "peaks": [], "demand_peaks": []}
@@ -178,8 +181,14 @@ class MonteCarlo:
         journeys = self._by_journey(total.journeys.reshape(2, len(self.plan.streams), BINS), axis=1)
         return Counts(
             n, census, peaks, waiting, boarding, outliers, total.queued, week_census, week_full, self._kpi.moments(),
-            self._boarded.moments(), self._over_waits.moments(), waits, self._journeys.moments(), journeys,
+            self._boarded.moments(), self._over_waits.moments(), waits, self._journeys.moments(), journeys, self._flows,
         )  # fmt: skip
+
+    @property
+    def _flows(self) -> Flows:
+        total, n = self._total_flows(), self.replications
+        free = Sums(total.free, total.free_squares, n)
+        return Flows(Histograms(total.start, total.counts), free, total.short, self._to_bed.moments())
 
     def _by_journey(self, by_stream: np.ndarray, axis: int) -> np.ndarray:
         """From streams on an axis to the groups of patients whose journeys are compared."""
@@ -214,14 +223,16 @@ class MonteCarlo:
     @property
     def nbytes(self) -> int:
         """Memory of the results."""
-        tallies = sum(part.nbytes for both in self._retired for one in both for part in one)
+        tallies = sum(part.nbytes for totals in self._retired for one in totals for part in one)
         parts = [*self._waits, *(part for parts in self._kept.values() for part in parts)]
         return tallies + sum(part.nbytes for part in parts)
 
     def retire(self) -> None:
         """Give back the buffers of the workers."""
         if self._workers:
-            self._retired = [(self._total("actual"), self._total("demand"))]
+            from kaizar_pipeline.simulation.kernel.block import Totals
+
+            self._retired = [Totals(self._total("actual"), self._total("demand"), self._total_flows())]
             self._workers, self._idle = [], deque()
 
     def submit(self, pool: ThreadPoolExecutor, replications: int, stop: np.ndarray) -> "list[Future[Block]]":
@@ -265,6 +276,7 @@ class MonteCarlo:
             self.replications += len(records.kpis)
             self._kpi.add(records.kpis)
             self._boarded.add(records.boarded)
+            self._to_bed.add(records.to_bed)
             self._over_waits.add(_with_number_of_waits(records.kpis))
             self._journeys.add(self._by_journey(records.journeys, axis=1))
             if self.replications <= MAX_REPLICATIONS:
@@ -282,8 +294,14 @@ class MonteCarlo:
     def _total(self, kind: str) -> "Tallies":
         from kaizar_pipeline.simulation.workers import merged, window_of
 
-        retired = [both[kind == "demand"] for both in self._retired]
-        return merged([*retired, *(getattr(worker, kind) for worker in self._workers)], window_of(self.plan))
+        parts: list[Tallies] = [getattr(part, kind) for part in (*self._retired, *self._workers)]
+        return merged(parts, window_of(self.plan))
+
+    def _total_flows(self) -> "FlowTallies":
+        from kaizar_pipeline.simulation.workers import flow_window_of, merged_flows, window_of
+
+        parts = [part.flows for part in (*self._retired, *self._workers)]
+        return merged_flows(parts, window_of(self.plan), flow_window_of(self.plan))
 
 
 def _with_number_of_waits(kpis: np.ndarray) -> np.ndarray:

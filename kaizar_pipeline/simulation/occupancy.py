@@ -29,6 +29,7 @@ from kaizar_pipeline.simulation.summary import (
     midnight_census,
     occupancy_distributions,
     patient_journeys,
+    ward_flows,
     ward_performance,
     week_profile,
 )
@@ -45,6 +46,7 @@ class Occupancy:
     midnight_census: pd.DataFrame
     week_profile: pd.DataFrame
     daily_peaks: pd.DataFrame
+    ward_flows: pd.DataFrame
     ward_performance: pd.DataFrame
     simulation_precision: pd.DataFrame
     boarding_causes: pd.DataFrame
@@ -78,6 +80,7 @@ def simulate_occupancy(experiment: Experiment, progress: Progress | None = None)
         midnight_census=midnight_census(plan, actual, **constants),
         week_profile=week_profile(plan, actual, **constants),
         daily_peaks=daily_peaks(plan, {"actual": actual, "demand": demand}, **constants),
+        ward_flows=ward_flows(plan, actual, [ward.capacity for ward in start.config.wards], **constants),
         ward_performance=ward_performance(plan, actual, **constants),
         simulation_precision=simulation_precision(precision, **constants),
         boarding_causes=boarding_causes(plan, actual, **constants),

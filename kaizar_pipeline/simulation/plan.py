@@ -57,6 +57,8 @@ class StreamPlan:
     """f8[days, 24]: share of these in each hour of the date."""
     rounded: bool
     """Arrivals per day: True, the rate rounded up or down at random; False, a Poisson number."""
+    is_planned: bool
+    """Whether the arrivals follow a schedule."""
     factor: np.ndarray
     """f8[days]: by date, a scenario's factor on the rates. The baseline's patients are thinned where it is below 1;
     others are added where it is above."""
@@ -85,6 +87,8 @@ class Plan:
     """bool[G + 1, W]: the wards of each group, and of the whole hospital: all."""
     patient_type_ids: tuple[str, ...]
     stream_ids: tuple[str, ...]
+    snapshots: tuple[int, ...]
+    """Hours of the day that the hospital looks ahead from."""
     beds: np.ndarray
     """i8[W]: beds staffed at time 0."""
     capacity_changes: tuple[tuple[float, int, int], ...]
@@ -266,6 +270,7 @@ def make_plan(
         is_member=np.array([np.isin(wards, members) for members in config.totals.values()]),
         patient_type_ids=tuple(types),
         stream_ids=tuple(stream.id for stream in config.arrival_streams),
+        snapshots=(int(config.simulation.snapshot[:2]),),
         beds=beds,
         capacity_changes=changes,
         holds_bed=np.array([ward.boarding == "hold" for ward in config.wards]),
@@ -315,6 +320,7 @@ def _stream(
         daily_rates=daily_rates,
         hour_weights=weights,
         rounded=stream.is_fixed,
+        is_planned=stream.is_planned,
         factor=np.ones(len(day_index)),
     )
 

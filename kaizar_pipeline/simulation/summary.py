@@ -1,6 +1,6 @@
 """From counts to tables: every figure beside its Monte Carlo standard error."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from kaizar_pipeline.simulation.counting import (
     replications_with,
     staffed_with_totals,
 )
+from kaizar_pipeline.simulation.flow_windows import FLOW, windows_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.waits import JOURNEY, percentile
 from kaizar_pipeline.stats.quantiles import inverted_cdf
@@ -26,9 +27,11 @@ from kaizar_pipeline.tables import (
     BOARDING_CAUSES,
     CENSUS_PERCENTAGES,
     DAILY_PEAKS,
+    FLOW_PERCENTAGES,
     MIDNIGHT_CENSUS,
     OCCUPANCY_DISTRIBUTIONS,
     PATIENT_JOURNEYS,
+    WARD_FLOWS,
     WARD_PERFORMANCE,
     WEEK_PROFILE,
 )
@@ -87,11 +90,13 @@ def _census_columns(histogram: np.ndarray) -> dict[str, np.ndarray]:
     return {"mean": mean, "mean_se": sd / np.sqrt(n), "sd": sd, **_quantile_columns(histogram, n)}
 
 
-def _quantile_columns(histogram: np.ndarray, n: int) -> dict[str, np.ndarray]:
+def _quantile_columns(
+    histogram: np.ndarray, n: int, percentages: Iterable[int] = CENSUS_PERCENTAGES
+) -> dict[str, np.ndarray]:
     """Quantiles of the census, from u4[times, patients], with the standard errors of `n` independent values."""
     columns: dict[str, np.ndarray] = {}
     cumulative = np.cumsum(histogram, axis=1)
-    for q in CENSUS_PERCENTAGES:
+    for q in percentages:
         columns[f"p{q:02d}"] = inverted_cdf(cumulative, q / 100)
         # half the distance between the quantiles one standard error of a share away (Woodruff 1952)
         error = np.sqrt(q / 100 * (1 - q / 100) / n)
@@ -173,6 +178,58 @@ def daily_peaks(plan: Plan, counts_by_kind: Mapping[str, CensusCounts], **consta
     rows = pd.concat(frames, ignore_index=True)
     hours = pd.Series(plan.horizon.hours_by_date, dates)
     return DAILY_PEAKS.frame(rows.assign(hours=rows["date"].map(hours)), **constants)
+
+
+def ward_flows(plan: Plan, counts: Counts, usual_beds: Sequence[int | None], **constants: Any) -> pd.DataFrame:
+    """Who takes a bed and who gives one up in each window; `usual_beds` by ward, None: unlimited."""
+    windows, staffed, flows = windows_of(plan), staffed_with_totals(plan), counts.flows
+    usual = np.array([UNLIMITED if beds is None else beds for beds in usual_beds])
+    closed = np.maximum(usual[:, None] - plan.staffed, 0)
+    closed = np.concatenate([closed, plan.is_member.astype(np.int64) @ closed])[:, windows.begins]
+    begins, ends = (
+        plan.statistics_start + pd.to_timedelta(hours, unit="h") for hours in (windows.begins, windows.ends)
+    )
+
+    def columns(w: int) -> dict[str, Any]:
+        limited = staffed[w, windows.begins] < UNLIMITED
+        free = {name: np.where(limited, values, np.nan) for name, values in _mean("free", flows.free.of(w)).items()}
+        net = {
+            "closed_beds": pd.Series(closed[w]).where(limited),
+            "free_beds": free["free"],
+            "free_beds_se": free["free_se"],
+            **_share("prob_net_above_free", np.where(limited, flows.short[w], np.nan), counts.replications),
+        }
+        to_bed = {
+            "hours_to_bed": flows.to_bed.measured_mean[w],
+            "hours_to_bed_se": flows.to_bed.standard_error[w],
+        }
+        more = {FLOW.net: net, FLOW.waiting_admitted: to_bed}
+        parts = [
+            pd.DataFrame(
+                {"flow": name, "urgency": urgency, "window": windows.names, "begins": begins, "ends": ends}
+            ).assign(**_flow_columns(*flows.of(w, place)), **more.get(place, {}))
+            for name, urgency, place in _FLOWS
+        ]
+        return dict(pd.concat(parts, ignore_index=True))
+
+    frame = _by_ward(plan, columns).assign(date=lambda rows: rows["begins"].dt.normalize())
+    return WARD_FLOWS.frame(frame, replications=counts.replications, **constants)
+
+
+_FLOWS = (
+    ("arrivals", ALL, FLOW.arrivals), ("arrivals", "emergency", FLOW.emergency), ("arrivals", "planned", FLOW.planned),
+    *((name, ALL, getattr(FLOW, name)) for name in FLOW._fields if name not in ("arrivals", "emergency", "planned")),
+)  # fmt: skip
+"""Name, urgency and place of the flows in the order of the table."""
+
+
+def _flow_columns(histogram: np.ndarray, lowest: int) -> dict[str, np.ndarray]:
+    """Mean and quantiles of a flow, from u4[windows, values] whose first value is `lowest`, with standard errors."""
+    n = int(histogram[0].sum())
+    mean, sd = mean_and_sd(histogram)
+    quantiles = _quantile_columns(histogram, n, FLOW_PERCENTAGES)
+    values = {name: column if name.endswith("_se") else column + lowest for name, column in quantiles.items()}
+    return {"mean": mean + lowest, "mean_se": sd / np.sqrt(n), **values}
 
 
 def boarding_causes(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:

@@ -13,10 +13,12 @@ from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import Engine
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import staffed_with_totals
+from kaizar_pipeline.simulation.flow_windows import FLOW, windows_of
 from kaizar_pipeline.simulation.kernel import block as kernel
 from kaizar_pipeline.simulation.kernel.compiling import announced
 from kaizar_pipeline.simulation.kernel.count import Records, Tallies, Window
 from kaizar_pipeline.simulation.kernel.draw import ENDLESS_ROUTE, FEW_BEDS, FEW_PATIENTS, FEW_STAYS, OK
+from kaizar_pipeline.simulation.kernel.flows import FlowTallies, FlowWindow
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, endless_route, los_scales, route_shares
@@ -44,20 +46,38 @@ def window_of(plan: Plan) -> Window:
     )
 
 
+def flow_window_of(plan: Plan) -> FlowWindow:
+    """Which flows of a plan's simulations count together."""
+    windows = windows_of(plan)
+    begin = np.unique(np.concatenate([windows.begins, windows.ends]))[:-1]  # the last is the end of the horizon
+    of_stream = np.array([FLOW.planned if stream.is_planned else FLOW.emergency for stream in plan.streams])
+    flow_of = {stream.number: flow for stream, flow in zip(plan.streams, of_stream.tolist(), strict=True)}
+    of_census = [flow_of.get(int(stream), FLOW.emergency) for stream in plan.census.stream]
+    return FlowWindow(
+        np.maximum(np.searchsorted(begin, np.arange(plan.statistics_hours + 1)) - 1, 0).astype(np.uint32),
+        begin,
+        np.searchsorted(begin, windows.begins),
+        np.searchsorted(begin, windows.ends),
+        of_stream.astype(np.int64),
+        np.where(plan.census.first_ward, of_census, FLOW.transfers_in).astype(np.int64),
+    )
+
+
 class Worker:
-    """Runs blocks of replications of a plan, and of its demand run, one block at a time."""
+    """Runs blocks of replications of a plan, and of its demand run, one block at a time; flows are counted with a
+    demand run."""
 
     def __init__(self, plan: Plan, engine: Engine = "compiled", with_demand: bool = True):
         self.plan, self.engine = plan, engine
         self._demand_plan = plan.demand()
         self.window = window_of(plan)
-        self._model = kernel.Model(
-            sources_of(plan), rules_of(plan), rules_of(self._demand_plan), self.window, with_demand
-        )
+        rules = rules_of(plan), rules_of(self._demand_plan)
+        self._model = kernel.Model(sources_of(plan), *rules, self.window, flow_window_of(plan), with_demand)
         self._patients, self._stays = buffer_sizes(plan)
         self._make_buffers()
         widths = np.full(len(plan.ward_axis), 8)
         self.actual, self.demand = (kernel.make_tallies(widths, self.window) for _ in range(2))
+        self.flows = kernel.make_flow_tallies(np.full(len(widths) * len(FLOW), 4), self._model.flows)
 
     def prepare(self) -> None:
         """Compile what the engine needs, if that has not been done yet, before there are threads."""
@@ -93,7 +113,7 @@ class Worker:
 
     @property
     def _totals(self) -> kernel.Totals:
-        return kernel.Totals(self.actual, self.demand)
+        return kernel.Totals(self.actual, self.demand, self.flows)
 
     def _records(self, replications: int) -> Records:
         return kernel.make_records(self.window, replications)
@@ -130,6 +150,7 @@ class Worker:
         if status == FEW_BEDS:
             self.actual = self._wider(self.actual, self._buffers.counted.highest)
             self.demand = self._wider(self.demand, self._buffers.counted_demand.highest)
+            self._widen_flows()
             return
         if status == FEW_PATIENTS:
             self._patients *= 2
@@ -145,10 +166,21 @@ class Worker:
             ) from None
 
     def _wider(self, tallies: Tallies, highest: np.ndarray) -> Tallies:
-        widths = np.diff(tallies.start)
-        needed = np.where(highest >= widths, (highest * HEADROOM).astype(np.int64) + 8, widths)
-        with _memory_for_counts(widths, self.window):
+        widths, needed = _widths_for(tallies.start, highest)
+        with _memory_for_counts(self.window):
             return kernel.widened(tallies, needed, self.window) if (needed > widths).any() else tallies
+
+    def _widen_flows(self) -> None:
+        widths, needed = _widths_for(self.flows.start, self._buffers.counted_flows.highest)
+        with _memory_for_counts(self.window):
+            if (needed > widths).any():
+                self.flows = kernel.widened_flows(self.flows, needed, self._model.flows)
+
+
+def _widths_for(start: np.ndarray, highest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The widths of histograms, and those that the highest values need."""
+    widths = np.diff(start)
+    return widths, np.where(highest >= widths, (highest * HEADROOM).astype(np.int64) + 8, widths)
 
 
 def _from(routes: np.ndarray, replication: int) -> np.ndarray:
@@ -161,23 +193,37 @@ def _rows(records: Records, rows: slice) -> Records:
 
 
 @contextmanager
-def _memory_for_counts(widths: np.ndarray, window: Window) -> Iterator[None]:
+def _memory_for_counts(window: Window) -> Iterator[None]:
     try:
         yield
     except MemoryError:
         raise SimulationError(
-            f"no memory for the counts of {len(widths) - 1} wards over {window.hours // HOURS_PER_DAY} days; simulate "
-            "fewer days"
+            f"no memory for the counts of {window.is_member.shape[1]} wards over {window.hours // HOURS_PER_DAY} days; "
+            "simulate fewer days"
         ) from None
 
 
 def merged(tallies: list[Tallies], window: Window) -> Tallies:
     """The tallies of several workers, added up."""
     widths = np.max([np.diff(part.start) for part in tallies], axis=0)
-    with _memory_for_counts(widths, window):
+    with _memory_for_counts(window):
         total = kernel.make_tallies(widths, window)
         for part in tallies:
-            wide = kernel.widened(part, widths, window)
-            for sums, more in zip(total[1:], wide[1:], strict=True):
-                sums += more
+            _add_to(total, kernel.widened(part, widths, window))
     return total
+
+
+def merged_flows(tallies: list[FlowTallies], window: Window, flows: FlowWindow) -> FlowTallies:
+    """The same of flows."""
+    widths = np.max([np.diff(part.start) for part in tallies], axis=0)
+    with _memory_for_counts(window):
+        total = kernel.make_flow_tallies(widths, flows)
+        for part in tallies:
+            _add_to(total, kernel.widened_flows(part, widths, flows))
+    return total
+
+
+def _add_to(total: Tallies | FlowTallies, more: Tallies | FlowTallies) -> None:
+    """Add tallies of the same widths, all but where they begin."""
+    for sums, part in zip(total[1:], more[1:], strict=True):
+        sums += part

@@ -90,6 +90,79 @@ DAILY_PEAKS = hospital_table(
     version=5,
 )
 
+FLOW_PERCENTAGES = (10, 25, 50, 75, 90)
+"""Percentages of the quantiles of flows, inverted CDF: they are numbers of patients."""
+
+WARD_FLOWS = hospital_table(
+    "ward_flows",
+    "Who takes a bed and who gives one up on each day ahead and in the next hours, counted in beds: the census at the "
+    "end of a window is that at its begin + net, in each replication. What happens at the instant at which a window "
+    "ends is in it, as it is in that census; a window that begins at as_of holds that instant too. A move inside a "
+    f"group, or {HOSPITAL_TOTAL}, is no flow of it.",
+    SCENARIO,
+    WARD,
+    key("window", "VARCHAR", "day (to midnight), until_next_snapshot or next_24_hours (from as_of on)."),
+    key("date", "DATE", "Day on which the window begins."),
+    key(
+        "flow",
+        "VARCHAR",
+        "arrivals (from outside, into a first bed), transfers_in (into another bed), transfers_out (out of a bed, for "
+        "another one or to wait outside any), discharges (out of the last bed), turned_away (diverted, or left without "
+        "being seen: patients who asked for this ward), waiting_admitted (of arrivals and transfers_in, those who "
+        "waited for the bed at as_of), net (arrivals + transfers_in - transfers_out - discharges).",
+    ),
+    key(
+        "urgency",
+        "VARCHAR",
+        f"Of arrivals emergency, planned (streams by a schedule) and {ALL}; else {ALL} alone.",
+    ),
+    Column("begins", "TIMESTAMP", "Where the window begins."),
+    Column("ends", "TIMESTAMP", "Where it ends."),
+    Column("replications", "INTEGER", "Replications behind the row."),
+    *with_error(Column("mean", "DOUBLE", "Mean number of patients.", "patients")),
+    *(
+        column
+        for q in FLOW_PERCENTAGES
+        for column in with_error(
+            Column(f"p{q}", "INTEGER", f"Patients not exceeded with probability {q} %.", "patients")
+        )
+    ),
+    nullable(
+        "closed_beds",
+        "INTEGER",
+        "In rows of net: usual capacity less the beds staffed as the window begins, where above 0, summed over wards; "
+        "null when unlimited.",
+        "beds",
+    ),
+    *with_error(
+        nullable(
+            "free_beds",
+            "DOUBLE",
+            "In rows of net: staffed beds less the census as the window begins, below 0 where more beds are used than "
+            "are staffed. Mean over replications; null when unlimited.",
+            "beds",
+        )
+    ),
+    *with_error(
+        nullable(
+            "prob_net_above_free",
+            "DOUBLE",
+            "In rows of net: probability that the patients who ask for a bed in the window, or wait for one as it "
+            "begins, are more than the beds free as it begins and those given up in it; null when unlimited.",
+        )
+    ),
+    *with_error(
+        nullable(
+            "hours_to_bed",
+            "DOUBLE",
+            "In rows of waiting_admitted: mean hours from as_of to a bed here of the patients who wait for one at "
+            "as_of and have none here; to the end of the horizon, or to leaving, where they get none. The same in all "
+            "windows; null where nobody waits.",
+            "hours",
+        )
+    ),
+)
+
 _OVER = {
     "replications": "Mean over replications.",
     "waits": "Over the waits of all replications together.",

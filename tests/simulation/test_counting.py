@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hand_made import MONDAY, make_config
 
-from kaizar_pipeline.simulation.counting import Counts, Histograms, Moments, Ratios, Sums
+from kaizar_pipeline.simulation.counting import Counts, Flows, Histograms, Moments, Ratios, Sums
 from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Run
 from kaizar_pipeline.simulation.plan import Plan, make_plan
@@ -68,6 +68,7 @@ def counts_of(census: np.ndarray) -> Counts:
         waits=Waits(np.zeros((2, 2, BINS), dtype=np.int64), replications, [], []),
         journeys=Ratios.of(np.zeros((replications, 3, len(JOURNEY)))),
         journey_waits=np.zeros((2, 3, BINS), dtype=np.int64),
+        flows=Flows(Histograms(start, start), sums(nobody), nobody.sum(axis=0), Moments.of(np.zeros((1, 2)))),
     )
 
 

@@ -12,6 +12,7 @@ from random_hospitals import Hospital, examples, hospitals
 from kaizar_pipeline.simulation import compiled_engine, simpy_engine
 from kaizar_pipeline.simulation.counting import Ratios, journey_groups
 from kaizar_pipeline.simulation.horizon import Horizon
+from kaizar_pipeline.simulation.flow_windows import FLOW
 from kaizar_pipeline.simulation.kernel import block as kernel
 from kaizar_pipeline.simulation.kernel.count import Records, Tallies
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
@@ -20,7 +21,7 @@ from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.summary import patient_journeys, ward_performance
 from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, IN_SYSTEM, LEFT, NOWHERE, Stays, Trajectories
 from kaizar_pipeline.simulation.waits import BINS, ENDS, JOURNEY, LONGEST, percentile
-from kaizar_pipeline.simulation.workers import window_of
+from kaizar_pipeline.simulation.workers import flow_window_of, window_of
 from kaizar_pipeline.tables import ALL, HOSPITAL_TOTAL
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 
@@ -43,9 +44,11 @@ class Counted:
 
 def count(plan: Plan, drawn: Trajectories, stays: Stays) -> Counted:
     window, patients, wards = window_of(plan), len(drawn.arrival), len(plan.ward_ids)
-    model = kernel.Model(sources_of(plan), rules_of(plan), rules_of(plan.demand()), window, False)
+    flows = flow_window_of(plan)
+    model = kernel.Model(sources_of(plan), rules_of(plan), rules_of(plan.demand()), window, flows, False)
     buffers = kernel.make_buffers(model, patients, len(drawn.los))
-    totals = kernel.Totals(*(kernel.make_tallies(np.full(wards + 1, patients + 1), window) for _ in range(2)))
+    tallies = (kernel.make_tallies(np.full(wards + 1, patients + 1), window) for _ in range(2))
+    totals = kernel.Totals(*tallies, kernel.make_flow_tallies(np.ones((wards + 1) * len(FLOW)), flows))
     records = kernel.make_records(window, 1)
     assert kernel.tally_one(model, kernel.Simulated(drawn, stays, stays), buffers, totals, records, 0) == 0
     return Counted(totals.actual, records)

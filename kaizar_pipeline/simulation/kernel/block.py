@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 import numpy as np
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY, HOURS_PER_WEEK
-from kaizar_pipeline.simulation.kernel.arrays import Floats, Integers
+from kaizar_pipeline.simulation.flow_windows import FLOW
+from kaizar_pipeline.simulation.kernel.arrays import Floats, Indices, Integers
 from kaizar_pipeline.simulation.kernel.arrivals import BATCH, ArrivalScratch
 from kaizar_pipeline.simulation.kernel.compiling import compiled, entry
 from kaizar_pipeline.simulation.kernel.count import (
@@ -26,6 +27,14 @@ from kaizar_pipeline.simulation.kernel.count import (
 )
 from kaizar_pipeline.simulation.kernel.draw import FEW_BEDS, OK, Replication, StayScratch, draw
 from kaizar_pipeline.simulation.kernel.events import EventScratch, simulate
+from kaizar_pipeline.simulation.kernel.flows import (
+    FlowCounts,
+    FlowTallies,
+    FlowWindow,
+    add_flows,
+    count_flows,
+    flows_fit,
+)
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
 from kaizar_pipeline.simulation.waits import BINS, JOURNEY
@@ -35,12 +44,14 @@ Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
 
 
 class Model(NamedTuple):
-    """What is simulated: the hospital, with the beds there are and, if `with_demand`, without limits."""
+    """What is simulated: the hospital, with the beds there are and, if `with_demand`, without limits. Flows are counted
+    then too."""
 
     sources: Sources
     rules: Rules
     demand_rules: Rules
     window: Window
+    flows: FlowWindow
     with_demand: bool
 
 
@@ -69,6 +80,7 @@ class Buffers(NamedTuple):
     events: EventScratch
     counted: Counted
     counted_demand: Counted
+    counted_flows: FlowCounts
 
 
 class Totals(NamedTuple):
@@ -76,6 +88,7 @@ class Totals(NamedTuple):
 
     actual: Tallies
     demand: Tallies
+    flows: FlowTallies
 
 
 class Simulated(NamedTuple):
@@ -88,17 +101,20 @@ class Simulated(NamedTuple):
 
 @compiled
 def _tally(model: Model, run: Simulated, buffers: Buffers, totals: Totals, records: Records, r: int) -> int:
-    """Count a replication and add it, to both tallies or to neither, and note it in row `r` of `records`; FEW_BEDS when
-    a histogram is too narrow."""
+    """Count a replication and add it, to all tallies or to none, and note it in row `r` of `records`; FEW_BEDS when a
+    histogram is too narrow."""
     window, counted, counted_demand = model.window, buffers.counted, buffers.counted_demand
+    counted_flows = buffers.counted_flows
     count_stays(window, run.drawn, run.stays, counted, records, r)
     if not fits(counted, totals.actual):
         return FEW_BEDS
     if model.with_demand:
         count_census(window, run.demand_stays, counted_demand)
-        if not fits(counted_demand, totals.demand):
+        count_flows(window, model.flows, run.drawn, run.stays, counted_flows, records.to_bed[r])
+        if not (fits(counted_demand, totals.demand) and flows_fit(counted_flows, totals.flows)):
             return FEW_BEDS
         add_census(window, counted_demand, totals.demand, records.demand_peaks[r])
+        add_flows(counted_flows, totals.flows)
     add_census(window, counted, totals.actual, records.peaks[r])
     add_others(window, counted, totals.actual)
     return OK
@@ -230,7 +246,17 @@ def make_buffers(model: Model, patients: int, stays: int) -> Buffers:
         events=make_events(rules, int(sources.queue_rank.max()) + 1, patients),
         counted=_make_counted(window, patients, stays),
         counted_demand=_make_counted(window, 0, 0),
+        counted_flows=make_flow_counts(len(window.staffed), model.flows),
     )
+
+
+def make_flow_counts(rows: int, flows: FlowWindow) -> FlowCounts:
+    """A buffer for the flows of so many rows of the ward axis."""
+    segments, windows, kinds = len(flows.begin), len(flows.first), len(FLOW)
+    return _make(
+        FlowCounts, by_segment=(rows, kinds, segments), before=rows, census=segments + 1, values=(rows, kinds, windows),
+        highest=rows * kinds, free=(rows, windows), is_short=(rows, windows), waited=(rows, 2),
+    )  # fmt: skip
 
 
 def _make_counted(window: Window, patients: int, stays: int) -> Counted:
@@ -254,7 +280,7 @@ def make_records(window: Window, replications: int) -> Records:
     return _make(
         Records, kpis=(replications, rows, window.types + 1, len(KPI_INDEX)),
         journeys=(replications, window.streams, len(JOURNEY)), boarded=(replications, wards, wards), peaks=peaks,
-        demand_peaks=peaks,
+        demand_peaks=peaks, to_bed=(replications, rows),
     )  # fmt: skip
 
 
@@ -274,7 +300,29 @@ def widened(tallies: Tallies, widths: Integers, window: Window) -> Tallies:
     """The same tallies for fewer than `widths` patients; nothing counted is lost."""
     wider = make_tallies(widths, window)
     for old, new in ((tallies.census, wider.census), (tallies.peaks, wider.peaks)):
-        times = len(new) // wider.start[-1]
-        for first, last, to_first in zip(tallies.start, tallies.start[1:], wider.start[:-1], strict=False):
-            new[to_first * times : (to_first + last - first) * times] = old[first * times : last * times]
+        _copy(tallies.start, old, wider.start, new)
     return tallies._replace(start=wider.start, census=wider.census, peaks=wider.peaks)
+
+
+def _copy(start: Integers, old: Indices, wider: Integers, new: Indices) -> None:
+    """Copy histograms that begin at `start` to wider ones that begin at `wider`."""
+    times = len(new) // wider[-1]
+    for first, last, to_first in zip(start, start[1:], wider[:-1], strict=False):
+        new[to_first * times : (to_first + last - first) * times] = old[first * times : last * times]
+
+
+def make_flow_tallies(widths: Integers, flows: FlowWindow) -> FlowTallies:
+    """Empty tallies for fewer than `widths` i8[A * FLOW] of each flow."""
+    rows, windows = len(widths) // len(FLOW), len(flows.first)
+    start = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+    each = (rows, windows)
+    return _make(
+        FlowTallies, start=len(start), counts=int(start[-1]) * windows, free=each, free_squares=each, short=each
+    )._replace(start=start)
+
+
+def widened_flows(tallies: FlowTallies, widths: Integers, flows: FlowWindow) -> FlowTallies:
+    """The same tallies for fewer than `widths`; nothing counted is lost."""
+    wider = make_flow_tallies(widths, flows)
+    _copy(tallies.start, tallies.counts, wider.start, wider.counts)
+    return tallies._replace(start=wider.start, counts=wider.counts)

@@ -21,8 +21,8 @@ _FOLDER = Path(__file__).parent
 _PACKAGE = _FOLDER.parents[1]
 _CONSTANTS_FROM = (
     "config/fields.py", "stats/durations.py", "stats/operational_time.py", "stats/philox.py", "tables/kpis.py",
-    "simulation/census.py", "simulation/clocks.py", "simulation/plan.py", "simulation/trajectories.py",
-    "simulation/waits.py",
+    "simulation/census.py", "simulation/clocks.py", "simulation/flow_windows.py", "simulation/plan.py",
+    "simulation/trajectories.py", "simulation/waits.py",
 )  # fmt: skip
 """Modules outside the kernel whose constants and types are compiled into it."""
 

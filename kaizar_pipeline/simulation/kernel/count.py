@@ -126,6 +126,9 @@ class Records(NamedTuple):
     """i4[n, A, D]: highest hourly census of each date that counts, in its hours that count."""
     demand_peaks: SmallIntegers
     """i4[n, A, D]: the same of the demand run; zero without one."""
+    to_bed: Floats
+    """f8[n, A]: mean hours to a bed of those who wait at the first instant that counts, NaN where nobody does; zero
+    without a demand run."""
 
 
 @step
