@@ -30,6 +30,7 @@ from kaizar_pipeline.config.fields import (
     is_open,
     raise_errors,
 )
+from kaizar_pipeline.config.levels import Level
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
 from kaizar_pipeline.config.routing import Route, RouteOption, Routing
 from kaizar_pipeline.config.rules import hospital_errors
@@ -308,8 +309,8 @@ class Precision(Model):
 
     mean_census: Positive | None = None
     """Beds: of the mean census of any ward at any hour. Default: not asked for."""
-    prob_full: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Share: of the probability that a ward is full, any ward at any hour. Default: not asked for."""
+    prob_full_hour: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share: of the probability that a ward is full at an hour, any ward and hour. Default: not asked for."""
     wait_mean_hours: Positive | None = None
     """Hours: of the mean wait from request to bed, any ward. Default: not asked for."""
 
@@ -371,10 +372,17 @@ class Simulation(Model):
     (refuse, default), or simulate anyway (allow)."""
     high_occupancy: Share = 0.92
     """prob_above is the probability of a census above this share of the staffed beds. Default: 0.92."""
+    huddle: FullHour = "08:00"
+    """Full hour of the daily bed meeting, at which level_risk shows the chance of each level too. Default: "08:00"."""
     risk_target: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """Share of risk events for which the required beds may fall short. Default: 0.1; no number of beds reaches 0."""
     risk_event: RiskEvent = "day"
     """What required beds must cover: a day's highest census (day, default) or that of all days (horizon_peak)."""
+
+    @property
+    def huddle_hour(self) -> int:
+        """The hour of the day of the huddle."""
+        return int(self.huddle[:2])
 
     @property
     def max_replications(self) -> int:
@@ -406,6 +414,9 @@ class HospitalFile(Model):
     """How scarce beds are given out. Default: by priority and order of request."""
     groups: dict[Id, Annotated[tuple[Id, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Groups of wards that tables show beside each ward, such as medicine: [a, b]; they may overlap. Default: none."""
+    levels: tuple[Level, ...] = ()
+    """Levels of the census whose chances are shown, in rising order, such as {name: amber, share: 0.92}. Default:
+    none."""
     simulation: Simulation = Simulation()
     """How the twin runs."""
 
@@ -437,6 +448,11 @@ class HospitalConfig(HospitalFile):
     def ward_axis(self) -> dict[str, tuple[str, ...]]:
         """The wards of each row that tables have by ward: of each ward itself, then the `totals`."""
         return {**{ward: (ward,) for ward in self.ward_ids}, **self.totals}
+
+    @property
+    def ladders(self) -> tuple[tuple[Level, ...], ...]:
+        """The levels of each row of `ward_axis`, from the lowest on."""
+        return tuple(tuple(level for level in self.levels if row in level.rows(self)) for row in self.ward_axis)
 
     @property
     def patient_type_ids(self) -> list[str]:
