@@ -26,7 +26,7 @@ from kaizar_pipeline.tables import CENSUS_PERCENTAGES
 CHECKS: list[Check] = []
 """All of them, in the order of the chain."""
 
-_QUANTILES = [f"p{percentage:02d}" for percentage in CENSUS_PERCENTAGES]
+_QUANTILES = [f"p{percentage}" for percentage in CENSUS_PERCENTAGES]
 _ROUNDING = 1e-9
 
 
@@ -192,7 +192,7 @@ def _overall(scores: pd.DataFrame) -> pd.DataFrame:
 def possible_probabilities(occupancy_distributions: pd.DataFrame) -> Found:
     """Probabilities lie in 0 to 1, and quantiles do not fall."""
     rows = occupancy_distributions
-    outside = sum(int((~rows[name].dropna().between(0, 1)).sum()) for name in ("prob_full", "prob_queue"))
+    outside = sum(int((~rows[name].dropna().between(0, 1)).sum()) for name in ("prob_full_hour", "prob_queue"))
     falling = int((rows[_QUANTILES].diff(axis=1).iloc[:, 1:] < 0).to_numpy().sum())
     return Found(outside + falling == 0, {"outside": outside, "falling": falling})
 
@@ -286,11 +286,16 @@ def parts_add_up(headline_changes: pd.DataFrame) -> Found:
 
 
 @check("headline_changes", blocking=False)
-def as_published(headline_changes: pd.DataFrame, occupancy_distributions: pd.DataFrame) -> Found:
-    """The headlines are those of occupancy_distributions; not so when those are of a run with other settings."""
-    hours = occupancy_distributions
-    week = hours[hours["at"] < hours["as_of"] + pd.Timedelta(days=DAYS)]
-    means = week.rename(columns={"p95": "p95_census"}).groupby("ward_id")[list(HEADLINES)].mean()
+def as_published(
+    headline_changes: pd.DataFrame, occupancy_distributions: pd.DataFrame, ward_days: pd.DataFrame
+) -> Found:
+    """The headlines are those of ward_days and occupancy_distributions; not so when those are of a run with other
+    settings."""
+    as_of, whole = ward_days["as_of"].iloc[0], ward_days[ward_days["date"] >= ward_days["as_of"]]
+    days = whole[whole["date"] < as_of.ceil("D") + pd.Timedelta(days=DAYS)]
+    hours = occupancy_distributions[occupancy_distributions["at"] < as_of + pd.Timedelta(days=DAYS)]
+    of_days, of_hours = days.groupby("ward_id")["prob_full_day"], hours.groupby("ward_id")["p95"]
+    means = pd.DataFrame({"prob_full_day": of_days.mean(), "p95_census": of_hours.mean()})[list(HEADLINES)]
     rows = headline_changes[_latest(headline_changes)].set_index(["ward_id", "headline"])["after"]
     gap = rows - means.rename_axis(columns="headline").stack().reindex(rows.index)
     found = {f"{headline} of {ward}": f"{by:+.3g}" for (ward, headline), by in gap[gap.abs() > _ROUNDING].items()}

@@ -37,6 +37,7 @@ from kaizar_pipeline.planning import beds, drivers
 from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, backtest_occupancy
 from kaizar_pipeline.planning.census_causes import Given, likely_causes
 from kaizar_pipeline.planning.census_scores import ALL_WEEKS
+from kaizar_pipeline.planning.chances import fullest, fullest_in_words
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.forecast_log import extend_log, record_in_words, score_log
 from kaizar_pipeline.planning.headline_changes import (
@@ -49,7 +50,7 @@ from kaizar_pipeline.simulation.occupancy import simulate_occupancy
 from kaizar_pipeline.simulation.starting_point import StartingTables
 from kaizar_pipeline.tables import HOSPITAL_TOTAL, Table
 
-_HEADLINE_KPIS = ("p95_census", "hours_full_share", "wait_mean_hours")
+_HEADLINE_KPIS = ("p95_census", "days_any_hour_full", "wait_mean_hours")
 
 
 def history(run: Run) -> Made:
@@ -195,24 +196,22 @@ def occupancy(run: Run, start: StartingTables) -> Made:
     precision = found.simulation_precision.dropna(subset="half_width")
     widths = zip(precision["quantity"], precision["half_width"], strict=True)
     figures: dict[str, Figures] = {
-        "occupancy_distributions": _fullest(found.occupancy_distributions, run.config.ward_ids),
+        "ward_days": _fullest(found.ward_days, run.config.ward_ids),
         "simulation_precision": {f"half-width of {quantity}, at most": float(width) for quantity, width in widths},
     }
     return Made(found.tables, figures, {"simulation_warnings": found.warnings})
 
 
-def _fullest(distributions: pd.DataFrame, ward_ids: Sequence[str]) -> Figures:
-    """The highest probability of a full ward in the next week, and where it is; the census at as_of is known."""
-    as_of = distributions["as_of"].iloc[0]
-    week = distributions["at"].between(as_of, as_of + pd.Timedelta(days=7), inclusive="neither")
-    wards = distributions[week & distributions["ward_id"].isin(ward_ids) & distributions["prob_full"].notna()]
-    if wards.empty:
+def _fullest(ward_days: pd.DataFrame, ward_ids: Sequence[str]) -> Figures:
+    """The ward that is most likely full on a day of the next week, and its most likely day."""
+    days = fullest(ward_days, ward_ids)
+    if days.empty:
         return {}
-    worst = wards.sort_values("prob_full", kind="stable").iloc[-1]
     return {
-        "highest probability full, 7 days": float(worst["prob_full"]),
-        "fullest ward, 7 days": str(worst["ward_id"]),
-        "at": f"{worst['at']:%Y-%m-%d %H:%M}",
+        "fullest ward, 7 days": str(days["ward_id"].iloc[0]),
+        "chance of being full at some hour of a day": float(days["prob_full_day"].mean()),
+        "highest chance": float(days["prob_full_day"].iloc[0]),
+        "on": f"{days['date'].iloc[0]:%Y-%m-%d}",
     }
 
 
@@ -243,7 +242,8 @@ def bed_allocations(run: Run, start: StartingTables) -> Made:
 def occupancy_drivers(run: Run, start: StartingTables) -> Made:
     """The variance of each day's highest census, split over what chance decides."""
     found = drivers.occupancy_drivers(run.experiment(start))
-    total = found[found["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)["variance"].sum()
+    of_hospital = found[found["ward_id"] == HOSPITAL_TOTAL].groupby("driver", sort=False)
+    total = of_hospital["variance"].sum().clip(lower=0)
     shares = {f"share of {driver}": float(part) for driver, part in (total / total.sum()).items()}
     return Made({"occupancy_drivers": found}, {"occupancy_drivers": shares if total.sum() > 0 else {}})
 
@@ -395,6 +395,7 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
     feature_table: pd.DataFrame,
     arrival_model: pd.DataFrame,
     occupancy_distributions: pd.DataFrame,
+    ward_days: pd.DataFrame,
     previous_headline_changes: pd.DataFrame | None,
     previous_headline_inputs: pd.DataFrame | None,
 ) -> Made:
@@ -407,7 +408,12 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
         int(occupancy_distributions["replications"].iloc[0]),
         workers=run.overrides.workers,
     )
-    figures = {"in words": changes_in_words(found.latest, run.config.ward_ids), "changes": markdown_table(found.latest)}
+    wards = run.config.ward_ids
+    figures = {
+        "fullest ward": fullest_in_words(ward_days, wards),
+        "in words": changes_in_words(found.latest, wards),
+        "changes": markdown_table(found.latest),
+    }
     return Made(
         {"headline_inputs": found.headline_inputs, "headline_changes": found.headline_changes},
         {"headline_changes": figures},
@@ -415,8 +421,8 @@ def headline_changes(  # noqa: PLR0913  the tables that it needs
 
 
 _SIMULATED = (
-    t.OCCUPANCY_DISTRIBUTIONS, t.MIDNIGHT_CENSUS, t.WEEK_PROFILE, t.DAILY_PEAKS, t.WARD_FLOWS,
-    t.WARD_PERFORMANCE, t.SIMULATION_PRECISION, t.BOARDING_CAUSES, t.PATIENT_JOURNEYS,
+    t.OCCUPANCY_DISTRIBUTIONS, t.MIDNIGHT_CENSUS, t.WARD_DAYS, t.WARD_WEEKS, t.LEVEL_RISK, t.WEEK_PROFILE,
+    t.DAILY_PEAKS, t.WARD_FLOWS, t.WARD_PERFORMANCE, t.SIMULATION_PRECISION, t.BOARDING_CAUSES, t.PATIENT_JOURNEYS,
 )  # fmt: skip
 
 STEPS = [

@@ -120,16 +120,19 @@ def _show_answer(home: Path, hospital: str) -> None:
     from kaizar_pipeline.config.snapshot import shown
     from kaizar_pipeline.orchestration.storage import Warehouse
     from kaizar_pipeline.planning.beds import allocation_in_words, requirement_in_words
+    from kaizar_pipeline.planning.chances import fullest_in_words
     from kaizar_pipeline.planning.forecast_log import record_in_words
     from kaizar_pipeline.planning.headline_changes import changes_in_words
     from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
     warehouse = Warehouse(home / "data")
     config = load_hospital_config(hospital_file(home, hospital))
-    requirements, allocations, changes = (
-        warehouse.read(name, hospital) for name in ("bed_requirements", "bed_allocations", "headline_changes")
+    days, requirements, allocations, changes = (
+        warehouse.read(name, hospital)
+        for name in ("ward_days", "bed_requirements", "bed_allocations", "headline_changes")
     )
     typer.echo(f"  as of {shown(requirements['as_of'].iloc[0])}; all tables: data/kaizar.duckdb")
+    typer.echo(f"  {fullest_in_words(days, config.ward_ids)}")
     typer.echo(f"  whole hospital: {requirement_in_words(requirements, HOSPITAL_TOTAL, config.simulation.risk_event)}")
     if best := allocation_in_words(allocations):
         typer.echo(f"  where they help most: {best}")

@@ -19,6 +19,7 @@ from kaizar_pipeline.config.fields import (
     RuleError,
     window_errors,
 )
+from kaizar_pipeline.config.levels import level_errors
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
 from kaizar_pipeline.config.places import place_errors
 from kaizar_pipeline.config.reachability import unreachable
@@ -414,5 +415,5 @@ def _whole_stays(config: "HospitalConfig", patients: Extract) -> _Errors:
 _RULES: tuple[Callable[["HospitalConfig"], _Errors], ...] = (
     _known_place, _ids_once, _groups, _known_references, _stream_profiles, _stream_seasons, _stream_numbers, _ward_beds,
     _ward_cases, _ward_changes, _open_spans, _streams_of_closed_wards, _routes, _routes_home, _policy_wards, _overflows,
-    _priorities, _patients, _warmup,
+    _priorities, _patients, _warmup, level_errors,
 )  # fmt: skip

@@ -25,18 +25,38 @@ def observed_census(
     Columns: ward_id, date, hour (0 to 23), actual. Counted is admit <= instant < depart. Patients whose departure is
     unknown are left out.
     """
-    unknown = patients.loc[~patients["departure_known"], "patient_id"]
-    beds = ward_stays[ward_stays["admit"].notna() & ~ward_stays["patient_id"].isin(unknown)]
+    beds = _in_beds(patients, ward_stays)
     as_of = pd.Timestamp(patients["as_of"].iloc[0])
     dates = pd.date_range(beds["admit"].min().ceil("D"), as_of, unit="us") if len(beds) else pd.DatetimeIndex([])
     census = pd.DataFrame({"date": np.repeat(dates, len(hours)), "hour": np.tile(hours, len(dates))})
     at = instants(census)
     census, at = census[at <= as_of], at[at <= as_of].to_numpy()
     for name, wards in ward_axis.items():
-        stays = beds[beds["ward_id"].isin(wards)]
-        admits, departs = (np.sort(stays[column].dropna().to_numpy()) for column in ("admit", "depart"))
-        census[name] = np.searchsorted(admits, at, side="right") - np.searchsorted(departs, at, side="right")
+        census[name] = _census_at(beds, wards, at)
     return census.melt(["date", "hour"], var_name="ward_id", value_name="actual")
+
+
+def census_by_hour(
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    ward_axis: Mapping[str, Collection[str]],
+    hours: pd.DatetimeIndex,
+) -> np.ndarray:
+    """i8[A, hours]: the same at these `hours`."""
+    beds = _in_beds(patients, ward_stays)
+    return np.array([_census_at(beds, wards, hours.to_numpy()) for wards in ward_axis.values()])
+
+
+def _in_beds(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
+    """The stays in beds of patients whose departure is known."""
+    unknown = patients.loc[~patients["departure_known"], "patient_id"]
+    return ward_stays[ward_stays["admit"].notna() & ~ward_stays["patient_id"].isin(unknown)]
+
+
+def _census_at(beds: pd.DataFrame, wards: Collection[str], at: np.ndarray) -> np.ndarray:
+    stays = beds[beds["ward_id"].isin(wards)]
+    admits, departs = (np.sort(stays[column].dropna().to_numpy()) for column in ("admit", "depart"))
+    return np.searchsorted(admits, at, side="right") - np.searchsorted(departs, at, side="right")
 
 
 def instants(rows: pd.DataFrame) -> pd.Series:

@@ -121,11 +121,11 @@ WITH figures AS (
         place AS ward_id, window_days, quantity, coalesce(weekday, {ALL_HOURS}) AS weekday,
         coalesce(hour, {ALL_HOURS}) AS hour, count(*) AS n, avg(value) AS mean, stddev_samp(value) AS sd,
         skewness(value) AS skewness, kurtosis(value) AS kurtosis, min(value) AS minimum, max(value) AS maximum,
-        quantile_cont(value, [{", ".join(f"{q / 100}" for q in CENSUS_PERCENTAGES)}]) AS q
+        quantile_cont(value, [{", ".join(f"0.{q}" for q in CENSUS_PERCENTAGES)}]) AS q
     FROM looked_at
     GROUP BY GROUPING SETS ((place, window_days, quantity, weekday, hour), (place, window_days, quantity))
 )
-SELECT * EXCLUDE (q), {", ".join(f"q[{i}] AS p{q:02d}" for i, q in enumerate(CENSUS_PERCENTAGES, start=1))}
+SELECT * EXCLUDE (q), {", ".join(f"q[{i}] AS p{q}" for i, q in enumerate(CENSUS_PERCENTAGES, start=1))}
 FROM summarized
 """
 

@@ -4,7 +4,8 @@ Law of total variance, in the order of `RANDOM_SOURCES`, which is the order of c
 of the census once it and all drivers before it are known, less that without it. Known means held: a second simulation
 has the replication's own numbers for those drivers and another replication's for the rest, and the covariance of the
 two is the variance that the held drivers explain (Sobol 1993; the pick-freeze estimator). The parts add up by
-construction; what drivers do only together counts with the later one.
+construction; what drivers do only together counts with the later one. A part that is estimated below zero is noise, as
+is one within two of its standard errors: shares and widths are those of the parts above zero.
 """
 
 from dataclasses import replace
@@ -36,7 +37,8 @@ def occupancy_drivers(experiment: Experiment) -> pd.DataFrame:
     variance = np.concatenate([variance, variance.sum(axis=0, keepdims=True) / replications])
     error = np.concatenate([error, np.zeros_like(error[:1])])
     total = variance.sum(axis=0)
-    share = np.divide(variance, total, out=np.full_like(variance, np.nan), where=total > 0)
+    above = np.maximum(variance, 0.0)
+    share = np.divide(above, above.sum(axis=0), out=np.full_like(variance, np.nan), where=total > 0)
     low, high = np.quantile(own, (0.05, 0.95), axis=0, method="inverted_cdf")
     index = pd.MultiIndex.from_product(
         [DRIVERS, plan.ward_axis, plan.horizon.dates],
@@ -44,6 +46,7 @@ def occupancy_drivers(experiment: Experiment) -> pd.DataFrame:
     )
     columns = {"variance": variance, "variance_se": error, "share": share, "width": share * (high - low)}
     columns["hours"] = np.broadcast_to(plan.horizon.hours_by_date, variance.shape)
+    columns["is_noise"] = (variance < 0) | (variance < 2 * error)
     frame = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index).reset_index()
     return OCCUPANCY_DRIVERS.frame(frame, hospital_id=start.config.id, as_of=start.as_of, scenario=BASELINE)
 

@@ -1,10 +1,11 @@
 """What changed since the last run: the headline of both, and how much of the difference each factor explains.
 
-The headline of a ward is its P(full) and its p95 census, each a mean over the hours of the next seven days: every hour
-of the week occurs once, whatever the origin. A run stores all inputs of its headline; the next one simulates these
-again and replaces them by its own, a factor at a time (docs/changes.md). Percentiles are not means over replications,
-so standard errors are jackknifed: both neighbours are measured again without each of GROUPS groups of consecutive
-replications (Shao and Wu 1989: for percentiles the groups must not be small).
+The headline of a ward is the chance that it is full at some hour of a day, a mean over the next seven days, and its p95
+census, a mean over their hours: every hour of the week occurs once, whatever the origin. A run stores all inputs of its
+headline; the next one simulates these again and replaces them by its own, a factor at a time (docs/changes.md).
+Percentiles are not means over replications, so standard errors are jackknifed: both neighbours are measured again
+without each of GROUPS groups of consecutive replications (Shao and Wu 1989: for percentiles the groups must not be
+small).
 """
 
 import json
@@ -25,18 +26,19 @@ from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.forecasting.arrivals_so_far import arrivals_so_far
 from kaizar_pipeline.forecasting.rates import forecast_rates
 from kaizar_pipeline.patients.starting_census import starting_census
-from kaizar_pipeline.simulation.counting import Histograms, replications_with, staffed_with_totals
+from kaizar_pipeline.simulation.counting import Counts, staffed_with_totals
 from kaizar_pipeline.simulation.experiment import fingerprint
 from kaizar_pipeline.simulation.monte_carlo import GROUPS, MonteCarlo, extend_all, group_ends, threads
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
+from kaizar_pipeline.simulation.trajectories import FULL_LEVEL
 from kaizar_pipeline.stats.quantiles import inverted_cdf
 from kaizar_pipeline.tables import HEADLINE_CHANGES, HEADLINE_INPUTS, TABLES
 
 DAYS = 7
 """Days ahead that the headline looks at."""
 
-HEADLINES = {"prob_full": "probability", "p95_census": "beds"}
+HEADLINES = {"prob_full_day": "probability", "p95_census": "beds"}
 """What the headline of a ward consists of, with its unit."""
 
 _WHOLE = ("arrival_profile", "discharge_clocks", "day_factors", "length_of_stay", "routes")
@@ -132,13 +134,13 @@ def compare_headlines(
 
 
 def changes_in_words(latest: pd.DataFrame, ward_ids: Collection[str]) -> str:
-    """'icu: P(full) 34 % over the next 7 days, +4.0 points since the last run (as of 2026-04-01), of which program 0,
-    seed 0, config 0, data +3.0, model +1.0', for the ward whose P(full) changed most, of the latest rows."""
-    rows = latest[(latest["headline"] == "prob_full") & latest["ward_id"].isin(list(ward_ids))]
+    """'icu: full at some hour of 34 % of the next 7 days, +4.0 points since the last run (as of 2026-04-01), of which
+    program 0, seed 0, config 0, data +3.0, model +1.0', for the ward whose chance changed most, of the latest rows."""
+    rows = latest[(latest["headline"] == "prob_full_day") & latest["ward_id"].isin(list(ward_ids))]
     if rows.empty:
         return "no ward with limited beds"
     row = rows.loc[(rows["change"].abs().fillna(0) + 1e-9 * rows["after"]).idxmax()]
-    words = f"{row['ward_id']}: P(full) {row['after']:.0%} over the next {DAYS} days"
+    words = f"{row['ward_id']}: full at some hour of {row['after']:.0%} of the next {DAYS} days"
     if pd.notna(row["change"]):
         words += f", {points(row['change'])} points since the last run (as of {shown(row['since'])})"
     if pd.notna(row["note"]):
@@ -151,7 +153,7 @@ def markdown_table(latest: pd.DataFrame) -> str:
     columns = ("ward_id", "headline", "before", "after", "change", *PARTS, "note")
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for _, row in latest.sort_values(["headline", "ward_id"], ascending=[False, True]).iterrows():
-        share = row["headline"] == "prob_full"
+        share = row["headline"] == "prob_full_day"
         levels = [_level(row[name], share) for name in ("before", "after")]
         differences = [_difference(row[name], share) for name in ("change", *PARTS)]
         note = "" if pd.isna(row["note"]) else str(row["note"])
@@ -215,7 +217,7 @@ class _Headlines:
     wards: list[str]
     """In the order of their names, then the groups, and the whole hospital last."""
     values: np.ndarray
-    """f8[wards, HEADLINES], NaN for P(full) of unlimited beds."""
+    """f8[wards, HEADLINES], NaN for prob_full_day of unlimited beds."""
     without: np.ndarray
     """f8[groups, wards, HEADLINES]: the same without each group of replications."""
 
@@ -304,11 +306,11 @@ def _simulate_all(steps: Sequence[Inputs], workers: int | None) -> list[_Headlin
         keys.append((fingerprint(plan), json.loads(step["replications"])))
         runs.setdefault(keys[-1], MonteCarlo(plan, with_demand=False))
     ends = [group_ends(replications, groups) for _, replications in runs]
-    census = [
-        [run.actual.census for run in extend_all(zip(runs.values(), group, strict=True), threads("compiled", workers))]
+    counts = [
+        [run.actual for run in extend_all(zip(runs.values(), group, strict=True), threads("compiled", workers))]
         for group in zip(*ends, strict=True)
     ]
-    found = {key: _headlines(runs[key].plan, of) for key, of in zip(runs, zip(*census, strict=True), strict=True)}
+    found = {key: _headlines(runs[key].plan, of) for key, of in zip(runs, zip(*counts, strict=True), strict=True)}
     return [found[key] for key in keys]
 
 
@@ -328,14 +330,18 @@ def _plan(inputs: Inputs) -> Plan:
     return StartingPoint(week, tables).plan
 
 
-def _headlines(plan: Plan, census: Sequence[Histograms]) -> _Headlines:
-    """From the histograms of the census after each further group of replications; over whole days from as_of on."""
-    hours = plan.statistics_hours // HOURS_PER_DAY * HOURS_PER_DAY
-    wards, staffed = plan.ward_axis, staffed_with_totals(plan)[:, :hours]
+def _headlines(plan: Plan, counts: Sequence[Counts]) -> _Headlines:
+    """From the counts after each further group of replications; over whole dates, and whole days from as_of on."""
+    hours, whole = plan.statistics_hours // HOURS_PER_DAY * HOURS_PER_DAY, plan.horizon.hours_by_date == HOURS_PER_DAY
+    wards, limited = plan.ward_axis, (staffed_with_totals(plan) < UNLIMITED).all(axis=1)
     order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), *range(len(plan.ward_ids), len(wards))]
-    states = [_padded([state.of(w)[:hours] for state in census]) for w in order]
-    values = [_headline(of[-1], staffed[w]) for w, of in zip(order, states, strict=True)]
-    without = [[_headline(rest, staffed[w]) for rest in _leaving_out(of)] for w, of in zip(order, states, strict=True)]
+    values, without = [], []
+    for w in order:
+        census = _padded([of.census.of(w)[:hours] for of in counts])
+        full = np.stack([of.reached[w, FULL_LEVEL, whole] for of in counts]) * (1.0 if limited[w] else np.nan)
+        values.append(_headline(census[-1], full[-1]))
+        rest = zip(_leaving_out(census), _leaving_out(full), strict=True)
+        without.append([_headline(*parts) for parts in rest])
     return _Headlines([wards[w] for w in order], np.array(values), np.array(without).swapaxes(0, 1))
 
 
@@ -350,11 +356,10 @@ def _leaving_out(states: np.ndarray) -> np.ndarray:
     return states[-1] - np.diff(states, axis=0, prepend=np.zeros_like(states[:1]))
 
 
-def _headline(histogram: np.ndarray, staffed: np.ndarray) -> tuple[float, float]:
-    """Means over the hours of P(full), NaN without an hour of limited beds, and of p95, from u4[hours, beds]."""
-    limited = staffed < UNLIMITED
-    full = replications_with(histogram, staffed)[limited] / histogram[0].sum()
-    return full.mean() if limited.any() else np.nan, inverted_cdf(np.cumsum(histogram, axis=1), 0.95).mean()
+def _headline(histogram: np.ndarray, full: np.ndarray) -> tuple[float, float]:
+    """Means over the days of the chance of being full at some hour, from the replications that are, f8[days], and over
+    the hours of p95, from u4[hours, beds]."""
+    return full.mean() / histogram[0].sum(), inverted_cdf(np.cumsum(histogram, axis=1), 0.95).mean()
 
 
 def _error(without: np.ndarray) -> np.ndarray:

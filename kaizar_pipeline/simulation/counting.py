@@ -48,6 +48,10 @@ class Sums:
         """The sums of one ward, -1 for the hospital."""
         return Sums(self.total[ward], self.squares[ward], self.replications)
 
+    def __getitem__(self, places: slice) -> "Sums":
+        """Those at some places of the last axis."""
+        return Sums(self.total[..., places], self.squares[..., places], self.replications)
+
     @property
     def mean(self) -> np.ndarray:
         """The mean over replications."""
@@ -240,9 +244,17 @@ class Counts(CensusCounts):
     queued: np.ndarray
     """i8[A, H]: replications in which somebody waited."""
     week_census: Sums
-    """[A, 168]: census by hour of the week from Monday 0:00, each replication's weeks added up."""
+    """[A, 168]: census by hour of the week from Monday 0:00, each replication's weeks of the profile added up."""
     week_full: Sums
     """[A, 168]: likewise, the weeks in which the ward was full."""
+    reached: np.ndarray
+    """u4[A, K, D]: replications that are full, then at each level, at some hour of each date."""
+    reached_spans: np.ndarray
+    """u4[A, K, S]: the same at some hour of each week of seven dates, and of the whole horizon."""
+    level_days: Sums
+    """[A, K, S]: days full, and days of which each level is the highest."""
+    full_hours: Sums
+    """[A, D + S]: hours full of each date, then of each span."""
     kpi: Moments
     """Of [A, T + 1, len(KPI_INDEX)]; `figures` is what it comes to."""
     boarded: Moments
@@ -289,6 +301,11 @@ def journey_groups(plan: Plan) -> list[JourneyGroup]:
 
 def staffed_with_totals(plan: Plan) -> np.ndarray:
     """i8[A, H]: beds staffed at each hour by ward, group and in the whole hospital, UNLIMITED where any ward is."""
-    of_members = [plan.staffed[members] for members in plan.is_member]
+    return with_totals(plan.staffed, plan.is_member)
+
+
+def with_totals(staffed: np.ndarray, is_member: np.ndarray) -> np.ndarray:
+    """i8[A, H] from the beds of wards i8[W, H] and the members of groups bool[G + 1, W], likewise."""
+    of_members = [staffed[members] for members in is_member]
     totals = [np.where((beds == UNLIMITED).any(axis=0), UNLIMITED, beds.sum(axis=0)) for beds in of_members]
-    return np.concatenate([plan.staffed, totals])
+    return np.concatenate([staffed, totals])

@@ -14,7 +14,7 @@ from kaizar_pipeline.simulation.plan import Plan
 from kaizar_pipeline.simulation.starting_point import StartingPoint
 
 if TYPE_CHECKING:
-    from kaizar_pipeline.config.hospital import Engine
+    from kaizar_pipeline.config.simulation_settings import Engine
 
 MEMORY = 256 * 2**20
 """Bytes of results that are remembered beside those of the hospital as it is: the latest used."""

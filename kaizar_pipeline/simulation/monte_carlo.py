@@ -30,7 +30,7 @@ from kaizar_pipeline.stats.quantiles import inverted_cdf
 from kaizar_pipeline.tables.kpis import KPI_INDEX, OVER_WAITS, WAIT_PERCENTILES
 
 if TYPE_CHECKING:
-    from kaizar_pipeline.config.hospital import Engine
+    from kaizar_pipeline.config.simulation_settings import Engine
     from kaizar_pipeline.simulation.kernel.block import Totals
     from kaizar_pipeline.simulation.kernel.count import Records, Tallies
     from kaizar_pipeline.simulation.kernel.flows import FlowTallies
@@ -177,11 +177,13 @@ class MonteCarlo:
         )
         week_census, week_full = (Sums(total.week[kind], total.week_squares[kind], n) for kind in (CENSUS, FULL))
         census, peaks = Histograms(total.start, total.census), Histograms(total.start, total.peaks)
+        level_days, full_hours = (Sums(of[:, 0], of[:, 1], n) for of in (total.level_days, total.full_hours))
         waits = Waits(total.waits.reshape(self._shape), n, self._waits, block_group_ends(self._waits[-1].end))
         journeys = self._by_journey(total.journeys.reshape(2, len(self.plan.streams), BINS), axis=1)
         return Counts(
-            n, census, peaks, waiting, boarding, outliers, total.queued, week_census, week_full, self._kpi.moments(),
-            self._boarded.moments(), self._over_waits.moments(), waits, self._journeys.moments(), journeys, self._flows,
+            n, census, peaks, waiting, boarding, outliers, total.queued, week_census, week_full, total.reached,
+            total.reached_spans, level_days, full_hours, self._kpi.moments(), self._boarded.moments(),
+            self._over_waits.moments(), waits, self._journeys.moments(), journeys, self._flows,
         )  # fmt: skip
 
     @property

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.config.hospital import Replications
 from kaizar_pipeline.config.scenario import BASELINE
+from kaizar_pipeline.config.simulation_settings import Replications
 from kaizar_pipeline.simulation.counting import CensusCounts, Counts, mean_and_sd, replications_with
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.load import check_load
@@ -26,13 +26,17 @@ from kaizar_pipeline.simulation.precision import (
 from kaizar_pipeline.simulation.summary import (
     boarding_causes,
     daily_peaks,
+    level_risk,
     midnight_census,
     occupancy_distributions,
     patient_journeys,
+    ward_days,
     ward_flows,
     ward_performance,
+    ward_weeks,
     week_profile,
 )
+from kaizar_pipeline.simulation.thresholds import full_from
 from kaizar_pipeline.simulation.warmup import ShortWarmup, diagnose
 
 _LOG = logging.getLogger(__name__)
@@ -44,6 +48,9 @@ class Occupancy:
 
     occupancy_distributions: pd.DataFrame
     midnight_census: pd.DataFrame
+    ward_days: pd.DataFrame
+    ward_weeks: pd.DataFrame
+    level_risk: pd.DataFrame
     week_profile: pd.DataFrame
     daily_peaks: pd.DataFrame
     ward_flows: pd.DataFrame
@@ -78,6 +85,9 @@ def simulate_occupancy(experiment: Experiment, progress: Progress | None = None)
     return Occupancy(
         occupancy_distributions=occupancy_distributions(plan, actual, simulation.high_occupancy, **constants),
         midnight_census=midnight_census(plan, actual, **constants),
+        ward_days=ward_days(plan, actual, demand, simulation.risk_target, **constants),
+        ward_weeks=ward_weeks(plan, actual, **constants),
+        level_risk=level_risk(plan, actual, simulation.huddle_hour, **constants),
         week_profile=week_profile(plan, actual, **constants),
         daily_peaks=daily_peaks(plan, {"actual": actual, "demand": demand}, **constants),
         ward_flows=ward_flows(plan, actual, [ward.capacity for ward in start.config.wards], **constants),
@@ -119,15 +129,15 @@ def _until_precise(experiment: Experiment, progress: Progress | None) -> tuple[C
 
 
 def achieved_precision(plan: Plan, counts: Counts, planned_looks: int, targets: Mapping[str, float]) -> list[Achieved]:
-    """How precisely the mean census, the probability of a full ward and the mean wait are known, each where it is
+    """How precisely the mean census, the probability of a full hour and the mean wait are known, each where it is
     known worst."""
     n = counts.replications
     histograms = [counts.census.of(w) for w in range(len(plan.ward_ids))]
     census_error = np.array([mean_and_sd(histogram)[1] for histogram in histograms]) / np.sqrt(n)
-    full = np.array([replications_with(h, staffed) for h, staffed in zip(histograms, plan.staffed, strict=True)])
+    full = np.array([replications_with(h, full_from(beds)) for h, beds in zip(histograms, plan.staffed, strict=True)])
     half_widths = {
         "mean_census": mean_half_width(census_error, n, planned_looks),
-        "prob_full": share_half_width(np.where(plan.staffed < UNLIMITED, full, np.nan), n, planned_looks),
+        "prob_full_hour": share_half_width(np.where(plan.staffed < UNLIMITED, full, np.nan), n, planned_looks),
         "wait_mean_hours": mean_half_width(
             counts.figures("wait_mean_hours")[1][: len(histograms), -1], n, planned_looks
         ),

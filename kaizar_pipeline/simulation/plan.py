@@ -16,6 +16,7 @@ from kaizar_pipeline.config.calendar import weekdays_with_arrivals, weekly_profi
 from kaizar_pipeline.config.distributions import Distribution, FromData
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import ArrivalStream, HospitalConfig, Ward
+from kaizar_pipeline.config.levels import Level
 from kaizar_pipeline.errors import DataError, SimulationError
 from kaizar_pipeline.simulation.census import Census, plan_census
 from kaizar_pipeline.simulation.clocks import Clocks, plan_clocks
@@ -126,6 +127,8 @@ class Plan:
     """u4[tables]: address of the random number of that factor: crc32 of the ward's id."""
     clocks: Clocks
     census: Census
+    ladders: tuple[tuple[Level, ...], ...]
+    """By row of a ward axis: its levels, from the lowest on."""
     redraw_offsets: tuple[int, ...] = (0,) * len(RANDOM_SOURCES)
     """Added to the replication's number for each of RANDOM_SOURCES: other than 0, those numbers are redrawn."""
 
@@ -296,6 +299,7 @@ def make_plan(
         los_scale_stream=np.array(tables.scale_stream, dtype=np.uint32),
         clocks=clocks,
         census=plan_census(census, horizon.start, wards, types, patience_table, clocks),
+        ladders=config.ladders,
     )
 
 

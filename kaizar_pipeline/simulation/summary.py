@@ -1,6 +1,6 @@
 """From counts to tables: every figure beside its Monte Carlo standard error."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,15 @@ from kaizar_pipeline.simulation.counting import (
 )
 from kaizar_pipeline.simulation.flow_windows import FLOW, windows_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
+from kaizar_pipeline.simulation.thresholds import (
+    full_from,
+    highest_of_dates,
+    lowest_of_dates,
+    plan_thresholds,
+    profile_hours,
+    profile_weeks,
+)
+from kaizar_pipeline.simulation.trajectories import DAYS_PER_SPAN, FULL_LEVEL
 from kaizar_pipeline.simulation.waits import JOURNEY, percentile
 from kaizar_pipeline.stats.quantiles import inverted_cdf
 from kaizar_pipeline.tables import (
@@ -27,12 +36,16 @@ from kaizar_pipeline.tables import (
     BOARDING_CAUSES,
     CENSUS_PERCENTAGES,
     DAILY_PEAKS,
+    DAY_PERCENTAGES,
     FLOW_PERCENTAGES,
+    LEVEL_RISK,
     MIDNIGHT_CENSUS,
     OCCUPANCY_DISTRIBUTIONS,
     PATIENT_JOURNEYS,
+    WARD_DAYS,
     WARD_FLOWS,
     WARD_PERFORMANCE,
+    WARD_WEEKS,
     WEEK_PROFILE,
 )
 from kaizar_pipeline.tables.kpis import KPIS
@@ -46,13 +59,13 @@ def occupancy_distributions(plan: Plan, counts: Counts, high_occupancy: float, *
 
     def columns(w: int) -> dict[str, Any]:
         histogram, limited = counts.census.of(w), staffed[w] < UNLIMITED
-        full = replications_with(histogram, staffed[w])
+        full = replications_with(histogram, full_from(staffed[w]))
         above = replications_above(histogram, staffed[w], high_occupancy)
         return {
             "at": at,
             "staffed_beds": pd.Series(staffed[w]).where(limited).astype("Int64"),
             **_census_columns(histogram),
-            **_share("prob_full", np.where(limited, full, np.nan), n),
+            **_share("prob_full_hour", np.where(limited, full, np.nan), n),
             **_share("prob_above", np.where(limited, above, np.nan), n),
             **_share("prob_queue", counts.queued[w], n),
             **_mean("mean_waiting", counts.waiting.of(w)),
@@ -91,17 +104,18 @@ def _census_columns(histogram: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _quantile_columns(
-    histogram: np.ndarray, n: int, percentages: Iterable[int] = CENSUS_PERCENTAGES
+    histogram: np.ndarray, n: int, percentages: Collection[str] = CENSUS_PERCENTAGES
 ) -> dict[str, np.ndarray]:
     """Quantiles of the census, from u4[times, patients], with the standard errors of `n` independent values."""
     columns: dict[str, np.ndarray] = {}
     cumulative = np.cumsum(histogram, axis=1)
-    for q in percentages:
-        columns[f"p{q:02d}"] = inverted_cdf(cumulative, q / 100)
+    for percentage in percentages:
+        q = float(f"0.{percentage}")
+        columns[f"p{percentage}"] = inverted_cdf(cumulative, q)
         # half the distance between the quantiles one standard error of a share away (Woodruff 1952)
-        error = np.sqrt(q / 100 * (1 - q / 100) / n)
-        low, high = (inverted_cdf(cumulative, np.clip(q / 100 + side * error, 0, 1)) for side in (-1, 1))
-        columns[f"p{q:02d}_se"] = (high - low) / 2
+        error = np.sqrt(q * (1 - q) / n)
+        low, high = (inverted_cdf(cumulative, np.clip(q + side * error, 0, 1)) for side in (-1, 1))
+        columns[f"p{percentage}_se"] = (high - low) / 2
     return columns
 
 
@@ -146,15 +160,16 @@ def census_at_hours(plan: Plan, counts: CensusCounts, hours: Collection[int]) ->
 
 
 def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
-    """The census by weekday and hour, over the weeks of the horizon together."""
+    """The census by weekday and hour, over the weeks of the profile together (`profile_weeks`)."""
     staffed, n = staffed_with_totals(plan), counts.replications
+    shown, typical = profile_hours(plan), profile_weeks(plan).any(axis=1)
     at = plan.statistics_start
     slot = (int(at.day_of_week) * HOURS_PER_DAY + at.hour + np.arange(plan.statistics_hours)) % HOURS_PER_WEEK
-    slots, weeks = np.unique(slot, return_counts=True)
 
     def columns(w: int) -> dict[str, Any]:
         histogram = counts.census.of(w)
-        together = np.stack([histogram[slot == s].sum(axis=0) for s in slots])
+        slots, weeks = np.unique(slot[shown[w]], return_counts=True)
+        together = np.stack([histogram[shown[w] & (slot == s)].sum(axis=0) for s in slots])
         census, full = (
             Sums(sums.total[w, slots], sums.squares[w, slots], n) for sums in (counts.week_census, counts.week_full)
         )
@@ -163,12 +178,125 @@ def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
             "weekday": slots // HOURS_PER_DAY,
             "hour": slots % HOURS_PER_DAY,
             "weeks": weeks,
+            "is_typical": bool(typical[w]),
             **_mean("mean", census, weeks),
-            **_mean("prob_full", full, limited),
+            **_mean("prob_full_hour", full, limited),
             **_quantile_columns(together, n),  # as if the weeks of a replication were equal, which is the worst case
         }
 
     return WEEK_PROFILE.frame(_by_ward(plan, columns), **constants)
+
+
+def ward_days(plan: Plan, counts: Counts, demand: CensusCounts, risk_target: float, **constants: Any) -> pd.DataFrame:
+    """Each date: beds, the census at midnight and the day's peak, the chance of being full at some hour, and the beds
+    that cover the peak of `demand`, the demand run, with 70 %, 90 % and 1 - `risk_target`."""
+    staffed, n, begun = staffed_with_totals(plan), counts.replications, plan.statistics_start.hour
+    hours = plan.horizon.hours_by_date
+    fewest, most = lowest_of_dates(staffed, begun), highest_of_dates(staffed, begun)
+
+    def columns(w: int) -> dict[str, Any]:
+        limited, peaks = most[w] < UNLIMITED, counts.peaks.of(w)
+        full_now = replications_with(counts.census.of(w)[:1], full_from(staffed[w, :1]))[0]
+        needed = np.cumsum(demand.peaks.of(w), axis=1)
+        return {
+            "date": plan.horizon.dates,
+            "kind": "ward" if w < len(plan.ward_ids) else "group" if w < len(plan.ward_axis) - 1 else "hospital",
+            "hours": hours,
+            "staffed_fewest": pd.Series(fewest[w]).where(fewest[w] < UNLIMITED).astype("Int64"),
+            "staffed_most": pd.Series(most[w]).where(limited).astype("Int64"),
+            "full_now": pd.array([{0: False, n: True}.get(full_now) if limited[0] else None] * len(hours), "boolean"),
+            **_prefixed("peak", peaks),
+            **_share("prob_full_day", np.where(limited, counts.reached[w, FULL_LEVEL], np.nan), n),
+            **_mean("share_of_hours_full", counts.full_hours.of(w)[: len(hours)], np.where(limited, hours, np.nan)),
+            **{name: inverted_cdf(needed, share) for name, share in (("beds_70", 0.7), ("beds_90", 0.9))},
+            "beds_target": inverted_cdf(needed, 1 - risk_target) if risk_target > 0 else None,
+        }
+
+    frame = _by_ward(plan, columns).merge(_midnights(plan, counts), how="left", on=["ward_id", "date"])
+    return WARD_DAYS.frame(frame, risk_target=risk_target, **constants)
+
+
+def _midnights(plan: Plan, counts: CensusCounts) -> pd.DataFrame:
+    """The census at the midnight that begins each date, but for one before as_of."""
+    first = -plan.statistics_start.hour % HOURS_PER_DAY
+    dates = plan.horizon.dates[first > 0 :]
+
+    def columns(w: int) -> dict[str, Any]:
+        return {"date": dates, **_prefixed("midnight", counts.census.of(w)[first::HOURS_PER_DAY])}
+
+    return _by_ward(plan, columns)
+
+
+def _prefixed(name: str, histogram: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean and some quantiles under names that begin with `name`."""
+    n = int(histogram[0].sum())
+    mean, sd = mean_and_sd(histogram)
+    columns = {"mean": mean, "mean_se": sd / np.sqrt(n), **_quantile_columns(histogram, n, DAY_PERCENTAGES)}
+    return {f"{name}_{column}": values for column, values in columns.items()}
+
+
+def ward_weeks(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
+    """Each week of seven dates from as_of on: the chance of being full at some hour, the share of its hours, and the
+    days on which it is."""
+    dates, n = plan.horizon.dates, counts.replications
+    first = np.arange(0, len(dates), DAYS_PER_SPAN)
+    days = np.diff([*first, len(dates)])
+    hours = np.add.reduceat(plan.horizon.hours_by_date, first)
+    unlimited = (staffed_with_totals(plan) == UNLIMITED).any(axis=1)
+
+    def columns(w: int) -> dict[str, Any]:
+        weeks = len(first)
+        of_weeks = np.where(unlimited[w], np.nan, 1.0)
+        full_hours = counts.full_hours.of(w)[len(dates) :][:weeks]
+        return {
+            "week": 1 + np.arange(weeks),
+            "first_date": dates[first],
+            "days": days,
+            **_share("prob_full_week", of_weeks * counts.reached_spans[w, FULL_LEVEL, :weeks], n),
+            **_mean("share_of_hours_full", full_hours, hours / of_weeks),
+            **_mean("full_days", counts.level_days.of(w).of(FULL_LEVEL)[:weeks], of_weeks),
+        }
+
+    return WARD_WEEKS.frame(_by_ward(plan, columns), **constants)
+
+
+def level_risk(plan: Plan, counts: Counts, huddle: int, **constants: Any) -> pd.DataFrame:
+    """Each level of each row and date: the chance of reaching it at some hour, of it being the highest of the day, and
+    of being at it or above at the hour `huddle`. Empty where the config has no levels."""
+    limits, n, begun = plan_thresholds(plan), counts.replications, plan.statistics_start.hour
+    least, dates = lowest_of_dates(limits, begun), plan.horizon.dates
+    at = np.arange(len(dates)) * HOURS_PER_DAY + huddle - begun
+    ahead = at >= 0
+    frames = []
+    for w, ladder in enumerate(plan.ladders):
+        histogram = counts.census.of(w)[at[ahead]]
+        for k, level in enumerate(ladder, start=1):
+            reached = counts.reached[w, k].astype(np.int64)
+            higher = counts.reached[w, k + 1] if k < len(ladder) else 0
+            in_huddle = np.full(len(dates), np.nan)
+            in_huddle[ahead] = replications_with(histogram, limits[w, k, at[ahead]])
+            likely = dates[reached > n / 2]
+            days = counts.level_days.of(w).of(k)
+            frame = pd.DataFrame(
+                {
+                    "date": dates,
+                    "patients": pd.Series(least[w, k]).where(least[w, k] < UNLIMITED).astype("Int64"),
+                    **_share("prob_reached", reached, n),
+                    **_share("prob_highest", reached - higher, n),
+                    **_share("prob_huddle", in_huddle, n),
+                }
+            )
+            frames.append(
+                frame.assign(
+                    ward_id=plan.ward_axis[w],
+                    level=level.name,
+                    level_order=k,
+                    first_likely_date=likely[0] if len(likely) else pd.NaT,
+                    expected_days=days.mean[-1],
+                    expected_days_se=days.standard_error[-1],
+                )
+            )
+    return LEVEL_RISK.frame(pd.concat(frames, ignore_index=True), **constants) if frames else LEVEL_RISK.empty()
 
 
 def daily_peaks(plan: Plan, counts_by_kind: Mapping[str, CensusCounts], **constants: Any) -> pd.DataFrame:

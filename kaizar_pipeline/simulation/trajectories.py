@@ -24,6 +24,12 @@ wait for the next, and those in it who asked for another."""
 CENSUS, FULL = range(2)
 """What is counted by hour of the week: patients in beds, and weeks in which the ward is full."""
 
+FULL_LEVEL = 0
+"""Place of full on a level axis, before the levels of the hospital's file."""
+
+DAYS_PER_SPAN = 7
+"""Dates of the weeks that are counted from as_of on; the last may have fewer."""
+
 
 class Trajectories(NamedTuple):
     """The patients of one replication, before any queueing."""

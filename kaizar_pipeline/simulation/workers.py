@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
-from kaizar_pipeline.config.hospital import Engine
+from kaizar_pipeline.config.simulation_settings import Engine
 from kaizar_pipeline.errors import SimulationError
 from kaizar_pipeline.simulation.counting import staffed_with_totals
 from kaizar_pipeline.simulation.flow_windows import FLOW, windows_of
@@ -23,6 +23,7 @@ from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, endless_route, los_scales, route_shares
 from kaizar_pipeline.simulation.simpy_engine import simulate
+from kaizar_pipeline.simulation.thresholds import lowest_of_dates, profile_hours, thresholds
 from kaizar_pipeline.simulation.waits import ENDS, FIRST_OF_HOUR
 
 HEADROOM = 1.25
@@ -32,12 +33,16 @@ HEADROOM = 1.25
 def window_of(plan: Plan) -> Window:
     """What counts of a plan's simulations, and against which beds."""
     staffed = staffed_with_totals(plan)
+    limits = thresholds(staffed, plan.ladders).astype(np.int32)
     return Window(
         plan.hours,
         plan.warmup_hours,
         int(plan.statistics_start.day_of_week) * HOURS_PER_DAY + plan.statistics_start.hour,
         staffed.astype(np.int32),
         np.where((staffed == UNLIMITED).any(axis=1), -1, staffed.sum(axis=1)),
+        limits,
+        lowest_of_dates(limits, plan.statistics_start.hour),
+        profile_hours(plan),
         ENDS,
         FIRST_OF_HOUR,
         len(plan.patient_type_ids),

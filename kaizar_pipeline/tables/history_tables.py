@@ -31,9 +31,10 @@ WARD_HISTORY = hospital_table(
     Column("minimum", "DOUBLE", "Smallest.", "patients or share"),
     Column("maximum", "DOUBLE", "Largest.", "patients or share"),
     *(
-        Column(f"p{q:02d}", "DOUBLE", f"{q}th percentile, interpolated between hours.", "patients or share")
+        Column(f"p{q}", "DOUBLE", f"Quantile 0.{q}, interpolated between hours.", "patients or share")
         for q in CENSUS_PERCENTAGES
     ),
+    version=5,
 )
 
 WARD_HISTORY_DAYS = hospital_table(

@@ -53,10 +53,10 @@ KPIS = (
         True,
     ),
     Kpi(
-        "hours_full_share", "share", "Share of hours with a census at or above the staffed beds; null when unlimited.",
+        "hours_full_share", "share", "Share of hours full (census at or above the staffed beds); null when unlimited.",
         True,
     ),
-    Kpi("days_any_hour_full", "days", "Days with a census at or above the staffed beds at any hour.", True),
+    Kpi("days_any_hour_full", "days", "Days full at some hour; null when unlimited.", True),
     Kpi("days_above_95", "days", "Days with a census above 95 % of the staffed beds at any hour."),
 )  # fmt: skip
 

@@ -181,7 +181,7 @@ BED_ALLOCATIONS = hospital_table(
 OCCUPANCY_DRIVERS = hospital_table(
     "occupancy_drivers",
     "Why the census is uncertain: the variance of each day's highest census, split by source of randomness. The parts "
-    "of a ward and day add up to its variance, and their widths to that of its 90 % interval.",
+    "of a ward and day add up to its variance, their shares to 1, and their widths to that of its 90 % interval.",
     SCENARIO,
     WARD,
     key("date", "DATE", "Day ahead."),
@@ -196,9 +196,12 @@ OCCUPANCY_DRIVERS = hospital_table(
     *with_error(
         Column("variance", "DOUBLE", "What the driver adds once those before it in this list are known.", "beds²")
     ),
-    nullable("share", "DOUBLE", "Part of the variance; null where nothing is uncertain.", "share"),
+    Column("is_noise", "BOOLEAN", "Whether the variance is below 0, or within two of its standard errors of 0."),
+    nullable(
+        "share", "DOUBLE", "Part of the variances above 0, 0 for one below; null where nothing is uncertain.", "share"
+    ),
     nullable("width", "DOUBLE", "Share of the distance between the 5th and the 95th percentile.", "beds"),
-    version=6,
+    version=7,
 )
 
 SCENARIO_COMPARISON = hospital_table(
@@ -219,7 +222,7 @@ HEADLINE_CHANGES = hospital_table(
     "program + seed + config + data + model. Rows of earlier runs stay.",
     key("run_number", "INTEGER", "Counts the runs; one with the same inputs again keeps the number."),
     WARD,
-    key("headline", "VARCHAR", "prob_full or p95_census: mean of prob_full or p95 over the hours."),
+    key("headline", "VARCHAR", "prob_full_day, mean over the dates, or p95_census: mean of p95 over the hours."),
     Column("unit", "VARCHAR", "probability or beds."),
     Column("origin", "TIMESTAMP", "The run's as_of."),
     nullable("since", "TIMESTAMP", "The last run's as_of; null for the first."),

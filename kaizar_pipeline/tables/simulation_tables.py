@@ -1,5 +1,7 @@
 """Tables of simulation results: occupancy, peaks, waits, boarding, and how precisely they are known."""
 
+from collections.abc import Callable
+
 from kaizar_pipeline.tables.columns import (
     ALL,
     HOSPITAL_TOTAL,
@@ -14,8 +16,11 @@ from kaizar_pipeline.tables.columns import (
 from kaizar_pipeline.tables.kpis import KPIS
 from kaizar_pipeline.tables.schema import Column
 
-CENSUS_PERCENTAGES = (5, 10, 25, 50, 75, 90, 95, 99)
-"""Percentages of the census quantiles, inverted CDF: they are bed counts."""
+CENSUS_PERCENTAGES = ("025", "05", "10", "25", "50", "75", "90", "95", "975", "99")
+"""Percentages of the census quantiles (025: 2.5), inverted CDF: they are bed counts."""
+
+DAY_PERCENTAGES = ("10", "50", "90")
+"""Those of the tables by day."""
 
 
 def _census_quantiles(error: str) -> list[Column]:
@@ -23,9 +28,23 @@ def _census_quantiles(error: str) -> list[Column]:
         column
         for q in CENSUS_PERCENTAGES
         for column in (
-            Column(f"p{q:02d}", "INTEGER", f"Census not exceeded with probability {q} %.", "beds"),
-            Column(f"p{q:02d}_se", "DOUBLE", f"{error} of p{q:02d}.", "beds"),
+            Column(f"p{q}", "INTEGER", f"Census not exceeded with probability 0.{q}.", "beds"),
+            Column(f"p{q}_se", "DOUBLE", f"{error} of p{q}.", "beds"),
         )
+    ]
+
+
+_FULL = "staffed beds or more in use; a ward without staffed beds is full when somebody is in it"
+
+
+def _census_of_day(name: str, what: str, column: Callable[..., Column]) -> list[Column]:
+    """Mean and some quantiles of one census of each date; `column` is Column, or nullable."""
+    quantiles = {
+        f"{name}_p{q}": f"{what[0].upper()}{what[1:]} not exceeded with probability 0.{q}." for q in DAY_PERCENTAGES
+    }
+    return [
+        *with_error(column(f"{name}_mean", "DOUBLE", f"Mean {what}.", "beds")),
+        *(one for p, text in quantiles.items() for one in with_error(column(p, "INTEGER", text, "beds"))),
     ]
 
 
@@ -40,7 +59,9 @@ OCCUPANCY_DISTRIBUTIONS = hospital_table(
     *with_error(Column("mean", "DOUBLE", "Mean census.", "beds")),
     Column("sd", "DOUBLE", "Standard deviation of the census.", "beds"),
     *_census_quantiles("Monte Carlo standard error"),
-    *with_error(nullable("prob_full", "DOUBLE", "Probability of census >= staffed beds; null when unlimited.")),
+    *with_error(
+        nullable("prob_full_hour", "DOUBLE", f"Probability of being full at this hour: {_FULL}; null when unlimited.")
+    ),
     *with_error(
         nullable("prob_above", "DOUBLE", "Probability of census > high_occupancy x staffed beds; null when unlimited.")
     ),
@@ -48,6 +69,65 @@ OCCUPANCY_DISTRIBUTIONS = hospital_table(
     *with_error(Column("mean_waiting", "DOUBLE", "Patients who wait for this ward, wherever they are.", "patients")),
     *with_error(Column("mean_boarding", "DOUBLE", "Patients who hold a bed here and wait for the next ward.", "beds")),
     *with_error(Column("mean_outliers", "DOUBLE", "Patients in a bed here who were planned for another ward.", "beds")),
+    version=5,
+)
+
+WARD_DAYS = hospital_table(
+    "ward_days",
+    "Each day ahead in one row: beds, census, the chance of being full at some hour, and the beds that cover demand.",
+    SCENARIO,
+    WARD,
+    key("date", "DATE", "Day ahead."),
+    Column("kind", "VARCHAR", "ward, group or hospital: what ward_id is."),
+    HOURS_AHEAD,
+    nullable("staffed_fewest", "INTEGER", "Fewest beds staffed at any of these hours; null: unlimited.", "beds"),
+    nullable("staffed_most", "INTEGER", "Most beds staffed at any of them; null: unlimited.", "beds"),
+    nullable(
+        "full_now", "BOOLEAN", "Whether it is full at as_of, on all dates the same; null when unlimited or not known."
+    ),
+    *_census_of_day("midnight", "census at the midnight that begins the date", nullable),
+    *_census_of_day("peak", "highest of the day's hourly censuses", Column),
+    *with_error(
+        nullable("prob_full_day", "DOUBLE", f"Probability of being full at some hour: {_FULL}; null when unlimited.")
+    ),
+    *with_error(nullable("share_of_hours_full", "DOUBLE", "Mean share of hours full; null when unlimited.", "share")),
+    Column("beds_70", "INTEGER", "Beds that cover the day's highest demand with a probability of 70 %.", "beds"),
+    Column("beds_90", "INTEGER", "The same with 90 %.", "beds"),
+    nullable("beds_target", "INTEGER", "The same with 1 - risk_target; null for a risk of 0.", "beds"),
+    Column("risk_target", "DOUBLE", "simulation.risk_target.", "share"),
+)
+
+WARD_WEEKS = hospital_table(
+    "ward_weeks",
+    "Each week of seven dates from as_of on: the chance of being full at some hour of it, and for how long.",
+    SCENARIO,
+    WARD,
+    key("week", "INTEGER", "1 for the first seven dates."),
+    Column("first_date", "DATE", "Its first date."),
+    Column("days", "INTEGER", "Its dates: 7, or fewer in the last week.", "days"),
+    *with_error(nullable("prob_full_week", "DOUBLE", "Probability of being full at some hour; null when unlimited.")),
+    *with_error(nullable("share_of_hours_full", "DOUBLE", "Mean share of hours full; null when unlimited.", "share")),
+    *with_error(nullable("full_days", "DOUBLE", "Expected days full at some hour; null when unlimited.", "days")),
+)
+
+LEVEL_RISK = hospital_table(
+    "level_risk",
+    "The chance of each of the hospital's own levels (levels) on each day ahead; empty without levels.",
+    SCENARIO,
+    WARD,
+    key("date", "DATE", "Day ahead."),
+    key("level", "VARCHAR", "The level's name."),
+    Column("level_order", "INTEGER", "1 for the lowest level of the ward, group or hospital."),
+    nullable("patients", "INTEGER", "Fewest patients at which it is reached at any hour; null: by none.", "beds"),
+    *with_error(Column("prob_reached", "DOUBLE", "Probability of reaching it at some hour.")),
+    *with_error(Column("prob_highest", "DOUBLE", "Probability that it is the highest level of the day.")),
+    *with_error(
+        nullable(
+            "prob_huddle", "DOUBLE", "Probability of being at it or above at simulation.huddle; null if that is over."
+        )
+    ),
+    nullable("first_likely_date", "DATE", "First date of the horizon on which prob_reached is above 0.5; null: none."),
+    *with_error(Column("expected_days", "DOUBLE", "Expected days of the horizon of which it is the highest.", "days")),
 )
 
 MIDNIGHT_CENSUS = hospital_table(
@@ -66,15 +146,18 @@ MIDNIGHT_CENSUS = hospital_table(
 
 WEEK_PROFILE = hospital_table(
     "week_profile",
-    "The census by weekday and hour, over the weeks of the horizon together.",
+    "The census by weekday and hour over like weeks: of the whole ones from as_of on, without the first, those with "
+    "the most frequent calendar of staffed beds.",
     SCENARIO,
     WARD,
     key("weekday", "INTEGER", "Monday 0 to Sunday 6."),
     key("hour", "INTEGER", "Hour of the day, 0 to 23."),
-    Column("weeks", "INTEGER", "How often the hour occurs in the horizon."),
+    Column("weeks", "INTEGER", "Weeks taken together."),
+    Column("is_typical", "BOOLEAN", "False: there is no such week, and all hours of the horizon are shown."),
     *with_error(Column("mean", "DOUBLE", "Mean census.", "beds")),
     *_census_quantiles("At most the Monte Carlo standard error"),
-    *with_error(nullable("prob_full", "DOUBLE", "Probability of census >= staffed beds; null when unlimited.")),
+    *with_error(nullable("prob_full_hour", "DOUBLE", "Probability of being full at the hour; null when unlimited.")),
+    version=5,
 )
 
 DAILY_PEAKS = hospital_table(
@@ -90,7 +173,7 @@ DAILY_PEAKS = hospital_table(
     version=5,
 )
 
-FLOW_PERCENTAGES = (10, 25, 50, 75, 90)
+FLOW_PERCENTAGES = ("10", "25", "50", "75", "90")
 """Percentages of the quantiles of flows, inverted CDF: they are numbers of patients."""
 
 WARD_FLOWS = hospital_table(
@@ -124,7 +207,7 @@ WARD_FLOWS = hospital_table(
         column
         for q in FLOW_PERCENTAGES
         for column in with_error(
-            Column(f"p{q}", "INTEGER", f"Patients not exceeded with probability {q} %.", "patients")
+            Column(f"p{q}", "INTEGER", f"Patients not exceeded with probability 0.{q}.", "patients")
         )
     ),
     nullable(
@@ -189,7 +272,7 @@ SIMULATION_PRECISION = hospital_table(
     "simulation_precision",
     "How precise the results are, at the ward and hour where they are least precise: the Monte Carlo error alone.",
     SCENARIO,
-    key("quantity", "VARCHAR", "mean_census, prob_full (any ward and hour) or wait_mean_hours (any ward)."),
+    key("quantity", "VARCHAR", "mean_census, prob_full_hour (any ward and hour) or wait_mean_hours (any ward)."),
     nullable("ward_id", "VARCHAR", "Ward with the widest interval; null when there was nothing to measure."),
     nullable("target", "DOUBLE", "Half-width asked for, if any.", "as the quantity"),
     nullable("half_width", "DOUBLE", "That of the widest 95 % confidence interval, if measured.", "as the quantity"),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 AS_OF = pd.Timestamp("2026-03-04")
 RUN = Run(make_config({"icu": 8, "ed": 4}), Path())
-QUANTILES = ("p05", "p10", "p25", "p50", "p75", "p90", "p95", "p99")
+QUANTILES = ("p025", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "p975", "p99")
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -48,8 +48,8 @@ def arrivals() -> pd.DataFrame:
 
 
 def occupancy() -> pd.DataFrame:
-    quantiles = {name: [beds, 4] for name, beds in zip(QUANTILES, range(8), strict=True)}
-    return pd.DataFrame(quantiles | {"prob_full": [0.25, None], "prob_queue": [0.0, 1.0]})
+    quantiles = {name: [beds, 4] for name, beds in zip(QUANTILES, range(10), strict=True)}
+    return pd.DataFrame(quantiles | {"prob_full_hour": [0.25, None], "prob_queue": [0.0, 1.0]})
 
 
 def peaks() -> pd.DataFrame:
@@ -128,7 +128,7 @@ def test_every_request_is_counted():
     ("change", "passed"),
     [
         (lambda hours: hours, True),
-        (lambda hours: hours.assign(prob_full=[1.25, None]), False),
+        (lambda hours: hours.assign(prob_full_hour=[1.25, None]), False),
         (lambda hours: hours.assign(prob_queue=[-0.1, 0]), False),
         (lambda hours: hours.assign(p90=[3, 4]), False),
     ],
@@ -268,7 +268,7 @@ def test_differences_are_those_of_the_figures(change: Change, passed: bool):
 def headlines() -> pd.DataFrame:
     """A change that is split, and one that is not."""
     parts = {"program": 0.0, "seed": [0.125, None], "config": 0.0, "data": [0.125, None], "model": 0.0}
-    levels = {"headline": ["prob_full", "p95_census"], "after": [0.5, 8.0], "change": [0.25, None]}
+    levels = {"headline": ["prob_full_day", "p95_census"], "after": [0.5, 8.0], "change": [0.25, None]}
     return pd.DataFrame({"ward_id": "icu", "run_number": 1, **levels, **parts, "note": [None, "first run"]})
 
 
@@ -281,10 +281,10 @@ def test_a_headline_that_is_not_the_published_one_is_warned_about():
     # the eighth day does not count
     at = [AS_OF, AS_OF + pd.Timedelta(days=6), AS_OF + pd.Timedelta(days=7)]
     published = pd.DataFrame(
-        {"ward_id": "icu", "as_of": AS_OF, "at": at, "prob_full": [0.25, 0.75, 0.0], "p95": [7, 9, 1]}
+        {"ward_id": "icu", "as_of": AS_OF, "at": at, "date": at, "prob_full_day": [0.25, 0.75, 0.0], "p95": [7, 9, 1]}
     )
-    assert checks.as_published(headlines(), published).passed
-    result = checks.as_published(headlines(), published.assign(p95=[7, 8, 9]))
+    assert checks.as_published(headlines(), published, published).passed
+    result = checks.as_published(headlines(), published.assign(p95=[7, 8, 9]), published)
     assert result.passed is False
     assert result.figures["p95_census of icu"] == "+0.5"
 

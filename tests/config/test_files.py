@@ -258,17 +258,18 @@ def test_a_file_that_is_not_a_hospital(home: Path, content: str | bytes, expecte
             "after 100 replications, then each time their number doubles)",
         ),
         (
-            "{at_most: 100, precision: {prob_ful: 0.1}}",
-            "19: simulation.replications.precision.prob_ful: unknown key 'prob_ful', did you mean 'prob_full'?",
+            "{at_most: 100, precision: {prob_full_hou: 0.1}}",
+            "19: simulation.replications.precision.prob_full_hou: unknown key 'prob_full_hou', did you mean "
+            "'prob_full_hour'?",
         ),
         (
-            "{at_most: 100, precision: {prob_full: 2}}",
-            "19: simulation.replications.precision.prob_full: found 2, allowed: less than 1",
+            "{at_most: 100, precision: {prob_full_hour: 2}}",
+            "19: simulation.replications.precision.prob_full_hour: found 2, allowed: less than 1",
         ),
         (
             "{at_most: 100, precision: {}}",
-            "19: simulation.replications.precision: names no quantity, allowed: one or more of mean_census, prob_full, "
-            "wait_mean_hours",
+            "19: simulation.replications.precision: names no quantity, allowed: one or more of mean_census, "
+            "prob_full_hour, wait_mean_hours",
         ),
     ],
 )

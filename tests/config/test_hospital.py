@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kaizar_pipeline.config.hospital import HospitalConfig, Replications
+from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.places import subdivision_note
+from kaizar_pipeline.config.simulation_settings import Replications
 
 pytestmark = pytest.mark.unit
 
@@ -148,11 +149,11 @@ def test_replications_are_a_number_or_a_precision_to_reach():
     data = hospital()
     data["simulation"] = {"replications": 50}
     assert HospitalConfig.model_validate(data).simulation.max_replications == 50
-    data["simulation"] = {"replications": {"at_most": 3000, "precision": {"prob_full": 0.02, "mean_census": 0.5}}}
+    data["simulation"] = {"replications": {"at_most": 3000, "precision": {"prob_full_hour": 0.02, "mean_census": 0.5}}}
     simulation = HospitalConfig.model_validate(data).simulation
     assert simulation.max_replications == 3000
     assert isinstance(simulation.replications, Replications)
-    assert simulation.replications.precision.targets == {"mean_census": 0.5, "prob_full": 0.02}
+    assert simulation.replications.precision.targets == {"mean_census": 0.5, "prob_full_hour": 0.02}
     assert HospitalConfig.model_validate_json(HospitalConfig.model_validate(data).model_dump_json(by_alias=True)) == (
         HospitalConfig.model_validate(data)
     )
@@ -378,7 +379,7 @@ JULY = {"from": "2026-07-01", "to": "2026-08-01", "capacity": 3}
         (
             put("simulation", {"replications": {"at_most": 500, "precision": {}}}),
             "simulation.replications.[mapping].precision",
-            "names no quantity, allowed: one or more of mean_census, prob_full, wait_mean_hours",
+            "names no quantity, allowed: one or more of mean_census, prob_full_hour, wait_mean_hours",
         ),
         (put("patients", "truth", {}), "patients.truth.streams", "needs streams.emergency.mean_per_day"),
         (

@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from kaizar_pipeline.config.hospital import Simulation
+from kaizar_pipeline.config.simulation_settings import Simulation
 from kaizar_pipeline.config.snapshot import as_of_at, dates_ahead, full_hours, latest_at
 from kaizar_pipeline.errors import ConfigError
 

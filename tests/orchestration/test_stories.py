@@ -29,7 +29,8 @@ pytestmark = pytest.mark.integration
 
 AS_OF = pd.Timestamp("2026-04-01")
 SIMULATED = (
-    "occupancy_distributions", "midnight_census", "week_profile", "daily_peaks", "ward_performance",
+    "occupancy_distributions", "midnight_census", "ward_days", "ward_weeks", "level_risk", "week_profile",
+    "daily_peaks", "ward_performance",
     "simulation_precision", "boarding_causes",
 )  # fmt: skip
 NOT_YET = {"occupancy_backtest", "occupancy_scores", "forecast_log_scores"}
@@ -244,7 +245,7 @@ def test_a_run_says_what_changed_since_the_last_one(made: Made, defs: dg.Definit
     _, third, _ = said(materialize(defs, *told))
     assert third["before"].tolist() == second["after"].tolist()
     assert third["change"].tolist() == pytest.approx(third["config"].tolist())
-    assert (third["config"].loc["prob_full"] < 0).any()
+    assert (third["config"].loc["prob_full_day"] < 0).any()
     assert (third["since"] == pd.Timestamp("2026-04-02")).all()
     changes = warehouse.read("headline_changes", "one")
     assert changes.groupby("run_number")["origin"].first().dt.day.tolist() == [1, 2, 2]

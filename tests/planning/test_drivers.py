@@ -84,6 +84,9 @@ def test_the_parts_add_up(hospital, experiment_of):
         values = np.repeat(peaks.loc[same, "peak_beds"], peaks.loc[same, "replications"])
         assert rows["variance"].sum() == pytest.approx(values.var(ddof=1) * (1 + 1 / 200))
         assert rows["share"].sum() == pytest.approx(1)
+        assert (rows["share"] >= 0).all()
+        assert rows.loc[rows["variance"] < 0, ["share", "width"]].eq(0).all(axis=None)
+        assert rows["is_noise"].tolist() == (rows["variance"] < 2 * rows["variance_se"]).tolist()
         low, high = np.quantile(values, (0.05, 0.95), method="inverted_cdf")
         assert rows["width"].sum() == pytest.approx(high - low)
 

@@ -46,7 +46,7 @@ from kaizar_pipeline.tables import (
 from .conftest import AS_OF, FIRST_HOUR, HALF_A_DAY
 
 DAY = 1 / 7
-"""The share of a week's hours that a ward is full for a day."""
+"""A day's part of a week's days, and of its hours."""
 
 
 def inputs(config: HospitalConfig, in_bed: int = 0, stay: float = 35.5, as_of: pd.Timestamp = AS_OF) -> Inputs:
@@ -103,7 +103,7 @@ def run_after_run(*runs: Inputs, replications: int = 4) -> HeadlineChanges:
     return found
 
 
-def of(found: HeadlineChanges, ward: str = "w", headline: str = "prob_full") -> pd.Series:
+def of(found: HeadlineChanges, ward: str = "w", headline: str = "prob_full_day") -> pd.Series:
     rows = found.latest
     return rows[(rows["ward_id"] == ward) & (rows["headline"] == headline)].iloc[0]
 
@@ -137,12 +137,13 @@ def house(hospital: Callable[..., HospitalConfig]) -> Callable[..., HospitalConf
 def test_a_first_run_has_a_headline_and_nothing_to_compare_it_with(house):
     found = run_after_run(inputs(house(), in_bed=2))
     row = of(found)
-    # both beds are taken for 23.5 hours more, which is at 24 full hours of 168
+    # both beds are taken for 23.5 hours more, which is at the 24 full hours of the first of 7 days
     assert row["after"] == pytest.approx(DAY)
     assert of(found, headline="p95_census")["after"] == pytest.approx(2 * DAY)
     assert (row["run_number"], row["note"], row["after_se"]) == (1, "first run", 0)
     assert row[["since", "before", "change", *PARTS]].isna().all()
-    assert changes_in_words(found.latest, ["w"]) == "w: P(full) 14% over the next 7 days; not split: first run"
+    words = changes_in_words(found.latest, ["w"])
+    assert words == "w: full at some hour of 14% of the next 7 days; not split: first run"
 
 
 @pytest.mark.unit
@@ -159,8 +160,8 @@ def test_config_data_and_model_each_have_their_part(house):
     assert census[list(PARTS)].tolist() == pytest.approx([0, 0, 0, DAY, 3 * DAY])
     check_sums(found)
     assert changes_in_words(found.latest, ["w"]) == (
-        "w: P(full) 29% over the next 7 days, +14.3 points since the last run (as of 2026-01-05), of which program 0, "
-        "seed 0, config -14.3, data +14.3, model +14.3"
+        "w: full at some hour of 29% of the next 7 days, +14.3 points since the last run (as of 2026-01-05), of which "
+        "program 0, seed 0, config -14.3, data +14.3, model +14.3"
     )
 
 
@@ -310,8 +311,9 @@ def test_the_headlines_are_the_published_means(mornings):
     given = {name: tables[name] for name in StartingTables._fields}
     start = StartingPoint(config, StartingTables(**given)._replace(starting_census=census))
     occupancy = simulate_occupancy(Experiment(start))
-    means = occupancy.occupancy_distributions.groupby("ward_id")[["prob_full", "p95"]].mean()
+    full = occupancy.ward_days.groupby("ward_id")["prob_full_day"].mean()
+    p95 = occupancy.occupancy_distributions.groupby("ward_id")["p95"].mean()
     found = run_after_run(forecast_inputs(config, tables), replications=60)
     for ward in ("ed", "ward", "_hospital"):
-        assert of(found, ward)["after"] == pytest.approx(means.loc[ward, "prob_full"], abs=1e-12)
-        assert of(found, ward, "p95_census")["after"] == pytest.approx(means.loc[ward, "p95"], abs=1e-12)
+        assert of(found, ward)["after"] == pytest.approx(full[ward], abs=1e-12)
+        assert of(found, ward, "p95_census")["after"] == pytest.approx(p95[ward], abs=1e-12)

@@ -1,5 +1,6 @@
 """From counts to tables: every figure and every standard error, worked out again from the replications one by one."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from hand_made import MONDAY, make_config
 
+from kaizar_pipeline.config.levels import Level
 from kaizar_pipeline.simulation.counting import Counts, Flows, Histograms, Moments, Ratios, Sums
 from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Run
@@ -15,9 +17,12 @@ from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.simpy_engine import simulate
 from kaizar_pipeline.simulation.summary import (
     daily_peaks,
+    level_risk,
     midnight_census,
     occupancy_distributions,
+    ward_days,
     ward_performance,
+    ward_weeks,
     week_profile,
 )
 from kaizar_pipeline.simulation.waits import BINS, JOURNEY, Waits
@@ -62,6 +67,10 @@ def counts_of(census: np.ndarray) -> Counts:
         queued=nobody.sum(axis=0),
         week_census=sums(slots[0][:, None].repeat(2, axis=1)),
         week_full=sums(slots[1][:, None].repeat(2, axis=1)),
+        reached=np.zeros((2, 1, hours // 24), dtype=np.uint32),
+        reached_spans=np.zeros((2, 1, 3), dtype=np.uint32),
+        level_days=sums(np.zeros((replications, 2, 1, 3), dtype=np.int64)),
+        full_hours=sums(np.zeros((replications, 2, hours // 24 + 3), dtype=np.int64)),
         kpi=Moments.of(np.zeros((replications, 2, 3, len(KPI_INDEX)))),
         boarded=Moments.of(np.zeros((replications, 1, 1))),
         over_waits=Ratios.of(np.zeros((replications, 2, 3, len(OVER_WAITS) + 1))),
@@ -101,10 +110,11 @@ def test_the_profile_of_the_week_takes_equal_hours_together(four_weeks: tuple[Pl
     monday: dict[Any, Any] = ward.iloc[0].to_dict()
     # means of the two Mondays by replication: 1, 1.5, 2, 1.5; hours full 1, 1, 1, 1 of two
     assert monday["weeks"] == 2
+    assert not monday["is_typical"]  # there is no whole week after the first
     assert monday["mean"] == 1.5
     assert monday["mean_se"] == pytest.approx(np.std([1, 1.5, 2, 1.5], ddof=1) / 2)
-    assert monday["prob_full"] == 0.5
-    assert monday["prob_full_se"] == 0
+    assert monday["prob_full_hour"] == 0.5
+    assert monday["prob_full_hour_se"] == 0
     # 0 1 1 1 2 2 2 3: the quarter is the second value, the half the fourth, 90 % the eighth
     assert [monday[name] for name in ("p25", "p50", "p75", "p90")] == [1, 1, 2, 3]
     # 4 replications: the half is known to a quarter, and the quarter and three quarters are 1 and 2
@@ -203,7 +213,7 @@ def test_occupancy_by_the_hour(hours: pd.DataFrame, seen: dict[str, np.ndarray],
         np.testing.assert_allclose(table[f"{name}_se"], error, atol=1e-7)
     np.testing.assert_allclose(table["sd"], census.std(axis=0, ddof=1), atol=1e-7)
     for name, event in (
-        ("prob_full", census >= beds),
+        ("prob_full_hour", census >= beds),
         ("prob_above", census > HIGH * beds),
         ("prob_queue", seen["waits"][:, place] > 0),
     ):
@@ -211,13 +221,14 @@ def test_occupancy_by_the_hour(hours: pd.DataFrame, seen: dict[str, np.ndarray],
         np.testing.assert_allclose(table[name], share)
         np.testing.assert_allclose(table[f"{name}_se"], np.sqrt(share * (1 - share) / REPLICATIONS))
     for q in CENSUS_PERCENTAGES:
-        error = np.sqrt(q / 100 * (1 - q / 100) / REPLICATIONS)
+        share = float(f"0.{q}")
+        error = np.sqrt(share * (1 - share) / REPLICATIONS)
         low, middle, high = (
-            np.quantile(census, min(max(q / 100 + side * error, 0), 1), axis=0, method="inverted_cdf")
+            np.quantile(census, min(max(share + side * error, 0), 1), axis=0, method="inverted_cdf")
             for side in (-1, 0, 1)
         )
-        assert table[f"p{q:02d}"].tolist() == middle.tolist()
-        assert table[f"p{q:02d}_se"].tolist() == ((high - low) / 2).tolist()
+        assert table[f"p{q}"].tolist() == middle.tolist()
+        assert table[f"p{q}_se"].tolist() == ((high - low) / 2).tolist()
     assert (seen["waits"].sum(), seen["boards"].sum(), seen["outlies"].sum()) > (0, 0, 0)
 
 
@@ -275,3 +286,116 @@ def test_boarding_has_a_cause(run: Run):
     assert (caused[:, 0] == 0).all()
     np.testing.assert_allclose(caused[:, 1] + caused[:, 2], boarded[:, 0])
     np.testing.assert_allclose(caused[:, -1], boarded[:, -1])
+
+
+# Days full and at levels
+
+
+LEVELS = [
+    {"name": "amber", "share": 0.5},
+    {"name": "red", "share": 0.9},
+    {"name": "busy", "beds": 3, "groups": ["beds"]},
+    {"name": "packed", "beds": 5, "groups": ["beds"]},
+]
+
+
+@pytest.fixture(scope="module")
+def with_levels(hospital: Plan) -> tuple[Plan, Counts]:
+    """The same hospital, with a bed less in a from Tuesday noon on."""
+    levels = tuple(Level.model_validate(level) for level in LEVELS)
+    ladders = (levels[:2],) * 3 + ((), levels[2:], ())
+    plan = replace(hospital, ladders=ladders, capacity_changes=((36.0, 1, 3),))
+    monte_carlo = MonteCarlo(plan, workers=1)
+    monte_carlo.extend(REPLICATIONS)
+    return plan, monte_carlo.actual
+
+
+@pytest.fixture(scope="module")
+def beds_by_hour() -> np.ndarray:
+    """i8[A, H] of that hospital."""
+    beds = np.repeat([[3], [4], [2]], DAYS * 24, axis=1)
+    beds[1, 36:] = 3
+    return np.array([beds[wards].sum(axis=0) for wards in AXIS.values()])
+
+
+def census_of(plan: Plan) -> np.ndarray:
+    """i8[R, A, H], from the reference engine."""
+    hours, census = np.arange(plan.hours), np.zeros((REPLICATIONS, len(AXIS), plan.hours), dtype=int)
+    for r in range(REPLICATIONS):
+        stays = simulate(plan, draw(plan, r))
+        for s in np.flatnonzero(np.isfinite(stays.admit)):
+            rows = [stays.used_ward[s] in wards for wards in AXIS.values()]
+            census[r, rows] += (stays.admit[s] <= hours) & (hours < stays.depart[s])
+    return census
+
+
+def test_days_and_weeks_full_at_some_hour(with_levels: tuple[Plan, Counts], beds_by_hour: np.ndarray):
+    plan, counts = with_levels
+    full = census_of(plan) >= beds_by_hour
+    by_day = full.reshape(REPLICATIONS, len(AXIS), DAYS, 24)
+    days = ward_days(plan, counts, counts, 0.1, **CONSTANTS)
+    weeks = ward_weeks(plan, counts, **CONSTANTS)
+    for place, ward in enumerate(AXIS):
+        of_day, of_week = days[days["ward_id"] == ward], weeks[weeks["ward_id"] == ward]
+        share = by_day[:, place].any(axis=2).mean(axis=0)
+        np.testing.assert_allclose(of_day["prob_full_day"], share)
+        np.testing.assert_allclose(of_day["prob_full_day_se"], np.sqrt(share * (1 - share) / REPLICATIONS))
+        mean, error = mean_and_error(by_day[:, place].mean(axis=2))
+        np.testing.assert_allclose(of_day["share_of_hours_full"], mean)
+        np.testing.assert_allclose(of_day["share_of_hours_full_se"], error, atol=1e-9)
+        parts = [slice(0, 7), slice(7, 8)]
+        np.testing.assert_allclose(
+            of_week["prob_full_week"], [by_day[:, place, part].any(axis=(1, 2)).mean() for part in parts]
+        )
+        for name, values in (
+            ("share_of_hours_full", [by_day[:, place, part].mean(axis=(1, 2)) for part in parts]),
+            ("full_days", [by_day[:, place, part].any(axis=2).sum(axis=1) for part in parts]),
+        ):
+            mean, error = mean_and_error(np.array(values).T)
+            np.testing.assert_allclose(of_week[name], mean)
+            np.testing.assert_allclose(of_week[f"{name}_se"], error, atol=1e-9)
+        assert of_week["days"].tolist() == [7, 1]
+    tuesday = days[(days["ward_id"] == "a") & (days["date"] == MONDAY + pd.Timedelta(days=1))].iloc[0]
+    assert (tuesday["staffed_fewest"], tuesday["staffed_most"]) == (3, 4)
+    assert not days["full_now"].any()  # all begin empty
+
+
+def test_the_chance_of_each_level(with_levels: tuple[Plan, Counts], beds_by_hour: np.ndarray):
+    plan, counts = with_levels
+    census = census_of(plan)
+    table = level_risk(plan, counts, huddle=8, **CONSTANTS)
+    assert set(table["ward_id"]) == {"ed", "a", "b", "beds"}
+    for (ward, order), rows in table.groupby(["ward_id", "level_order"]):
+        place = list(AXIS).index(str(ward))
+        begins = {
+            "amber": np.ceil(0.5 * beds_by_hour[place]), "red": np.ceil(0.9 * beds_by_hour[place]),
+            "busy": np.full(plan.hours, 3), "packed": np.full(plan.hours, 5),
+        }  # fmt: skip
+        names = ["busy", "packed"] if ward == "beds" else ["amber", "red"]
+        at = [(census[:, place] >= begins[name]).reshape(REPLICATIONS, DAYS, 24) for name in names]
+        own, higher = at[int(order) - 1], at[1] if order == 1 else np.zeros_like(at[0])
+        assert rows["level"].unique().tolist() == [names[int(order) - 1]]
+        reached, highest = own.any(axis=2), own.any(axis=2) & ~higher.any(axis=2)
+        np.testing.assert_allclose(rows["prob_reached"], reached.mean(axis=0))
+        np.testing.assert_allclose(rows["prob_highest"], highest.mean(axis=0))
+        np.testing.assert_allclose(rows["prob_huddle"], own[:, :, 8].mean(axis=0))
+        mean, error = mean_and_error(highest.sum(axis=1))
+        np.testing.assert_allclose(rows["expected_days"], mean)
+        np.testing.assert_allclose(rows["expected_days_se"], error, atol=1e-9)
+        likely = np.flatnonzero(reached.mean(axis=0) > 0.5)
+        first = MONDAY + pd.Timedelta(days=int(likely[0])) if len(likely) else pd.NaT
+        assert rows["first_likely_date"].isna().all() if pd.isna(first) else (rows["first_likely_date"] == first).all()
+
+
+def test_the_profile_of_a_week_shows_like_weeks_after_the_first():
+    change = {"from": "2026-01-26", "to": "2026-02-02", "capacity": 5}  # the fourth of five weeks
+    config = make_config({"a": {"capacity": 2, "capacity_changes": [change]}, "b": 9})
+    plan = make_plan(config, {"s": np.full((1, 36), 1.0)}, Horizon(MONDAY, 36), key=1)
+    monte_carlo = MonteCarlo(plan, workers=1)
+    monte_carlo.extend(20)
+    table = week_profile(plan, monte_carlo.actual, **CONSTANTS).set_index("ward_id")
+    assert table["weeks"].groupby("ward_id").unique().map(list).to_dict() == {"a": [3], "b": [4], HOSPITAL_TOTAL: [3]}
+    assert table["is_typical"].all()
+    hourly = occupancy_distributions(plan, monte_carlo.actual, HIGH, **CONSTANTS)
+    mean = hourly[hourly["ward_id"] == "a"].sort_values("at")["mean"].to_numpy()[: 5 * 168].reshape(5, 168)
+    np.testing.assert_allclose(table.loc["a", "mean"], mean[[1, 2, 4]].mean(axis=0))

@@ -106,7 +106,9 @@ def test_a_ward_without_beds_has_nobody_in_them():
     occupancy = simulated({"a": 0}, per_day=20, simulation={"replications": 2, "overload": "allow"})
     hours, patients = of(occupancy.occupancy_distributions, "a"), met(occupancy, "a")
     assert (hours["mean"] == 0).all()
-    assert (hours["prob_full"] == 1).all()
+    assert (hours["prob_full_hour"] == 0).all()  # closed and empty
+    assert (of(occupancy.ward_days, "a")["prob_full_day"] == 0).all()
+    assert patients["hours_full_share"] == 0
     assert (hours["prob_above"] == 0).all()
     assert patients["requests"] > 0
     assert patients["admitted"] == 0
@@ -130,7 +132,7 @@ def test_without_arrivals_the_census_alone_is_simulated_in_a_ward_smaller_than_i
     hours = of(occupancy.occupancy_distributions, "a")
     assert hours["mean"].tolist() == expected
     assert hours["p99"].tolist() == expected
-    assert hours["prob_full"].tolist() == [1] * 12 + [0] * 12
+    assert hours["prob_full_hour"].tolist() == [1] * 12 + [0] * 12
     peaks = of(occupancy.daily_peaks, "a")
     assert peaks[["run_kind", "peak_beds", "replications"]].to_numpy().tolist() == [["actual", 3, 2], ["demand", 3, 2]]
 
@@ -139,7 +141,7 @@ def test_unlimited_wards_are_never_full_and_nobody_waits():
     occupancy = simulated({"a": None, "b": 3}, per_day=40)
     for ward in ("a", HOSPITAL_TOTAL):
         hours = of(occupancy.occupancy_distributions, ward)
-        assert hours[["staffed_beds", "prob_full", "prob_above"]].isna().all(axis=None)
+        assert hours[["staffed_beds", "prob_full_hour", "prob_above"]].isna().all(axis=None)
         assert hours["prob_queue"].eq(0).all()
     assert of(occupancy.ward_performance, "a")["wait_max_hours"].max() == 0
 

@@ -110,15 +110,15 @@ def test_stopping_early_keeps_the_coverage_of_a_probability(truth: float, target
 
 def test_the_widest_interval_and_where_it_is():
     half_widths = np.array([[0.1, 0.2], [np.nan, 0.4], [np.nan, np.nan]])
-    found = widest("prob_full", half_widths, ["ed", "icu", "ward"], replications=200, planned_looks=3, target=0.3)
-    assert found == Achieved("prob_full", 0.3, 0.4, "icu", 200, 3)
+    found = widest("prob_full_hour", half_widths, ["ed", "icu", "ward"], replications=200, planned_looks=3, target=0.3)
+    assert found == Achieved("prob_full_hour", 0.3, 0.4, "icu", 200, 3)
     assert found.reached is False
     assert not is_reached([found])
 
 
 def test_without_target_or_measurement_the_run_may_stop():
     free = widest("mean_census", np.array([[5.0]]), ["ed"], replications=100)
-    unlimited = widest("prob_full", np.array([[np.nan]]), ["ed"], replications=100, target=0.01)
+    unlimited = widest("prob_full_hour", np.array([[np.nan]]), ["ed"], replications=100, target=0.01)
     assert (free.reached, unlimited.reached, unlimited.ward) == (None, True, None)
     assert is_reached([free, unlimited])
     once = widest("wait_mean_hours", np.array([np.inf]), ["ed"], replications=100, target=1.0)
@@ -127,12 +127,12 @@ def test_without_target_or_measurement_the_run_may_stop():
 
 def test_the_table():
     rows = [
-        Achieved("prob_full", 0.3, 0.4, "icu", 200, 3),
+        Achieved("prob_full_hour", 0.3, 0.4, "icu", 200, 3),
         Achieved("mean_census", None, np.nan, None, 200, 3),
         Achieved("wait_mean_hours", 1.0, np.inf, "ed", 200, 3),
     ]
     table = simulation_precision(rows, hospital_id="x", as_of=pd.Timestamp("2026-01-05"), scenario="baseline")
-    assert table["quantity"].tolist() == ["mean_census", "prob_full", "wait_mean_hours"]
+    assert table["quantity"].tolist() == ["mean_census", "prob_full_hour", "wait_mean_hours"]
     assert table["half_width"].isna().tolist() == [True, False, True]
     assert table["reached"].isna().tolist() == [True, False, False]
     assert table["reached"].dropna().tolist() == [False, False]

@@ -11,8 +11,8 @@ from random_hospitals import Hospital, examples, hospitals
 
 from kaizar_pipeline.simulation import compiled_engine, simpy_engine
 from kaizar_pipeline.simulation.counting import Ratios, journey_groups
-from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.flow_windows import FLOW
+from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.kernel import block as kernel
 from kaizar_pipeline.simulation.kernel.count import Records, Tallies
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of

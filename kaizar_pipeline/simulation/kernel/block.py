@@ -36,7 +36,7 @@ from kaizar_pipeline.simulation.kernel.flows import (
     flows_fit,
 )
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
-from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
+from kaizar_pipeline.simulation.trajectories import DAYS_PER_SPAN, Stays, Trajectories
 from kaizar_pipeline.simulation.waits import BINS, JOURNEY
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 
@@ -263,7 +263,8 @@ def _make_counted(window: Window, patients: int, stays: int) -> Counted:
     hours, rows = window.hours + 1, len(window.staffed)
     return _make(
         Counted, census=(rows, hours), highest=rows, others=(3, rows, hours), is_any=(3, rows),
-        week=(2, rows, HOURS_PER_WEEK), sums=(rows, window.types + 1, SUMS), wait_cell=stays + patients,
+        week=(2, rows, HOURS_PER_WEEK), full_hours=window.least.shape[::2], reached=window.least.shape,
+        sums=(rows, window.types + 1, SUMS), wait_cell=stays + patients,
         journey_cell=2 * patients, cells=2,
     )  # fmt: skip
 
@@ -289,9 +290,13 @@ def make_tallies(widths: Integers, window: Window) -> Tallies:
     hours, wards = window.hours - window.warmup, len(widths)
     start = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
     others, week, beds = (3, wards, hours), (2, wards, HOURS_PER_WEEK), int(start[-1])
+    _, levels, days = window.least.shape
+    spans = -(-days // DAYS_PER_SPAN) + 1
     return _make(
         Tallies, start=len(start), census=beds * hours, peaks=beds * _dates(window), others=others,
         other_squares=others, queued=(wards, hours), week=week, week_squares=week,
+        reached=(wards, levels, days), reached_spans=(wards, levels, spans), level_days=(wards, 2, levels, spans),
+        full_hours=(wards, 2, days + spans),
         waits=wards * window.types * BINS, journeys=2 * window.streams * BINS,
     )._replace(start=start)  # fmt: skip
 

@@ -15,12 +15,14 @@ import numpy as np
 from kaizar_pipeline.config.fields import HOURS_PER_WEEK
 from kaizar_pipeline.simulation.kernel.arrays import Flags, Floats, Indices, Integers, SmallIntegers
 from kaizar_pipeline.simulation.kernel.compiling import compiled, index, step
+from kaizar_pipeline.simulation.kernel.days import add_days, count_days
 from kaizar_pipeline.simulation.trajectories import (
     BOARDING,
     CENSUS,
     DISCHARGED,
     DIVERTED,
     FULL,
+    FULL_LEVEL,
     IN_SYSTEM,
     LEFT,
     NOWHERE,
@@ -54,6 +56,12 @@ class Window(NamedTuple):
     """i4[A, H]: beds staffed at each hour that counts."""
     bed_hours: Integers
     """i8[A]: their sum; -1 where beds are ever unlimited."""
+    thresholds: SmallIntegers
+    """i4[A, K, H]: patients from whom on a row is full, then at each of its levels; UNLIMITED for none."""
+    least: SmallIntegers
+    """i4[A, K, D]: the lowest of each date."""
+    in_profile: Flags
+    """bool[A, H]: the hours of the weeks that the profile of the week shows."""
     bin_ends: Floats
     """f8[BINS]: of waits."""
     first_bin: Indices
@@ -76,7 +84,11 @@ class Counted(NamedTuple):
     is_any: Flags
     """bool[3, A]: whether there ever are any; if not, all those counts are zero."""
     week: Integers
-    """i8[2, A, 168]: CENSUS and FULL, summed over the weeks."""
+    """i8[2, A, 168]: CENSUS and FULL, summed over the weeks of the profile."""
+    full_hours: Integers
+    """i8[A, D]: hours full of each date."""
+    reached: Flags
+    """bool[A, K, D]: whether it is full, then at each level, at some hour of each date."""
     sums: Floats
     """f8[A, T + 1, SUMS]: numerators of the KPIs."""
     wait_cell: Indices
@@ -107,6 +119,14 @@ class Tallies(NamedTuple):
     """i8[2, A, 168]: CENSUS and FULL by hour of the week from Monday 0:00, each replication's weeks added up."""
     week_squares: Integers
     """i8[2, A, 168]: the squares of those sums, summed."""
+    reached: Indices
+    """u4[A, K, D]: replications that are full, or at each level, at some hour of each date."""
+    reached_spans: Indices
+    """u4[A, K, S]: the same at some hour of each span."""
+    level_days: Integers
+    """i8[A, 2, K, S]: days full, and days of which each level is the highest, summed, and their squares."""
+    full_hours: Integers
+    """i8[A, 2, D + S]: hours full of each date, then of each span, summed, and their squares."""
     waits: Integers
     """i8[A * T * BINS]: waits by ward (W: patients, with all their waits), patient type and bin."""
     journeys: Integers
@@ -216,6 +236,11 @@ def count_stays(window: Window, drawn: Trajectories, stays: Stays, counted: Coun
             _count_journey(window, drawn, stays, counted, journeys, p)
     _add_up_census(window, counted)
     _add_up_others(window, counted)
+    for w in range(len(counted.census)):
+        count_days(
+            counted.census[w][window.warmup : window.hours], window.thresholds[w], window.least[w],
+            window.hour_of_week % 24, counted.full_hours[w], counted.reached[w],
+        )  # fmt: skip
     _count_weeks(window, counted)
     _sum_totals(window, counted.sums)
     _finish_kpis(window, counted, records.kpis[r])
@@ -421,12 +446,12 @@ def _count_weeks(window: Window, counted: Counted) -> None:
         for first in range(-window.hour_of_week, hours, HOURS_PER_WEEK):  # weeks, the first of which may have begun
             begin, end = max(first, 0), min(first + HOURS_PER_WEEK, hours)
             census = counted.census[w][window.warmup + begin : window.warmup + end]
-            staffed = window.staffed[w][begin:end]
+            full_from, shown = window.thresholds[w, FULL_LEVEL][begin:end], window.in_profile[w][begin:end]
             in_week = counted.week[CENSUS, w][begin - first : end - first]
             full_in_week = counted.week[FULL, w][begin - first : end - first]
             for i in range(len(census)):
-                in_week[i] += census[i]
-                full_in_week[i] += census[i] >= staffed[i]
+                in_week[i] += shown[i] * census[i]
+                full_in_week[i] += shown[i] & (census[i] >= full_from[i])
 
 
 @compiled
@@ -468,30 +493,26 @@ def _finish_kpis(window: Window, counted: Counted, kpis: Floats) -> None:
             row[KPI.alos_hours] = sums[KPI.alos_hours] / sums[KPI.throughput] if sums[KPI.throughput] > 0 else np.nan
             row[KPI.mean_occupancy] = row[KPI.hours_full_share] = np.nan
             row[KPI.days_any_hour_full] = row[KPI.days_above_95] = np.nan
-        census = counted.census[w][window.warmup : window.hours]
-        _occupancy_kpis(window, census, w, kpis[w, types - 1])
+        _occupancy_kpis(window, counted, w, kpis[w, types - 1])
 
 
 @compiled
-def _occupancy_kpis(window: Window, census: SmallIntegers, ward: int, row: Floats) -> None:
+def _occupancy_kpis(window: Window, counted: Counted, ward: int, row: Floats) -> None:
     """The KPIs that compare use with staffed beds, hour by hour; NaN for unlimited wards."""
     staffed, bed_hours = window.staffed[ward], window.bed_hours[ward]
     if bed_hours < 0:
         return
-    hours_full, days_full, days_above = 0, 0, 0
-    for h in range(len(staffed)):
-        hours_full += census[h] >= staffed[h]
+    census = counted.census[ward][window.warmup : window.hours]
+    days_above = 0
     for first in range(-(window.hour_of_week % 24), len(staffed), 24):  # dates, the first of which may have begun
-        is_full, is_above, h = False, False, max(first, 0)
-        while h < first + 24 and not (is_full and is_above):
-            is_full |= census[h] >= staffed[h]
-            is_above |= census[h] > 0.95 * staffed[h]
+        is_above, h = False, max(first, 0)
+        while h < first + 24 and not is_above:
+            is_above = census[h] > 0.95 * staffed[h]
             h += 1
-        days_full += is_full
         days_above += is_above
     row[KPI.mean_occupancy] = row[KPI.bed_days] * 24 / bed_hours if bed_hours > 0 else np.nan
-    row[KPI.hours_full_share] = hours_full / len(staffed)
-    row[KPI.days_any_hour_full] = days_full
+    row[KPI.hours_full_share] = counted.full_hours[ward].sum() / len(staffed)
+    row[KPI.days_any_hour_full] = counted.reached[ward, FULL_LEVEL].sum()
     row[KPI.days_above_95] = days_above
 
 
@@ -524,7 +545,8 @@ def add_census(window: Window, counted: Counted, tallies: Tallies, peaks: SmallI
 
 @compiled
 def add_others(window: Window, counted: Counted, tallies: Tallies) -> None:
-    """Add a replication to the sums of the other groups, the profile of the week, the waits and the journeys."""
+    """Add a replication to the sums of the other groups, the profile of the week, the days at levels, the waits and the
+    journeys."""
     for w in range(len(counted.census)):
         for kind in range(3):
             if counted.is_any[kind, w]:
@@ -536,6 +558,10 @@ def add_others(window: Window, counted: Counted, tallies: Tallies) -> None:
                 queued[h] += waiting[h] > 0
         for kind in range(2):
             _add_squares(counted.week[kind, w], tallies.week[kind, w], tallies.week_squares[kind, w])
+        add_days(
+            counted.reached[w], counted.full_hours[w], tallies.reached[w], tallies.reached_spans[w],
+            tallies.level_days[w], tallies.full_hours[w],
+        )  # fmt: skip
     for cell in counted.journey_cell[: counted.cells[1]]:
         tallies.journeys[cell] += 1
     _add_waits(window, counted, tallies)
