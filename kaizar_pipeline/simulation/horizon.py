@@ -39,4 +39,7 @@ class Horizon(NamedTuple):
     @property
     def day_index(self) -> np.ndarray:
         """i8[warm-up and days]: for each date of the run, the date that counts whose rates it has."""
-        return np.concatenate([np.arange(-self.warmup_days, 0) % min(7, self.days), np.arange(self.days)])
+        warmup = np.arange(-self.warmup_days, 0) % min(7, self.days)
+        if self.start.hour and self.days > 7:
+            warmup[warmup == 0] = 7  # the rates of a day that has begun are those of its rest
+        return np.concatenate([warmup, np.arange(self.days)])

@@ -114,10 +114,15 @@ class StartingPoint:
         ).scaled(variant.arrival_factors, variant.los_factors)
 
     def _rates_changed(self, config: HospitalConfig) -> dict[str, np.ndarray]:
-        """Rates of the streams whose number of arrivals the scenario sets."""
+        """Rates of the streams whose number of arrivals the scenario sets; on a day that has begun with the share of a
+        fixed number that is left."""
         dates = pd.DatetimeIndex(np.sort(self.tables.arrival_rates["date"].unique()))
-        return {
-            stream.id: configured_rates(stream, config.hospital, dates)[None]
-            for stream, own in zip(config.arrival_streams, self.config.arrival_streams, strict=True)
-            if stream != own and not stream.is_forecast
-        }
+        changed = {}
+        for stream, own in zip(config.arrival_streams, self.config.arrival_streams, strict=True):
+            if stream != own and not stream.is_forecast:
+                rates = configured_rates(stream, config.hospital, dates)
+                if self.as_of.hour and stream.is_fixed and not own.is_forecast:
+                    planned = configured_rates(own, config.hospital, dates[:1])[0]
+                    rates[0] *= self._rates[stream.id][0, 0] / planned if planned else 1.0
+                changed[stream.id] = rates[None]
+        return changed
