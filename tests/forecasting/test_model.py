@@ -21,7 +21,7 @@ def feature_table(counts: np.ndarray, horizon: int = 28) -> pd.DataFrame:
     dates = pd.date_range("2021-01-01", periods=len(counts) + horizon, unit="us")
     days = day_features(dates, HospitalInfo(name="X", timezone="UTC", country="NL"))
     days["arrivals"] = pd.Series(counts, dates[: len(counts)], dtype="float64")
-    rows = pd.concat(features_module._stream_rows(days, horizon, None))
+    rows = pd.concat(features_module._stream_rows(days, horizon, horizon, None))
     return FEATURE_TABLE.frame(rows, stream_id="walk_in", hospital_id="x", as_of=as_of)
 
 
