@@ -25,7 +25,9 @@ def test_every_step_comes_after_those_that_make_what_it_needs():
 
 def test_only_the_steps_on_the_way_to_a_table_are_carried_out():
     names = [step.name for step in steps_to(["arrival_rates"])]
-    assert names == ["history", "daily_arrivals", "feature_table", "arrival_model", "arrival_rates"]
+    assert names == [
+        *("history", "daily_arrivals", "arrival_profile", "feature_table", "arrival_model", "arrival_rates")
+    ]
     assert [step.name for step in steps_to(["arrival_rates"], given=["daily_arrivals", "feature_table"])] == names[-2:]
 
 
