@@ -40,7 +40,8 @@ def _pits(replications: int, days_back: int) -> list[float]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "patients.csv"
         write_extract(stays, as_of, path)
-        config = one_ward(path, simulation={"horizon_days": 1, "replications": replications})
+        simulation = {"horizon_days": 1, "replications": replications}
+        config = one_ward(path, simulation=simulation, patients={"max_age_days": None})
         start = StartingPoint(config, StartingTables.of(prepare_backtest(load_history(config, Path()), config)))
     counts, _ = Experiment(start, workers=1).count_with_demand(start.plan, replications)
     uniform, found = np.random.default_rng(days_back).random(len(_OBSERVED)), []
