@@ -285,7 +285,7 @@ def test_the_table_is_that_of_the_replications(hospital: Plan, table: pd.DataFra
             error = of_flow.std(axis=0, ddof=1) / np.sqrt(REPLICATIONS)
             np.testing.assert_allclose(rows["mean_se"], error, atol=1e-7)
             for q in FLOW_PERCENTAGES:
-                share = np.quantile(of_flow, q / 100, axis=0, method="inverted_cdf")
+                share = np.quantile(of_flow, float(f"0.{q}"), axis=0, method="inverted_cdf")
                 assert rows[f"p{q}"].tolist() == share.tolist()
 
 
