@@ -32,13 +32,16 @@ from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.simulation import simpy_engine
 from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.kernel import block
+from kaizar_pipeline.simulation.kernel.compiling import entry
+from kaizar_pipeline.simulation.kernel.count import Window
 from kaizar_pipeline.simulation.kernel.draw import Replication
+from kaizar_pipeline.simulation.kernel.flows import FlowCounts, FlowTallies, FlowWindow, add_flows, count_flows
 from kaizar_pipeline.simulation.kernel.inputs import rules_of, sources_of
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import buffer_sizes, day_speeds, draw, los_scales, route_shares
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
-from kaizar_pipeline.simulation.workers import Worker
+from kaizar_pipeline.simulation.workers import Worker, flow_window_of
 from kaizar_pipeline.tables.kpis import KPI_INDEX
 
 FOLDER = Path(__file__).parent
@@ -287,6 +290,37 @@ def fused_over_simulate() -> list[Row]:
     ]
 
 
+@entry
+def _count_flows(
+    window: Window, flows: FlowWindow, run: tuple[Trajectories, Stays], counts: FlowCounts, to_bed: np.ndarray,
+    tallies: FlowTallies,
+) -> None:  # fmt: skip
+    """What the kernel does for flows in one replication."""
+    count_flows(window, flows, *run, counts, to_bed)
+    add_flows(counts, tallies)
+
+
+def with_flows_over_without() -> list[Row]:
+    """A replication with its demand run, which counts flows, over the same less the time that counting them takes."""
+    plan, n = plan_of(DAYS), 10
+    worker, stop = Worker(plan), np.zeros(1, dtype=np.int64)
+    worker.run(0, n, stop)  # so that the tallies are wide enough
+    many, flows = Replications(plan, n), flow_window_of(plan)
+    many.simulate()
+    counts, to_bed = block.make_flow_counts(len(plan.ward_axis), flows), np.zeros(len(plan.ward_axis))
+
+    def count_all() -> None:
+        for run in zip(many.drawn, many.stays, strict=True):
+            _count_flows(worker.window, flows, run, counts, to_bed, worker.flows)
+
+    times = ms_in_turn(15, whole=lambda: worker.run(0, n, stop), flows=count_all)
+    ratio = median_ratio(times["whole"], times["whole"] - times["flows"])
+    return [
+        Row("with flows over without, demand run included", ratio, "<= 1.05", "with_flows_over_without"),
+        Row("  flows, ms per replication", float(np.median(times["flows"])) / n),
+    ]
+
+
 def speedup_2_threads() -> list[Row]:
     """A thousand replications on one thread over the same on two; the best of three runs each."""
     cores = os.cpu_count() or 1
@@ -382,6 +416,7 @@ MEASURES: dict[str, Callable[[], list[Row]]] = {
         ciw_over_compiled,
         compiled_over_c,
         fused_over_simulate,
+        with_flows_over_without,
         speedup_2_threads,
         memory_growth,
         hospital_1_seconds,

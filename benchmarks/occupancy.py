@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.calibration import calibrate
+from benchmarks.flows import flows
 from benchmarks.intraday import intraday
 from benchmarks.made_up import (
     CLOCKED_AS_OF,
@@ -251,6 +252,16 @@ the midnight before it. The perfect forecast beside it knows the true rates, nig
 | from 18:00 | {intraday_crps_18:.2f} | .62 | {intraday_oracle_18:.2f} |
 | CRPS from 8:00, 12:00 and 18:00 over that of the perfect forecast | {intraday_over_oracle_8:.2f}, \
 {intraday_over_oracle_12:.2f}, {intraday_over_oracle_18:.2f} | | 1 |""",
+    ),
+    "flows": Section(
+        "Tomorrow's arrivals and discharges",
+        lambda options: flows(options.replications, options.workers),
+        """The same ward, from 100 days in a row: how many patients come and leave in the next 24 hours.
+
+| figure | measured | wanted |
+|---|---|---|
+| coverage of 80 % intervals of tomorrow's discharges | {discharges_cover80:.2f} | .75 to .87 |
+| of tomorrow's arrivals | {arrivals_cover80:.2f} | .75 to .87 |""",
     ),
     "boarding": Section(
         "Waiting is no care",

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.integration
 AS_OF = pd.Timestamp("2026-04-01")
 SIMULATED = (
     "occupancy_distributions", "midnight_census", "ward_days", "ward_weeks", "level_risk", "week_profile",
-    "daily_peaks", "ward_performance",
+    "daily_peaks", "ward_flows", "ward_performance",
     "simulation_precision", "boarding_causes",
 )  # fmt: skip
 NOT_YET = {"occupancy_backtest", "occupancy_scores", "forecast_log_scores"}

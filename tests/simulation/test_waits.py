@@ -47,8 +47,8 @@ def count(plan: Plan, drawn: Trajectories, stays: Stays) -> Counted:
     flows = flow_window_of(plan)
     model = kernel.Model(sources_of(plan), rules_of(plan), rules_of(plan.demand()), window, flows, False)
     buffers = kernel.make_buffers(model, patients, len(drawn.los))
-    tallies = (kernel.make_tallies(np.full(wards + 1, patients + 1), window) for _ in range(2))
-    totals = kernel.Totals(*tallies, kernel.make_flow_tallies(np.ones((wards + 1) * len(FLOW)), flows))
+    actual, demand = (kernel.make_tallies(np.full(wards + 1, patients + 1), window) for _ in range(2))
+    totals = kernel.Totals(actual, demand, kernel.make_flow_tallies(np.full((wards + 1) * len(FLOW), 1), flows))
     records = kernel.make_records(window, 1)
     assert kernel.tally_one(model, kernel.Simulated(drawn, stays, stays), buffers, totals, records, 0) == 0
     return Counted(totals.actual, records)

@@ -33,8 +33,9 @@ def counted(plan: Plan, drawn: Trajectories, stays: Stays) -> CountedFlows:
     patients, window, rows = len(drawn.arrival), window_of(plan), len(plan.ward_axis)
     model = kernel.Model(sources_of(plan), rules_of(plan), rules_of(plan.demand()), window, flows, True)
     buffers = kernel.make_buffers(model, patients, len(drawn.los))
-    tallies = (kernel.make_tallies(np.full(rows, patients + 1), window) for _ in range(2))
-    totals = kernel.Totals(*tallies, kernel.make_flow_tallies(np.full(rows * len(FLOW), 2 * patients + 2), flows))
+    actual, demand = (kernel.make_tallies(np.full(rows, patients + 1), window) for _ in range(2))
+    widest = np.full(rows * len(FLOW), 2 * patients + 2)
+    totals = kernel.Totals(actual, demand, kernel.make_flow_tallies(widest, flows))
     records = kernel.make_records(window, 1)
     assert kernel.tally_one(model, kernel.Simulated(drawn, stays, stays), buffers, totals, records, 0) == 0
     found = buffers.counted_flows
@@ -71,12 +72,12 @@ class Flows:
         for s in beds:
             here, before, after = (n in beds and used[n] in self.wards for n in (s, s - 1, s + 1))
             if here and not (before and stays.depart[s - 1] == stays.admit[s]):
-                yield stays.admit[s], "arrivals" if s == first and not seated else "transfers_in"
+                yield float(stays.admit[s]), "arrivals" if s == first and not seated else "transfers_in"
             if here and not (after and stays.depart[s] == stays.admit[s + 1]):
                 is_home = s == beds[-1] and stays.status[p] == DISCHARGED
-                yield stays.depart[s], "discharges" if is_home else "transfers_out"
+                yield float(stays.depart[s]), "discharges" if is_home else "transfers_out"
         if not beds and self.drawn.planned_ward[first] in self.wards:
-            yield stays.depart[first], "turned_away"
+            yield float(stays.depart[first]), "turned_away"
 
     @cached_property
     def requests(self) -> list[tuple[float, float, float]]:
