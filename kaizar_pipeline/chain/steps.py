@@ -29,17 +29,18 @@ from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.discharge_clocks import discharges
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
-from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.patients.observed_census import hours_are_known, observed_midnights
 from kaizar_pipeline.patients.routes import learned_in_words, routes_taken
 from kaizar_pipeline.patients.ward_history import what_happened
 from kaizar_pipeline.patients.ward_now import wards_now
 from kaizar_pipeline.planning import beds, drivers
-from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, backtest_occupancy
+from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, KeptBacktest, backtest_occupancy
 from kaizar_pipeline.planning.census_causes import Given, likely_causes
 from kaizar_pipeline.planning.census_scores import ALL_WEEKS
 from kaizar_pipeline.planning.chances import fullest, fullest_in_words
 from kaizar_pipeline.planning.comparison import compare_scenarios
 from kaizar_pipeline.planning.forecast_log import extend_log, record_in_words, score_log
+from kaizar_pipeline.planning.full_days import FULL, extend_full_log, issued_days, score_days
 from kaizar_pipeline.planning.headline_changes import (
     changes_in_words,
     compare_headlines,
@@ -308,6 +309,7 @@ def occupancy_backtest(  # noqa: PLR0913  the tables that it needs
     discharge_clocks: pd.DataFrame,
     routes: pd.DataFrame,
     kept_occupancy_backtest: pd.DataFrame | None,
+    kept_full_backtest: pd.DataFrame | None,
 ) -> Made:
     """The whole chain run again from past origins, against the census that was observed."""
     known = History(patients["as_of"].iloc[0], patients, pd.DataFrame(), ward_stays, days_behind=0)
@@ -318,7 +320,8 @@ def occupancy_backtest(  # noqa: PLR0913  the tables that it needs
         progress=run.report("past origins"),
     )
     prepare = partial(prepare_backtest, models=run.models)
-    found = backtest_occupancy(run.config, known, prepare, run.home, options, kept=kept_occupancy_backtest)
+    kept = KeptBacktest(kept_occupancy_backtest, kept_full_backtest)
+    found = backtest_occupancy(run.config, known, prepare, run.home, options, kept)
     for note in found.notes:
         run.warn(note)
     figures: dict[str, float | int | str] = {"origins": int(found.scored["origin"].nunique())}
@@ -331,7 +334,11 @@ def occupancy_backtest(  # noqa: PLR0913  the tables that it needs
         **_mean_errors(scores, run.config.ward_ids),
     }
     return Made(
-        {"occupancy_backtest": found.occupancy_backtest, "occupancy_scores": scores},
+        {
+            "occupancy_backtest": found.occupancy_backtest,
+            "occupancy_scores": scores,
+            "full_backtest": found.full_backtest,
+        },
         {"occupancy_backtest": figures, "occupancy_scores": quality},
         {"census_causes": likely_causes(given, rows[rows["method"] == TWIN])},
     )
@@ -385,6 +392,37 @@ def _coverage(scores: pd.DataFrame, ward_ids: Sequence[str]) -> Figures:
         f"coverage of 80 % intervals, week {week}": float(share)
         for week, share in wards.groupby("lead_week")["coverage80"].mean().items()
     }
+
+
+def full_log(
+    run: Run,
+    patients: pd.DataFrame,
+    ward_stays: pd.DataFrame,
+    ward_days: pd.DataFrame,
+    level_risk: pd.DataFrame,
+    previous_full_log: pd.DataFrame | None,
+) -> Made:
+    """The archive of issued chances of full days, with what happened since."""
+    issued = issued_days(ward_days, level_risk)
+    if not (run.config.patients.knows_departures and hours_are_known(patients)):
+        issued = issued.iloc[:0]
+    as_of = ward_days["as_of"].iloc[0]
+    log = extend_full_log(previous_full_log, issued, as_of, run.config, (patients, ward_stays))
+    return Made({"full_log": log}, {"full_log": {"origins": int(log["origin"].nunique())}})
+
+
+def full_scores(run: Run, full_backtest: pd.DataFrame, full_log: pd.DataFrame, ward_days: pd.DataFrame) -> Made:
+    """How good the chances of full days and of levels were, in the back-test and as issued."""
+    as_of = ward_days["as_of"].iloc[0]
+    sources = {"backtest": full_backtest, "archive": full_log}
+    at_this_hour = {source: rows[rows["origin"].dt.hour == as_of.hour] for source, rows in sources.items()}
+    scores = score_days(at_this_hour, hospital_id=run.config.id, as_of=as_of)
+    wards = scores[scores["ward_id"].isin(run.config.ward_ids) & (scores["level"] == FULL)]
+    figures = {
+        f"Brier skill, {source}, days {days}": float(skill)
+        for (source, days), skill in wards.groupby(["source", "days_ahead"])["skill"].mean().dropna().items()
+    }
+    return Made({"full_scores": scores}, {"full_scores": figures})
 
 
 def headline_changes(  # noqa: PLR0913  the tables that it needs
@@ -447,7 +485,7 @@ STEPS = [
     Step(forecast_scores, (t.FORECAST_SCORES,), "validation"),
     Step(
         occupancy_backtest,
-        (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES),
+        (t.OCCUPANCY_BACKTEST, t.OCCUPANCY_SCORES, t.FULL_BACKTEST),
         "validation",
         reruns=(
             starting_census,
@@ -464,6 +502,8 @@ STEPS = [
     ),
     Step(forecast_log, (t.FORECAST_LOG,), "validation"),
     Step(forecast_log_scores, (t.FORECAST_LOG_SCORES,), "validation"),
+    Step(full_log, (t.FULL_LOG,), "validation"),
+    Step(full_scores, (t.FULL_SCORES,), "validation"),
     # inputs first: a run that is killed between the two is found again by them
     Step(headline_changes, (t.HEADLINE_INPUTS, t.HEADLINE_CHANGES), "planning", overridable=True),
 ]
