@@ -25,6 +25,7 @@ import pandas as pd
 
 from benchmarks.calibration import calibrate
 from benchmarks.flows import flows
+from benchmarks.full_days import full_days
 from benchmarks.intraday import intraday
 from benchmarks.made_up import (
     CLOCKED_AS_OF,
@@ -294,6 +295,21 @@ the same patients.
         lambda options: new_service(4 * options.histories),
         """A stream that opened 20 days ago at 20 patients a day, beside one of 500 days: the mean rate that is
 forecast for the next 28 days is {new_service_rate:.1f} +- {new_service_rate_error:.1f} (wanted: 17 to 23).""",
+    ),
+    "full": Section(
+        "The chance of a full day",
+        lambda options: full_days(options.histories, options.origins, options.replications, options.workers),
+        """Histories of `hospital_1` with other random numbers: its wards that are full at some hour of 10 to 60 % of
+the days ({brier_wards:.0f} wards of all histories, full on {brier_full:.0%} of the days). The chance of each day ahead
+against what happened, by the Brier score, and beside how often the ward was full on the same weekday of the 52 weeks
+before.
+
+| figure | measured | wanted |
+|---|---|---|
+| Brier skill over the weekday's frequency, days 1 to 3 | {brier_skill_1_3:.2f} +- {brier_skill_1_3_error:.2f} | .15 |
+| the same, days 4 to 7 | {brier_skill_4_7:.2f} +- {brier_skill_4_7_error:.2f} | .05 |
+| probability of outcomes so far from calibrated chances, days 1 to 3, and 4 to 7 | {brier_reliability_p_1_3:.2f}, \
+{brier_reliability_p_4_7:.2f} | above .01 |""",
     ),
     "ssu": Section(
         "A short-stay unit: 59,877 timed visits",

@@ -20,6 +20,7 @@ from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.planning.census_bias import biases_in_words, clear_biases
 from kaizar_pipeline.planning.census_causes import UNKNOWN, in_words
 from kaizar_pipeline.planning.census_scores import ALL_WEEKS
+from kaizar_pipeline.planning.full_days import unreliable
 from kaizar_pipeline.planning.headline_changes import DAYS, HEADLINES, PARTS
 from kaizar_pipeline.tables import CENSUS_PERCENTAGES
 
@@ -274,6 +275,21 @@ def census_unbiased(run: Run, occupancy_scores: pd.DataFrame, census_causes: Map
 def issued_forecasts_covered(forecast_log_scores: pd.DataFrame) -> Found:
     """The same for the forecasts that were issued on the last days."""
     return _weeks_covered(forecast_log_scores)
+
+
+@check("full_scores", blocking=False)
+def chances_reliable(full_scores: pd.DataFrame) -> Found:
+    """Days full, or at a level, are as frequent as their chances said, by ward.
+
+    Calibrated chances fail in 1 % of cases. Ten independent origins are needed, and days on which either could happen.
+    """
+    tested = full_scores[full_scores["reliability_p"].notna()]
+    found = {
+        f"{row['ward_id']}, {row['level']}, days {row['days_ahead']}, {row['source']}": f"{row['happened']:.0%} of "
+        f"days, {row['mean_probability']:.0%} expected ({_dates(row)})"
+        for _, row in unreliable(tested).iterrows()
+    }
+    return NOTHING if tested.empty else Found(not found, {"tested": len(tested), **found})
 
 
 @check("headline_changes", blocking=True)

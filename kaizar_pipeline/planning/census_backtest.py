@@ -14,7 +14,7 @@ read as it is now.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -33,11 +33,12 @@ from kaizar_pipeline.planning.census_scores import (
     lead_days,
     scores_by_week,
 )
+from kaizar_pipeline.planning.full_days import simulated_days, with_outcomes, with_reference
 from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.monte_carlo import Progress
 from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
 from kaizar_pipeline.simulation.summary import census_at_hours
-from kaizar_pipeline.tables import OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
+from kaizar_pipeline.tables import FULL_BACKTEST, OCCUPANCY_BACKTEST, OCCUPANCY_SCORES, Table
 
 TWIN, PERSISTENCE, YESTERDAY, SIX_WEEKS, WEEKDAY = "twin", "persistence", "yesterday", "six_weeks", "weekday"
 """Methods: the whole chain; the census of the origin stays; the last census known at that hour; those of the same
@@ -73,6 +74,18 @@ class BacktestOptions:
     progress: Progress | None = None
 
 
+class KeptBacktest(NamedTuple):
+    """Tables of an earlier back-test, None for none."""
+
+    census: pd.DataFrame | None = None
+    """occupancy_backtest"""
+    days: pd.DataFrame | None = None
+    """full_backtest"""
+
+
+NOTHING_KEPT = KeptBacktest()
+
+
 @dataclass(frozen=True)
 class OccupancyBacktest:
     """The back-test of a hospital's census."""
@@ -80,6 +93,7 @@ class OccupancyBacktest:
     occupancy_backtest: pd.DataFrame
     """With rows of origins at other hours of the day, as their own last run left them."""
     occupancy_scores: pd.DataFrame
+    full_backtest: pd.DataFrame
     notes: tuple[str, ...]
     """Why there is none, or why origins were left out."""
     scored: pd.DataFrame
@@ -92,13 +106,14 @@ def backtest_occupancy(
     prepare: Prepare,
     home: Path | None = None,
     options: BacktestOptions = BacktestOptions(),
-    kept: pd.DataFrame | None = None,
+    kept: KeptBacktest = NOTHING_KEPT,
 ) -> OccupancyBacktest:
-    """The tables occupancy_backtest and occupancy_scores of a hospital whose observed census is in `history`.
+    """The tables occupancy_backtest, occupancy_scores and full_backtest of a hospital whose observed census is in
+    `history`.
 
-    `home` is the folder that paths of extracts are relative to. Rows of `kept`, an earlier occupancy_backtest, are used
-    again where their inputs are the same, which does not change the result. A hospital that cannot be back-tested has
-    empty tables and a note that says why; an origin that cannot be forecast from is left out with a note.
+    `home` is the folder that paths of extracts are relative to. Rows of `kept`, an earlier back-test, are used again
+    where their inputs are the same, which does not change the result. A hospital that cannot be back-tested has empty
+    tables and a note that says why; an origin that cannot be forecast from is left out with a note.
     """
     horizon = min(config.simulation.horizon_days, MAX_LEAD)
     # an origin at which the twin would have refused to simulate still counts
@@ -109,7 +124,7 @@ def backtest_occupancy(
     notes = [f"{config.id}: no back-test of the census: {reason}"] if reason else []
     frames = []
     with open_history(then, home) as history_at:
-        task = _Backtest(then, prepare, home, seen, KeptRows(kept), history_at)
+        task = _Backtest(then, prepare, home, seen, history, *map(KeptRows, kept), history_at)
         for origin, outcome in zip(origins, parallel_map(task.outcome, origins, options.workers), strict=True):
             if isinstance(outcome, str):
                 notes.append(f"{config.id}: {shown(origin)} is left out of the back-test: {outcome}")
@@ -142,6 +157,15 @@ def _origins(
     return [], f"no origin of the grid has {MIN_HISTORY_DAYS} days of history before it and {days} days after it"
 
 
+class _Forecasts(NamedTuple):
+    """The rows of one origin."""
+
+    census: pd.DataFrame
+    """Of occupancy_backtest."""
+    days: pd.DataFrame
+    """Of full_backtest."""
+
+
 @dataclass(frozen=True)
 class _Backtest:
     """The back-test of one hospital; its config has the horizon and the replications of the back-test."""
@@ -151,10 +175,13 @@ class _Backtest:
     home: Path | None
     seen: pd.DataFrame
     """All that was observed (`observed_census`)."""
+    history: History
+    """All that is known now."""
     kept: KeptRows
+    kept_days: KeptRows
     history_at: Callable[[pd.Timestamp], History]
 
-    def outcome(self, origin: pd.Timestamp) -> pd.DataFrame | str:
+    def outcome(self, origin: pd.Timestamp) -> _Forecasts | str:
         """Forecasts by all methods from one origin, scored against the observed census, or why there are none."""
         try:
             # a synthetic history follows from the config and the origin, so it is made only where rows are computed
@@ -163,11 +190,12 @@ class _Backtest:
             inputs = self._inputs_hash(origin, history)
             kept = self.kept.get(origin, inputs)
             if kept is not None:
-                return kept
+                days = self.kept_days.get(origin, inputs)
+                return _Forecasts(kept, FULL_BACKTEST.empty() if days is None else days)
             found = self._computed(origin, history or self.history_at(origin))
         except KaizarError as error:
             return str(error)
-        return found if isinstance(found, str) else found.assign(inputs_hash=inputs)
+        return found if isinstance(found, str) else _Forecasts(*(rows.assign(inputs_hash=inputs) for rows in found))
 
     def _inputs_hash(self, origin: pd.Timestamp, history: History | None) -> str:
         last = _end(origin, self.config)
@@ -175,9 +203,9 @@ class _Backtest:
         tables = (history.patients, history.ward_stays) if history else ()
         return inputs_hash(origin, self.config, hospital_events(self.config, self.home), seen, *tables)
 
-    def _computed(self, origin: pd.Timestamp, history: History) -> pd.DataFrame | str:
+    def _computed(self, origin: pd.Timestamp, history: History) -> _Forecasts | str:
         config, hours = _with_beds_seen(self.config, history), self.seen["hour"].unique()
-        ahead = predicted_census(config, history, hours, self.prepare, self.home)
+        ahead, days = predicted_census(config, history, hours, self.prepare, self.home)
         rows = ahead.index.to_frame(index=False).assign(origin=origin).merge(self.seen, how="left")
         observed = rows["actual"].notna().to_numpy()
         rows, ahead = rows[observed], ahead[observed]
@@ -187,7 +215,17 @@ class _Backtest:
         if known.days < MIN_DAYS:
             return f"fewer than {MIN_DAYS} days were known"
         methods = {TWIN: ahead.to_numpy(), **{method: known.forecast(method, rows) for method in BASELINES}}
-        return pd.concat([_scored(rows, p, config.id).assign(method=method) for method, p in methods.items()])
+        scored = pd.concat([_scored(rows, p, config.id).assign(method=method) for method, p in methods.items()])
+        return _Forecasts(scored, self._scored_days(days, origin, config))
+
+    def _scored_days(self, days: pd.DataFrame, origin: pd.Timestamp, config: HospitalConfig) -> pd.DataFrame:
+        """The chances of full days with what happened, where the hours of stays are known."""
+        stays = self.history.patients, self.history.ward_stays
+        if not hours_are_known(self.history.patients):
+            return FULL_BACKTEST.empty()
+        ahead = with_reference(days, origin, config, *stays)
+        rows = with_outcomes(ahead, config, *stays, self.history.as_of)
+        return rows[rows["happened"].notna()]
 
 
 @dataclass(frozen=True)
@@ -229,9 +267,9 @@ class _Known:
 
 def predicted_census(
     config: HospitalConfig, history: History, hours: Collection[int], prepare: Prepare, home: Path | None = None
-) -> pd.DataFrame:
-    """The probability of 0, 1, 2, ... patients (columns) at these `hours` after as_of, the midnight that ends the
-    horizon included, by ward_id, date and hour (index): the whole chain after the history."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The whole chain after the history: the probability of 0, 1, 2, ... patients (columns) at these `hours` after
+    as_of, the midnight that ends the horizon included, by ward_id, date and hour (index); and `simulated_days`."""
     tables = prepare(history, config, home)
     given = StartingTables.of(tables)
     rates = _with_the_day_after(given.arrival_rates)
@@ -239,7 +277,8 @@ def predicted_census(
     counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
     census = census_at_hours(start.plan, counts, hours)
     at = instants(census.index.to_frame())
-    return census[(at > history.as_of) & (at <= rates["date"].max())]
+    days, end = simulated_days(start.plan, counts), rates["date"].max()
+    return census[(at > history.as_of) & (at <= end)], days[days["date"] < end]
 
 
 def as_matrix(midnights: pd.DataFrame) -> pd.DataFrame:
@@ -306,21 +345,31 @@ def _scored(rows: pd.DataFrame, probability: np.ndarray, hospital_id: str) -> pd
 def _result(
     config: HospitalConfig,
     history: History,
-    frames: list[pd.DataFrame],
+    frames: list[_Forecasts],
     notes: list[str],
-    kept: pd.DataFrame | None,
+    kept: KeptBacktest,
 ) -> OccupancyBacktest:
     constants = {"hospital_id": config.id, "as_of": history.as_of}
-    others = _of_other_snapshots(kept, history.as_of)
-    if not frames:
-        all_rows = OCCUPANCY_BACKTEST.empty() if others.empty else OCCUPANCY_BACKTEST.frame(others, **constants)
-        return OccupancyBacktest(all_rows, OCCUPANCY_SCORES.empty(), tuple(notes), OCCUPANCY_BACKTEST.empty())
-    rows = pd.concat(frames, ignore_index=True)
-    rows["capacity_known"] = rows["ward_id"].map(_capacity_known(config))
-    scores = OCCUPANCY_SCORES.frame(scores_by_week(rows, by=["method", "ward_id", "hour"], overall=True), **constants)
-    scored = OCCUPANCY_BACKTEST.frame(rows, **constants)
-    all_rows = scored if others.empty else OCCUPANCY_BACKTEST.frame(pd.concat([scored, others]), **constants)
-    return OccupancyBacktest(all_rows, scores, tuple(notes), scored)
+    others, kept_days = _of_other_snapshots(kept.census, history.as_of), kept.days
+    days_of_others = [] if kept_days is None else [kept_days[kept_days["origin"].isin(others["origin"])]]
+    rows, days = ([of[part] for of in frames] for part in range(2))
+    known = _capacity_known(config)
+    scored, all_days = (
+        _joined(table, [part.assign(capacity_known=part["ward_id"].map(known)) for part in parts] + more, constants)
+        for table, parts, more in ((OCCUPANCY_BACKTEST, rows, []), (FULL_BACKTEST, days, days_of_others))
+    )
+    scores = OCCUPANCY_SCORES.empty()
+    if frames:
+        by_week = scores_by_week(scored, by=["method", "ward_id", "hour"], overall=True)
+        scores = OCCUPANCY_SCORES.frame(by_week, **constants)
+    all_rows = _joined(OCCUPANCY_BACKTEST, [scored, others], constants)
+    return OccupancyBacktest(all_rows, scores, all_days, tuple(notes), scored)
+
+
+def _joined(table: Table, parts: Sequence[pd.DataFrame], constants: Mapping[str, object]) -> pd.DataFrame:
+    """A table of the rows of all parts."""
+    some = [part for part in parts if len(part)]
+    return table.frame(pd.concat(some, ignore_index=True), **constants) if some else table.empty()
 
 
 def _of_other_snapshots(kept: pd.DataFrame | None, as_of: pd.Timestamp) -> pd.DataFrame:

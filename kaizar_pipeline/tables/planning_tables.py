@@ -121,6 +121,65 @@ FORECAST_LOG_SCORES = hospital_table(
     version=5,
 )
 
+
+def _chance_of_day(*outcome: Column) -> tuple[Column, ...]:
+    """The chance of a day, what it is compared with, and the `outcome`."""
+    return (
+        key("origin", "TIMESTAMP", "Instant the forecast was made from: nothing at or after it was visible."),
+        WARD,
+        key("date", "DATE", "Day ahead."),
+        key("level", "VARCHAR", "Level of the hospital's file, or _full."),
+        Column("day_ahead", "INTEGER", "1 for the first whole day ahead.", "days"),
+        Column("probability", "DOUBLE", "Forecast probability of being full, or reaching the level, at some hour."),
+        Column("reference", "DOUBLE", "How often it happened on the same weekday in the 52 weeks before.", "share"),
+        *outcome,
+    )
+
+
+FULL_BACKTEST = hospital_table(
+    "full_backtest",
+    "Forecasts by the whole chain from past origins that a ward is full, or reaches a level, at some hour of each day, "
+    "beside what happened. Empty where stays are known by date.",
+    *_chance_of_day(Column("happened", "BOOLEAN", "Whether it happened, by ward_stays and the beds of the config.")),
+    Column("capacity_known", "BOOLEAN", "As in occupancy_backtest."),
+    INPUTS_HASH,
+)
+
+FULL_LOG = hospital_table(
+    "full_log",
+    "Archive of the issued chances that a ward is full, or reaches a level, at some hour of each day. A run replaces "
+    "the rows of its own origin only.",
+    *_chance_of_day(
+        nullable("happened", "BOOLEAN", "Whether it happened, by ward_stays and the beds of the config; null: not yet.")
+    ),
+)
+
+FULL_SCORES = hospital_table(
+    "full_scores",
+    "Scores of full_backtest and full_log: brier = reliability - resolution + uncertainty + within_bins.",
+    key("source", "VARCHAR", "backtest or archive."),
+    WARD,
+    key("level", "VARCHAR", "Level of the hospital's file, or _full."),
+    key("days_ahead", "VARCHAR", "1-3, 4-7 or all."),
+    Column("n", "INTEGER", "Days scored.", "days"),
+    Column("origins", "INTEGER", "Origins of their forecasts.", "origins"),
+    Column("independent_dates", "INTEGER", "Of these, those whose forecasts share no day: the trials.", "origins"),
+    Column("happened", "DOUBLE", "Share of the days on which it happened.", "share"),
+    Column("mean_probability", "DOUBLE", "Mean forecast probability."),
+    Column("brier", "DOUBLE", "Brier score: mean squared difference of probability and outcome; 0 is perfect."),
+    nullable("brier_se", "DOUBLE", "Its standard error, with origins as units; null for fewer than 2."),
+    Column("brier_reference", "DOUBLE", "The same of the reference."),
+    nullable("skill", "DOUBLE", "1 - brier / brier_reference: above 0 better than it; null where that is perfect."),
+    nullable("skill_se", "DOUBLE", "Its standard error, likewise."),
+    Column("reliability", "DOUBLE", "Part of the Brier score: probabilities off the shares observed; 0 is perfect."),
+    Column("resolution", "DOUBLE", "Part that is subtracted: how far the shares observed differ between bins."),
+    Column("uncertainty", "DOUBLE", "Part that no forecast changes: that of the outcomes."),
+    Column("within_bins", "DOUBLE", "Part of the spread inside the ten bins of probabilities."),
+    nullable(
+        "reliability_p", "DOUBLE", "How probable outcomes so far from calibrated probabilities are; null: too few."
+    ),
+)
+
 BED_REQUIREMENTS = hospital_table(
     "bed_requirements",
     "How many beds cover demand (unlimited beds, no overflow, no admission stop) with which probability, and the "

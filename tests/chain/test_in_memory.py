@@ -39,7 +39,8 @@ def test_a_hospital_without_forecast_streams(repository: Path):
     tables = run_chain(config, as_of="2026-01-01", workers=1, backtest_origins=1, backtest_replications=20)
     assert {name for name, table in tables.items() if table.empty} == {
         "patient_rejects", "feature_table", "arrival_model", "boarding_causes", "beds_effects", "bed_allocations",
-        "scenario_comparison", "forecast_backtest", "forecast_scores", "forecast_log_scores",
+        "scenario_comparison", "forecast_backtest", "forecast_scores", "forecast_log_scores", "level_risk",
+        "full_backtest", "full_log", "full_scores",
     }  # fmt: skip
     for name, table in tables.items():
         pd.testing.assert_frame_equal(table, all_tables()[name].conform(table, without=("run_id",)), check_exact=True)

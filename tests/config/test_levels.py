@@ -96,4 +96,4 @@ def test_shares_rise_even_where_they_are_the_same_number_of_patients():
 def test_a_huddle_is_at_a_full_hour(huddle: str):
     with pytest.raises(ValidationError, match="allowed: a full hour of the day from 00:00 to 23:00, such as 08:00"):
         make_config(WARDS, simulation={"huddle": huddle})
-    assert make_config(WARDS, simulation={"huddle": "17:00"}).simulation.huddle_hour == 17
+    assert make_config(WARDS, simulation={"huddle": "17:00"}).simulation.huddle == "17:00"

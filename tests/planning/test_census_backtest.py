@@ -20,6 +20,7 @@ from kaizar_pipeline.planning.census_backtest import (
     WEEKDAY,
     YESTERDAY,
     BacktestOptions,
+    KeptBacktest,
     OccupancyBacktest,
     backtest_occupancy,
 )
@@ -46,7 +47,7 @@ def backtest(
 ) -> OccupancyBacktest:
     history = load_history(config, home, as_of)
     chosen: dict[str, Any] = {"replications": 20, "workers": 1} | options
-    return backtest_occupancy(config, history, prepare_backtest, home, BacktestOptions(**chosen), kept)
+    return backtest_occupancy(config, history, prepare_backtest, home, BacktestOptions(**chosen), KeptBacktest(kept))
 
 
 @pytest.mark.integration

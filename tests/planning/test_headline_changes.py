@@ -239,15 +239,15 @@ def test_a_run_that_died_before_it_said_anything_is_replayed(house):
 
 @pytest.mark.integration
 def test_a_seed_changes_as_much_as_its_error_says(hospital):
-    # Poisson(20) patients come in a day's first hour, for half a day each: 24 of them fill the ward for 12 hours
+    # Poisson(20) patients come in a day's first hour, for half a day each: 24 of them fill the ward that day
     ward = {"id": "w", "capacity": 24, "los_model": HALF_A_DAY}
     chance = 0.2125  # P(Poisson(20) >= 24)
     runs = [
         inputs(hospital([ward], [20], FIRST_HOUR, simulation={"seed": seed, "replications": 400})) for seed in (1, 2)
     ]
     found = run_after_run(*runs, replications=400)
-    row, error = of(found), np.sqrt(chance * (1 - chance) / (7 * 400)) / 2
-    assert row["after"] == pytest.approx(chance / 2, abs=4 * error)
+    row, error = of(found), np.sqrt(chance * (1 - chance) / (7 * 400))
+    assert row["after"] == pytest.approx(chance, abs=4 * error)
     # twenty groups know the error to a sixth
     assert row["after_se"] == pytest.approx(error, rel=0.6)
     assert row["seed_se"] == pytest.approx(error * np.sqrt(2), rel=0.6)
