@@ -314,7 +314,9 @@ def as_published(
     means = pd.DataFrame({"prob_full_day": of_days.mean(), "p95_census": of_hours.mean()})[list(HEADLINES)]
     rows = headline_changes[_latest(headline_changes)].set_index(["ward_id", "headline"])["after"]
     gap = rows - means.rename_axis(columns="headline").stack().reindex(rows.index)
-    found = {f"{headline} of {ward}": f"{by:+.3g}" for (ward, headline), by in gap[gap.abs() > _ROUNDING].items()}
+    rows = pd.DataFrame({"by": gap}).reset_index()
+    wrong = rows[rows["by"].abs() > _ROUNDING]
+    found = {f"{row['headline']} of {row['ward_id']}": f"{row['by']:+.3g}" for _, row in wrong.iterrows()}
     return Found(not found, {"headlines": len(gap), **found})
 
 

@@ -281,10 +281,9 @@ def full_scores(run: Run, full_backtest: pd.DataFrame, full_log: pd.DataFrame, w
     at_this_hour = {source: rows[rows["origin"].dt.hour == as_of.hour] for source, rows in sources.items()}
     scores = score_days(at_this_hour, hospital_id=run.config.id, as_of=as_of)
     wards = scores[scores["ward_id"].isin(run.config.ward_ids) & (scores["level"] == FULL)]
-    figures = {
-        f"Brier skill, {source}, days {days}": float(skill)
-        for (source, days), skill in wards.groupby(["source", "days_ahead"])["skill"].mean().dropna().items()
-    }
+    mean = wards.groupby(["source", "days_ahead"], as_index=False)["skill"].mean().dropna()
+    shown = zip(mean["source"], mean["days_ahead"], mean["skill"], strict=True)
+    figures = {f"Brier skill, {source}, days {days}": float(skill) for source, days, skill in shown}
     return Made({"full_scores": scores}, {"full_scores": figures})
 
 

@@ -151,9 +151,10 @@ class Warehouse:
         Raises DataError, naming those that are behind, when they were not all made for the same `as_of`.
         """
         found = {asset: self.lineage(asset, hospital_id) for asset in assets}
-        newest = max((lineage.as_of for lineage in found.values()), default=None)
-        stale = {asset: lineage.as_of for asset, lineage in found.items() if lineage.as_of != newest}
+        as_ofs = {asset: lineage.as_of for asset, lineage in found.items()}
+        stale = {asset: as_of for asset, as_of in as_ofs.items() if as_of != max(as_ofs.values())}
         if stale:
+            newest = max(as_ofs.values())
             behind = ", ".join(f"{asset} is as of {shown(as_of)}" for asset, as_of in stale.items())
             raise DataError(
                 f"{hospital_id}: {behind}, but {', '.join(found.keys() - stale.keys())} as of {shown(newest)}; "

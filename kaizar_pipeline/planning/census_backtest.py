@@ -124,7 +124,8 @@ def backtest_occupancy(
     notes = [f"{config.id}: no back-test of the census: {reason}"] if reason else []
     frames = []
     with open_history(then, home) as history_at:
-        task = _Backtest(then, prepare, home, seen, history, *map(KeptRows, kept), history_at)
+        rows, days = map(KeptRows, kept)
+        task = _Backtest(then, prepare, home, seen, history, rows, days, history_at)
         for origin, outcome in zip(origins, parallel_map(task.outcome, origins, options.workers), strict=True):
             if isinstance(outcome, str):
                 notes.append(f"{config.id}: {shown(origin)} is left out of the back-test: {outcome}")

@@ -68,8 +68,8 @@ def _values(run: Run) -> dict[tuple[str, str], np.ndarray]:
 
 def _rows(run: Run, baseline: Mapping[tuple[str, str], np.ndarray]) -> pd.DataFrame:
     """A row per ward and KPI that could be measured."""
-    wards = np.isin(run.plan.ward_ids, [load.wards[0] for load in check_load(run.plan, allow=True)])
-    overloaded = dict(zip(run.plan.ward_axis, [*wards, *(run.plan.is_member & wards).any(axis=1)], strict=True))
+    wards = np.isin(np.array(run.plan.ward_ids), [load.wards[0] for load in check_load(run.plan, allow=True)])
+    overloaded = dict(zip(run.plan.ward_axis, [*wards, *np.any(run.plan.is_member & wards, axis=1)], strict=True))
     rows = []
     for (ward, name), value in _values(run).items():
         row = paired(baseline[ward, name], value) if (ward, name) in baseline else _alone(value)

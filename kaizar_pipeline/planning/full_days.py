@@ -50,7 +50,7 @@ _DAY = pd.Timedelta(days=1)
 def simulated_days(plan: Plan, counts: Counts) -> pd.DataFrame:
     """The chances of a plan: ward_id, date, level, probability; FULL where beds are limited."""
     dates = pd.date_range(plan.statistics_start.normalize(), periods=counts.reached.shape[2], unit="us")
-    limited = (with_totals(plan.staffed, plan.is_member) < UNLIMITED).all(axis=1)
+    limited = np.all(with_totals(plan.staffed, plan.is_member) < UNLIMITED, axis=1)
     return _rows(plan.ward_axis, plan.ladders, dates, limited, probability=counts.reached / counts.replications)
 
 
@@ -73,8 +73,8 @@ def observed_days(
     staffed = with_totals(wards, np.array([np.isin(config.ward_ids, of) for of in config.totals.values()]))
     census = census_by_hour(patients, ward_stays, config.ward_axis, hours)
     reached = census[:, None] >= thresholds(staffed, config.ladders)
-    by_day = reached.reshape(*reached.shape[:2], -1, HOURS_PER_DAY).any(axis=3)
-    limited = (staffed < UNLIMITED).all(axis=1)
+    by_day = np.any(reached.reshape(*reached.shape[:2], -1, HOURS_PER_DAY), axis=3)
+    limited = np.all(staffed < UNLIMITED, axis=1)
     return _rows(tuple(config.ward_axis), config.ladders, hours[::HOURS_PER_DAY], limited, happened=by_day)
 
 

@@ -333,7 +333,7 @@ def _plan(inputs: Inputs) -> Plan:
 def _headlines(plan: Plan, counts: Sequence[Counts]) -> _Headlines:
     """From the counts after each further group of replications; over whole dates, and whole days from as_of on."""
     hours, whole = plan.statistics_hours // HOURS_PER_DAY * HOURS_PER_DAY, plan.horizon.hours_by_date == HOURS_PER_DAY
-    wards, limited = plan.ward_axis, (staffed_with_totals(plan) < UNLIMITED).all(axis=1)
+    wards, limited = plan.ward_axis, np.all(staffed_with_totals(plan) < UNLIMITED, axis=1)
     order = [*sorted(range(len(plan.ward_ids)), key=lambda w: wards[w]), *range(len(plan.ward_ids), len(wards))]
     values, without = [], []
     for w in order:

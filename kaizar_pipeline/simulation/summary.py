@@ -162,7 +162,7 @@ def census_at_hours(plan: Plan, counts: CensusCounts, hours: Collection[int]) ->
 def week_profile(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
     """The census by weekday and hour, over the weeks of the profile together (`profile_weeks`)."""
     staffed, n = staffed_with_totals(plan), counts.replications
-    shown, typical = profile_hours(plan), profile_weeks(plan).any(axis=1)
+    shown, typical = profile_hours(plan), np.any(profile_weeks(plan), axis=1)
     at = plan.statistics_start
     slot = (int(at.day_of_week) * HOURS_PER_DAY + at.hour + np.arange(plan.statistics_hours)) % HOURS_PER_WEEK
 
@@ -240,7 +240,7 @@ def ward_weeks(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
     days on which it is."""
     dates, n = plan.horizon.dates, counts.replications
     first = np.arange(0, len(dates), DAYS_PER_SPAN)
-    days = np.diff([*first, len(dates)])
+    days = np.diff(first, append=len(dates))
     hours = np.add.reduceat(plan.horizon.hours_by_date, first)
     unlimited = (staffed_with_totals(plan) == UNLIMITED).any(axis=1)
 
@@ -291,7 +291,7 @@ def level_risk(plan: Plan, counts: Counts, huddle: int, **constants: Any) -> pd.
                     ward_id=plan.ward_axis[w],
                     level=level.name,
                     level_order=k,
-                    first_likely_date=likely[0] if len(likely) else pd.NaT,
+                    first_likely_date=likely.min(),
                     expected_days=days.mean[-1],
                     expected_days_se=days.standard_error[-1],
                 )

@@ -151,4 +151,4 @@ def kept_mean(week: np.ndarray, entry: np.ndarray, lengths: np.ndarray, mean: fl
         return (factor - 1) * mean + mean_excess(week, entry, factor * lengths)
 
     # at the highest weight of the week no stay is shorter in plain hours than it was; double it, for rounding
-    return brentq(too_long, 0.0, 2 * week.max(), xtol=1e-7) if mean > 0 else 1.0
+    return float(brentq(too_long, 0.0, 2 * week.max(), xtol=1e-7)) if mean > 0 else 1.0  # pyright: ignore[reportArgumentType]

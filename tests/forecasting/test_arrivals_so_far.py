@@ -30,7 +30,8 @@ def test_arrivals_of_the_day_are_counted_and_what_was_due_by_then(make_hospital)
         patients("2023-12-21 23:59", "2023-12-22 00:00", "2023-12-22 07:59"),
         hospital(make_hospital, hourly_profile=(1.0,) * 12 + (3.0,) * 12),
     )
-    assert found == {"s": SoFar(2, pytest.approx(8 / 48)), "t": SoFar(0, pytest.approx(8 / 24))}
+    assert {name: day.arrivals for name, day in found.items()} == {"s": 2, "t": 0}
+    assert {name: day.share for name, day in found.items()} == pytest.approx({"s": 8 / 48, "t": 8 / 24})
     assert arrivals_so_far(patients("2023-12-21 23:59").assign(as_of=EIGHT.normalize()), make_hospital("s")) == {}
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from kaizar_pipeline.chain import checks, steps
+from kaizar_pipeline.chain import checks, learning_steps
 from kaizar_pipeline.chain.checks import checks_of
 from kaizar_pipeline.chain.step import Found
 from kaizar_pipeline.chain.steps import all_tables
@@ -295,8 +295,8 @@ def test_a_table_that_fails_its_check_is_not_stored_and_the_check_is_seen_to_fai
     defs: dg.Definitions, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
     first = warehouse.lineage("daily_arrivals", "one")
-    complete = steps.arrivals_per_day
-    monkeypatch.setattr(steps, "arrivals_per_day", lambda *given: complete(*given).iloc[1:])
+    complete = learning_steps.arrivals_per_day
+    monkeypatch.setattr(learning_steps, "arrivals_per_day", lambda *given: complete(*given).iloc[1:])
     run = materialize(defs, "daily_arrivals", "feature_table", raise_on_error=False)
     assert not run.success
     assert "check complete_days of daily_arrivals failed" in failure(run)
@@ -309,13 +309,13 @@ def test_a_table_that_fails_its_check_is_not_stored_and_the_check_is_seen_to_fai
 def test_no_table_of_a_step_is_stored_when_a_check_of_another_fails(
     defs: dg.Definitions, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
-    read = steps.load_history
+    read = learning_steps.load_history
 
     def half(*given: Any) -> History:
         found = read(*given)
         return replace(found, ward_stays=found.ward_stays.iloc[:0])
 
-    monkeypatch.setattr(steps, "load_history", half)
+    monkeypatch.setattr(learning_steps, "load_history", half)
     before = lineages(warehouse)
     run = materialize(defs, raise_on_error=False)
     assert "check flow_conservation of patients failed" in failure(run)

@@ -253,7 +253,7 @@ def test_origins_at_eight_stand_beside_those_of_midnight(tiny: HospitalConfig):
     seen = observed_census(history.patients, history.ward_stays, tiny.ward_axis, [8])
     seen = seen.set_index(["ward_id", "date"])["actual"]
     for origin, rows in persistence[persistence["ward_id"] == "ward"].groupby("origin"):
-        assert (rows["p50"] == seen["ward", origin.normalize()]).all()
+        assert (rows["p50"] == seen["ward", pd.Timestamp(str(origin)).normalize()]).all()
     together = found.occupancy_backtest
     old = together[together["origin"].dt.hour == 0].reset_index(drop=True)
     pd.testing.assert_frame_equal(old.drop(columns="as_of"), midnight.occupancy_backtest.drop(columns="as_of"))

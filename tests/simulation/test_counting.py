@@ -365,16 +365,17 @@ def test_the_chance_of_each_level(with_levels: tuple[Plan, Counts], beds_by_hour
     census = census_of(plan)
     table = level_risk(plan, counts, huddle=8, **CONSTANTS)
     assert set(table["ward_id"]) == {"ed", "a", "b", "beds"}
-    for (ward, order), rows in table.groupby(["ward_id", "level_order"]):
-        place = list(AXIS).index(str(ward))
+    for _, rows in table.groupby(["ward_id", "level_order"]):
+        ward, order = rows["ward_id"].iloc[0], int(rows["level_order"].iloc[0])
+        place = list(AXIS).index(ward)
         begins = {
             "amber": np.ceil(0.5 * beds_by_hour[place]), "red": np.ceil(0.9 * beds_by_hour[place]),
             "busy": np.full(plan.hours, 3), "packed": np.full(plan.hours, 5),
         }  # fmt: skip
         names = ["busy", "packed"] if ward == "beds" else ["amber", "red"]
         at = [(census[:, place] >= begins[name]).reshape(REPLICATIONS, DAYS, 24) for name in names]
-        own, higher = at[int(order) - 1], at[1] if order == 1 else np.zeros_like(at[0])
-        assert rows["level"].unique().tolist() == [names[int(order) - 1]]
+        own, higher = at[order - 1], at[1] if order == 1 else np.zeros_like(at[0])
+        assert rows["level"].unique().tolist() == [names[order - 1]]
         reached, highest = own.any(axis=2), own.any(axis=2) & ~higher.any(axis=2)
         np.testing.assert_allclose(rows["prob_reached"], reached.mean(axis=0))
         np.testing.assert_allclose(rows["prob_highest"], highest.mean(axis=0))
@@ -398,4 +399,4 @@ def test_the_profile_of_a_week_shows_like_weeks_after_the_first():
     assert table["is_typical"].all()
     hourly = occupancy_distributions(plan, monte_carlo.actual, HIGH, **CONSTANTS)
     mean = hourly[hourly["ward_id"] == "a"].sort_values("at")["mean"].to_numpy()[: 5 * 168].reshape(5, 168)
-    np.testing.assert_allclose(table.loc["a", "mean"], mean[[1, 2, 4]].mean(axis=0))
+    np.testing.assert_allclose(table[table.index == "a"]["mean"], mean[[1, 2, 4]].mean(axis=0))

@@ -1,5 +1,7 @@
 """A run that begins at 8:00: the hours left of its first day, then whole days, by date."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ EIGHT = MONDAY + pd.Timedelta(hours=8)
 CONSTANTS = {"hospital_id": "tiny", "as_of": EIGHT, "scenario": "baseline"}
 
 
-def plan_at_eight(days: int = 3, per_day: float = 10.0, warmup: int = 0, **parts: object) -> Plan:
+def plan_at_eight(days: int = 3, per_day: float = 10.0, warmup: int = 0, **parts: Any) -> Plan:
     config = make_config(parts.pop("wards", {"a": 4}), **parts)
     return make_plan(config, {"s": np.full((1, days), per_day)}, Horizon(EIGHT, days, warmup), key=1)
 
