@@ -6,7 +6,7 @@ forecast knows the true rates, nights and hours of discharge: the census is then
 distribution is computed, not simulated.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -39,13 +39,15 @@ SNAPSHOTS = (8, 12, 18)
 ORIGINS = 100
 LEARNED_DAYS = 10
 """Origins for which the twin learns once."""
+FIRST_DAYS = [CLOCKED_AS_OF - pd.Timedelta(days=day) for day in range(ORIGINS, 0, -LEARNED_DAYS)]
+"""Of those that learn once."""
 MEETING = 8
 """Hour of the next bed meeting: intervals are judged until then."""
 
 _LEARNED = ("discharge_clocks", "day_factors", "length_of_stay", "arrival_profile", "routes", "arrival_model")
 _OF_DAY = ("daily_arrivals", "feature_table")
 """Tables that are the same at all hours of a day."""
-_HISTORY_FROM = "2025-06-01"
+HISTORY_FROM = "2025-06-01"
 _HOUR = pd.Timedelta(hours=1)
 
 Scores = dict[str, np.ndarray]
@@ -55,10 +57,8 @@ Frames = Mapping[str, pd.DataFrame]
 def intraday(replications: int, workers: int) -> dict[str, float]:
     """Coverage until the next meeting, lowest and highest of the snapshots; and per snapshot the CRPS of the next 24
     hours over that of the midnight run for the same hours, of the twin and of a perfect forecast."""
-    first = CLOCKED_AS_OF - pd.Timedelta(days=ORIGINS)
-    blocks = [first + pd.Timedelta(days=day) for day in range(0, ORIGINS, LEARNED_DAYS)]
     with ProcessPoolExecutor(workers) as pool:
-        parts = list(pool.map(partial(_block, replications), blocks))
+        parts = list(pool.map(partial(_block, replications), FIRST_DAYS))
     scores = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     coverage = {hour: float(scores[f"covered_{hour}"].mean()) for hour in SNAPSHOTS}
     figures = {"intraday_cover80_min": min(coverage.values()), "intraday_cover80_max": max(coverage.values())}
@@ -75,7 +75,18 @@ def intraday(replications: int, workers: int) -> dict[str, float]:
 
 def _block(replications: int, first: pd.Timestamp) -> Scores:
     """The scores of the origins from `first` on that share what is learned."""
-    stays = clocked_ward(1, _HISTORY_FROM)
+    stays = clocked_ward(1, HISTORY_FROM)
+    rows = [
+        _origin(stays, day, {hour: _forecast(start) for hour, start in starts.items()})
+        for day, starts in starts_of_days(stays, first, replications, (0, *SNAPSHOTS))
+    ]
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def starts_of_days(
+    stays: pd.DataFrame, first: pd.Timestamp, replications: int, hours: Collection[int]
+) -> Iterator[tuple[pd.Timestamp, dict[int, StartingPoint]]]:
+    """The days from `first` on that share what is learned, and where the twin starts at each of the `hours` of them."""
     days = [first + pd.Timedelta(days=day) for day in range(LEARNED_DAYS)]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "patients.csv"
@@ -83,8 +94,8 @@ def _block(replications: int, first: pd.Timestamp) -> Scores:
         config = one_ward(path, simulation={"horizon_days": 2, "replications": replications})
         with open_history(config) as history_at:
             learned = _tables(config, history_at(first), {}, _LEARNED)
-            rows = [_origin(stays, day, _forecasts(config, day, history_at, learned)) for day in days]
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+            for day in days:
+                yield day, _starts(config, day, {hour: history_at(day + hour * _HOUR) for hour in hours}, learned)
 
 
 def _tables(config: HospitalConfig, history: History, given: Frames, wanted: Collection[str]) -> Frames:
@@ -94,24 +105,27 @@ def _tables(config: HospitalConfig, history: History, given: Frames, wanted: Col
     return {name: made[name] for name in wanted}
 
 
-def _forecasts(
-    config: HospitalConfig, day: pd.Timestamp, history_at: Callable[[pd.Timestamp], History], learned: Frames
-) -> dict[int, np.ndarray]:
-    """f8[hours, patients] by snapshot, 0 for midnight: the twin's forecasts of one day."""
-    histories = {hour: history_at(day + hour * _HOUR) for hour in (0, *SNAPSHOTS)}
+def _starts(
+    config: HospitalConfig, day: pd.Timestamp, histories: Mapping[int, History], learned: Frames
+) -> dict[int, StartingPoint]:
+    """Where the twin starts at each hour of a day, whose last one has the features of all."""
     kept = {name: learned[name] for name in _LEARNED}
     kept["arrival_model"] = kept["arrival_model"].assign(train_to=day - pd.Timedelta(days=1))
-    of_day = _tables(config, histories[SNAPSHOTS[0]], {}, _OF_DAY)
+    of_day = _tables(config, histories[max(histories)], {}, _OF_DAY)
     found = {}
     for hour, history in histories.items():
         given = {name: rows.assign(as_of=history.as_of) for name, rows in {**kept, **of_day}.items()}
         features, ahead = given["feature_table"], len(dates_ahead(history.as_of, config.simulation.horizon_days))
         given["feature_table"] = features[(features["use"] != "forecast") | (features["h"] <= ahead)]
-        start = StartingPoint(config, StartingTables.of(_tables(config, history, given, StartingTables._fields)))
-        counts = Experiment(start, workers=1).count(start.plan, config.simulation.max_replications)
-        histogram = np.asarray(counts.census.of(0), dtype=np.float64)
-        found[hour] = histogram / histogram.sum(axis=1, keepdims=True)
+        found[hour] = StartingPoint(config, StartingTables.of(_tables(config, history, given, StartingTables._fields)))
     return found
+
+
+def _forecast(start: StartingPoint) -> np.ndarray:
+    """f8[hours, patients]: the twin's forecast of the census."""
+    counts = Experiment(start, workers=1).count(start.plan, start.config.simulation.max_replications)
+    histogram = np.asarray(counts.census.of(0), dtype=np.float64)
+    return histogram / histogram.sum(axis=1, keepdims=True)
 
 
 def _origin(stays: pd.DataFrame, day: pd.Timestamp, forecasts: Mapping[int, np.ndarray]) -> Scores:

@@ -90,7 +90,7 @@ def plan_census(
     ready_since = hours_before("ready")
     in_care = seated & np.isnan(ready_since) & ~waits
     patient_type = places("patient_type", patient_type_ids)
-    first_ward = rows["first_ward"].to_numpy(dtype=bool)
+    first_ward = np.array(rows["first_ward"], dtype=bool)  # a copy: pandas gives one that cannot be written
     impatient = first_ward & (patience_table[patient_type] >= 0)
     return Census(
         stream=np.array([stream_number(stream) for stream in rows["stream_id"]], dtype=np.uint64),

@@ -21,6 +21,7 @@ from kaizar_pipeline.simulation.plan import UNLIMITED, Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
 from kaizar_pipeline.simulation.summary import ward_flows
 from kaizar_pipeline.simulation.trajectories import Stays, Trajectories
+from kaizar_pipeline.simulation.workers import flow_window_of
 from kaizar_pipeline.tables import ALL, FLOW_PERCENTAGES, HOSPITAL_TOTAL
 
 pytestmark = pytest.mark.integration
@@ -317,3 +318,15 @@ def test_those_who_wait_at_as_of(hospital: Plan, table: pd.DataFrame, replicatio
         if np.isfinite(hours).any():
             assert rows["hours_to_bed"].tolist() == pytest.approx([np.nanmean(hours)] * len(rows))
     assert table["hours_to_bed"].notna().any()
+
+
+def test_those_who_wait_for_a_first_bed_and_between_two_come_as_what_they_are():
+    since = MONDAY - pd.Timedelta(hours=1)
+    one = {"stream_id": "s", "patient_type": "low", "waits_for": "a", "waits_since": since, "request": since}
+    nothing = dict.fromkeys(("ward_id", "planned_ward_id", "admit", "ready"))
+    rows = [one | nothing | {"patient_id": name, "first_ward": name == "new"} for name in ("new", "between")]
+    config, rates = make_config({"a": 2}), {"s": np.zeros((1, 1))}
+    plan = make_plan(config, rates, Horizon(MONDAY, 1), key=1, census=pd.DataFrame(rows))
+    assert flow_window_of(plan).of_census.tolist() == [FLOW.transfers_in, FLOW.emergency]  # in the order of their names
+    # an array of another kind would have the kernel compiled once more
+    assert all(part.flags.writeable and part.flags.c_contiguous for part in plan.census)
