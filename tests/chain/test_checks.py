@@ -9,7 +9,7 @@ from hand_made import make_config
 from small_extracts import make_hospital
 
 from kaizar_pipeline.chain import checks
-from kaizar_pipeline.chain.step import Check, Found, Run
+from kaizar_pipeline.chain.step import NOTHING, Check, Found, Run
 from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.planning.census_causes import UNKNOWN
@@ -385,3 +385,22 @@ def test_a_check_that_raises_is_named():
     check = Check(broken, "patients", blocking=True)
     with pytest.raises(DataError, match="check broken of patients raised ZeroDivisionError: by zero"):
         check(Run(make_hospital(), Path()), {"patients": history()[0]}, {})
+
+
+def test_chances_that_are_not_reliable_are_warned_about():
+    scores = pd.DataFrame(
+        {
+            "source": "backtest", "ward_id": ["icu", "icu", "ed"], "level": "_full",
+            "days_ahead": ["1-3", "all", "all"],
+            "happened": 0.5, "mean_probability": 0.25, "independent_dates": 12,
+            "reliability_p": [0.02, 0.3, None],
+        }
+    )  # fmt: skip
+    assert checks.chances_reliable(scores).passed
+    assert checks.chances_reliable(scores.assign(reliability_p=None)) == NOTHING
+    result = checks.chances_reliable(scores.assign(reliability_p=[0.004, 0.3, None]))
+    assert result.passed is False
+    assert result.figures == {
+        "tested": 2,
+        "icu, _full, days 1-3, backtest": "50% of days, 25% expected (12 independent dates)",
+    }

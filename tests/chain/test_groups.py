@@ -15,8 +15,8 @@ pytestmark = pytest.mark.integration
 COUNTED_BY_STAY = {"ward_performance", "scenario_comparison"}
 """Over the whole hospital a patient counts once, in a group each of the patient's stays."""
 
-RANDOMISED = ("pit", "mean_pit", "coverage50", "coverage80", "coverage95")
-"""Columns whose random numbers depend on the name."""
+OF_THE_NAME = ("pit", "mean_pit", "coverage50", "coverage80", "coverage95", "kind")
+"""Columns whose random numbers depend on the name, and what the name is."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
 
 def rows_of(table: pd.DataFrame, ward: str) -> pd.DataFrame:
     """The rows of one name on the ward axis, in an order that does not depend on it."""
-    rows = table[table["ward_id"] == ward].drop(columns=["ward_id", *(name for name in RANDOMISED if name in table)])
+    rows = table[table["ward_id"] == ward].drop(columns=["ward_id", *(name for name in OF_THE_NAME if name in table)])
     keys = [str(column) for column in rows if not pd.api.types.is_float_dtype(rows[column]) and column != "probability"]
     return rows.sort_values(keys, kind="stable", ignore_index=True)
 

@@ -24,6 +24,7 @@ from kaizar_pipeline.planning.census_backtest import (
     OccupancyBacktest,
     backtest_occupancy,
 )
+from kaizar_pipeline.planning.full_days import FULL
 from kaizar_pipeline.tables import OCCUPANCY_BACKTEST, OCCUPANCY_SCORES
 
 AS_OF = pd.Timestamp("2026-09-01")
@@ -42,12 +43,13 @@ def backtest(
     config: HospitalConfig,
     home: Path | None = None,
     as_of: pd.Timestamp = AS_OF,
-    kept: pd.DataFrame | None = None,
+    kept: pd.DataFrame | KeptBacktest | None = None,
     **options: Any,
 ) -> OccupancyBacktest:
     history = load_history(config, home, as_of)
     chosen: dict[str, Any] = {"replications": 20, "workers": 1} | options
-    return backtest_occupancy(config, history, prepare_backtest, home, BacktestOptions(**chosen), KeptBacktest(kept))
+    known = kept if isinstance(kept, KeptBacktest) else KeptBacktest(kept)
+    return backtest_occupancy(config, history, prepare_backtest, home, BacktestOptions(**chosen), known)
 
 
 @pytest.mark.integration
@@ -200,7 +202,8 @@ def test_a_later_run_computes_new_origins_only_and_changes_no_row(
     tiny: HospitalConfig, monkeypatch: pytest.MonkeyPatch
 ):
     computed = computed_origins(monkeypatch)
-    kept = backtest(tiny, origins=2).occupancy_backtest
+    first = backtest(tiny, origins=2)
+    kept = KeptBacktest(first.occupancy_backtest, first.full_backtest)
     for days_later, new in ((1, 0), (8, 1)):
         later = AS_OF + pd.Timedelta(days=days_later)
         anew = backtest(tiny, origins=2, as_of=later)
@@ -208,7 +211,25 @@ def test_a_later_run_computes_new_origins_only_and_changes_no_row(
         found = backtest(tiny, origins=2, as_of=later, kept=kept)
         pd.testing.assert_frame_equal(found.occupancy_backtest, anew.occupancy_backtest, check_exact=True)
         pd.testing.assert_frame_equal(found.occupancy_scores, anew.occupancy_scores, check_exact=True)
+        pd.testing.assert_frame_equal(found.full_backtest, anew.full_backtest, check_exact=True)
         assert len(computed) == new
+
+
+@pytest.mark.integration
+def test_chances_of_full_days_stand_beside_what_happened(tiny: HospitalConfig):
+    rows = backtest(tiny, origins=2).full_backtest
+    assert len(rows) == 2 * 3 * 7  # origins, two wards and the hospital, days ahead
+    assert set(rows["level"]) == {FULL}
+    assert sorted(rows["day_ahead"].unique()) == [1, 2, 3, 4, 5, 6, 7]
+    history = load_history(tiny, None, AS_OF)
+    seen = observed_census(history.patients, history.ward_stays, tiny.ward_axis, range(24))
+    full = seen["actual"] >= seen["ward_id"].map({"ed": 4, "ward": 7, "_hospital": 11})
+    happened = full.groupby([seen["ward_id"], seen["date"]]).any()
+    assert rows["happened"].tolist() == happened.loc[list(zip(rows["ward_id"], rows["date"], strict=True))].tolist()
+    weekdays = happened.index.get_level_values("date").day_of_week
+    for (origin, ward, date), reference in rows.set_index(["origin", "ward_id", "date"])["reference"].items():
+        before = happened[(happened.index.get_level_values("date") < origin) & (weekdays == date.day_of_week)]
+        assert reference == pytest.approx(before.loc[ward].iloc[-52:].mean())
 
 
 @pytest.mark.integration
