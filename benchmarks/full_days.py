@@ -2,27 +2,30 @@
 `occupancy.py`."""
 
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline import load_history, load_hospital_config
+from benchmarks.made_up import hospital
+from kaizar_pipeline import HospitalConfig, load_history
 from kaizar_pipeline.chain.steps import prepare_backtest
-from kaizar_pipeline.config.patient_sources import SyntheticPatients
 from kaizar_pipeline.planning.census_backtest import BacktestOptions, backtest_occupancy
 from kaizar_pipeline.planning.full_days import FULL, reliability_p
 from kaizar_pipeline.stats.scores import clustered_error
 
 HOME = Path(__file__).parents[1]
 AS_OF = "2026-03-01"
-HISTORY_START = date(2024, 6, 1)
+HISTORY_START = "2024-03-01"
 DAYS_AHEAD = 7
 LEADS = {"1_3": (1, 3), "4_7": (4, 7)}
 FULL_ON = (0.1, 0.6)
 """Share of days on which wards that are scored are full."""
+
+PER_DAY = 45
+WARDS = {"a": (2.5, 13), "b": (4.0, 20), "c": (5.0, 25), "d": (6.0, 29), "e": (7.0, 33), "f": (9.0, 42)}
+"""Mean length of stay in days, and beds, of wards that each take a tenth of the patients."""
 
 
 def full_days(histories: int, origins: int, replications: int, workers: int) -> dict[str, float]:
@@ -38,19 +41,36 @@ def full_days(histories: int, origins: int, replications: int, workers: int) -> 
     return figures
 
 
+def busy_hospital(seed: int) -> HospitalConfig:
+    """An emergency department without a limit before six wards that are often full. Busy winters, quiet weekends, and a
+    level that drifts."""
+    truth = {
+        "mean_per_day": PER_DAY, "weekday": {"Mon": 1.12, "Sat": 0.92, "Sun": 0.9}, "yearly_amplitude": 0.08,
+        "yearly_peak_day": 20, "drift_sd": 0.06, "overdispersion": 0.01,
+    }  # fmt: skip
+    stays = {"type": "lognormal", "unit": "days"}
+    wards = [
+        {"id": name, "capacity": beds, "los_model": stays | {"params": {"mean": days, "sd": 0.9 * days}}}
+        for name, (days, beds) in WARDS.items()
+    ]
+    first = {"id": "ed", "capacity": None, "los_model": {"type": "exponential", "params": {"mean": 4}}}
+    onward = [{"to_ward": name, "probability": 0.1} for name in WARDS]
+    return hospital(
+        {"source": "synthetic", "history_start": HISTORY_START, "truth": {"seed": seed, "streams": {"all": truth}}},
+        [first, *wards],
+        [{"id": "all", "target_ward": "ed"}],
+        routing=[{"from_ward": "ed", "options": onward}],
+        simulation={"horizon_days": DAYS_AHEAD},
+    )
+
+
 def _backtest(origins: int, replications: int, seed: int) -> pd.DataFrame:
-    """The full_backtest of one history of hospital_1, of its wards."""
-    hospital_1 = load_hospital_config(HOME / "hospital_configs" / "hospital_1.yml")
-    patients = hospital_1.patients
-    assert isinstance(patients, SyntheticPatients)
-    truth = patients.truth.model_copy(update={"seed": seed})
-    patients = patients.model_copy(update={"history_start": HISTORY_START, "truth": truth})
-    simulation = hospital_1.simulation.model_copy(update={"horizon_days": DAYS_AHEAD})
-    config = hospital_1.model_copy(update={"patients": patients, "simulation": simulation, "levels": (), "groups": {}})
+    """The full_backtest of one history, of the wards."""
+    config = busy_hospital(seed)
     options = BacktestOptions(origins=origins, replications=replications, workers=1)
     found = backtest_occupancy(config, load_history(config, HOME, AS_OF), prepare_backtest, HOME, options)
     rows = found.full_backtest
-    return rows[(rows["level"] == FULL) & rows["ward_id"].isin(config.ward_ids)].assign(seed=seed)
+    return rows[(rows["level"] == FULL) & rows["ward_id"].isin(list(WARDS))].assign(seed=seed)
 
 
 def _skill(rows: pd.DataFrame, name: str) -> dict[str, float]:

@@ -179,7 +179,7 @@ def test_origins_without_a_forecast_are_left_out_with_a_note(tiny: HospitalConfi
     found = backtest(tiny, origins=[AS_OF, start + pd.Timedelta(days=3)])
     assert found.occupancy_backtest.empty
     assert [note.split(": ", 2)[2] for note in found.notes] == [
-        "none of the midnights ahead has been observed", "fewer than 7 days were known",
+        "none of the censuses ahead has been observed", "fewer than 7 days were known",
     ]  # fmt: skip
     assert backtest(tiny, origins=0).notes == ("tiny: no back-test of the census: 0 origins were requested",)
 
