@@ -24,7 +24,7 @@ FULL_ON = (0.1, 0.6)
 """Share of days on which wards that are scored are full."""
 
 PER_DAY = 45
-WARDS = {"a": (2.5, 13), "b": (4.0, 20), "c": (5.0, 25), "d": (6.0, 29), "e": (7.0, 33), "f": (9.0, 42)}
+WARDS = {"a": (2.5, 13), "b": (4.0, 20), "c": (5.0, 25), "d": (6.0, 30), "e": (7.0, 34), "f": (9.0, 43)}
 """Mean length of stay in days, and beds, of wards that each take a tenth of the patients."""
 
 
@@ -60,7 +60,7 @@ def busy_hospital(seed: int) -> HospitalConfig:
         [first, *wards],
         [{"id": "all", "target_ward": "ed"}],
         routing=[{"from_ward": "ed", "options": onward}],
-        simulation={"horizon_days": DAYS_AHEAD},
+        simulation={"horizon_days": DAYS_AHEAD, "overload": "allow"},
     )
 
 

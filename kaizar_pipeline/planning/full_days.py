@@ -101,7 +101,8 @@ def _rows(
         for k, level in enumerate([FULL, *(level.name for level in ladders[w])])
         if k > 0 or limited[w]
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["ward_id", "date", "level", column])
+    nothing = pd.DataFrame({"ward_id": [], "date": dates[:0], "level": [], column: []})
+    return pd.concat(parts, ignore_index=True) if parts else nothing
 
 
 def with_reference(

@@ -226,10 +226,10 @@ def test_chances_of_full_days_stand_beside_what_happened(tiny: HospitalConfig):
     full = seen["actual"] >= seen["ward_id"].map({"ed": 4, "ward": 7, "_hospital": 11})
     happened = full.groupby([seen["ward_id"], seen["date"]]).any()
     assert rows["happened"].tolist() == happened.loc[list(zip(rows["ward_id"], rows["date"], strict=True))].tolist()
-    weekdays = happened.index.get_level_values("date").day_of_week
-    for (origin, ward, date), reference in rows.set_index(["origin", "ward_id", "date"])["reference"].items():
-        before = happened[(happened.index.get_level_values("date") < origin) & (weekdays == date.day_of_week)]
-        assert reference == pytest.approx(before.loc[ward].iloc[-52:].mean())
+    dates = pd.DatetimeIndex(happened.index.get_level_values("date"))
+    for row in rows.to_dict("records"):
+        before = happened[(dates < row["origin"]) & (dates.day_of_week == row["date"].day_of_week)]
+        assert row["reference"] == pytest.approx(before.loc[row["ward_id"]].iloc[-52:].mean())
 
 
 @pytest.mark.integration

@@ -95,6 +95,17 @@ def test_the_archive_learns_what_happened_and_keeps_other_origins(config: Hospit
     pd.testing.assert_frame_equal(again, second)
 
 
+def test_a_hospital_without_limits_and_levels_has_nothing_to_score(hospital):
+    unlimited = hospital([{"id": "w", "capacity": None, "los_model": {"type": "fixed", "params": {"value": 9}}}], [1])
+    known = stays(("2026-03-16", "2026-03-17"))
+    nothing = observed_days(unlimited, *known, AS_OF - DAY, AS_OF)
+    assert nothing.empty
+    rows = with_reference(nothing.rename(columns={"happened": "probability"}), AS_OF - DAY, unlimited, *known)
+    assert with_outcomes(rows, unlimited, *known, AS_OF).empty
+    log = extend_full_log(None, nothing.rename(columns={"happened": "probability"}), AS_OF, unlimited, known)
+    assert score_days({"archive": log}, hospital_id="one", as_of=AS_OF).empty
+
+
 def test_an_outcome_that_is_known_stays(config: HospitalConfig):
     rows = forecast(AS_OF - DAY).assign(happened=pd.array([True, None, None], "boolean"))
     found = with_outcomes(rows, config, *stays(("2026-03-01", "2026-03-02")), AS_OF)
