@@ -24,7 +24,7 @@ FULL_ON = (0.1, 0.6)
 """Share of days on which wards that are scored are full."""
 
 PER_DAY = 45
-WARDS = {"a": (2.5, 13), "b": (4.0, 20), "c": (5.0, 25), "d": (6.0, 30), "e": (7.0, 34), "f": (9.0, 43)}
+WARDS = {"a": (2.5, 14), "b": (4.0, 21), "c": (5.0, 26), "d": (6.0, 31), "e": (7.0, 36), "f": (9.0, 46)}
 """Mean length of stay in days, and beds, of wards that each take a tenth of the patients."""
 
 
@@ -46,7 +46,7 @@ def busy_hospital(seed: int) -> HospitalConfig:
     level that drifts."""
     truth = {
         "mean_per_day": PER_DAY, "weekday": {"Mon": 1.12, "Sat": 0.92, "Sun": 0.9}, "yearly_amplitude": 0.08,
-        "yearly_peak_day": 20, "drift_sd": 0.06, "overdispersion": 0.01,
+        "yearly_peak_day": 20, "drift_sd": 0.03, "overdispersion": 0.01,
     }  # fmt: skip
     stays = {"type": "lognormal", "unit": "days"}
     wards = [

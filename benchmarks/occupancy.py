@@ -299,10 +299,10 @@ forecast for the next 28 days is {new_service_rate:.1f} +- {new_service_rate_err
     "full": Section(
         "The chance of a full day",
         lambda options: full_days(options.histories, options.origins, options.replications, options.workers),
-        """Histories of `hospital_1` with other random numbers: its wards that are full at some hour of 10 to 60 % of
-the days ({brier_wards:.0f} wards of all histories, full on {brier_full:.0%} of the days). The chance of each day ahead
-against what happened, by the Brier score, and beside how often the ward was full on the same weekday of the 52 weeks
-before.
+        """Histories of a synthetic hospital: an emergency department before six wards, busy in winter, with a level
+that drifts. Scored are the wards that are full at some hour of 10 to 60 % of the days ({brier_wards:.0f} wards of
+all histories, full on {brier_full:.0%} of the days). The chance of each day ahead against what happened, by the
+Brier score, and beside how often the ward was full on the same weekday of the 52 weeks before.
 
 | figure | measured | wanted |
 |---|---|---|
