@@ -181,9 +181,10 @@ class BlockMoments(Generic[_Kind]):
         return reduce(lambda one, other: one.join(other), parts)
 
 
-def mean_and_sd(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation at each time, from counts [times, patients]."""
-    n, beds = int(histogram[0].sum()), np.arange(histogram.shape[1])
+def mean_and_sd(histogram: np.ndarray, lowest: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation at each time, from counts [times, patients], the first of which is of `lowest`; equal
+    to the bit however wide the counts are, since sums are of integers."""
+    n, beds = int(histogram[0].sum()), lowest + np.arange(histogram.shape[1])
     mean = histogram @ beds / n
     return mean, np.sqrt(np.maximum(histogram @ beds**2 / n - mean**2, 0) * n / (n - 1))
 

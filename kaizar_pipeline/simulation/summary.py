@@ -354,10 +354,10 @@ _FLOWS = (
 def _flow_columns(histogram: np.ndarray, lowest: int) -> dict[str, np.ndarray]:
     """Mean and quantiles of a flow, from u4[windows, values] whose first value is `lowest`, with standard errors."""
     n = int(histogram[0].sum())
-    mean, sd = mean_and_sd(histogram)
+    mean, sd = mean_and_sd(histogram, lowest)
     quantiles = _quantile_columns(histogram, n, FLOW_PERCENTAGES)
     values = {name: column if name.endswith("_se") else column + lowest for name, column in quantiles.items()}
-    return {"mean": mean + lowest, "mean_se": sd / np.sqrt(n), **values}
+    return {"mean": mean, "mean_se": sd / np.sqrt(n), **values}
 
 
 def boarding_causes(plan: Plan, counts: Counts, **constants: Any) -> pd.DataFrame:
