@@ -398,7 +398,7 @@ def test_chances_that_are_not_reliable_are_warned_about():
     )  # fmt: skip
     assert checks.chances_reliable(scores).passed
     assert checks.chances_reliable(scores.assign(reliability_p=None)) == NOTHING
-    result = checks.chances_reliable(scores.assign(reliability_p=[0.004, 0.3, None]))
+    result = checks.chances_reliable(scores.assign(reliability_p=[0.004, 0.3, float("nan")]))
     assert result.passed is False
     assert result.figures == {
         "tested": 2,

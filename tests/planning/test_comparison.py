@@ -124,8 +124,7 @@ def test_fewer_beds_make_patients_wait_and_the_same_patients_come():
     assert found.loc[("ed", "p95_census"), "value"] == 5
 
 
-def test_beds_closed_in_a_window_are_full_for_just_that_long():
-    """Without patients a ward is full in the hours in which it is closed, and in no other."""
+def test_a_ward_that_is_closed_and_empty_is_not_full():
     config = hospital().model_copy(update={"arrival_streams": tuple(
         stream.model_copy(update={"model": stream.model.model_copy(update={"mean_per_day": 0})})
         for stream in hospital().arrival_streams
@@ -135,8 +134,8 @@ def test_beds_closed_in_a_window_are_full_for_just_that_long():
         compare(config, scenario(capacity_overrides=[{"ward": "ward", "capacity": 0, **window}]), replications=3)
     )
     share = found.xs("hours_full_share", level="kpi")
-    assert share["value"].to_dict() == {"_hospital": 0, "ed": 0, "ward": pytest.approx(18 / (24 * DAYS))}
-    assert found.loc[("ward", "days_any_hour_full"), "difference"] == 1
+    assert share["value"].to_dict() == {"_hospital": 0, "ed": 0, "ward": 0}
+    assert found.loc[("ward", "days_any_hour_full"), "difference"] == 0
 
 
 def test_dated_arrivals_change_their_days_only():
