@@ -66,6 +66,9 @@ class Simulation(Model):
     snapshot: FullHour = MIDNIGHT
     """Full hour of the day that a run looks ahead from, such as "08:00": as_of on a date that is given without one, and
     on the last day that the data reach. Default: "00:00"."""
+    snapshots: tuple[FullHour, ...] = ()
+    """All full hours of the day at which runs look ahead, where there are several, such as ["08:00", "12:00", "16:00"]:
+    `until_next_snapshot` in ward_flows ends at the next of them. Default: `snapshot` alone."""
     start: Literal["census", "empty"] = "census"
     """census (default): begin with the patients in the hospital; empty: begin empty, with a warm-up."""
     warmup_days: Annotated[int, Field(ge=0, le=365)] | None = None
@@ -82,6 +85,11 @@ class Simulation(Model):
     """Share of risk events for which the required beds may fall short. Default: 0.1; no number of beds reaches 0."""
     risk_event: RiskEvent = "day"
     """What required beds must cover: a day's highest census (day, default) or that of all days (horizon_peak)."""
+
+    @property
+    def snapshot_hours(self) -> tuple[int, ...]:
+        """The hours of the day at which runs look ahead, in order."""
+        return tuple(sorted({int(at[:2]) for at in (self.snapshot, *self.snapshots)}))
 
     @property
     def huddle_hour(self) -> int:

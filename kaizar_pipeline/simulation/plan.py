@@ -273,7 +273,7 @@ def make_plan(
         is_member=np.array([np.isin(wards, members) for members in config.totals.values()]),
         patient_type_ids=tuple(types),
         stream_ids=tuple(stream.id for stream in config.arrival_streams),
-        snapshots=(int(config.simulation.snapshot[:2]),),
+        snapshots=config.simulation.snapshot_hours,
         beds=beds,
         capacity_changes=changes,
         holds_bed=np.array([ward.boarding == "hold" for ward in config.wards]),

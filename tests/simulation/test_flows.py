@@ -37,6 +37,13 @@ def test_the_windows_from_the_morning_on():
     assert windows.ends.tolist() == [16, 40, 4, 24]
 
 
+def test_a_run_of_another_snapshot_of_the_day_looks_to_the_next_one():
+    simulation = {"snapshot": "12:00", "snapshots": ["08:00", "12:00", "16:00"]}  # as a run at noon overrides it
+    config = make_config({"a": 4}, simulation=simulation)
+    plan = make_plan(config, {"s": np.ones((1, 2))}, Horizon(MONDAY + pd.Timedelta(hours=12), 2), key=1)
+    assert windows_of(plan).ends.tolist() == [12, 36, 4, 24]
+
+
 def test_the_next_snapshot_of_a_hospital_with_one_is_a_day_later():
     windows = flow_windows(MONDAY, 48, snapshots=[0])
     assert windows.begins.tolist() == [0, 24, 0, 0]
