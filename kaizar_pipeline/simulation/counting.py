@@ -207,7 +207,7 @@ class CensusCounts:
     census: Histograms
     """By hour."""
     peaks: Histograms
-    """By day: the highest of its 24 hourly censuses."""
+    """By date: the highest of its hourly censuses that lie ahead."""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Waits:
-    """How many waited how long, by ward (W: patients, with all their waits) and patient type (T: all together)."""
+    """How many waited how long, by ward (the hospital: patients, with all their waits) and patient type (T: all)."""
 
     counts: np.ndarray
     """i8[A, T, BINS]"""

@@ -128,7 +128,7 @@ class Tallies(NamedTuple):
     full_hours: Integers
     """i8[A, 2, D + S]: hours full of each date, then of each span, summed, and their squares."""
     waits: Integers
-    """i8[A * T * BINS]: waits by ward (W: patients, with all their waits), patient type and bin."""
+    """i8[A * T * BINS]: waits by ward (of the hospital: patients, with all their waits), patient type and bin."""
     journeys: Integers
     """i8[2 * K * BINS]: patients who arrived by stream and bin, of the time to a first bed, then of that to leaving."""
 
