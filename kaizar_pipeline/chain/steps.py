@@ -33,6 +33,7 @@ from kaizar_pipeline.forecasting.forecast_backtest import MODEL, backtest_foreca
 from kaizar_pipeline.forecasting.model import train_lgbm_poisson
 from kaizar_pipeline.history.loading import History
 from kaizar_pipeline.patients.observed_census import hours_are_known, observed_midnights
+from kaizar_pipeline.planning import bed_meeting as meeting
 from kaizar_pipeline.planning import beds, drivers
 from kaizar_pipeline.planning.census_backtest import TWIN, BacktestOptions, KeptBacktest, backtest_occupancy
 from kaizar_pipeline.planning.census_causes import Given, likely_causes
@@ -130,6 +131,22 @@ def scenario_comparison(run: Run, start: StartingTables) -> Made:
     }
     figures = {"scenarios": len(scenarios), **changes}
     return Made({"scenario_comparison": found}, {"scenario_comparison": figures})
+
+
+def bed_meeting(  # noqa: PLR0913  the tables that it needs
+    run: Run,
+    ward_now: pd.DataFrame,
+    ward_flows: pd.DataFrame,
+    ward_days: pd.DataFrame,
+    ward_weeks: pd.DataFrame,
+    occupancy_distributions: pd.DataFrame,
+    bed_requirements: pd.DataFrame,
+    occupancy_drivers: pd.DataFrame,
+) -> Made:
+    """What a bed meeting asks, and the outlook of the next seven dates."""
+    found = meeting.bed_meeting(run.config, ward_now, ward_flows, ward_days, occupancy_distributions)
+    outlook = meeting.ward_outlook(run.config, ward_days, ward_weeks, bed_requirements, occupancy_drivers)
+    return Made({"bed_meeting": found, "ward_outlook": outlook})
 
 
 def forecast_backtest(run: Run, daily_arrivals: pd.DataFrame, kept_forecast_backtest: pd.DataFrame | None) -> Made:
@@ -343,6 +360,7 @@ STEPS = [
     Step(bed_allocations, (t.BED_ALLOCATIONS,), "planning", overridable=True),
     Step(occupancy_drivers, (t.OCCUPANCY_DRIVERS,), "planning", overridable=True),
     Step(scenario_comparison, (t.SCENARIO_COMPARISON,), "planning", reads=("scenario_files",), overridable=True),
+    Step(bed_meeting, (t.BED_MEETING, t.WARD_OUTLOOK), "planning"),
     Step(forecast_backtest, (t.FORECAST_BACKTEST,), "validation", kind="lightgbm", overridable=True),
     Step(forecast_scores, (t.FORECAST_SCORES,), "validation"),
     Step(

@@ -29,6 +29,7 @@ from kaizar_pipeline.config.fields import (
 )
 from kaizar_pipeline.config.levels import Level
 from kaizar_pipeline.config.patient_sources import Extract, SyntheticPatients
+from kaizar_pipeline.config.report_settings import ReportSettings
 from kaizar_pipeline.config.routing import Route, RouteOption, Routing
 from kaizar_pipeline.config.rules import hospital_errors
 from kaizar_pipeline.config.simulation_settings import Simulation
@@ -330,6 +331,8 @@ class HospitalFile(Model):
     none."""
     simulation: Simulation = Simulation()
     """How the twin runs."""
+    report: ReportSettings = ReportSettings()
+    """How the report shows the hospital."""
 
 
 class HospitalConfig(HospitalFile):

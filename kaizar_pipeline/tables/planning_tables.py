@@ -315,3 +315,70 @@ HEADLINE_INPUTS = hospital_table(
     key("input", "VARCHAR", "as_of, seed, config, known_until (last day observed by stream), or a table."),
     Column("content", "JSON", "The input; of a table the rows needed, by column."),
 )
+
+BED_MEETING = hospital_table(
+    "bed_meeting",
+    "What a bed meeting asks, in one row per ward, group and hospital: beds and patients now, who is expected to come "
+    "and to leave until the next snapshot and in 24 hours, and the beds free at the end.",
+    WARD,
+    key("window", "VARCHAR", "until_next_snapshot or next_24_hours, as in ward_flows."),
+    Column("kind", "VARCHAR", "ward, group or hospital: what ward_id is."),
+    Column("ends", "TIMESTAMP", "Where the window ends; it begins at as_of."),
+    nullable("staffed_beds", "INTEGER", "Beds staffed at as_of; null when unlimited.", "beds"),
+    nullable("staffed_at_end", "INTEGER", "Beds staffed as the window ends; null when unlimited, or beyond.", "beds"),
+    Column("in_beds", "INTEGER", "Patients in beds at as_of.", "patients"),
+    nullable("free_now", "INTEGER", "staffed_beds - in_beds; below 0 where more beds are used than staffed.", "beds"),
+    Column("waiting", "INTEGER", "Patients who wait for a bed here at as_of.", "patients"),
+    nullable("level_now", "VARCHAR", "Highest of the hospital's own levels that in_beds reaches; null: none."),
+    Column("expected_in", "DOUBLE", "Expected arrivals and transfers in.", "patients"),
+    Column("expected_out", "DOUBLE", "Expected discharges and transfers out.", "patients"),
+    Column("expected_net", "DOUBLE", "expected_in - expected_out.", "patients"),
+    Column("net_p10", "INTEGER", "Net flow not exceeded with probability 0.10.", "patients"),
+    Column("net_p90", "INTEGER", "Net flow not exceeded with probability 0.90.", "patients"),
+    nullable(
+        "free_p10", "INTEGER", "Beds free as it ends with probability 0.90 or more: staffed - census p90.", "beds"
+    ),
+    nullable("free_p50", "INTEGER", "staffed_at_end - median census.", "beds"),
+    nullable("free_p90", "INTEGER", "staffed_at_end - census p10.", "beds"),
+    Column("beds_70", "INTEGER", "Beds that cover the highest demand of the date of as_of with 70 %.", "beds"),
+    Column("beds_90", "INTEGER", "The same with 90 %.", "beds"),
+)
+
+WARD_OUTLOOK = hospital_table(
+    "ward_outlook",
+    "The next seven dates in one row per ward, group and hospital: how likely it is full, on which days, how many beds "
+    "are enough, and what that depends on.",
+    WARD,
+    Column("kind", "VARCHAR", "ward, group or hospital: what ward_id is."),
+    Column("rank", "INTEGER", "1 is the worst of its kind: most days likely full, then most expected full days."),
+    Column(
+        "state",
+        "VARCHAR",
+        "likely, about_even or unlikely: the likeliest of these dates in words; unknown: beds are unlimited.",
+    ),
+    nullable("full_now", "BOOLEAN", "Whether it is full at as_of; null when unlimited or not known."),
+    Column("first_date", "DATE", "The first of the dates; it may have begun."),
+    Column("days", "INTEGER", "Dates looked at: 7, or fewer with a shorter horizon.", "days"),
+    Column("hours_first_date", "INTEGER", "Hours of the first date that lie ahead.", "hours"),
+    nullable("likely_days", "INTEGER", "Dates that are likely or very likely full at some hour.", "days"),
+    nullable("about_even_days", "INTEGER", "Dates on which it is about even.", "days"),
+    nullable("full_days", "DOUBLE", "Expected dates full at some hour.", "days"),
+    nullable("hours_full_per_day", "DOUBLE", "Expected full hours of a whole day.", "hours"),
+    nullable("worst_date", "DATE", "Likeliest date to be full, without that of as_of where it is full now."),
+    nullable("worst_prob", "DOUBLE", "Its chance of being full at some hour."),
+    nullable("easiest_date", "DATE", "Least likely of these dates."),
+    nullable("easiest_prob", "DOUBLE", "Its chance of being full at some hour."),
+    nullable("staffed_fewest", "INTEGER", "Fewest beds staffed on these dates.", "beds"),
+    nullable("staffed_most", "INTEGER", "Most beds staffed on them.", "beds"),
+    Column("risk_target", "DOUBLE", "simulation.risk_target.", "share"),
+    nullable("enough_beds", "INTEGER", "Fewest beds that reach it over the horizon, from bed_requirements.", "beds"),
+    nullable("beds_short", "INTEGER", "enough_beds - the fewest staffed over the horizon, at least 0.", "beds"),
+    nullable("driver", "VARCHAR", "What most of the uncertainty of these dates comes from, from occupancy_drivers."),
+    nullable("driver_share", "DOUBLE", "Its part of the variance.", "share"),
+    Column("members", "INTEGER", "Wards of the group or hospital with limited beds; 1 or 0 for a ward.", "wards"),
+    Column("members_full_now", "INTEGER", "Of these, those full at as_of.", "wards"),
+    Column(
+        "members_likely", "INTEGER", "Of these, those likely full at some hour of a whole day: the next one.", "wards"
+    ),
+    Column("members_about_even", "INTEGER", "Of these, those for which that is about even.", "wards"),
+)
