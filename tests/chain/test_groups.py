@@ -15,8 +15,9 @@ pytestmark = pytest.mark.integration
 COUNTED_BY_STAY = {"ward_performance", "scenario_comparison"}
 """Over the whole hospital a patient counts once, in a group each of the patient's stays."""
 
-OF_THE_NAME = ("pit", "mean_pit", "coverage50", "coverage80", "coverage95", "kind")
-"""Columns whose random numbers depend on the name, and what the name is."""
+OF_THE_NAME = ("pit", "mean_pit", "coverage50", "coverage80", "coverage95", "kind", "rank")
+"""Columns whose random numbers depend on the name, and what the name is; ranks
+    are by kind."""
 
 
 @pytest.fixture(scope="module")
