@@ -14,6 +14,7 @@ WINDOWS = ("until_next_snapshot", "next_24_hours")
 DAYS = 7
 """Dates of the outlook."""
 
+_CHANCES = ("likely_days", "about_even_days", "worst_date", "worst_prob", "easiest_date", "easiest_prob")
 _LIKELY, _EVEN = ("likely", "very likely"), "about even"
 _NOISE = "monte_carlo"
 _IN, _OUT = ("arrivals", "transfers_in"), ("transfers_out", "discharges")
@@ -101,6 +102,7 @@ def _outlook(rows: pd.DataFrame) -> dict[str, object]:
         "hours_first_date": first["hours"],
         "staffed_fewest": rows["staffed_fewest"].min(),
         "staffed_most": rows["staffed_most"].max(),
+        **dict.fromkeys(_CHANCES),
     }
     limited = rows[rows["prob_full_day"].notna()]
     if len(limited) < len(rows):

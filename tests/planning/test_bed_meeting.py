@@ -124,6 +124,14 @@ def test_the_worst_ward_has_most_likely_days_and_then_most_full_ones(config: Hos
     assert found.loc["open", ["likely_days", "full_days", "worst_date", "easiest_prob"]].drop("full_days").isna().all()
 
 
+def test_a_hospital_of_unlimited_beds_has_an_outlook_without_chances(config: HospitalConfig):
+    found = outlook(config, {"open": [None, None]}, staffed_fewest=None, staffed_most=None, full_now=None)
+    assert found.loc["open", "state"] == "unknown"
+    assert (
+        found.loc["open", ["likely_days", "about_even_days", "worst_date", "worst_prob", "staffed_fewest"]].isna().all()
+    )
+
+
 def test_the_main_driver_is_the_largest_part_that_is_not_noise(config: HospitalConfig):
     icu = outlook(config, {"icu": [0.9, 0.0]}).loc["icu"]
     assert (icu["driver"], icu["driver_share"]) == ("length_of_stay", 5 / 8)
