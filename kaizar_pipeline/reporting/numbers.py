@@ -30,6 +30,11 @@ CONSTANTS = {
     "days_ahead": 7,
     "beds_few": 0.7,
     "beds_most": 0.9,
+    "unlikely_from": 0.1,
+    "about_even_from": 1 / 3,
+    "likely_from": 2 / 3,
+    "very_likely_from": 0.9,
+    "log_days": 30,
 }
 """Numbers of the method, which are in no table, by name."""
 
@@ -142,11 +147,12 @@ def signed(shown: Callable[[float], str]) -> Callable[[float], str]:
 
 def percent(value: float) -> str:
     """A share in whole percent; what is neither 0 nor 1 is never shown as such."""
-    if 0 < value < 0.005:
+    whole = round(100 * value)
+    if whole == 0 < value:
         return f"<1{NO_BREAK}%"
-    if 0.995 < value < 1:
+    if value < 1 <= whole / 100:
         return f">99{NO_BREAK}%"
-    return f"{round(100 * value)}{NO_BREAK}%"
+    return f"{whole}{NO_BREAK}%"
 
 
 def percent_sign_aside(value: float) -> str:
@@ -173,6 +179,9 @@ class Cells:
     ):
         self.frames, self._tables, self.hidden = frames, tables, hidden
         self._index = cache(self._indexed)
+        self._frame = cache(lambda table: self.frames[table] if table in self.frames else tables[table].empty())
+        self._of_ward = cache(lambda table: self._frame(table).groupby("ward_id", sort=False).indices)
+        self._column = cache(lambda table, column: self.frames[table][column].astype(object).tolist())
 
     def __contains__(self, table: str) -> bool:
         return table in self.frames and not self.frames[table].empty
@@ -183,9 +192,10 @@ class Cells:
 
     def rows(self, table: str, **where: Any) -> pd.DataFrame:
         """Its rows with these values, in order."""
-        if table not in self.frames:
-            return self._tables[table].empty()
-        frame = self.frames[table]
+        frame = self._frame(table)
+        if "ward_id" in where:
+            positions = self._of_ward(table).get(where.pop("ward_id"))
+            frame = frame.iloc[[] if positions is None else positions]
         for column, value in where.items():
             frame = frame[frame[column] == value]
         return frame
@@ -212,7 +222,7 @@ class Cells:
         position = self._index(table).get(full)
         if position is None or (table, column, full) in self.hidden:
             return None
-        found = self.frames[table][column].iat[position]
+        found = self._column(table, column)[position]
         return None if pd.isna(found) else found
 
     def number(self, table: str, column: str, *key: Hashable, shown: Callable[[float], str] = count) -> Number:
@@ -222,6 +232,13 @@ class Cells:
             return Number(SUPPRESSED, source)
         value = self.value(table, column, *key)
         return Number(NOT_KNOWN if value is None else shown(value), source)
+
+    def size(self, table: str) -> Number:
+        """How many rows a table has: `table.rows`."""
+        source = f"{table}.rows"
+        if (table, "rows", ()) in self.hidden:
+            return Number(SUPPRESSED, source)
+        return Number(count(len(self.frames[table])) if table in self.frames else NOT_KNOWN, source)
 
 
 def _key_text(value: Hashable) -> str:
