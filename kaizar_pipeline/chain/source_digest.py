@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,10 +16,15 @@ _IMPORT = re.compile(rf"^\s*from ({_PACKAGE}[\w.]*) import (\([^)]*\)|.*)$", re.
 
 def code_version(step: Step) -> str:
     """Changes with the source of the step, of what it calls in this package, and of all modules that these import."""
-    functions = [used for function in (step.function, *step.reruns) for used in _own_functions(function)]
-    modules = set().union(*(_closure(module) for function in functions for module in _modules_used(function)))
     columns = [(column.name, column.type, column.key) for table in step.makes for column in table.columns]
-    parts = [*map(inspect.getsource, functions), repr(columns), *(_source(name) for name in sorted(modules))]
+    return version_of([step.function, *step.reruns], [repr(columns)])
+
+
+def version_of(called: Sequence[Callable[..., object]], texts: Sequence[str] = ()) -> str:
+    """The same for functions, and for other texts that they depend on."""
+    functions = [used for function in called for used in _own_functions(function)]
+    modules = set().union(*(_closure(module) for function in functions for module in _modules_used(function)))
+    parts = [*map(inspect.getsource, functions), *texts, *(_source(name) for name in sorted(modules))]
     return sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

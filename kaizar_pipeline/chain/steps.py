@@ -395,6 +395,15 @@ def all_tables() -> dict[str, Table]:
     return {table.name: table for step in STEPS for table in step.makes}
 
 
+RUN_TABLES = (t.CHECK_RESULTS, t.PLANNER_REPORT)
+"""Tables that a run over stored tables writes beside those of its steps."""
+
+
+def stored_tables() -> dict[str, Table]:
+    """Every table that a warehouse holds, by name."""
+    return all_tables() | {table.name: table for table in RUN_TABLES}
+
+
 def make_tables(
     run: Run, tables: Collection[str] | None = None, given: Frames | None = None
 ) -> dict[str, pd.DataFrame]:

@@ -10,6 +10,7 @@ from kaizar_pipeline.tables.forecast_tables import *
 from kaizar_pipeline.tables.history_tables import *
 from kaizar_pipeline.tables.patient_tables import *
 from kaizar_pipeline.tables.planning_tables import *
+from kaizar_pipeline.tables.report_tables import *
 from kaizar_pipeline.tables.schema import Column, Table
 from kaizar_pipeline.tables.simulation_tables import *
 
