@@ -28,6 +28,32 @@ if TYPE_CHECKING:
     from kaizar_pipeline.planning.comparison import compare_scenarios
     from kaizar_pipeline.planning.drivers import occupancy_drivers
     from kaizar_pipeline.planning.quickscan import quickscan
+    from kaizar_pipeline.reporting.hospital_plots import (
+        plot_allocations,
+        plot_coverage,
+        plot_drivers,
+        plot_history,
+        plot_levels,
+        plot_meeting,
+        plot_reliability,
+        plot_scenarios,
+        plot_skill,
+        plot_strip,
+    )
+    from kaizar_pipeline.reporting.plots import (
+        plot_arrivals,
+        plot_clock,
+        plot_daily,
+        plot_fan,
+        plot_flows,
+        plot_highest,
+        plot_hours,
+        plot_past,
+        plot_past_flows,
+        plot_percentiles,
+        plot_risk,
+        plot_week,
+    )
     from kaizar_pipeline.simulation.experiment import Experiment
     from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
     from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
@@ -61,6 +87,28 @@ __all__ = [
     "load_scenario",
     "make_feature_table",
     "occupancy_drivers",
+    "plot_allocations",
+    "plot_arrivals",
+    "plot_clock",
+    "plot_coverage",
+    "plot_daily",
+    "plot_drivers",
+    "plot_fan",
+    "plot_flows",
+    "plot_highest",
+    "plot_history",
+    "plot_hours",
+    "plot_levels",
+    "plot_meeting",
+    "plot_past",
+    "plot_past_flows",
+    "plot_percentiles",
+    "plot_reliability",
+    "plot_risk",
+    "plot_scenarios",
+    "plot_skill",
+    "plot_strip",
+    "plot_week",
     "quickscan",
     "routes_taken",
     "run_chain",
@@ -93,6 +141,10 @@ _NAMES = {
     "planning.comparison": "compare_scenarios",
     "planning.drivers": "occupancy_drivers",
     "planning.quickscan": "quickscan",
+    "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
+    "plot_reliability plot_scenarios plot_skill plot_strip",
+    "reporting.plots": "plot_arrivals plot_clock plot_daily plot_fan plot_flows plot_highest plot_hours plot_past "
+    "plot_past_flows plot_percentiles plot_risk plot_week",
     "simulation.experiment": "Experiment",
     "simulation.occupancy": "Occupancy simulate_occupancy",
     "simulation.starting_point": "StartingPoint StartingTables",
