@@ -19,11 +19,12 @@ from kaizar_pipeline.orchestration.assets import (  # noqa: E402  after the filt
     session,
 )
 from kaizar_pipeline.orchestration.automation import changed_files, every_night, occupancy_forecast  # noqa: E402
+from kaizar_pipeline.orchestration.reports import planner_report  # noqa: E402
 
 rebuild_catalog()
 
 defs = dg.Definitions(
-    assets=[observe_files, *(make_assets(step, position) for position, step in enumerate(STEPS))],
+    assets=[observe_files, *(make_assets(step, position) for position, step in enumerate(STEPS)), planner_report],
     asset_checks=[make_inputs_check(STEPS)],
     jobs=[occupancy_forecast],
     schedules=[every_night],

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from kaizar_pipeline.command import compare, project_files, runs, validate
+from kaizar_pipeline.command import compare, project_files, runs, show, validate
 from kaizar_pipeline.errors import KaizarError
 
 app = typer.Typer(
@@ -40,6 +40,8 @@ for _command in (
     project_files.schema,
     runs.run,
     runs.dev,
+    show.show,
+    show.report,
     compare.compare,
     validate.validate,
 ):

@@ -107,7 +107,7 @@ def schema(
     ] = False,
 ) -> None:
     """Print the JSON Schema of hospital files."""
-    from kaizar_pipeline.chain.steps import all_tables
+    from kaizar_pipeline.chain.steps import stored_tables
     from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home, hospital_schema, scenario_schema
     from kaizar_pipeline.config.reference import keys_page
     from kaizar_pipeline.tables.dictionary import data_dictionary
@@ -119,7 +119,7 @@ def schema(
     pages = {
         f"{CONFIG_FOLDER}/hospital.schema.json": _as_text(hospital_schema()),
         f"{CONFIG_FOLDER}/scenario.schema.json": _as_text(scenario_schema()),
-        "docs/tables.md": data_dictionary(all_tables().values()),
+        "docs/tables.md": data_dictionary(stored_tables().values()),
         "docs/keys.md": keys_page(hospital_schema()),
     }
     for name, text in pages.items():

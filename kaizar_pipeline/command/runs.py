@@ -2,16 +2,17 @@
 
 import fcntl
 import os
-import signal
 import socket
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kaizar_pipeline.command.show import say_of_run
+from kaizar_pipeline.command.signals import ended_by_signals
 from kaizar_pipeline.errors import ConfigError, KaizarError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def run(  # noqa: PLR0913  the options of the command
                 if not _show(hospital, events_of_run(defs, instance, hospital, select, config), verbose):
                     failed.append(hospital)
                 elif not select:
-                    _show_answer(home, hospital)
+                    say_of_run(home, hospital)
         if failed:
             raise typer.Exit(1)
 
@@ -112,66 +113,6 @@ def _show(hospital: str, events: "Generator[Event]", verbose: bool) -> bool:
                 console.print(line, highlight=False, soft_wrap=True, markup=False)
             succeeded |= event.kind is Kind.DONE
     return succeeded
-
-
-def _show_answer(home: Path, hospital: str) -> None:
-    """The result of the hospital's last run in a few lines."""
-    from kaizar_pipeline.config.files import hospital_file, load_hospital_config
-    from kaizar_pipeline.config.snapshot import shown
-    from kaizar_pipeline.orchestration.storage import Warehouse
-    from kaizar_pipeline.planning.beds import allocation_in_words, requirement_in_words
-    from kaizar_pipeline.planning.chances import fullest_in_words
-    from kaizar_pipeline.planning.forecast_log import record_in_words
-    from kaizar_pipeline.planning.headline_changes import changes_in_words
-    from kaizar_pipeline.tables import HOSPITAL_TOTAL
-
-    warehouse = Warehouse(home / "data")
-    config = load_hospital_config(hospital_file(home, hospital))
-    days, requirements, allocations, changes = (
-        warehouse.read(name, hospital)
-        for name in ("ward_days", "bed_requirements", "bed_allocations", "headline_changes")
-    )
-    typer.echo(f"  as of {shown(requirements['as_of'].iloc[0])}; all tables: data/kaizar.duckdb")
-    typer.echo(f"  {fullest_in_words(days, config.ward_ids)}")
-    typer.echo(f"  whole hospital: {requirement_in_words(requirements, HOSPITAL_TOTAL, config.simulation.risk_event)}")
-    if best := allocation_in_words(allocations):
-        typer.echo(f"  where they help most: {best}")
-    if record := record_in_words(warehouse.read("forecast_log", hospital)).get(HOSPITAL_TOTAL):
-        typer.echo(f"  whole hospital: {record}")
-    typer.echo(f"  {changes_in_words(changes[changes['run_number'] == changes['run_number'].max()], config.ward_ids)}")
-
-
-@contextmanager
-def ended_by_signals(data: Path) -> Iterator[None]:
-    """Ctrl-C, TERM and HUP end this process at once, with status 128 + signal, whatever its threads are doing.
-
-    The temporary files of this process below the folder `data` are removed; the tables stay whole.
-    """
-
-    def end(number: int, _: Any) -> None:
-        signal.signal(number, signal.SIG_DFL)  # a second one does not wait for anything
-        raise _Signal(number)
-
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in former.items():
-        if handler != signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, end)
-    try:
-        yield
-    except _Signal as received:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for temporary in data.rglob(f"*.{os.getpid()}.tmp*"):
-            temporary.unlink(missing_ok=True)
-        os._exit(128 + received.number)  # an ordinary exit would wait for threads
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-class _Signal(BaseException):
-    def __init__(self, number: int):
-        self.number = number
 
 
 def dev(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:

@@ -11,17 +11,21 @@ import pandas as pd
 from kaizar_pipeline.chain.checks import checks_of
 from kaizar_pipeline.chain.overrides import Overrides
 from kaizar_pipeline.chain.source_digest import code_version
-from kaizar_pipeline.chain.step import Figures, Step
-from kaizar_pipeline.chain.steps import all_tables
+from kaizar_pipeline.chain.step import Step
+from kaizar_pipeline.chain.steps import stored_tables
 from kaizar_pipeline.config.files import hospital_file
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.orchestration.input_files import FILE_ASSETS, FileState, file_states
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
+from kaizar_pipeline.orchestration.pictures import as_metadata, at_a_glance
+from kaizar_pipeline.orchestration.report_run import make_overview
 from kaizar_pipeline.orchestration.session import Checked, Session
 from kaizar_pipeline.orchestration.storage import Warehouse
-from kaizar_pipeline.tables import Table
+from kaizar_pipeline.tables import PLANNER_REPORT, Table
 
 OWNERS = ["team:kaizar"]
+MOST_CHANGES = 20
+"""Changes of inputs that a line names: planner_report has all tables behind it."""
 
 
 class OverridesResource(Overrides, dg.ConfigurableResource):
@@ -37,7 +41,7 @@ def session(context: dg.InitResourceContext) -> Iterator[Session]:
     assert context.run is not None, "assets of a hospital are materialized by runs"
     assert context.log is not None
     hospital_id = context.run.tags["dagster/partition"]
-    warehouse = Warehouse(HOME / "data", context.log, all_tables())
+    warehouse = Warehouse(HOME / "data", context.log, stored_tables())
     overrides = context.resources.overrides
     with warehouse.lock(hospital_id):
         made = Session(hospital_id, overrides, context.run.run_id, home=HOME, warehouse=warehouse, log=context.log)
@@ -45,6 +49,20 @@ def session(context: dg.InitResourceContext) -> Iterator[Session]:
             for observation in observations(hospital_id):
                 context.instance.report_runless_asset_event(observation)
         yield made
+        end(made)
+
+
+def end(session: Session) -> None:
+    """Store what checks found, if the report has not. After errors, write the report again from the tables as they are,
+    and the page of all hospitals: a run with errors stops before its report, which is to say so."""
+    try:
+        session.keep_results()
+        if session.errors:
+            session.report()
+    except KaizarError as error:
+        session.log.warning(f"{session.hospital_id}: the report could not be written again: {error}")
+    if session.errors:
+        make_overview(HOME, session.warehouse, HOSPITALS.get_partition_keys())
 
 
 def observations(hospital_id: str) -> Iterator[dg.AssetObservation]:
@@ -75,7 +93,7 @@ def _file_metadata(state: FileState) -> dict[str, dg.MetadataValue]:
 def observe_files(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
     """Look at the files of a hospital: is there another version of one?"""
     chosen = {key.to_user_string() for key in context.op_execution_context.selected_asset_keys}
-    with _as_failures():
+    with as_failures():
         hospital_file(HOME, context.partition_key)
     for name, state in file_states(HOME, context.partition_key).items():
         if name in chosen:
@@ -92,7 +110,7 @@ def make_assets(step: Step, position: int = 0) -> dg.AssetsDefinition:
         name=step.name,
         description=step.function.__doc__,
         specs=[_spec(step, table) for table in step.makes],
-        check_specs=[spec for table in step.table_names for spec in _check_specs(table)],
+        check_specs=[spec for table in step.table_names for spec in check_specs(table)],
         can_subset=True,
         required_resource_keys={"session"},
         op_tags={"dagster/priority": str(-position)},  # of steps that could be next, the first in the list comes first
@@ -101,7 +119,7 @@ def make_assets(step: Step, position: int = 0) -> dg.AssetsDefinition:
         selected = context.op_execution_context.selected_asset_keys
         chosen = [name for name in step.table_names if dg.AssetKey(name) in selected]
         session: Session = context.resources.session
-        with _as_failures():
+        with as_failures(), session.keeping_errors(step):
             outcome = session.carry_out(step, chosen)
         expected = context.op_execution_context.selected_asset_check_keys
         for checked in outcome.checked:
@@ -115,30 +133,38 @@ def make_assets(step: Step, position: int = 0) -> dg.AssetsDefinition:
                 allow_retries=False,
             )
         for table in chosen:
-            with _as_failures():
+            with as_failures(), session.keeping_errors(step):
                 frame = session.store(outcome, table)
+            figures = outcome.made.figures.get(table, {})
+            tables, config = session.beside(outcome), session.run.config
             yield dg.MaterializeResult(
                 table,
-                metadata={"dagster/row_count": len(frame), **_metadata(outcome.made.figures.get(table, {}))},
-                data_version=dg.DataVersion(_content_version(frame)),
+                metadata=at_a_glance(table, tables, config, figures, context.log.warning),
+                data_version=dg.DataVersion(content_version(frame)),
             )
 
     return assets
 
 
-def _spec(step: Step, table: Table) -> dg.AssetSpec:
+def table_spec(table: Table, group: str, kind: str, deps: Sequence[str], version: str, **tags: str) -> dg.AssetSpec:
+    """The asset of a table that is made from `deps`."""
     return dg.AssetSpec(
         table.name,
-        deps=[*step.needs, *step.reads],
+        deps=deps,
         description=table.description,
-        group_name=step.group,
+        group_name=group,
         owners=OWNERS,
-        kinds={"duckdb", step.kind},
-        tags={"kaizar/step": step.name},
-        code_version=code_version(step),
+        kinds={"duckdb", kind},
+        tags=tags,
+        code_version=version,
         partitions_def=HOSPITALS,
         metadata={"dagster/table_name": f"kaizar.main.{table.name}", "dagster/column_schema": _column_schema(table)},
     )
+
+
+def _spec(step: Step, table: Table) -> dg.AssetSpec:
+    tags = {"kaizar/step": step.name}
+    return table_spec(table, step.group, step.kind, [*step.needs, *step.reads], code_version(step), **tags)
 
 
 def _column_schema(table: Table) -> dg.TableSchema:
@@ -154,7 +180,8 @@ def _column_schema(table: Table) -> dg.TableSchema:
     return dg.TableSchema(columns, dg.TableConstraints([f"one row per {', '.join(table.key)}"]))
 
 
-def _check_specs(table: str) -> Iterator[dg.AssetCheckSpec]:
+def check_specs(table: str) -> Iterator[dg.AssetCheckSpec]:
+    """The checks of a table, that of its schema first."""
     schema = "schema", True, "The table has the columns, types and keys that are declared."
     own = [(check.name, check.blocking, check.description) for check in checks_of(table)]
     for name, blocking, description in (schema, *own):
@@ -168,19 +195,11 @@ def _check_result(checked: Checked) -> dg.AssetCheckResult:
         passed=checked.found.passed,
         severity=dg.AssetCheckSeverity.ERROR if checked.blocking else dg.AssetCheckSeverity.WARN,
         description=None if checked.found.passed else str(checked.found),
-        metadata=_metadata(checked.found.figures),
+        metadata=as_metadata(checked.found.figures),
     )
 
 
-def _metadata(figures: Figures) -> dict[str, dg.MetadataValue | float | int | str]:
-    """Figures as Dagster shows them: text of several lines as Markdown."""
-    return {
-        name: dg.MetadataValue.md(value) if isinstance(value, str) and "\n" in value else value
-        for name, value in figures.items()
-    }
-
-
-def _content_version(frame: pd.DataFrame) -> str:
+def content_version(frame: pd.DataFrame) -> str:
     """A digest of the rows: what is made from an equal table is not outdated."""
     plain = {name: values.map(_as_bytes) if values.dtype == object else values for name, values in frame.items()}
     return sha256(pd.util.hash_pandas_object(pd.DataFrame(plain), index=False).to_numpy().tobytes()).hexdigest()[:16]
@@ -191,7 +210,7 @@ def _as_bytes(cell: np.ndarray | None) -> bytes:
 
 
 @contextmanager
-def _as_failures() -> Iterator[None]:
+def as_failures() -> Iterator[None]:
     """Turn errors of ours into Dagster failures with their message."""
     try:
         yield
@@ -202,7 +221,7 @@ def _as_failures() -> Iterator[None]:
 def make_inputs_check(steps: Sequence[Step]) -> dg.AssetChecksDefinition:
     """The check `inputs_current` of the tables that nothing else is made from; it can be run by itself."""
     needed = {name for step in steps for name in step.needs}
-    ends = [name for step in steps for name in step.table_names if name not in needed]
+    ends = [name for step in steps for name in step.table_names if name not in needed] + [PLANNER_REPORT.name]
     description = "No table or file that it was made from, directly or not, has changed since."
 
     @dg.multi_asset_check(
@@ -217,7 +236,7 @@ def make_inputs_check(steps: Sequence[Step]) -> dg.AssetChecksDefinition:
     def inputs_current(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         session: Session = context.resources.session
         chosen = sorted(key.asset_key.to_user_string() for key in context.selected_asset_check_keys)
-        with _as_failures():
+        with as_failures():
             found = dict(session.outdated(chosen))
         for table, outdated in found.items():
             yield dg.AssetCheckResult(
@@ -225,13 +244,19 @@ def make_inputs_check(steps: Sequence[Step]) -> dg.AssetChecksDefinition:
                 check_name="inputs_current",
                 passed=not outdated,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(outdated) or None,
-                metadata=_metadata({"changed": "\n".join(f"- {line}" for line in outdated)}) if outdated else {},
+                description=_in_one_line(outdated) or None,
+                metadata=as_metadata({"changed": "\n".join(f"- {line}" for line in outdated)}) if outdated else {},
             )
 
     return inputs_current
 
 
+def _in_one_line(changes: Sequence[str]) -> str:
+    """The first of them; the metadata have all."""
+    more = [f"and {len(changes) - MOST_CHANGES} more"] if len(changes) > MOST_CHANGES else []
+    return "; ".join([*changes[:MOST_CHANGES], *more])
+
+
 def rebuild_catalog() -> None:
     """Make the catalog of all tables anew, so that SQL sees new hospitals and tables."""
-    Warehouse(HOME / "data", tables=all_tables()).rebuild_catalog()
+    Warehouse(HOME / "data", tables=stored_tables()).rebuild_catalog()

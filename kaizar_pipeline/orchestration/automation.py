@@ -6,15 +6,20 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from kaizar_pipeline.chain.overrides import Overrides
+from kaizar_pipeline.config.files import CONFIG_FOLDER
 from kaizar_pipeline.config.snapshot import full_hours
 from kaizar_pipeline.orchestration.assets import observations
 from kaizar_pipeline.orchestration.input_files import file_states
 from kaizar_pipeline.orchestration.partitions import HOME, HOSPITALS
+from kaizar_pipeline.orchestration.run import HOSPITAL_TAG
 
 occupancy_forecast = dg.define_asset_job(
     "occupancy_forecast",
     selection=dg.AssetSelection.all(),
     description="From the patients of one hospital to the occupancy of its wards.",
+    # the launchpad begins with all settings; of the defaults it would leave out those that are null, such as as_of
+    config={"resources": {"overrides": {"config": Overrides().model_dump()}}},
 )
 
 
@@ -28,14 +33,20 @@ SNAPSHOTS = full_hours("KAIZAR_SCHEDULE_SNAPSHOTS", os.environ.get("KAIZAR_SCHED
     execution_timezone=os.environ.get("KAIZAR_SCHEDULE_TIMEZONE", "UTC"),
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
-def every_night(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One run per hospital and time of the schedule, from the latest snapshot by then."""
+def every_night(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """One run per hospital and time of the schedule, from the latest snapshot by then; its key and tags name it."""
     snapshot = latest_snapshot(f"{context.scheduled_execution_time:%H:%M}")
     overrides = {} if snapshot is None else {"resources": {"overrides": {"config": {"snapshot": snapshot}}}}
     tags = {} if snapshot is None else {"kaizar/snapshot": snapshot}
-    for hospital_id in HOSPITALS.get_partition_keys():
-        time = f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
-        yield dg.RunRequest(run_key=f"{time}|{hospital_id}", partition_key=hospital_id, run_config=overrides, tags=tags)
+    hospitals = HOSPITALS.get_partition_keys()
+    time = f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
+    for hospital_id in hospitals:
+        named = {HOSPITAL_TAG: hospital_id, **tags}
+        yield dg.RunRequest(
+            run_key=f"{time}|{hospital_id}", partition_key=hospital_id, run_config=overrides, tags=named
+        )
+    if not hospitals:
+        yield dg.SkipReason(f"no hospital in {HOME / CONFIG_FOLDER}: add a file ID.yml there, then reload")
 
 
 def latest_snapshot(time: str) -> str | None:

@@ -26,6 +26,9 @@ from sqlalchemy.exc import DBAPIError
 
 from kaizar_pipeline.errors import ConfigError, DataError
 
+HOSPITAL_TAG = "kaizar/hospital"
+"""The tag of runs that names their hospital, on pages that show no partition."""
+
 _NO_CAPTURE = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 }
@@ -111,8 +114,9 @@ def run(
     def execute() -> None:
         try:
             job.execute_in_process(
-                run_config, instance, hospital, raise_on_error=False, asset_selection=assets, run_id=run_id
-            )
+                run_config, instance, hospital, raise_on_error=False, asset_selection=assets, run_id=run_id,
+                tags={HOSPITAL_TAG: hospital},
+            )  # fmt: skip
             events.put(None)
         except BaseException as error:  # of Dagster, before or after the run itself
             events.put(error)

@@ -20,7 +20,7 @@ from kaizar_pipeline.verification.models import cases
 
 pytestmark = pytest.mark.unit
 
-COMMANDS = ["check", "compare", "dev", "init", "run", "schema", "validate"]
+COMMANDS = ["check", "compare", "dev", "init", "report", "run", "schema", "show", "validate"]
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_a_signal_ends_the_process_whatever_its_threads_do(tmp_path: Path, numbe
     code = """
 import os, sys, threading, time
 from pathlib import Path
-from kaizar_pipeline.command.runs import ended_by_signals
+from kaizar_pipeline.command.signals import ended_by_signals
 data = Path(sys.argv[1])
 with ended_by_signals(data):
     (data / f"data.duckdb.{os.getpid()}.tmp").touch()

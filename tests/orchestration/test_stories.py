@@ -3,7 +3,9 @@
 The whole chain is run once; every story begins with a copy of that project.
 """
 
+import base64
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from shutil import copytree
 from typing import Any, NamedTuple
@@ -11,6 +13,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from kaizar_pipeline.chain import checks, learning_steps
@@ -20,6 +23,7 @@ from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.command.app import app
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.history.loading import History
+from kaizar_pipeline.orchestration.pictures import NO_ROWS, PICTURES
 from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
 
 from ..conftest import make_project
@@ -98,11 +102,13 @@ def test_the_whole_chain(made: Made):
     assert set(warehouse.lineage("patients", "one").inputs) == {"hospital_file", "extract"}
     assert "arrival_rates" in warehouse.lineage("occupancy_distributions", "one").inputs
 
-    rows = {name: event.metadata["dagster/row_count"].value for name, event in stored.items()}
+    report = stored.pop("planner_report")
+    rows = {name: event.metadata["one: rows"].value for name, event in stored.items()}
     assert rows == {name: len(frame) for name, frame in tables.items()}
+    assert report.partition == "one"
 
     evaluations = run.get_asset_check_evaluations()
-    assert {evaluation.asset_key.to_user_string() for evaluation in evaluations} == set(all_tables())
+    assert {evaluation.asset_key.to_user_string() for evaluation in evaluations} == {*all_tables(), "planner_report"}
     assert [evaluation.check_name for evaluation in evaluations if not evaluation.passed] == ["beds_can_cope"]
 
 
@@ -149,8 +155,8 @@ def test_scenarios_are_compared_and_shown(
     assert set(comparison["scenario"]) == {"fewer_beds"}
     assert comparison.query("ward_id == 'ed' and kpi == 'hours_full_share'")["difference"].iloc[0] > 0
     (event,) = made.run.asset_materializations_for_node("scenario_comparison")
-    assert event.metadata["scenarios"].value == 1
-    assert "fewer_beds: change of p95_census" in event.metadata
+    assert event.metadata["one: scenarios"].value == 1
+    assert "one: fewer_beds: change of p95_census" in event.metadata
     (coping,) = [found for found in made.run.get_asset_check_evaluations() if found.check_name == "beds_can_cope"]
     assert not coping.passed
     assert coping.metadata["overloaded wards"].value == "- fewer_beds: ed"
@@ -198,7 +204,7 @@ def test_the_log_keeps_what_past_mornings_said(defs: dg.Definitions, warehouse: 
     assert set(scored["lead"]) == {1, 2, 3}
     assert (log["as_of"] == later).all()
     (event,) = [e for e in run.asset_materializations_for_node("forecast_log") if e.asset_key.path == ["forecast_log"]]
-    assert (event.metadata["origins"].value, event.metadata["origins scored"].value) == (2, 1)
+    assert (event.metadata["one: origins"].value, event.metadata["one: origins scored"].value) == (2, 1)
     assert set(warehouse.read("forecast_log_scores", "one")["ward_id"]) == {"ed", "ward", "_hospital"}
 
 
@@ -373,3 +379,135 @@ def failure(run: dg.ExecuteInProcessResult) -> str:
     (found,) = [event.step_failure_data for event in run.all_events if event.is_step_failure]
     assert found.user_failure_data is not None
     return str(found.user_failure_data.description)
+
+
+def metadata_of(run: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """The metadata of each table that a run made."""
+    return {
+        event.asset_key.to_user_string(): dict(event.materialization.metadata)
+        for event in run.get_asset_materialization_events()
+        if event.asset_key
+    }
+
+
+def test_tables_that_people_open_have_a_small_picture_and_rows(made: Made):
+    found = metadata_of(made.run)
+    drawn = {name for name, metadata in found.items() if "picture" in metadata}
+    assert drawn == set(PICTURES) - {"occupancy_scores", "full_scores"}  # 90 days are too few to back-test
+    for name in drawn:
+        assert name == "planner_report" or found[name]["report"].asset_key == dg.AssetKey("planner_report")
+        markdown = found[name]["picture"].value
+        assert len(markdown) < 50_000
+        alternative, _, uri = markdown.removesuffix(")").partition("](")
+        assert alternative == f"![{name} of one"
+        with Image.open(BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,")))) as picture:
+            assert picture.format == "PNG"
+            assert picture.width > 400
+            assert picture.height > 100
+    meeting = found["bed_meeting"]["first rows"]
+    assert [column.name for column in meeting.schema.columns][:3] == ["ward_id", "window", "kind"]
+    assert {record.data["ward_id"] for record in meeting.records} == {"ed", "ward", "_hospital"}
+
+
+def test_no_row_about_a_person_is_shown(made: Made):
+    ids = set(Warehouse(made.folder / "data").read("patients", "one")["patient_id"])
+    assert {name for name, table in all_tables().items() if "patient_id" in table.column_names} <= set(NO_ROWS)
+    for name, metadata in metadata_of(made.run).items():
+        assert name not in NO_ROWS or "first rows" not in metadata, name
+        for value in metadata.values():
+            if isinstance(value, dg.TableMetadataValue):
+                assert not ids & {cell for record in value.records for cell in record.data.values()}
+
+
+def test_numbers_are_named_by_hospital(made: Made):
+    """Dagster draws one line through the values of a name, whatever their partition."""
+    numbers = [
+        name
+        for metadata in metadata_of(made.run).values()
+        for name, value in metadata.items()
+        if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue)
+    ]
+    assert "one: highest chance" in numbers
+    assert [name for name in numbers if not name.startswith("one: ")] == []
+
+
+def test_the_report_ends_a_run_and_says_what_it_found(made: Made, warehouse: Warehouse):
+    metadata = metadata_of(made.run)["planner_report"]
+    page = made.folder / "data" / "reports" / "one" / "latest.html"
+    assert metadata["page"].value == page.absolute().as_uri()
+    assert (made.folder / "data" / "reports" / "index.html").is_file()
+    sentences = warehouse.read("planner_report", "one")
+    assert metadata["in words"].value == "\n\n".join(sentences["sentence"])
+    assert metadata["one: failed checks"].value == 1
+    assert sentences["ward_id"].iloc[-1] == "_hospital"
+    lineage = warehouse.lineage("planner_report", "one")
+    assert lineage.run_id == made.run.run_id
+    assert set(lineage.inputs.values()) == {made.run.run_id}
+    text = page.read_text()
+    assert "beds can cope" in text
+    assert "patient_id" not in text
+
+
+def test_what_checks_found_is_kept(made: Made, warehouse: Warehouse):
+    kept = warehouse.read("check_results", "one").set_index(["table_name", "check_name"])
+    evaluated = {
+        (found.asset_key.to_user_string(), found.check_name): found.passed
+        for found in made.run.get_asset_check_evaluations()
+        if found.check_name != "inputs_current" and found.asset_key.path != ["planner_report"]
+    }
+    assert kept["passed"].to_dict() == evaluated
+    failed = kept.query("table_name == 'scenario_comparison' and not passed")
+    assert failed["message"].tolist() == ["overloaded wards - fewer_beds: ed"]
+    assert not failed["blocking"].any()
+    assert (kept["checked_as_of"] == AS_OF).all()
+
+
+def test_a_run_with_errors_writes_the_report_again_so_that_it_says_so(
+    defs: dg.Definitions, home: Path, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    reports = home / "data" / "reports"
+    before = warehouse.lineage("planner_report", "one").run_id
+    complete = learning_steps.arrivals_per_day
+    with monkeypatch.context() as patch:
+        patch.setattr(learning_steps, "arrivals_per_day", lambda *given: complete(*given).iloc[1:])
+        run = materialize(defs, "daily_arrivals", "feature_table", "planner_report", raise_on_error=False)
+    assert not run.success
+    kept = warehouse.read("check_results", "one").set_index(["table_name", "check_name"])
+    assert not kept.loc[("daily_arrivals", "complete_days"), "passed"]
+    assert kept.loc[("ward_days", "schema"), "passed"], "results of other tables stay"
+    assert warehouse.lineage("planner_report", "one").run_id == run.run_id != before
+    assert "complete days" in (reports / "one" / "latest.html").read_text()
+    assert "complete days" in (reports / "index.html").read_text()
+
+    def broken(*_: Any) -> None:
+        raise DataError("nothing can be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(learning_steps, "arrivals_per_day", broken)
+        assert not materialize(defs, "daily_arrivals", raise_on_error=False).success
+    kept = warehouse.read("check_results", "one").query("table_name == 'daily_arrivals'")
+    assert kept[["check_name", "message"]].to_numpy().tolist() == [["made", "error nothing can be read"]]
+    assert "nothing can be read" in (reports / "one" / "latest.html").read_text()
+
+    materialize(defs, "daily_arrivals", "planner_report")
+    assert warehouse.read("check_results", "one").query("table_name == 'daily_arrivals'")["passed"].all()
+    assert "nothing can be read" not in (reports / "one" / "latest.html").read_text()
+
+
+def test_with_hidden_numbers_only_the_report_shows_tables(defs: dg.Definitions, home: Path):
+    path = home / "hospital_configs" / "one.yml"
+    path.write_text(path.read_text() + "report: {suppress_below: 5}\n")
+    found = metadata_of(materialize(defs, "ward_history_days", "observed_flows", "ward_history", "ward_now",
+                                    "planner_report"))  # fmt: skip
+    assert set(found["ward_now"]) == {"report"}
+    shown = found["planner_report"]["first rows"].records
+    cells = [cell for record in shown for name, cell in record.data.items() if name in ("in_beds", "free_now")]
+    assert "*" in cells
+    assert not any(isinstance(cell, int) and 0 < cell < 5 for cell in cells)
+
+
+def test_a_file_with_errors_is_named_among_all_hospitals(defs: dg.Definitions, home: Path):
+    path = home / "hospital_configs" / "one.yml"
+    path.write_text(path.read_text().replace("capacity: 4", "capacity: -4"))
+    assert not materialize(defs, "daily_arrivals", raise_on_error=False).success
+    assert "one.yml:7: wards[0].capacity" in (home / "data" / "reports" / "index.html").read_text()
