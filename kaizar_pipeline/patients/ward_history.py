@@ -2,11 +2,10 @@
 DuckDB.
 
 All is counted from the stays in beds, as `observed_census` does: admit <= instant < depart, without patients whose
-departure is unknown. A place is a ward, a group of wards or the
-hospital; its census is the sum over its wards at each instant, and
-quantiles are those of that sum. Flows are counted one by one. A move between two wards of a place is no flow of it, nor
-is the pause between them, unless it lasts over midnight. A flow at the instant of midnight is one of the day that ends,
-for the midnight census has it already:
+departure is unknown. A place is a ward, a group of wards or the hospital; its census is the sum over its wards at each
+instant, and quantiles are those of that sum. Flows are counted one by one. A move between two wards of a place is no
+flow of it, nor is the pause between them, unless it lasts over midnight. A flow at the instant of midnight is one of
+the day that ends, for the midnight census has it already:
 
     census of a midnight + net flow of the day = census of the next midnight.
 """
@@ -65,9 +64,10 @@ LEFT JOIN members AS other
     ON other.place = here.place AND other.ward_id = to_ward AND day_of(to_admit) = day_of(depart)
 WHERE other.place IS NULL AND depart IS NOT NULL
 UNION ALL
-SELECT place, arrival, 'turned_away', urgency, 0
+SELECT place, coalesce(waited_until, departure, arrival), 'turned_away', urgency, 0
 FROM patients JOIN streams USING (stream_id) JOIN members ON ward_id = target_ward
-WHERE outcome = 'diverted'
+LEFT JOIN (SELECT patient_id, depart AS waited_until FROM ward_stays WHERE admit IS NULL) USING (patient_id)
+WHERE outcome IN ('diverted', 'left')
 """
 
 _HOURS = """
@@ -184,7 +184,7 @@ def what_happened(patients: pd.DataFrame, ward_stays: pd.DataFrame, config: Hosp
     timed = hours_are_known(patients)
     # one thread: the order in which figures are added up is then always the same
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        columns = ["patient_id", "stream_id", "arrival", "outcome"]
+        columns = ["patient_id", "stream_id", "arrival", "departure", "outcome"]
         connection.register("patients", patients[columns])
         connection.register("ward_stays", stays[["patient_id", "stay_no", "ward_id", "admit", "depart"]])
         connection.register("members", _members(config))

@@ -68,7 +68,8 @@ OBSERVED_FLOWS = hospital_table(
         "flow",
         "VARCHAR",
         "arrivals (from outside, into a first bed), transfers_in, transfers_out, discharges (out of a bed, and to no "
-        "other), turned_away (diverted on arrival), net (arrivals + transfers_in - transfers_out - discharges).",
+        "other), turned_away (diverted, or left without being seen: patients who asked for this ward; on the day they "
+        "left, or else arrived), net (arrivals + transfers_in - transfers_out - discharges).",
     ),
     key(
         "urgency",
@@ -76,6 +77,7 @@ OBSERVED_FLOWS = hospital_table(
         f"Of arrivals emergency, planned (streams by a schedule) and {ALL}; else {ALL} alone.",
     ),
     nullable("count", "INTEGER", "Patients; null of turned_away where the source does not record it.", "patients"),
+    version=5,
 )
 
 WARD_NOW = hospital_table(

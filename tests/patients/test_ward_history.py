@@ -75,15 +75,15 @@ def test_flows_are_counted_where_and_when_they_happen():
     found = happened([EARLY, moves, planned, diverted, left])
     assert found.observed_flows["date"].dt.day.unique().tolist() == [1, 2, 3]
     assert flows(found, "a", "2026-03-01") == {"arrivals": 1, "arrivals, emergency": 1, "net": 1}
-    assert flows(found, "a", "2026-03-02") == {"net": -1, "transfers_out": 1, "turned_away": 1}
+    assert flows(found, "a", "2026-03-02") == {"net": -1, "transfers_out": 1, "turned_away": 2}
     planned_arrival = {"arrivals": 1, "arrivals, planned": 1}
     assert flows(found, "b", "2026-03-02") == {**planned_arrival, "net": 2, "transfers_in": 1}
     assert flows(found, "b", "2026-03-03") == {"discharges": 1, "net": -1}
     assert flows(found, "c", "2026-03-02") == {}
     # a move inside is no flow of a group or the hospital; one across its border is
-    assert flows(found, "north", "2026-03-02") == {**planned_arrival, "net": 1, "turned_away": 1}
+    assert flows(found, "north", "2026-03-02") == {**planned_arrival, "net": 1, "turned_away": 2}
     assert flows(found, "south", "2026-03-02") == {**planned_arrival, "net": 2, "transfers_in": 1}
-    assert flows(found, HOSPITAL_TOTAL, "2026-03-02") == {**planned_arrival, "net": 1, "turned_away": 1}
+    assert flows(found, HOSPITAL_TOTAL, "2026-03-02") == {**planned_arrival, "net": 1, "turned_away": 2}
 
 
 def test_a_pause_between_two_beds_is_a_flow_only_where_it_lasts_over_midnight():
@@ -95,6 +95,14 @@ def test_a_pause_between_two_beds_is_a_flow_only_where_it_lasts_over_midnight():
     assert flows(found, HOSPITAL_TOTAL, "2026-03-02") == {"net": -2, "transfers_out": 2}
     assert flows(found, HOSPITAL_TOTAL, "2026-03-03") == {"net": 1, "transfers_in": 1}
     assert days(found, HOSPITAL_TOTAL, "midnight_census") == [0, 3, 1]
+
+
+def test_who_left_without_being_seen_was_turned_away_when_the_wait_ended():
+    diverted = Visit(outcome="diverted", arrival="2026-03-01 12:00")
+    waited = Visit(outcome="left", arrival="2026-03-01 23:00", waits_for="a", waits_until="2026-03-02 01:00")
+    unrecorded = Visit(outcome="left", arrival="2026-03-03 12:00")
+    found = happened([EARLY, diverted, waited, unrecorded])
+    assert [flows(found, "a", f"2026-03-0{day}") for day in (1, 2, 3)] == [{"turned_away": 1}] * 3
 
 
 def test_who_was_turned_away_is_null_where_nobody_wrote_it_down():

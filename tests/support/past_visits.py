@@ -18,6 +18,8 @@ class Visit:
     """Default: the first admission."""
     waits_for: str | None = None
     """The ward of a last request without a bed."""
+    waits_until: str | None = None
+    """When that wait ended without a bed; None: not yet."""
     departure_known: bool = True
     planned: str | None = None
     """The ward that was planned for the last stay, where that is another."""
@@ -40,7 +42,9 @@ def records(visits: Sequence[Visit], as_of: str) -> tuple[pd.DataFrame, pd.DataF
         if visit.planned:
             rows[-1]["planned_ward_id"] = visit.planned
         if visit.waits_for:
-            rows.append({"planned_ward_id": visit.waits_for, "request": rows[-1]["depart"] if rows else arrival})
+            asked = rows[-1]["depart"] if rows else arrival
+            until_then = pd.Timestamp(visit.waits_until or "NaT")
+            rows.append({"planned_ward_id": visit.waits_for, "request": asked, "depart": until_then})
         stays += [{"patient_id": f"{number}", "stay_no": n, **row} for n, row in enumerate(rows)]
         patients.append(
             {
