@@ -58,12 +58,12 @@ def profile_weeks(plan: Plan) -> np.ndarray:
     staffed = staffed_with_totals(plan)
     whole = staffed.shape[1] // HOURS_PER_WEEK
     chosen = np.zeros((len(staffed), -(-staffed.shape[1] // HOURS_PER_WEEK)), dtype=bool)
+    begins = range(HOURS_PER_WEEK, whole * HOURS_PER_WEEK, HOURS_PER_WEEK)
     for row, beds in enumerate(staffed):
-        weeks = beds[: whole * HOURS_PER_WEEK].reshape(whole, HOURS_PER_WEEK)[1:]
-        if len(weeks):
-            _, first, kind, times = np.unique(weeks, axis=0, return_index=True, return_inverse=True, return_counts=True)
-            best = min(range(len(times)), key=lambda k: (-times[k], first[k]))
-            chosen[row, 1:whole] = kind.ravel() == best
+        calendars = [beds[first : first + HOURS_PER_WEEK].tobytes() for first in begins]
+        if calendars:
+            typical = max(calendars, key=calendars.count)  # the first of equally frequent ones
+            chosen[row, 1:whole] = [calendar == typical for calendar in calendars]
     return chosen
 
 
