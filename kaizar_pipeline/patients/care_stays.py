@@ -94,6 +94,12 @@ def staffed_beds(ward: Ward, first: np.datetime64, as_of: np.datetime64) -> tupl
     return np.array(instants, dtype="datetime64[us]"), beds
 
 
+def beds_by_hour(ward: Ward, hours: pd.DatetimeIndex) -> np.ndarray:
+    """f8: the beds staffed as each of these `hours` begins, in order; NaN for unlimited."""
+    since, beds = staffed_beds(ward, hours[0].to_datetime64(), hours[-1].to_datetime64())
+    return np.array(beds, dtype="float64")[np.searchsorted(since, hours.to_numpy(), side="right") - 1]
+
+
 def began(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
     """Admitted stays of whose length something is known, with stream, patient type and time resolution.
 

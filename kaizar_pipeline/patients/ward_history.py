@@ -13,11 +13,10 @@ the day that ends, for the midnight census has it already:
 from typing import NamedTuple
 
 import duckdb
-import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.patients.care_stays import staffed_beds
+from kaizar_pipeline.patients.care_stays import beds_by_hour
 from kaizar_pipeline.patients.observed_census import hours_are_known
 from kaizar_pipeline.tables import (
     ALL,
@@ -224,10 +223,7 @@ def _streams(config: HospitalConfig) -> pd.DataFrame:
 def _staffed_hours(config: HospitalConfig, first: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
     """The beds staffed in each place as each hour begins, null for unlimited: place, hour, staffed."""
     hours = pd.date_range(first, end, freq="h", inclusive="left", unit="us")
-    beds = {}
-    for ward in config.wards:
-        since, staffed = staffed_beds(ward, first.to_datetime64(), end.to_datetime64())
-        beds[ward.id] = np.array(staffed, dtype="float64")[np.searchsorted(since, hours.to_numpy(), side="right") - 1]
+    beds = {ward.id: beds_by_hour(ward, hours) for ward in config.wards}
     rows = [
         pd.DataFrame({"place": place, "hour": hours, "staffed": sum(beds[ward] for ward in wards)})
         for place, wards in config.ward_axis.items()

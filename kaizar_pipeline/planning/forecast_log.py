@@ -53,14 +53,16 @@ def score_log(log: pd.DataFrame, as_of: pd.Timestamp, days: int = SCORED_DAYS) -
 
 
 def record_in_words(log: pd.DataFrame, forecasts: int = SCORED_FORECASTS) -> dict[str, str]:
-    """One sentence per ward on how its last `forecasts` scored forecasts did, each by the first midnight ahead.
+    """One sentence per ward on how its last `forecasts` scored forecasts from the hour of as_of did, each by the first
+    midnight ahead.
 
     An interval holds where the randomised PIT is inside it, as for coverage80: of calibrated ones 80 % do, however few
     beds the ward has.
     """
-    scored = log[log["pit"].notna()].sort_values(["origin", "date"]).drop_duplicates(["ward_id", "origin"])
+    at_this_hour = log["origin"].dt.hour == log["as_of"].dt.hour
+    scored = log[at_this_hour & log["pit"].notna()].sort_values(["origin", "date"])
     words = {}
-    for ward, rows in scored.groupby("ward_id"):
+    for ward, rows in scored.drop_duplicates(["ward_id", "origin"]).groupby("ward_id"):
         held = covered(rows["pit"].tail(forecasts).to_numpy(), 0.8)
         words[str(ward)] = (
             f"the 80 % intervals of the last {len(held)} forecasts, each of the next midnight's census, held "

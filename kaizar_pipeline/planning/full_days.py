@@ -15,6 +15,7 @@ import pandas as pd
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.levels import Level
+from kaizar_pipeline.patients.care_stays import beds_by_hour
 from kaizar_pipeline.patients.observed_census import census_by_hour
 from kaizar_pipeline.planning.census_scores import independent_dates
 from kaizar_pipeline.simulation.counting import Counts, with_totals
@@ -69,21 +70,13 @@ def observed_days(
 ) -> pd.DataFrame:
     """What happened on the dates from `first` to the midnight `end`: ward_id, date, level, happened."""
     hours = pd.date_range(first, end, freq="h", inclusive="left", unit="us")
-    wards = np.array([_beds(config, ward, hours) for ward in range(len(config.wards))])
-    staffed = with_totals(wards, np.array([np.isin(config.ward_ids, of) for of in config.totals.values()]))
+    beds = np.nan_to_num([beds_by_hour(ward, hours) for ward in config.wards], nan=UNLIMITED).astype(np.int64)
+    staffed = with_totals(beds, np.array([np.isin(config.ward_ids, of) for of in config.totals.values()]))
     census = census_by_hour(patients, ward_stays, config.ward_axis, hours)
     reached = census[:, None] >= thresholds(staffed, config.ladders)
     by_day = np.any(reached.reshape(*reached.shape[:2], -1, HOURS_PER_DAY), axis=3)
     limited = np.all(staffed < UNLIMITED, axis=1)
     return _rows(tuple(config.ward_axis), config.ladders, hours[::HOURS_PER_DAY], limited, happened=by_day)
-
-
-def _beds(config: HospitalConfig, ward: int, hours: pd.DatetimeIndex) -> np.ndarray:
-    """i8 by hour: the beds of a ward."""
-    own = config.wards[ward]
-    changes = own.dated_instants or own.weekday_capacity
-    found = [own.beds_at(at) for at in (hours if changes else hours[:1])]
-    return np.resize([UNLIMITED if beds is None else beds for beds in found], len(hours))
 
 
 def _rows(
@@ -118,8 +111,8 @@ def with_reference(
     first_whole = origin.ceil("D")
     ahead = forecast[forecast["date"] >= first_whole].assign(origin=origin)
     known_from = ward_stays["admit"].min()
-    first = max(origin.normalize() - 7 * WEEKS_BACK * _DAY, known_from.ceil("D"))
-    if ahead.empty or pd.isna(first) or first >= origin.normalize():
+    first = max(known_from.ceil("D"), origin.normalize() - 7 * WEEKS_BACK * _DAY)
+    if ahead.empty or not first < origin.normalize():  # also where nobody was ever admitted
         return ahead.iloc[:0].assign(day_ahead=0, reference=0.0)
     before = observed_days(config, patients, ward_stays, first, origin.normalize())
     of_weekday = before.groupby(["ward_id", "level", before["date"].dt.day_of_week])["happened"].mean()

@@ -106,6 +106,7 @@ def test_two_snapshots_of_a_day_stand_side_by_side_and_are_scored_apart():
     log = extend_log(log, midnights(2, {4: 1.0}), seen(5, 5))
     assert score_log(log, day(2))["mae"].tolist() == [2.0]  # from midnight, where 8:00 was right
     assert score_log(log, day(2) + pd.Timedelta(hours=8))["mae"].tolist() == [0.0]
+    assert "the last 1 forecasts" in record_in_words(log)["w"]
 
 
 def test_the_record_of_each_ward_in_words():

@@ -81,6 +81,11 @@ def test_a_chance_is_compared_with_the_same_weekday_of_the_year_before(config: H
     assert with_reference(forecast(AS_OF), pd.Timestamp("2026-03-02"), config, *known).empty
 
 
+def test_a_chance_has_no_reference_where_nobody_was_ever_admitted(config: HospitalConfig):
+    patients, ward_stays = stays(("2026-03-16", "2026-03-17"))
+    assert with_reference(forecast(AS_OF), AS_OF, config, patients, ward_stays.iloc[:0]).empty
+
+
 def test_the_archive_learns_what_happened_and_keeps_other_origins(config: HospitalConfig):
     known = stays(("2026-03-16", "2026-03-17"), ("2026-03-30 01:00", None), ("2026-03-30 02:00", "2026-03-30 07:00"))
     first = extend_full_log(None, forecast(AS_OF), AS_OF, config, known)
