@@ -130,5 +130,24 @@ def test_an_empty_number_is_no_number_on_the_way(type_: Literal["float64", "Floa
     assert found[0] == 3
 
 
+@pytest.mark.parametrize(
+    ("type_", "right", "wrong", "what"),
+    [
+        ("INTEGER", -(2**31) + 1, -(2**63), "32-bit"),
+        ("DOUBLE", 1.5, np.inf, "infinite"),
+        ("DOUBLE", 1.5, np.nan, "empty"),
+        ("VARCHAR", "a", None, "empty"),
+        ("TIMESTAMP", pd.Timestamp("2026-03-29 01:00"), pd.NaT, "empty"),
+        ("DATE", pd.Timestamp("2026-03-29"), pd.Timestamp("2026-03-29 01:00"), "time of day"),
+    ],
+)
+def test_values_of_the_right_dtype_are_judged_all_the_same(type_: Any, right: Any, wrong: Any, what: str):
+    column, dtype = Column("c", type_, "A column."), pd.Series([right]).dtype
+    fits = column.typed(pd.Series([right], dtype=dtype))
+    assert [fits.dtype, fits[0]] == [dtype, right]
+    with pytest.raises(ValueError, match=what):
+        column.typed(pd.Series([right, wrong], dtype=dtype))
+
+
 if __name__ == "__main__":
     freeze()
