@@ -67,5 +67,5 @@ def unknown(name: str, allowed: Iterable[str], kind: str = "", *, list_allowed: 
     """'unknown ward 'IUC', did you mean 'ICU'?', or the allowed names if none is near."""
     names = list(allowed)
     near = nearest(name, names)
-    hint = f", did you mean {near!r}?" if near else f", allowed: {listed(names)}" if list_allowed else ""
+    hint = f", did you mean {near!r}?" if near else f", allowed: {listed(names) or 'none'}" if list_allowed else ""
     return f"unknown {kind + ' ' if kind else ''}{quoted(name)}{hint}"

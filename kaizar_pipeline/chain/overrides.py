@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.snapshot import FullHour, parsed_as_of
@@ -55,8 +56,7 @@ class Overrides(BaseModel):
         try:
             return cls(**settings)
         except ValidationError as error:
-            found = [(".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors()]
-            raise ConfigError([f"{name}: {message}, found {value!r}" for name, message, value in found]) from None
+            raise ConfigError([_in_words(one) for one in error.errors()]) from None
 
     @property
     def simulation(self) -> dict[str, int | str]:
@@ -70,3 +70,10 @@ class Overrides(BaseModel):
     def applied_to(self, config: HospitalConfig) -> HospitalConfig:
         """The config with the overridden keys of its section `simulation`."""
         return config.model_copy(update={"simulation": config.simulation.model_copy(update=self.simulation)})
+
+
+def _in_words(error: ErrorDetails) -> str:
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] == "value_error":  # ours, which says what was found
+        return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{name}: {error['msg']}, found {error['input']!r}"

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kaizar_pipeline.config.fields import MAX_NAME, Beds, Id, Model, RuleError, Share
-from kaizar_pipeline.errors import unknown
+from kaizar_pipeline.errors import quoted, unknown
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 if TYPE_CHECKING:
@@ -22,10 +22,16 @@ _A_MONDAY = datetime(2026, 1, 5)
 _Errors = Iterator[RuleError]
 
 
+def _level_name(text: str) -> str:
+    if not text or text != text.strip() or text.startswith("_"):
+        raise ValueError(f"found {quoted(text)}, allowed: a name without _ in front, or blanks at its ends")
+    return text
+
+
 class Level(Model):
     """A level that begins at a number of patients in beds, or at a share of the staffed beds."""
 
-    name: Annotated[str, Field(pattern=r"^[^_\s].*$", max_length=MAX_NAME)]
+    name: Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_level_name)]
     """What the hospital calls it, such as amber or OPEL 3; no _ in front."""
     share: Share | None = None
     """Share of the staffed beds from which on it is reached, rounded up to whole patients; 0: always. Default: beds."""
@@ -36,8 +42,8 @@ class Level(Model):
     with limited beds only."""
     groups: Annotated[tuple[Id, ...], Field(min_length=1)] | None = None
     """Groups that it holds for, each as a whole. Default: wards."""
-    hospital: Literal[True] | None = None
-    """true: it holds for the whole hospital. Default: wards."""
+    hospital: bool = False
+    """true: it holds for the whole hospital. Default: false."""
 
     def rows(self, config: "HospitalConfig") -> tuple[str, ...]:
         """The rows of the ward axis that it holds for."""
@@ -66,7 +72,7 @@ def _wrong_alone(config: "HospitalConfig", index: int, level: Level) -> _Errors:
     place = "levels", index
     if (level.share is None) == (level.beds is None):
         yield place, "needs share or beds, and one of them only: where the level begins"
-    if sum(getattr(level, scope) is not None for scope in SCOPES) > 1:
+    if sum(bool(getattr(level, scope)) for scope in SCOPES) > 1:
         yield place, "holds for wards, groups or the hospital, one of them only; repeat the level for others"
     for scope, known, kind in (("wards", config.ward_ids, "ward"), ("groups", list(config.groups), "group")):
         names = getattr(level, scope) or ()

@@ -143,7 +143,7 @@ def test_compare_without_scenarios_names_the_remedy(home: Path):
         (("run", "hospital_1", "hospital_l"), "unknown hospital 'hospital_l', did you mean 'hospital_1'?"),
         (("run", "hospital_1", "--as-of", "2026-13-01"), "--as-of: '2026-13-01' is neither a date nor a date and full"),
         (("run", "hospital_1", "--as-of", "2026-11-01T08:30"), "--as-of: 2026-11-01T08:30 is not a full hour"),
-        (("run", "hospital_1", "--snapshot", "8"), "snapshot: Value error, found '8', allowed: a full hour of the day"),
+        (("run", "hospital_1", "--snapshot", "8"), "snapshot: found '8', allowed: a full hour of the day"),
     ],
 )
 def test_run_refuses_before_anything_starts(home: Path, words: tuple[str, ...], message: str):

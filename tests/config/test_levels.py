@@ -26,7 +26,7 @@ def test_a_level_holds_for_every_ward_unless_it_says_so():
     config = with_levels(
         at("amber", share=0.8),
         at("OPEL 1", beds=45, hospital=True),
-        at("red", share=1.0, wards=["b"]),
+        at("red", share=1.0, wards=["b"], hospital=False),
         at("busy", share=0.9, groups=["both"]),
         at("OPEL 2", beds=50, hospital=True),
     )
@@ -77,7 +77,8 @@ def test_where_a_level_begins(level: dict[str, Any], staffed: int, patients: int
             [at("x", share=0.9, groups=["both"]), at("y", beds=44, groups=["both"])],
             "levels.1", "above 'x' in both: with 50 beds staffed at 44 patients after 45",
         ),
-        ([at("_full", beds=3)], "levels.0.name", "pattern"),
+        ([at("_full", beds=3)], "levels.0.name", "found '_full', allowed: a name without _ in front"),
+        ([at("OPEL 1 ", beds=3)], "levels.0.name", "found 'OPEL 1 ', allowed: a name without _ in front, or blanks"),
     ],
 )  # fmt: skip
 def test_wrong_levels_are_named_with_their_place(levels: list[dict[str, Any]], place: str, what: str):
