@@ -31,9 +31,8 @@ def observed_census(
     census = pd.DataFrame({"date": np.repeat(dates, len(hours)), "hour": np.tile(hours, len(dates))})
     at = instants(census)
     census, at = census[at <= as_of], at[at <= as_of].to_numpy()
-    for name, wards in ward_axis.items():
-        census[name] = _census_at(beds, wards, at)
-    return census.melt(["date", "hour"], var_name="ward_id", value_name="actual")
+    seen = zip(ward_axis, _census_at(beds, ward_axis, at), strict=True)
+    return pd.concat([census.assign(ward_id=name, actual=actual) for name, actual in seen], ignore_index=True)
 
 
 def census_by_hour(
@@ -44,7 +43,7 @@ def census_by_hour(
 ) -> np.ndarray:
     """i8[A, hours]: the same at these `hours`."""
     beds = _in_beds(patients, ward_stays)
-    return np.array([_census_at(beds, wards, hours.to_numpy()) for wards in ward_axis.values()])
+    return np.array(_census_at(beds, ward_axis, hours.to_numpy()))
 
 
 def _in_beds(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
@@ -53,10 +52,14 @@ def _in_beds(patients: pd.DataFrame, ward_stays: pd.DataFrame) -> pd.DataFrame:
     return ward_stays[ward_stays["admit"].notna() & ~ward_stays["patient_id"].isin(unknown)]
 
 
-def _census_at(beds: pd.DataFrame, wards: Collection[str], at: np.ndarray) -> np.ndarray:
-    stays = beds[beds["ward_id"].isin(wards)]
-    admits, departs = (np.sort(stays[column].dropna().to_numpy()) for column in ("admit", "depart"))
-    return np.searchsorted(admits, at, side="right") - np.searchsorted(departs, at, side="right")
+def _census_at(beds: pd.DataFrame, ward_axis: Mapping[str, Collection[str]], at: np.ndarray) -> list[np.ndarray]:
+    """By row of the axis, the sums over its wards at these instants."""
+    by_ward = {}
+    for ward in {ward for wards in ward_axis.values() for ward in wards}:
+        stays = beds[beds["ward_id"] == ward]
+        admits, departs = (np.sort(stays[column].dropna().to_numpy()) for column in ("admit", "depart"))
+        by_ward[ward] = np.searchsorted(admits, at, side="right") - np.searchsorted(departs, at, side="right")
+    return [np.sum([by_ward[ward] for ward in wards], axis=0) for wards in ward_axis.values()]
 
 
 def instants(rows: pd.DataFrame) -> pd.Series:

@@ -13,6 +13,7 @@ read as it is now.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -248,22 +249,32 @@ class _Known:
     def forecast(self, method: str, rows: pd.DataFrame) -> np.ndarray:
         """The distribution f8[row, patients] of a baseline for `rows` with ward_id, date and hour."""
         hours, weekdays = rows["hour"].to_numpy(), rows["date"].dt.day_of_week.to_numpy()
-        wards, censuses = rows["ward_id"].tolist(), [np.empty(0, dtype=np.int64)] * len(rows)
+        wards, censuses = self.census.columns.get_indexer(rows["ward_id"]), [np.empty(0, dtype=np.int64)] * len(rows)
         for hour, weekday in sorted({*zip(hours.tolist(), weekdays.tolist(), strict=True)}):
-            used = {ward: of.to_numpy() for ward, of in self._used(method, hour, weekday).items()}
+            used = self._used(method, hour, weekday)
             for i in np.flatnonzero((hours == hour) & (weekdays == weekday)):
-                censuses[i] = used[wards[i]]
+                censuses[i] = used[:, wards[i]]
         return _shares(censuses)
 
-    def _used(self, method: str, hour: int, weekday: int) -> pd.DataFrame:
-        """The censuses that a baseline takes as equally likely at an hour of a weekday."""
-        hours = self.census.index.get_level_values("hour")
-        weekdays = pd.DatetimeIndex(self.census.index.get_level_values("date")).day_of_week
+    def _used(self, method: str, hour: int, weekday: int) -> np.ndarray:
+        """i8[n, wards]: the censuses that a baseline takes as equally likely at an hour of a weekday."""
         if method == PERSISTENCE:
-            return self.census.iloc[-1:]
+            return self._values[-1:]
         if method == YESTERDAY:
-            return self.census[hours == hour].iloc[-1:]
-        return self.census[(hours == hour) & (weekdays == weekday)].iloc[-WEEKS_BACK[method] :]
+            return self._values[self._hours == hour][-1:]
+        return self._values[(self._hours == hour) & (self._weekdays == weekday)][-WEEKS_BACK[method] :]
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        return self.census.to_numpy()
+
+    @cached_property
+    def _hours(self) -> np.ndarray:
+        return self.census.index.get_level_values("hour").to_numpy()
+
+    @cached_property
+    def _weekdays(self) -> np.ndarray:
+        return pd.DatetimeIndex(self.census.index.get_level_values("date")).day_of_week.to_numpy()
 
 
 def predicted_census(
