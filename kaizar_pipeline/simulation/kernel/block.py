@@ -33,7 +33,6 @@ from kaizar_pipeline.simulation.kernel.flows import (
     FlowWindow,
     add_flows,
     count_flows,
-    flows_fit,
 )
 from kaizar_pipeline.simulation.kernel.inputs import Rules, Sources
 from kaizar_pipeline.simulation.trajectories import DAYS_PER_SPAN, Stays, Trajectories
@@ -106,12 +105,13 @@ def _tally(model: Model, run: Simulated, buffers: Buffers, totals: Totals, recor
     window, counted, counted_demand = model.window, buffers.counted, buffers.counted_demand
     counted_flows = buffers.counted_flows
     count_stays(window, run.drawn, run.stays, counted, records, r)
-    if not fits(counted, totals.actual):
+    if not fits(counted.highest, totals.actual.start):
         return FEW_BEDS
     if model.with_demand:
         count_census(window, run.demand_stays, counted_demand)
         count_flows(window, model.flows, run.drawn, run.stays, counted_flows, records.to_bed[r])
-        if not (fits(counted_demand, totals.demand) and flows_fit(counted_flows, totals.flows)):
+        enough = fits(counted_demand.highest, totals.demand.start)
+        if not (enough and fits(counted_flows.highest, totals.flows.start)):
             return FEW_BEDS
         add_census(window, counted_demand, totals.demand, records.demand_peaks[r])
         add_flows(counted_flows, totals.flows)

@@ -517,11 +517,11 @@ def _occupancy_kpis(window: Window, counted: Counted, ward: int, row: Floats) ->
 
 
 @compiled
-def fits(counted: Counted, tallies: Tallies) -> bool:
-    """Whether the tallies are wide enough for the highest census of every ward."""
+def fits(highest: Integers, start: Integers) -> bool:
+    """Whether histograms that begin at `start` are wide enough for the highest value of each."""
     enough = True
-    for w in range(len(counted.highest)):
-        enough &= counted.highest[w] < tallies.start[w + 1] - tallies.start[w]
+    for place in range(len(highest)):
+        enough &= highest[place] < start[place + 1] - start[place]
     return enough
 
 

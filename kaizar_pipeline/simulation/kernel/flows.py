@@ -238,15 +238,6 @@ def _sum_flow(flows: FlowWindow, of: SmallIntegers, values: Indices) -> int:
 
 
 @compiled
-def flows_fit(counts: FlowCounts, tallies: FlowTallies) -> bool:
-    """Whether the tallies are wide enough for every flow."""
-    enough = True
-    for place in range(len(counts.highest)):
-        enough &= counts.highest[place] < tallies.start[place + 1] - tallies.start[place]
-    return enough
-
-
-@compiled
 def add_flows(counts: FlowCounts, tallies: FlowTallies) -> None:
     """Add a replication."""
     windows = counts.free.shape[1]
