@@ -18,7 +18,7 @@ from kaizar_pipeline.config.calendar import weekly_profile
 from kaizar_pipeline.config.files import find_home
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import Extract
-from kaizar_pipeline.config.snapshot import latest_at
+from kaizar_pipeline.config.snapshot import latest_at, shown
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.moves import MoveRows, whole_stays
@@ -112,17 +112,18 @@ class _OpenExtract:
         if self._visits is None:
             self._visits = VisitRows(reader, source, self._today)
         rows = self._visits
+        by_default: tuple[str, ...] = ()
         if as_of is None:
             until = min(rows.complete_until(self._today), self._now)
             as_of = latest_at(config.simulation.snapshot, until, config.hospital.timezone)
-            visits = rows.at(as_of, self._today)
+            visits, by_default = rows.at(as_of, self._today), self._just_missed(as_of, until)
         else:
             visits = rows.at(as_of, None)
         if as_of.hour:
             _check_times(config, visits.rows, as_of)
         known = _known_at(as_of, _with_times_of_day(config, source, visits.rows))
         patients = _with_outcomes(source, known, as_of)
-        rejects, warnings = visits.rejects, visits.warnings
+        rejects, warnings = visits.rejects, (*by_default, *visits.warnings)
         if source.stays is None:
             stays = whole_stays(config, patients)
         else:
@@ -144,6 +145,18 @@ class _OpenExtract:
             rows=rows.count,
             left_out=visits.left_out,
             ignored=rows.ignored,
+        )
+
+    def _just_missed(self, as_of: pd.Timestamp, until: pd.Timestamp) -> tuple[str, ...]:
+        """A warning where nobody arrived between the latest snapshot and the making of the extract, perhaps: the run
+        then looks ahead from the snapshot before."""
+        config = self._reader.config
+        latest = latest_at(config.simulation.snapshot, self._now, config.hospital.timezone)
+        if latest.hour == 0 or end_of(self._reader.source) or not as_of < latest < until + pd.Timedelta(days=1):
+            return ()
+        return (
+            f"the last arrival is of {until:%Y-%m-%d %H:%M}, so the run looks ahead from {shown(as_of)}; if the "
+            f"extract was made at {shown(latest)} or later, give as_of {latest:%Y-%m-%dT%H:%M}",
         )
 
 

@@ -14,6 +14,7 @@ from kaizar_pipeline.errors import ConfigError, DataError
 from kaizar_pipeline.history.loading import History, load_history, load_patients, open_history
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
 from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
+from kaizar_pipeline.patients.records import open_records
 
 TEXT = "id,came,went,unit\n1,2024-06-01 08:00,2024-06-02 09:00,acute\n2,2024-06-03 08:00,,acute\n"
 
@@ -241,6 +242,24 @@ def test_by_default_an_extract_is_read_up_to_the_last_snapshot_that_its_arrivals
     assert load_history(at_eight(hospital), home).as_of == pd.Timestamp("2024-06-01 08:00")
     complete = at_eight(hospital, complete_through="2024-06-02")
     assert load_history(complete, home).as_of == pd.Timestamp("2024-06-02 08:00")
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("now", "as_of", "warned"),
+    [("06-02 08:05", "06-01 08:00", True), ("06-03 07:59", "06-01 08:00", True), ("06-03 08:05", "06-01 08:00", False)],
+)
+def test_a_snapshot_that_the_arrivals_just_miss_is_warned_of(hospital, home, now, as_of, warned):
+    (home / "extract.csv").write_text("".join(HOURLY.splitlines(keepends=True)[:3]), encoding="utf-8")
+    with open_records(at_eight(hospital), home, pd.Timestamp(f"2024-{now}")) as records_at:
+        found = records_at(None)
+        assert records_at(pd.Timestamp("2024-06-02 08:00")).warnings == ()
+    assert found.as_of == pd.Timestamp(f"2024-{as_of}")
+    what = (
+        "the last arrival is of 2024-06-02 07:59, so the run looks ahead from 2024-06-01 08:00; if the extract was "
+        "made at 2024-06-02 08:00 or later, give as_of 2024-06-02T08:00"
+    )
+    assert (what in found.warnings) is warned
 
 
 @pytest.mark.unit
