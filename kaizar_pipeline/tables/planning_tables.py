@@ -187,7 +187,12 @@ BED_REQUIREMENTS = hospital_table(
     WARD,
     key("risk_event", "VARCHAR", "day: the peak of a day is covered; horizon_peak: that of all days is."),
     key("beds", "INTEGER", "Beds.", "beds"),
-    nullable("staffed_beds", "INTEGER", "Fewest beds staffed at any hour; null when unlimited.", "beds"),
+    nullable(
+        "staffed_beds",
+        "INTEGER",
+        "Fewest beds staffed at any hour of the horizon (ward_days has those of each day); null when unlimited.",
+        "beds",
+    ),
     Column("risk_target", "DOUBLE", "Accepted share of days (or horizons) that are not covered."),
     Column("covered_share", "DOUBLE", "Share of all replications' days (or of replications) that these beds cover."),
     Column("covered_low", "DOUBLE", "Lower end of its 95 % confidence interval; replications are the units."),
