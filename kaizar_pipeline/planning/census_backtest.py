@@ -249,7 +249,8 @@ class _Known:
     def forecast(self, method: str, rows: pd.DataFrame) -> np.ndarray:
         """The distribution f8[row, patients] of a baseline for `rows` with ward_id, date and hour."""
         hours, weekdays = rows["hour"].to_numpy(), rows["date"].dt.day_of_week.to_numpy()
-        wards, censuses = self.census.columns.get_indexer(rows["ward_id"]), [np.empty(0, dtype=np.int64)] * len(rows)
+        wards = self.census.columns.get_indexer(pd.Index(rows["ward_id"]))
+        censuses = [np.empty(0, dtype=np.int64)] * len(rows)
         for hour, weekday in sorted({*zip(hours.tolist(), weekdays.tolist(), strict=True)}):
             used = self._used(method, hour, weekday)
             for i in np.flatnonzero((hours == hour) & (weekdays == weekday)):
