@@ -139,7 +139,11 @@ class Outlook:
         likely, even = self.days_that_are(*LIKELY), self.days_that_are("about even")
         if likely:
             said = f"Likely to be full at some hour {on_days(likely, self.week)}"
-            others = "on the other days" if len(likely) + len(even) == len(self.week) > 2 else on_days(even, self.week)
+            others = (
+                "on the other days"
+                if len(likely) + len(even) == len(self.week) and len(even) > 1
+                else on_days(even, self.week)
+            )
             said += f"; about even {others}." if even else "."
         elif even:
             said = f"Full at some hour is about even {on_days(even, self.week)}, on no day likely."

@@ -1,5 +1,6 @@
 """What the figures of a whole hospital show: scenarios, and how good past forecasts were."""
 
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -23,6 +24,12 @@ AWKWARD = "Ward <3> & \"Süd\" 'ب'"
 def rows(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
     """The rows by their names."""
     return {name.text or "": row for row in root.iter("li") for name in row.iter("bdi")}
+
+
+def points(root: ElementTree.Element, css: str) -> list[float]:
+    """Heights of the dots of these classes."""
+    path = "".join(element.get("d", "") for element in root.iter("path") if element.get("class") == css)
+    return [float(y) for y in re.findall(r"M\d+ ([\d.]+)h0", path)]
 
 
 def values(row: ElementTree.Element) -> str:
@@ -108,7 +115,8 @@ class TestAccuracy:
         assert figure is not None
         assert str(figure.finding) == "too narrow: Ward 3"
         marks = {name: [dot.get("class") for dot in row.iter("circle")] for name, row in rows(tree(figure)).items()}
-        assert marks == {"Ward 3": ["f-worse", "f-this"], "B": ["f-this"]}
+        assert marks == {"Ward 3": ["f-worse"], "B": []}
+        assert len(points(tree(figure), "f-points f-large")) == 2
         assert values(rows(tree(figure))["Ward 3"]) == "50\u00a0% of 84"
         assert bare_digits(tree(figure)) == []
 
@@ -175,7 +183,7 @@ class TestArrivals:
         assert figure is not None
         assert str(figure.finding) == "the plain calendar was closer for Walk-in"
         [row] = rows(tree(figure)).values()
-        heights = [float(dot.get("cy", "")) for dot in row.iter("circle")]
+        heights = points(row, "f-points")
         assert len(heights) == 28
         assert np.allclose(np.diff(heights), np.diff(heights)[0], atol=0.11)
         assert bare_digits(tree(figure)) == []

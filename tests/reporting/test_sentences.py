@@ -51,7 +51,7 @@ def test_a_ward_that_is_full_now_and_most_days():
     told = Told((1.0, LIKELY, LIKELY, EVEN, LIKELY, LIKELY, LIKELY), 13, 13, 17, waiting=2, hours_full=0.25)
     assert said(told) == (
         "All 13 staffed beds are taken; 2 waiting for a bed. Likely to be full at some hour every day but Wednesday; "
-        "about even on the other days. Worst after today: Monday (80 %); easiest: Wednesday (40 %). It is full for "
+        "about even on Wednesday. Worst after today: Monday (80 %); easiest: Wednesday (40 %). It is full for "
         "about 6.0 hours a day. 17 beds cover demand on 9 days in 10, 4 more."
     )
 
