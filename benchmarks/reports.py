@@ -102,9 +102,9 @@ def seconds_to_read(page: str) -> float | None:
         path.write_text(page, encoding="utf-8")
         with playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser:
             tab = browser.new_page()
-            for _ in range(2):
-                begun = time.monotonic()
-                tab.goto(path.as_uri())
+            tab.goto(path.as_uri())
+            begun = time.monotonic()
+            tab.goto(path.as_uri())
             return time.monotonic() - begun
 
 

@@ -109,7 +109,7 @@ def _outlook(rows: pd.DataFrame) -> dict[str, object]:
         return found
     words = _chances(rows)
     ahead = rows.iloc[1:] if pd.notna(first["full_now"]) and first["full_now"] and len(rows) > 1 else rows
-    worst, easiest = ahead.loc[ahead["prob_full_day"].idxmax()], rows.loc[rows["prob_full_day"].idxmin()]
+    worst, easiest = ahead.iloc[ahead["prob_full_day"].argmax()], rows.iloc[rows["prob_full_day"].argmin()]
     likely, even = words.isin(_LIKELY).sum(), (words == _EVEN).sum()
     return found | {
         "state": "likely" if likely else "about_even" if even else "unlikely",

@@ -31,7 +31,7 @@ def wards(**values: Any) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def meeting(config: HospitalConfig) -> pd.DataFrame:
+def meeting(config: HospitalConfig) -> dict[tuple[str, str], dict[str, Any]]:
     flows = {
         "arrivals": 3.0,
         "transfers_in": 1.5,
@@ -55,32 +55,37 @@ def meeting(config: HospitalConfig) -> pd.DataFrame:
     )
     now = wards(staffed_beds=[10, 20, None, 30, None], in_beds=[8, 19, 4, 27, 31], waiting=[1, 0, 0, 1, 1])
     table = bed_meeting(config, now, pd.concat([flow_rows, planned]), days, census)
-    return table.set_index(["ward_id", "window"])
+    return {(row["ward_id"], row["window"]): row for row in rows_of(table)}
 
 
-def test_what_comes_and_goes_adds_up_and_other_rows_are_not_counted(meeting: pd.DataFrame):
+def test_what_comes_and_goes_adds_up_and_other_rows_are_not_counted(meeting: dict[tuple[str, str], dict[str, Any]]):
     assert len(meeting) == 10
-    row = meeting.loc[("icu", "next_24_hours")]
+    row = meeting["icu", "next_24_hours"]
     assert (row["expected_in"], row["expected_out"], row["expected_net"]) == (4.5, 2.5, 2.0)
     assert (row["net_p10"], row["net_p90"], row["ends"]) == (-1, 6, ENDS["next_24_hours"])
 
 
-def test_free_beds_are_those_staffed_at_the_end_less_the_census_then(meeting: pd.DataFrame):
-    row = meeting.loc[("beds", "until_next_snapshot")]
+def test_free_beds_are_those_staffed_at_the_end_less_the_census_then(meeting: dict[tuple[str, str], dict[str, Any]]):
+    row = meeting["beds", "until_next_snapshot"]
     assert (row["staffed_beds"], row["in_beds"], row["free_now"]) == (20, 19, 1)
     assert (row["staffed_at_end"], row["free_p10"], row["free_p50"], row["free_p90"]) == (18, 7, 9, 11)
     assert (row["beds_70"], row["beds_90"]) == (11, 13)  # of the date of as_of
-    unlimited = meeting.loc[("open", "next_24_hours"), ["staffed_beds", "free_now", "free_p10", "free_p50", "free_p90"]]
-    assert unlimited.isna().all()
+    unlimited = meeting["open", "next_24_hours"]
+    assert {unlimited[name] for name in ("staffed_beds", "free_now", "free_p10", "free_p50", "free_p90")} == {None}
 
 
-def test_the_level_now_is_the_highest_that_the_patients_in_bed_reach(meeting: pd.DataFrame):
-    levels = meeting["level_now"].xs("next_24_hours", level="window")
-    assert levels["icu"] == "red"
-    assert levels.drop("icu").isna().all()
+def test_the_level_now_is_the_highest_that_the_patients_in_bed_reach(meeting: dict[tuple[str, str], dict[str, Any]]):
+    assert {ward: row["level_now"] for (ward, _), row in meeting.items()} == {
+        "icu": "red", "beds": None, "open": None, "small": None, "_hospital": None,
+    }  # fmt: skip
 
 
-def outlook(config: HospitalConfig, chances: dict[str, list[float | None]], **cells: Any) -> pd.DataFrame:
+def rows_of(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The rows, with None for null."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
+def outlook(config: HospitalConfig, chances: dict[str, list[float | None]], **cells: Any) -> dict[str, dict[Any, Any]]:
     """The outlook of wards with these chances of being full on the days from that of as_of on."""
     first = {"kind": "ward", "hours": 24, "staffed_fewest": 9, "staffed_most": 10, "full_now": False} | cells
     days = pd.concat(
@@ -101,11 +106,11 @@ def outlook(config: HospitalConfig, chances: dict[str, list[float | None]], **ce
             for ward in chances for date in days["date"].unique() for driver, variance in variances.items()
         ]
     )  # fmt: skip
-    return ward_outlook(config, days, weeks, enough, drivers).set_index("ward_id")
+    return {row["ward_id"]: row for row in rows_of(ward_outlook(config, days, weeks, enough, drivers))}
 
 
 def test_days_are_counted_by_what_they_are_in_words_and_named(config: HospitalConfig):
-    icu = outlook(config, {"icu": [0.2, 0.5, 0.7, 0.95, 0.68, 0.4, 0.05, 1.0]}).loc["icu"]
+    icu = outlook(config, {"icu": [0.2, 0.5, 0.7, 0.95, 0.68, 0.4, 0.05, 1.0]})["icu"]
     assert (icu["days"], icu["likely_days"], icu["about_even_days"], icu["state"]) == (7, 3, 2, "likely")
     assert (icu["worst_date"], icu["worst_prob"]) == (pd.Timestamp("2026-04-09"), 0.95)  # the eighth day does not count
     assert (icu["easiest_date"], icu["easiest_prob"]) == (pd.Timestamp("2026-04-12"), 0.05)
@@ -113,34 +118,34 @@ def test_days_are_counted_by_what_they_are_in_words_and_named(config: HospitalCo
 
 
 def test_where_a_ward_is_full_now_the_worst_day_is_one_of_those_after(config: HospitalConfig):
-    assert outlook(config, {"icu": [1.0, 0.5]}, full_now=True).loc["icu", "worst_prob"] == 0.5
-    assert outlook(config, {"icu": [1.0]}, full_now=True).loc["icu", "worst_prob"] == 1.0  # there is none
+    assert outlook(config, {"icu": [1.0, 0.5]}, full_now=True)["icu"]["worst_prob"] == 0.5
+    assert outlook(config, {"icu": [1.0]}, full_now=True)["icu"]["worst_prob"] == 1.0  # there is none
 
 
 def test_the_worst_ward_has_most_likely_days_and_then_most_full_ones(config: HospitalConfig):
     found = outlook(config, {"icu": [0.9, 0.0, 0.0], "beds": [0.9, 0.3, 0.3], "open": [None, None, None]})
-    assert found["rank"].to_dict() == {"icu": 2, "beds": 1, "open": 3}
-    assert found["state"].to_dict() == {"icu": "likely", "beds": "likely", "open": "unknown"}
-    assert found.loc["open", ["likely_days", "full_days", "worst_date", "easiest_prob"]].drop("full_days").isna().all()
+    assert {ward: row["rank"] for ward, row in found.items()} == {"icu": 2, "beds": 1, "open": 3}
+    assert {ward: row["state"] for ward, row in found.items()} == {"icu": "likely", "beds": "likely", "open": "unknown"}
+    assert {found["open"][name] for name in ("likely_days", "worst_date", "easiest_prob")} == {None}
 
 
 def test_a_hospital_of_unlimited_beds_has_an_outlook_without_chances(config: HospitalConfig):
     found = outlook(config, {"open": [None, None]}, staffed_fewest=None, staffed_most=None, full_now=None)
-    assert found.loc["open", "state"] == "unknown"
-    assert (
-        found.loc["open", ["likely_days", "about_even_days", "worst_date", "worst_prob", "staffed_fewest"]].isna().all()
-    )
+    assert found["open"]["state"] == "unknown"
+    nulls = ("likely_days", "about_even_days", "worst_date", "worst_prob", "staffed_fewest")
+    assert {found["open"][name] for name in nulls} == {None}
 
 
 def test_the_main_driver_is_the_largest_part_that_is_not_noise(config: HospitalConfig):
-    icu = outlook(config, {"icu": [0.9, 0.0]}).loc["icu"]
+    icu = outlook(config, {"icu": [0.9, 0.0]})["icu"]
     assert (icu["driver"], icu["driver_share"]) == ("length_of_stay", 5 / 8)
 
 
 def test_a_group_counts_its_wards_on_the_next_whole_day(config: HospitalConfig):
     rows = {"icu": [1.0, 0.8], "beds": [1.0, 0.5], "open": [None, None], "small": [1.0, 0.1], "_hospital": [None, None]}
     found = outlook(config, rows, full_now=True)
-    counted = found[["members", "members_full_now", "members_likely", "members_about_even"]]
-    assert counted.loc["small"].tolist() == [2, 2, 1, 1]
-    assert counted.loc["_hospital"].tolist() == [2, 2, 1, 1]
-    assert counted.loc["open"].tolist() == [0, 0, 0, 0]  # unlimited: neither full nor likely to be
+    names = ("members", "members_full_now", "members_likely", "members_about_even")
+    counted = {ward: [row[name] for name in names] for ward, row in found.items()}
+    assert counted["small"] == [2, 2, 1, 1]
+    assert counted["_hospital"] == [2, 2, 1, 1]
+    assert counted["open"] == [0, 0, 0, 0]  # unlimited: neither full nor likely to be
