@@ -264,12 +264,12 @@ def _ahead(hospital: Outlook, wards: Sequence[str]) -> Sentence:
         )
     if worst.value("about_even_days"):
         return Sentence(
-            "No ward will likely be full in the next {days} days; {ward} comes nearest, {day}",
+            "No ward is likely to be full on any one of the next {days} days; {ward} comes nearest, {day}",
             days=hospital.number("days"),
             ward=worst.label,
             day=on_days([worst.value("worst_date")], worst.week),
         )
-    return Sentence("No ward will likely be full at some hour of the next {days} days", days=hospital.number("days"))
+    return Sentence("No ward is likely to be full on any one of the next {days} days", days=hospital.number("days"))
 
 
 def hospital_sentence(cells: Cells, config: HospitalConfig) -> Sentence:

@@ -95,9 +95,9 @@ def test_a_chance_that_its_error_does_not_tell_from_a_half_is_about_even():
         (
             {"a": (FINE, EVEN), "b": (FINE, FINE)},
             0,
-            "No ward will likely be full in the next 2 days; a comes nearest, on Monday",
+            "No ward is likely to be full on any one of the next 2 days; a comes nearest, on Monday",
         ),
-        ({"a": (FINE, FINE), "b": (FINE, FINE)}, 0, "No ward will likely be full at some hour of the next 2 days"),
+        ({"a": (FINE, FINE), "b": (FINE, FINE)}, 0, "No ward is likely to be full on any one of the next 2 days"),
         ({"a": (LIKELY,)}, 0, "a will likely be full at some hour today"),
     ],
 )
