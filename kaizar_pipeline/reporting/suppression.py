@@ -89,6 +89,7 @@ def _recent(rows: pd.DataFrame, _: HospitalConfig) -> pd.Series:
 _LONG_STAYS = tuple(f"los_{nights}_plus" for nights in LONG_STAY_NIGHTS)
 _PATIENTS_NOW = ("waiting", "boarding", "outliers", *_LONG_STAYS)
 _CENSUS = " ".join(f"p{q} p{q}_se" for q in ("025", "05", "10", "25", "50", "75", "90", "95", "975", "99"))
+_FLOW = "mean mean_se " + " ".join(f"p{q} p{q}_se" for q in (10, 25, 50, 75, 90))
 _ACTUAL = ("actual", "crps", "pit")
 
 SHOWS = (
@@ -122,7 +123,10 @@ SHOWS = (
     _reveals("ward_days", "full_now"),
     _reveals("ward_outlook", "full_now"),
     _reveals("ward_outlook", "members_full_now", members=True),
+    # free beds at the end and the net flow until then tell who is there now
+    _reveals("bed_meeting", "expected_out expected_net net_p10 net_p90"),
     _reveals("ward_flows", "free_beds", only=_begun("net")),
+    *(_reveals("ward_flows", _FLOW, only=_begun(flow)) for flow in ("transfers_out", "discharges", "net")),
     _reveals("ward_flows", "mean p10 p25 p50 p75 p90", quantity="waiting", only=_begun("waiting_admitted")),
     _reveals("level_risk", "prob_huddle", only=_at_huddle),
     _reveals("forecast_log", "mean p025 p10 p25 p50 p75 p90 p975 lowest probability", at="date", only=_at_origin),

@@ -46,8 +46,7 @@ SIMULATED = {
 """Tables whose numbers of patients are simulated, but at the instant of as_of."""
 
 FORECAST = {
-    "bed_meeting": {"expected_in", "expected_out", "expected_net", "net_p10", "net_p90", "staffed_at_end"}
-    | {"free_p10", "free_p50", "free_p90", "beds_70", "beds_90"},
+    "bed_meeting": {"expected_in", "staffed_at_end", "free_p10", "free_p50", "free_p90", "beds_70", "beds_90"},
     "forecast_backtest": {"mean", "p025", "p10", "p25", "p50", "p75", "p90", "p975", "sum7_mean"},
     "forecast_scores": {"crps", "pinball", "bias"},
     "occupancy_scores": {"crps", "bias_se", "hour_bias", "hour_bias_se"},
@@ -104,6 +103,20 @@ def test_a_number_is_hidden_wherever_it_is_shown(below: int):
         hidden = shown == {SUPPRESSED}
         assert (cells.value("bed_meeting", "free_now", ward, "next_24_hours") is None) == hidden
         assert (cells.value("ward_outlook", "full_now", ward) is None) == hidden
+
+
+def test_free_beds_and_the_net_flow_until_then_do_not_tell_who_is_there():
+    cells = hidden_cells(5)
+    meeting, flows = cells.frames["bed_meeting"], cells.frames["ward_flows"]
+    hidden = meeting["in_beds"].isna()
+    assert 0 < hidden.sum() < len(meeting)
+    told = meeting["staffed_at_end"] - meeting["free_p10"] - meeting["net_p90"]
+    assert told.isna().equals(hidden)
+    assert (told == meeting["in_beds"])[~hidden].all()
+    places = set(meeting.loc[hidden, "ward_id"])
+    begun = flows[(flows["begins"] == AS_OF) & flows["flow"].isin(["net", "discharges", "transfers_out"])]
+    assert set(begun.loc[begun["p90"].isna(), "ward_id"]) == places
+    assert flows.loc[flows["begins"] > AS_OF, "p90"].notna().all()
 
 
 @pytest.mark.parametrize("below", LIMITS)
