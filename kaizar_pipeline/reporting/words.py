@@ -34,6 +34,9 @@ METHODS = {
 }
 """Simple methods that forecasts are compared with, in words."""
 
+_LONGEST = 3
+"""Letters of the longest sign of a level: more do not fit into a cell."""
+
 _OPEN_END = 3
 """Days in a row from which on they are named by the first and the last."""
 
@@ -135,16 +138,13 @@ def _with_on(names: str) -> str:
 
 
 def letters(levels: Sequence[str]) -> Mapping[str, str]:
-    """A short sign for each level that no other has: its initial, else the initials of its words, else more of its
-    letters."""
-    for short in (_initial, _initials):
+    """A short sign for each level that no other has: its initial, else the initials of its words, else its first two
+    or three letters, else L1, L2 and so on."""
+    for short in (_initial, _initials, _two, _three):
         found = {level: short(level) for level in levels}
-        if len(set(found.values())) == len(levels):
+        if len(set(found.values())) == len(levels) and all(len(sign) <= _LONGEST for sign in found.values()):
             return found
-    size = 2
-    while len({level[:size] for level in levels}) < len(levels):
-        size += 1
-    return {level: level[:size] for level in levels}
+    return {level: f"L{number}" for number, level in enumerate(levels, start=1)}
 
 
 def _initial(level: str) -> str:
@@ -153,3 +153,11 @@ def _initial(level: str) -> str:
 
 def _initials(level: str) -> str:
     return "".join(word[0] for word in level.split()).upper()
+
+
+def _two(level: str) -> str:
+    return level[:2]
+
+
+def _three(level: str) -> str:
+    return level[:_LONGEST]

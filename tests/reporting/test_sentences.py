@@ -161,6 +161,8 @@ def test_a_risk_is_told_as_what_is_covered(risk: float, words: str):
         (["last bed", "low beds"], ["LB", "lo"]),
         (["OPEL 1", "OPEL 2"], ["O1", "O2"]),
         (["black", "blue"], ["bla", "blu"]),
+        (["Amber", "alert"], ["Am", "al"]),
+        (["Stage 1a", "Stage 1b", "a very long name"], ["L1", "L2", "L3"]),
         ([], []),
     ],
 )
