@@ -14,7 +14,7 @@ from kaizar_pipeline.reporting.numbers import NO_BREAK, Cells, Hour, Number, Sen
 from kaizar_pipeline.reporting.page import verdict
 from kaizar_pipeline.reporting.record import trust
 from kaizar_pipeline.reporting.sentences import MEETING, STATES, Outlook, headline, hospital_sentence, ranked
-from kaizar_pipeline.tables import HOSPITAL_TOTAL
+from kaizar_pipeline.reporting.words import whole
 
 HIDDEN = "* is a small number of patients, or one that would reveal it, which is not shown."
 
@@ -50,7 +50,7 @@ def worst_wards(cells: Cells, config: HospitalConfig) -> list[Sentence]:
     """What a run ends with: the verdict on the hospital, the worst wards with the beds that are enough, and where extra
     beds help most."""
     said = [Sentence("{all}.", all=headline(cells, config))]
-    for ward in (*ranked(cells)[:_WORST], HOSPITAL_TOTAL):
+    for ward in (*ranked(cells)[:_WORST], *whole(config)):
         one = Outlook(cells, config, ward)
         said.append(
             joined(

@@ -8,8 +8,7 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.planning.headline_changes import PARTS
 from kaizar_pipeline.reporting.numbers import Cells, Number, Sentence, count, joined, percent, signed
-from kaizar_pipeline.reporting.words import Name, Quote, labels
-from kaizar_pipeline.tables import HOSPITAL_TOTAL
+from kaizar_pipeline.reporting.words import Name, Quote, labels, whole
 
 CHANGES, ALLOCATIONS = "headline_changes", "bed_allocations"
 FULL_DAYS = "prob_full_day"
@@ -61,7 +60,7 @@ def changes(cells: Cells, config: HospitalConfig) -> Changes | None:
     """The wards' and the hospital's changes, the largest first; None where there is no run to compare with."""
     rows = cells.rows(CHANGES)
     rows = rows[rows["run_number"] == rows["run_number"].max()]
-    rows = rows[(rows["headline"] == FULL_DAYS) & rows["ward_id"].isin([*config.ward_ids, HOSPITAL_TOTAL])]
+    rows = rows[(rows["headline"] == FULL_DAYS) & rows["ward_id"].isin([*config.ward_ids, *whole(config)])]
     if rows.empty or rows["since"].isna().all():
         return None
     rows = rows.assign(size=rows["change"].abs().fillna(-1)).sort_values("size", ascending=False, kind="stable")

@@ -21,7 +21,7 @@ from kaizar_pipeline.reporting.facts import Facts
 from kaizar_pipeline.reporting.numbers import Cells, Day, Hour, Sentence, constant, count, percent
 from kaizar_pipeline.reporting.record import losses, trust
 from kaizar_pipeline.reporting.sentences import STATES, Outlook, headline, hospital_sentence, ranked
-from kaizar_pipeline.reporting.words import Code, Name, Quote, labels, scenario_label
+from kaizar_pipeline.reporting.words import Code, Name, Quote, labels, scenario_label, whole
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 SENTENCES, IN_FULL = 6, 8
@@ -108,8 +108,7 @@ def report_page(
     """The report of a hospital; `spreadsheet` and `overview` are links to what stands beside it."""
     wards = ranked(cells)
     shown = wards[:IN_FULL]
-    whole = [HOSPITAL_TOTAL] if len(wards) > 1 else []
-    blocks = [ward_block(cells, config, ward) for ward in (*whole, *shown)]
+    blocks = [ward_block(cells, config, ward) for ward in (*(whole(config) if wards else []), *shown)]
     frame = _frame(cells, config, facts)
     return (
         _templates()
@@ -250,7 +249,7 @@ def _record(cells: Cells, config: HospitalConfig) -> list[Picture]:
     """How good forecasts were, in figures."""
     names = labels(config)
     wards = ranked(cells)
-    names = {ward: names[ward] for ward in (*wards[:IN_FULL], *([HOSPITAL_TOTAL] if len(wards) > 1 else []))}
+    names = {ward: names[ward] for ward in (*wards[:IN_FULL], *(whole(config) if wards else []))}
     streams = {stream.id: stream.id.replace("_", " ") for stream in config.arrival_streams}
     return [
         Picture(

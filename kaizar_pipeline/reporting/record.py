@@ -6,7 +6,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.reporting.numbers import Cells, Sentence, constant, count, hundredths, joined, percent, tenths
-from kaizar_pipeline.reporting.words import METHODS, Name, labels
+from kaizar_pipeline.reporting.words import METHODS, Name, labels, whole
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 SCORES, ISSUED, CHANCES = "occupancy_scores", "forecast_log_scores", "full_scores"
@@ -103,6 +103,7 @@ def losses(cells: Cells, config: HospitalConfig) -> list[Sentence]:
 
 def _census_losses(cells: Cells, config: HospitalConfig) -> list[Sentence]:
     scores = cells.rows(SCORES, hour=MIDNIGHT)
+    scores = scores[scores["ward_id"].isin([*config.ward_ids, *config.groups, *whole(config)])]
     if scores.empty:
         return []
     keys = ["ward_id", "lead_week"]

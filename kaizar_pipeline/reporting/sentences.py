@@ -20,6 +20,7 @@ from kaizar_pipeline.tables import HOSPITAL_TOTAL
 OUTLOOK, MEETING, DAYS = "ward_outlook", "bed_meeting", "ward_days"
 NEXT_DAY = "next_24_hours"
 LIKELY = ("likely", "very likely")
+_NO_BEDS = "No number of staffed beds is set"
 STATES = {
     "full_now": "full now",
     "likely": "likely full",
@@ -117,9 +118,8 @@ class Outlook:
         }
         staffed, taken = self.value("staffed_beds", MEETING), self.value("in_beds", MEETING)
         if staffed is None:
-            return Sentence(
-                "{patients} in bed. No number of staffed beds is set, so nothing can be said of being full.", **fields
-            )
+            known = "Some wards have no number of staffed beds" if self.value("members") else _NO_BEDS
+            return Sentence(f"{{patients}} in bed. {known}, so nothing can be said of being full.", **fields)
         if staffed == 0:
             now = "No bed is staffed now, {patients} in bed"
         elif taken is not None and taken > staffed:
@@ -223,7 +223,7 @@ def headline(cells: Cells, config: HospitalConfig) -> Sentence:
     hospital = Outlook(cells, config, HOSPITAL_TOTAL)
     members = hospital.value("members")
     if not members:
-        return Sentence("No number of staffed beds is set, so nothing can be said of being full")
+        return Sentence(f"{_NO_BEDS}, so nothing can be said of being full")
     if members == 1 or not hospital.value("members_full_now"):
         return _ahead(hospital, ranked(cells))
     is_ = "is" if hospital.value("members_full_now") == 1 else "are"

@@ -86,6 +86,11 @@ def labels(config: HospitalConfig) -> dict[str, str]:
     return {ward.id: ward.label for ward in config.wards} | groups | {HOSPITAL_TOTAL: "Whole hospital"}
 
 
+def whole(config: HospitalConfig) -> list[str]:
+    """The whole hospital as a place beside its wards; none where a single ward is the hospital."""
+    return [HOSPITAL_TOTAL] if len(config.wards) > 1 else []
+
+
 def in_words(value: float) -> str:
     """A whole number below 10 as a word, others as digits."""
     return SMALL[round(value)] if 0 <= round(value) < len(SMALL) else count(value)

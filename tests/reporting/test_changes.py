@@ -130,3 +130,12 @@ def test_where_a_simpler_method_was_closer_is_told():
     assert [str(one) for one in losses(*cells_of("occupancy_scores", rows))] == [
         "w0, week 1: the weekday's mean of a year missed by 1.16 beds on average, the forecast by 1.29."
     ]
+
+
+def test_a_single_ward_is_not_told_again_as_the_hospital():
+    places = ("w0", HOSPITAL_TOTAL)
+    rows = [scored(method, ward, crps) for ward in places for method, crps in (("twin", 1.3), ("weekday", 1.2))]
+    assert len(losses(*cells_of("occupancy_scores", rows, wards=1))) == 1
+    found = changes(*cells_of("headline_changes", [changed(ward, 0.2, data=0.03) for ward in places], wards=1))
+    assert found is not None
+    assert str(found.in_short) == "Being full is more likely in w0 (+3 points)."

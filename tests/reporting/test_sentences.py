@@ -78,6 +78,13 @@ def test_a_ward_without_limit_is_not_said_to_be_fine():
     assert said(told) == "9 in bed. No number of staffed beds is set, so nothing can be said of being full."
 
 
+def test_a_hospital_with_limited_beds_in_some_wards_is_not_said_to_have_none():
+    wards = {"a": Told((FINE,)), "open": Told((0.0,), staffed=None, enough=None)}
+    cells, config = told_cells(wards, Told((0.0,), staffed=None, in_beds=14, enough=None))
+    words = "14 in bed. Some wards have no number of staffed beds, so nothing can be said of being full."
+    assert str(hospital_sentence(cells, config)) == words
+
+
 def test_a_chance_that_its_error_does_not_tell_from_a_half_is_about_even():
     cells, config = told_cells({"icu": Told((0.51,) * 7)}, Told((0.51,) * 7))
     assert Outlook(cells, config, "icu").state == "about_even"
