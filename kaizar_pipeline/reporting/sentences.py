@@ -116,6 +116,8 @@ class Outlook:
             "free": self.number("free_now", table=MEETING),
             "waiting": self.number("waiting", table=MEETING),
         }
+        if MEETING not in self.cells:
+            return Sentence("How many are in bed now is not known.")
         staffed, taken = self.value("staffed_beds", MEETING), self.value("in_beds", MEETING)
         if staffed is None:
             known = "Some wards have no number of staffed beds" if self.value("members") else _NO_BEDS
@@ -136,6 +138,10 @@ class Outlook:
         """On which days it is likely full, and which is the worst."""
         if self.value("worst_prob") is None:
             return Sentence("")
+        if not any(
+            map(self.chance, self.week)
+        ):  # without ward_days the worst and the easiest day are all that is known
+            return self.worst()
         likely, even = self.days_that_are(*LIKELY), self.days_that_are("about even")
         if likely:
             said = f"Likely to be full at some hour {on_days(likely, self.week)}"
@@ -258,8 +264,9 @@ def _ahead(hospital: Outlook, wards: Sequence[str]) -> Sentence:
         )
     worst = Outlook(cells, config, wards[0])
     if worst.value("likely_days"):
+        days = worst.days_that_are(*LIKELY) or [worst.value("worst_date")]
         return Sentence(
-            f"{{ward}} will likely be full at some hour {on_days(worst.days_that_are(*LIKELY), worst.week)}",
+            f"{{ward}} will likely be full at some hour {on_days(days, worst.week)}",
             ward=worst.label,
         )
     if worst.value("about_even_days"):

@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 from told_wards import SUNDAY, Told, told_cells
 
+from kaizar_pipeline.reporting.numbers import Cells
 from kaizar_pipeline.reporting.sentences import Outlook, days_in_ten, headline, hospital_sentence, ranked
 from kaizar_pipeline.reporting.words import letters, listed, on_days
+from kaizar_pipeline.tables import TABLES
 
 pytestmark = pytest.mark.unit
 
@@ -83,6 +85,17 @@ def test_a_hospital_with_limited_beds_in_some_wards_is_not_said_to_have_none():
     cells, config = told_cells(wards, Told((0.0,), staffed=None, in_beds=14, enough=None))
     words = "14 in bed. Some wards have no number of staffed beds, so nothing can be said of being full."
     assert str(hospital_sentence(cells, config)) == words
+
+
+def test_without_a_table_no_sentence_says_what_it_would_tell():
+    cells, config = told_cells({"a": Told((FINE, LIKELY, FINE)), "b": Told((FINE,) * 3)}, Told((FINE,) * 3))
+    frames = {name: frame for name, frame in cells.frames.items() if name == "ward_outlook"}
+    alone = Cells(frames, TABLES)
+    assert str(headline(alone, config)) == "a will likely be full at some hour on Monday"
+    assert str(Outlook(alone, config, "a").sentence()).replace("\u00a0", " ") == (
+        "How many are in bed now is not known. Worst: Monday (80 %); easiest: today (5 %). The staffed beds cover "
+        "demand on 9 days in 10."
+    )
 
 
 def test_a_chance_that_its_error_does_not_tell_from_a_half_is_about_even():
