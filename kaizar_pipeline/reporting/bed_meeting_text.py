@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.reporting.bed_table import NEXT_DAY, BedRow, BedTable, Window
+from kaizar_pipeline.reporting.bed_table import NEXT_DAY, BedRow, BedTable, Window, level_signs
 from kaizar_pipeline.reporting.changes import allocation
 from kaizar_pipeline.reporting.numbers import NO_BREAK, Cells, Hour, Number, Sentence, constant, count, joined, percent
 from kaizar_pipeline.reporting.page import verdict
 from kaizar_pipeline.reporting.record import trust
 from kaizar_pipeline.reporting.sentences import MEETING, STATES, Outlook, headline, hospital_sentence, ranked
-from kaizar_pipeline.reporting.words import whole
+from kaizar_pipeline.reporting.words import Name, whole
 
 HIDDEN = "* is a small number of patients, or one that would reveal it, which is not shown."
 
@@ -43,6 +43,9 @@ def sentences(cells: Cells, config: HospitalConfig) -> list[Sentence]:
     if parts["has_more"]:
         said.append(Sentence("Whole hospital: {said}", said=hospital_sentence(cells, config)))
     said.append(trust(cells, config))
+    signs = [Sentence("{sign} {level}", sign=Name(s), level=Name(level)) for level, s in level_signs(config).items()]
+    if signs and "level_risk" in cells:
+        said.append(Sentence("Levels: {all}.", all=joined(signs, ", ")))
     return [*said, Sentence(HIDDEN)] if cells.hidden else said
 
 

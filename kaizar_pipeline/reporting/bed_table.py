@@ -89,12 +89,17 @@ class StripRow:
     """Share of each day's hours that are full, of a ward that is full most days; else empty."""
 
 
+def level_signs(config: HospitalConfig) -> Mapping[str, str]:
+    """The sign of each level of the hospital, from the lowest on."""
+    return letters(list(dict.fromkeys(level.name for level in config.levels)))
+
+
 class BedTable:
     """The rows of both for one hospital."""
 
     def __init__(self, cells: Cells, config: HospitalConfig):
         self.cells, self.config = cells, config
-        self.letters: Mapping[str, str] = letters(list(dict.fromkeys(level.name for level in config.levels)))
+        self.letters = level_signs(config)
 
     @cached_property
     def wards(self) -> list[str]:
@@ -207,7 +212,7 @@ class BedTable:
     @cached_property
     def has_chances(self) -> bool:
         """Whether any row has a chance of being full."""
-        return bool(self.cells.rows(DAYS)["prob_full_day"].notna().any())
+        return bool(self.wards) and bool(self.cells.rows(DAYS)["prob_full_day"].notna().any())
 
     @cached_property
     def first_hours(self) -> Number | None:
