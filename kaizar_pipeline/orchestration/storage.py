@@ -48,6 +48,9 @@ _LINEAGE_DDL = """CREATE TABLE _lineage (
 _FOLDER = "hospital_id=[a-z0-9_-]+"
 """Pattern of the folders that hold a hospital; others are copies made by hand."""
 
+_NAMED = 4
+"""Names in an error at most."""
+
 _SPACE = "there is too little space: free some on the disk of {folder}, or move the project to a larger one"
 _OTHER = "move away what stands in its place"
 _RIGHTS = "let this user write to {folder}, and to its files"
@@ -155,10 +158,11 @@ class Warehouse:
         stale = {asset: as_of for asset, as_of in as_ofs.items() if as_of != max(as_ofs.values())}
         if stale:
             newest = max(as_ofs.values())
-            behind = ", ".join(f"{asset} is as of {shown(as_of)}" for asset, as_of in stale.items())
+            behind = _some([f"{asset} is as of {shown(as_of)}" for asset, as_of in stale.items()])
+            others = _some([asset for asset in found if asset not in stale])
             raise DataError(
-                f"{hospital_id}: {behind}, but {', '.join(found.keys() - stale.keys())} as of {shown(newest)}; "
-                f"materialize {', '.join(stale)} for {hospital_id} again"
+                f"{hospital_id}: {behind}, but {others} as of {shown(newest)}; "
+                f"materialize {_some(list(stale))} for {hospital_id} again"
             )
         return found
 
@@ -384,6 +388,11 @@ def _explained(path: Path, remedy: str) -> Iterator[None]:
         yield
     except (duckdb.Error, DataError) as error:
         raise DataError(_unreadable(path, _first_line(error), remedy)) from error
+
+
+def _some(names: list[str]) -> str:
+    """The first of many names, and how many others there are."""
+    return ", ".join(names if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"])
 
 
 def _unreadable(path: Path, reason: str, remedy: str) -> str:

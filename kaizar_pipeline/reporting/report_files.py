@@ -11,6 +11,7 @@ A run that is killed leaves the last report as it was, or with some files that a
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -70,7 +71,8 @@ def replace_file(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what hinders writing may hinder this
+            temporary.unlink(missing_ok=True)
         raise DataError(
             f"{path}: cannot be written ({error.strerror}); it was not changed; check the free space of the disk and "
             f"the permissions of {path.parent}"

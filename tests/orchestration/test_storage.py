@@ -212,6 +212,15 @@ class TestRefusing:
         ):
             warehouse.lineages(["patients", "ward_stays", "daily_arrivals"], "north")
 
+    def test_of_many_tables_of_another_day_an_error_names_the_first(self, warehouse: Warehouse):
+        for name in FEW:
+            as_of = AS_OF if name == "patients" else AS_OF - pd.Timedelta(days=1)
+            warehouse.write(name, "north", TABLES[name].empty(), replace(LINEAGE, as_of=as_of))
+        with pytest.raises(
+            DataError, match="materialize ward_stays, patient_rejects, daily_arrivals, 2 others for north again"
+        ):
+            warehouse.lineages(FEW, "north")
+
 
 @pytest.mark.unit
 class TestCatalog:

@@ -72,3 +72,9 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
     with pytest.raises(DataError, match=r"a\.html: cannot be written \(Is a directory\)"):
         replace_file(tmp_path / "a.html", b"")
     assert os.listdir(tmp_path) == ["a.html"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path):
+    (tmp_path / "tiny").write_text("no folder")
+    with pytest.raises(DataError, match=r"a\.html: cannot be written \(Not a directory\)"):
+        replace_file(tmp_path / "tiny" / "wards" / "a.html", b"")
