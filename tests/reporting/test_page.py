@@ -185,6 +185,7 @@ def test_more_wards_than_figures_have_a_line_and_a_page_each(wards: int):
     assert [link for link in Ids(html).links if link.startswith("wards/")] == [f"wards/{ward}.html" for ward in pages]
     assert html.count('<h3 id="ward-') == min(wards, IN_FULL) + (wards > 1)
     assert (f"ward-{HOSPITAL_TOTAL}" in html) == (wards > 1)
+    assert ("aria-labelledby=t class=keep" in html) == (wards < 40)  # a long table begins on the first sheet
     assert problems(html, cells.frames, TABLES, CONSTANTS) == []
 
 
