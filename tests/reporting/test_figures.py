@@ -278,6 +278,13 @@ class TestRisk:
             "2 staffed cover demand on 55\u00a0% of days; 4 (4 to 5) beds are short on at most 10\u00a0%"
         )
 
+    def test_an_interval_without_an_upper_end_is_open(self):
+        tables = a_risk("icu", [0, 0.2, 0.55, 0.8, 0.92, 1], 2, 4)
+        tables["bed_requirements"]["enough_high"] = None
+        figure = figures.risk(cells(tables), "icu", "ICU")
+        assert figure is not None
+        assert str(figure.finding).endswith("4 (4 or more) beds are short on at most 10\u00a0%")
+
 
 class TestFlows:
     @settings(max_examples=12)

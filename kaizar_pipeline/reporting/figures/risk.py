@@ -195,7 +195,9 @@ def _finding(marks: Marks) -> Sentence:
     staffed, enough = marks.value("staffed_beds"), marks.value("enough_beds")
     low, high = marks.number("enough_low"), marks.number("enough_high")
     ward, event, _ = marks.key
-    interval = "" if str(low) == str(high) else " ({low} to {high})"
+    interval = " ({low} or more)" if marks.value("enough_high") is None else " ({low} to {high})"
+    if str(low) == str(high):
+        interval = ""
     parts = []
     if staffed is not None:
         parts.append("{staffed} staffed cover demand on {covered} of days")
