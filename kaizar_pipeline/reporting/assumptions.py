@@ -189,7 +189,7 @@ def glossary() -> list[Item]:
     """The words of the page."""
     return [
         ("Staffed beds", Sentence("Beds with staff, not beds in the building.")),
-        ("Full", Sentence("At least one full hour at which every staffed bed is taken.")),
+        ("Full", Sentence("Every staffed bed is taken, at some hour of the day; counted on the hour.")),
         (
             "Very unlikely, unlikely, about even, likely, very likely",
             Sentence(
