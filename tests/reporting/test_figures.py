@@ -287,6 +287,17 @@ class TestRisk:
 
 
 class TestFlows:
+    def test_a_day_of_which_a_part_is_not_known_has_no_bar_that_looks_like_the_whole(self):
+        tables = some_flows("icu", [(3, 2, 1, 2), (3, 2, 1, 2), (3, 2, 1, 2)], days_back=1)
+        whole = figures.flows(cells(tables), "icu", "ICU")
+        first = (tables["observed_flows"]["flow"] == "arrivals", "count")
+        tables["observed_flows"].loc[first] = None
+        part = figures.flows(cells(tables), "icu", "ICU")
+        assert whole is not None
+        assert part is not None
+        bars = [str(figure.svg).split("f-interval' d='")[1].split("'")[0].count("z") for figure in (whole, part)]
+        assert bars == [3, 2]
+
     @settings(max_examples=12)
     @given(
         st.lists(st.tuples(*[st.integers(0, 40)] * 4), min_size=1, max_size=28),

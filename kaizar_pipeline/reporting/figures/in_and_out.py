@@ -92,6 +92,10 @@ def _flows(cells: Cells, past: pd.DataFrame, ahead: pd.DataFrame) -> Flows:
     observed, expected = by_day("observed_flows", "count", past), by_day("ward_flows", "mean", ahead)
     both = {flow: np.where(np.isnan(expected[flow]), observed[flow], expected[flow]) for flow in expected}
     net = both.pop("net")
+    for side in STACK:  # a part alone would look like the whole
+        known = [both[flow] for flow in side if not np.isnan(both[flow]).all()]
+        lacking = np.isnan(np.array(known).reshape(-1, len(dates))).any(axis=0)
+        both |= {flow: np.where(lacking, np.nan, both[flow]) for flow in side}
     low, high = (by_day("ward_flows", column, ahead)["net"] for column in ("p10", "p90"))
     return Flows(dates, both, net, low, high)
 
