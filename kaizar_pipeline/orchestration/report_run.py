@@ -23,6 +23,7 @@ from kaizar_pipeline.config.files import config_hash, hospital_file, load_scenar
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError, KaizarError
 from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
+from kaizar_pipeline.reporting.assumptions import last_record
 from kaizar_pipeline.reporting.facts import Facts
 from kaizar_pipeline.reporting.numbers import Cells, Sentence
 from kaizar_pipeline.reporting.page import Entry, overview_entry, verdict
@@ -41,7 +42,7 @@ _ABOUT = "ward_outlook"
 """The table whose as_of a report has."""
 _NOT_SHOWN = ("feature_table", "arrival_model", "headline_inputs", "occupancy_backtest", "starting_census")
 """Large tables that no page or sheet shows."""
-_OF_OVERVIEW = ("ward_outlook", "ward_days", "bed_meeting", "ward_now")
+_OF_OVERVIEW = ("ward_outlook", "ward_days", "bed_meeting", "ward_now", PLANNER_REPORT.name)
 """Tables behind the line of a hospital among all."""
 _IN_WORDS = (
     "ward_outlook", "ward_days", "bed_meeting", "ward_now", "level_risk", "bed_allocations", "occupancy_scores",
@@ -206,7 +207,8 @@ def _sentences(cells: Cells, config: HospitalConfig, as_of: pd.Timestamp) -> pd.
     said = [(ward, text) for ward, sentence in rows if (text := str(sentence))]
     found = pd.DataFrame(said, columns=["ward_id", "sentence"])
     found["place"] = range(1, len(found) + 1)
-    return PLANNER_REPORT.frame(found, hospital_id=config.id, as_of=as_of)
+    newest = last_record(cells)
+    return PLANNER_REPORT.frame(found, hospital_id=config.id, as_of=as_of, newest_record=newest or pd.NaT)
 
 
 def _entry(home: Path, warehouse: Warehouse, hospital_id: str) -> Entry:

@@ -23,7 +23,11 @@ STALE = timedelta(days=1)
 
 def last_record(cells: Cells) -> pd.Timestamp | None:
     """The newest instant in the records, None where there is none."""
-    columns = {"patients": ("arrival", "departure"), "ward_stays": ("request", "admit", "ready", "depart")}
+    columns = {
+        "patients": ("arrival", "departure"),
+        "ward_stays": ("request", "admit", "ready", "depart"),
+        "planner_report": ("newest_record",),  # of a report that was made before
+    }
     found = [cells.rows(table)[column].max() for table, names in columns.items() for column in names]
     known = [at for at in found if pd.notna(at)]
     return max(known) if known else None

@@ -21,4 +21,5 @@ PLANNER_REPORT = hospital_table(
     key("place", "INTEGER", "Place in the report, from 1."),
     nullable("ward_id", "VARCHAR", "Ward, group of wards or whole hospital that it is about; null: all of them."),
     Column("sentence", "VARCHAR", "The sentence."),
+    nullable("newest_record", "TIMESTAMP", "Newest instant in the records, in all rows the same; null: none."),
 )

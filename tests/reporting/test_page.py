@@ -24,7 +24,7 @@ from kaizar_pipeline.reporting.page import (
     ward_pages,
 )
 from kaizar_pipeline.reporting.words import Name
-from kaizar_pipeline.tables import HOSPITAL_TOTAL, TABLES
+from kaizar_pipeline.tables import HOSPITAL_TOTAL, PLANNER_REPORT, TABLES
 
 pytestmark = pytest.mark.integration
 
@@ -201,3 +201,14 @@ def test_the_overview_has_a_line_for_each_hospital_even_without_a_report():
     assert "Broken &lt;x&gt; no table ward_days" in said
     assert f"{AS_OF:%a} {AS_OF.day}" in said
     assert "No hospital has a report yet." in overview_page([])
+
+
+@pytest.mark.parametrize(("days", "is_old"), [(0, False), (3, True)])
+def test_the_overview_tells_old_data_by_the_report_that_was_made(days: int, is_old: bool):
+    cells, config, _ = tiny()
+    newest = AS_OF - pd.Timedelta(days=days, hours=1)
+    report = pd.DataFrame({"place": [1], "ward_id": [None], "sentence": ["All is well."], "newest_record": [newest]})
+    frames = {name: cells.frames[name] for name in ("ward_outlook", "ward_days", "bed_meeting", "ward_now")}
+    seen = Cells({**frames, "planner_report": PLANNER_REPORT.frame(report, hospital_id="tiny", as_of=AS_OF)}, TABLES)
+    said = text_of(overview_page([overview_entry(seen, config, FACTS, "tiny/latest.html")]))
+    assert ("old data: records to" in said) == is_old
