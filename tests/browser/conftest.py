@@ -16,9 +16,12 @@ from ..conftest import make_project
 Report = tuple[HospitalConfig, dict[str, pd.DataFrame]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium; tests that need it are skipped where there is none."""
+    """The system's Chromium; tests that need it are skipped where there is none.
+
+    Not for the whole session: while Playwright is open its event loop runs, and other tests could run none.
+    """
     if CHROMIUM is None:
         pytest.skip("no Chromium: install the package chromium to look at pages in a browser")
     with chromium() as found:

@@ -61,7 +61,9 @@ def history(visits: pd.DataFrame) -> pd.DataFrame:
     config = make_config(dict.fromkeys(CATEGORIES), arrival_streams=streams)
     patient_id = visits["PatID"].astype("str")
     came, went = (visits[name].astype("datetime64[us]") for name in ("InRoomTS", "OutRoomTS"))
-    patients = pd.DataFrame({"patient_id": patient_id, "stream_id": visits["PatType"], "arrival": came})
+    patients = pd.DataFrame(
+        {"patient_id": patient_id, "stream_id": visits["PatType"], "arrival": came, "departure": went}
+    )
     patients = patients.assign(outcome="admitted", departure_known=True, resolution="second", as_of=AS_OF)
     stays = pd.DataFrame({"patient_id": patient_id, "stay_no": 0, "ward_id": visits["PatType"], "admit": came})
     return what_happened(patients, stays.assign(depart=went.mask(went >= AS_OF)), config).ward_history
