@@ -5,18 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.planning.chances import chance_in_words
-from kaizar_pipeline.tables import BED_MEETING, WARD_OUTLOOK
+from kaizar_pipeline.planning.chances import EVEN, LIKELY, chance_in_words
+from kaizar_pipeline.planning.drivers import MONTE_CARLO
+from kaizar_pipeline.planning.headline_changes import DAYS
+from kaizar_pipeline.tables import ALL, BED_MEETING, WARD_OUTLOOK
 
-WINDOWS = ("until_next_snapshot", "next_24_hours")
-
-DAYS = 7
-"""Dates of the outlook."""
+NEXT_SNAPSHOT, NEXT_DAY = "until_next_snapshot", "next_24_hours"
+"""Windows of ward_flows that a bed meeting looks at."""
 
 _CHANCES = ("likely_days", "about_even_days", "worst_date", "worst_prob", "easiest_date", "easiest_prob")
-_LIKELY, _EVEN = ("likely", "very likely"), "about even"
-_NOISE = "monte_carlo"
 _IN, _OUT = ("arrivals", "transfers_in"), ("transfers_out", "discharges")
 
 
@@ -28,7 +27,7 @@ def bed_meeting(
     occupancy_distributions: pd.DataFrame,
 ) -> pd.DataFrame:
     """The table of that name."""
-    flows = ward_flows[ward_flows["window"].isin(WINDOWS) & (ward_flows["urgency"] == "_all")]
+    flows = ward_flows[ward_flows["window"].isin([NEXT_SNAPSHOT, NEXT_DAY]) & (ward_flows["urgency"] == ALL)]
     means = flows.pivot(index=["ward_id", "window", "ends"], columns="flow", values="mean")
     net = flows[flows["flow"] == "net"].set_index(["ward_id", "window"])
     found = means.reset_index(level="ends")[["ends"]].copy()
@@ -80,7 +79,7 @@ def ward_outlook(
     enough = bed_requirements.drop_duplicates("ward_id")[["ward_id", "risk_target", "enough_beds", "staffed_beds"]]
     found = found.merge(weeks, on="ward_id").merge(enough, on="ward_id")
     found = found.merge(_main_driver(occupancy_drivers, week["date"].unique()), how="left", on="ward_id")
-    found["hours_full_per_day"] = 24 * found["share_of_hours_full"]
+    found["hours_full_per_day"] = HOURS_PER_DAY * found["share_of_hours_full"]
     found["beds_short"] = (found["enough_beds"] - found["staffed_beds"]).clip(lower=0)
     position = {ward: index for index, ward in enumerate(config.ward_axis)}
     found = found.sort_values("ward_id", key=lambda ids: ids.map(position)).reset_index(drop=True)
@@ -110,7 +109,7 @@ def _outlook(rows: pd.DataFrame) -> dict[str, object]:
     words = _chances(rows)
     ahead = rows.iloc[1:] if pd.notna(first["full_now"]) and first["full_now"] and len(rows) > 1 else rows
     worst, easiest = ahead.iloc[ahead["prob_full_day"].argmax()], rows.iloc[rows["prob_full_day"].argmin()]
-    likely, even = words.isin(_LIKELY).sum(), (words == _EVEN).sum()
+    likely, even = words.isin(LIKELY).sum(), (words == EVEN).sum()
     return found | {
         "state": "likely" if likely else "about_even" if even else "unlikely",
         "likely_days": likely,
@@ -136,7 +135,7 @@ def _rank(found: pd.DataFrame) -> pd.Series:
 
 def _main_driver(drivers: pd.DataFrame, dates: Sequence[pd.Timestamp] | np.ndarray) -> pd.DataFrame:
     """ward_id, driver, driver_share: the largest part of the variance over the dates, without what is noise alone."""
-    parts = drivers[drivers["date"].isin(dates) & (drivers["driver"] != _NOISE)]
+    parts = drivers[drivers["date"].isin(dates) & (drivers["driver"] != MONTE_CARLO)]
     sums = parts.assign(variance=parts["variance"].clip(lower=0)).groupby(["ward_id", "driver"], sort=False)["variance"]
     variance = sums.sum().reset_index()
     variance["driver_share"] = variance["variance"] / variance.groupby("ward_id")["variance"].transform("sum")
@@ -150,7 +149,7 @@ def _with_members(found: pd.DataFrame, config: HospitalConfig, ward_days: pd.Dat
     next_date = whole[(whole["date"] == whole["date"].min()) & whole["prob_full_day"].notna()].set_index("ward_id")
     words, now = _chances(next_date), next_date["full_now"]
     counted = {"members": words.notna(), "members_full_now": now.fillna(False).astype(bool)}
-    counted |= {"members_likely": words.isin(_LIKELY), "members_about_even": words == _EVEN}
+    counted |= {"members_likely": words.isin(LIKELY), "members_about_even": words == EVEN}
     for name, holds in counted.items():
         members = [holds.reindex(list(config.ward_axis[ward]), fill_value=False).sum() for ward in found["ward_id"]]
         found[name] = members

@@ -13,11 +13,15 @@ from kaizar_pipeline.planning.headline_changes import DAYS
 BANDS = ((0.1, "very unlikely"), (1 / 3, "unlikely"), (2 / 3, "about even"), (0.9, "likely"))
 """The chances below which these words hold; those from the last on are very likely."""
 
+LIKELY = ("likely", "very likely")
+"""The words of chances that are more than even."""
+EVEN = "about even"
+
 
 def chance_in_words(probability: float, error: float = 0.0) -> str:
     """'likely', for a probability with its standard error."""
     if abs(probability - 0.5) <= 2 * error:
-        return "about even"
+        return EVEN
     return next((words for below, words in BANDS if probability < below), "very likely")
 
 

@@ -18,7 +18,9 @@ from kaizar_pipeline.simulation.experiment import Experiment
 from kaizar_pipeline.simulation.plan import RANDOM_SOURCES, Plan
 from kaizar_pipeline.tables import OCCUPANCY_DRIVERS
 
-DRIVERS = (*RANDOM_SOURCES, "monte_carlo")
+MONTE_CARLO = "monte_carlo"
+"""The driver of finitely many replications."""
+DRIVERS = (*RANDOM_SOURCES, MONTE_CARLO)
 """The sources of randomness, and last the error of the mean over finitely many replications."""
 
 REDRAW_OFFSET = 1_000_003

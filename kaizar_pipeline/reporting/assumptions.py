@@ -199,10 +199,10 @@ def glossary() -> list[Item]:
             Sentence(
                 "Chances below {a}, {b}, {c}, {d}, and from there on; one that its error does not tell from a half is"
                 " about even.",
-                a=constant("unlikely_from"),
-                b=constant("about_even_from"),
-                c=constant("likely_from"),
-                d=constant("very_likely_from"),
+                a=constant("very_unlikely_below"),
+                b=constant("unlikely_below"),
+                c=constant("about_even_below"),
+                d=constant("likely_below"),
             ),
         ),
         ("Simulation", Sentence("One simulated course of the days ahead. Chances are shares of all simulations.")),
@@ -216,7 +216,7 @@ def glossary() -> list[Item]:
             "Harm",
             Sentence(
                 "Hours of waiting, and {day} hours for each patient turned away or leaving unseen.",
-                day=constant("hours_ahead", count),
+                day=constant("harm_hours", count),
             ),
         ),
         (

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.reporting.bed_table import NEXT_DAY, BedRow, BedTable, Window, level_signs
+from kaizar_pipeline.planning.bed_meeting import NEXT_DAY
+from kaizar_pipeline.reporting.bed_table import BedRow, BedTable, Window, level_signs
 from kaizar_pipeline.reporting.changes import allocation
 from kaizar_pipeline.reporting.numbers import NO_BREAK, Cells, Hour, Number, Sentence, constant, count, joined, percent
 from kaizar_pipeline.reporting.page import verdict

@@ -8,13 +8,13 @@ import pandas as pd
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.planning.chances import chance_in_words
+from kaizar_pipeline.planning.bed_meeting import NEXT_DAY, NEXT_SNAPSHOT
+from kaizar_pipeline.planning.chances import LIKELY, chance_in_words
 from kaizar_pipeline.reporting.numbers import NOT_KNOWN, Cells, Number, count, percent_sign_aside, signed
-from kaizar_pipeline.reporting.sentences import DAYS, LIKELY, MEETING, NEXT_DAY, Outlook, ranked
+from kaizar_pipeline.reporting.sentences import DAYS, MEETING, Outlook, ranked
 from kaizar_pipeline.reporting.words import DRIVERS, letters
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
-NEXT_SNAPSHOT = "until_next_snapshot"
 STRIP_DAYS = 14
 TINTS = {"very unlikely": "t0", "unlikely": "t1", "about even": "t2", "likely": "t3", "very likely": "t4"}
 """Class of a cell of the strip by its chance in words."""

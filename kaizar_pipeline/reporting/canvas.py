@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.planning.chances import BANDS as CHANCES
+from kaizar_pipeline.reporting.numbers import percent_sign_aside
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 if TYPE_CHECKING:
@@ -26,14 +29,13 @@ ACCENT = "#a3201d"
 """Red stands for full beds only."""
 BANDS = {95: "#e6eaee", 80: "#cad2da", 50: "#9fadbb"}
 """The greys of central intervals, the widest first."""
-TINTS = ((0.7, "#861411", "white"), (0.5, "#bd4039", "white"), (0.3, "#ebb8b1", INK), (0.1, "#f7e1de", INK))
-"""From a chance on: the tint of its cell, and the colour of its text."""
+_TINTED = (("#f7e1de", INK), ("#ebb8b1", INK), ("#bd4039", "white"), ("#861411", "white"))
+TINTS = tuple((since, *colours) for (since, _), colours in zip(CHANCES, _TINTED, strict=True))[::-1]
+"""From a chance on, likelier ones first: the tint of its cell by its words, and the colour of its text."""
 
 INCHES, DPI = (7.2, 3.3), 100
 _ABOVE, _BELOW = 0.58, 0.52
 """Inches for title and remarks, and for dates and units."""
-
-BASELINE = "baseline"
 
 
 def table_rows(tables: Tables, name: str, **where: object) -> pd.DataFrame:
@@ -190,7 +192,7 @@ def shaded(ax: "Axes", shares: pd.DataFrame, shades: Iterable[tuple[float, str, 
             left, right, top, bottom = x + 0.03, x + 0.97, y + 0.05, y + 0.95
             faces.append(face)
             cells.append([(left, top), (right, top), (right, bottom), (left, bottom)])
-            write(ax, x + 0.5, y + 0.5, percent(float(share)) if known else "?", color=ink, ha="center")
+            write(ax, x + 0.5, y + 0.5, percent_sign_aside(float(share)) if known else "?", color=ink, ha="center")
     ax.add_collection(PolyCollection(cells, facecolors=faces, edgecolors=RULE, linewidths=0.5))
     ax.set_xlim(0, shares.shape[1])
     ax.set_ylim(len(shares), 0)
@@ -213,13 +215,6 @@ def _plain_names(ax: "Axes") -> None:
     ax.tick_params(axis="y", length=0)
     for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
         label.set_parse_math(False)
-
-
-def percent(chance: float) -> str:
-    """A share in whole percent without the sign; what is neither 0 nor 1 is never shown as such."""
-    if 0 < chance < 0.005:
-        return "<1"
-    return ">99" if 0.995 < chance < 1 else f"{100 * chance:.0f}"
 
 
 def tall(rows: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.errors import KaizarError
+from kaizar_pipeline.planning.bed_meeting import NEXT_DAY
 from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.planning.census_scores import ALL_WEEKS
 from kaizar_pipeline.planning.full_days import FULL
@@ -82,7 +83,7 @@ def plot_levels(tables: Tables, ward: str, ax: "Axes | None" = None, days: int =
     return ax
 
 
-def plot_meeting(tables: Tables, ax: "Axes | None" = None, window: str = "next_24_hours") -> "Axes":
+def plot_meeting(tables: Tables, ax: "Axes | None" = None, window: str = NEXT_DAY) -> "Axes":
     """The beds of each ward, group and hospital in percent of the staffed ones: in bed now, and at the end of the
     `window` with the 80 % interval; red from the staffed beds on. Table: bed_meeting."""
     found = table_rows(tables, "bed_meeting", window=window)

@@ -13,6 +13,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
+from kaizar_pipeline.config.fields import HOURS_PER_DAY
+from kaizar_pipeline.config.scenario import BASELINE
+from kaizar_pipeline.planning.beds import HARM
+from kaizar_pipeline.planning.chances import BANDS
+from kaizar_pipeline.planning.forecast_log import SCORED_DAYS
 from kaizar_pipeline.tables import SCENARIO, Table
 
 NOT_KNOWN, SUPPRESSED = "–", "*"
@@ -20,21 +25,16 @@ NOT_KNOWN, SUPPRESSED = "–", "*"
 
 THIN, NO_BREAK, JOINER = "\u2009", "\u00a0", "\u2060"
 
-BASELINE = "baseline"
-
 CONSTANTS = {
     "interval": 0.8,
     "wide_interval": 0.95,
     "narrow_interval": 0.5,
-    "hours_ahead": 24,
-    "days_ahead": 7,
+    "hours_ahead": HOURS_PER_DAY,
+    "harm_hours": HARM["turned_away"],
     "beds_few": 0.7,
     "beds_most": 0.9,
-    "unlikely_from": 0.1,
-    "about_even_from": 1 / 3,
-    "likely_from": 2 / 3,
-    "very_likely_from": 0.9,
-    "log_days": 30,
+    **{f"{words.replace(' ', '_')}_below": below for below, words in BANDS},
+    "log_days": SCORED_DAYS,
 }
 """Numbers of the method, which are in no table, by name."""
 

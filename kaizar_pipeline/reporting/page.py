@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.planning.bed_meeting import NEXT_DAY
 from kaizar_pipeline.reporting import figures
 from kaizar_pipeline.reporting.assumptions import as_of, assumptions, glossary, is_stale, last_record
 from kaizar_pipeline.reporting.bed_table import BedTable
@@ -167,7 +168,7 @@ def overview_entry(cells: Cells, config: HospitalConfig, facts: Facts, href: str
         href=href,
         headline=headline(cells, config),
         worst=worst_line(cells, config),
-        level=cells.value("bed_meeting", "level_now", HOSPITAL_TOTAL, "next_24_hours"),
+        level=cells.value("bed_meeting", "level_now", HOSPITAL_TOTAL, NEXT_DAY),
         at=None if at is None else Hour(at),
         data_to=None if last is None else Hour(last.floor("min")),
         is_stale=is_stale(cells),
@@ -230,7 +231,7 @@ def _frame(cells: Cells, config: HospitalConfig, facts: Facts) -> dict[str, Any]
         "at": when,
         "last": None if last is None else Hour(last.floor("min")),
         "stale": is_stale(cells),
-        "level_now": cells.value("bed_meeting", "level_now", HOSPITAL_TOTAL, "next_24_hours"),
+        "level_now": cells.value("bed_meeting", "level_now", HOSPITAL_TOTAL, NEXT_DAY),
         "failed": list(facts.failed.itertuples(index=False)),
         "has_hidden": bool(cells.hidden),
     }

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.reporting.numbers import Cells, Sentence, constant, count, hundredths, joined, percent, tenths
 from kaizar_pipeline.reporting.words import METHODS, Name, labels, whole
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 SCORES, ISSUED, CHANCES = "occupancy_scores", "forecast_log_scores", "full_scores"
-TWIN, MIDNIGHT, WEEK = "twin", 0, 1
+MIDNIGHT, WEEK = 0, 1
 ENOUGH_TRIALS = 5
 """Independent origins from which on the issued forecasts are judged by themselves."""
 CLEAR = 3

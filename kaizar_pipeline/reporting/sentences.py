@@ -12,14 +12,13 @@ import pandas as pd
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.planning.chances import chance_in_words
+from kaizar_pipeline.planning.bed_meeting import NEXT_DAY
+from kaizar_pipeline.planning.chances import EVEN, LIKELY, chance_in_words
 from kaizar_pipeline.reporting.numbers import Cells, Number, Sentence, count, joined, percent, tenths
 from kaizar_pipeline.reporting.words import Name, capitalised, day_name, in_words, labels, on_days
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 OUTLOOK, MEETING, DAYS = "ward_outlook", "bed_meeting", "ward_days"
-NEXT_DAY = "next_24_hours"
-LIKELY = ("likely", "very likely")
 _NO_BEDS = "No number of staffed beds is set"
 STATES = {
     "full_now": "full now",
@@ -97,7 +96,7 @@ class Outlook:
     @cached_property
     def is_full_most_days(self) -> bool:
         """Whether it is likely or about even on every date: then hours say more than days."""
-        return bool(self.week) and len(self.days_that_are(*LIKELY, "about even")) == len(self.week) > 1
+        return bool(self.week) and len(self.days_that_are(*LIKELY, EVEN)) == len(self.week) > 1
 
     def day(self, column: str) -> str:
         """The weekday of a date of the outlook."""
@@ -138,11 +137,9 @@ class Outlook:
         """On which days it is likely full, and which is the worst."""
         if self.value("worst_prob") is None:
             return Sentence("")
-        if not any(
-            map(self.chance, self.week)
-        ):  # without ward_days the worst and the easiest day are all that is known
-            return self.worst()
-        likely, even = self.days_that_are(*LIKELY), self.days_that_are("about even")
+        if not any(map(self.chance, self.week)):
+            return self.worst()  # without ward_days the worst and the easiest day are all that is known
+        likely, even = self.days_that_are(*LIKELY), self.days_that_are(EVEN)
         if likely:
             said = f"Likely to be full at some hour {on_days(likely, self.week)}"
             others = (

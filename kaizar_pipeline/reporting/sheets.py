@@ -11,14 +11,16 @@ from typing import Any
 import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.reporting.numbers import BASELINE, SUPPRESSED, Cells
+from kaizar_pipeline.config.scenario import BASELINE
+from kaizar_pipeline.planning.bed_meeting import NEXT_DAY, NEXT_SNAPSHOT
+from kaizar_pipeline.reporting.numbers import SUPPRESSED, Cells
 from kaizar_pipeline.reporting.words import DRIVERS, METHODS, labels
 from kaizar_pipeline.tables import ALL, SCENARIO, TABLES
 
 DICTIONARY = "dictionary"
 
-_NEXT, _DAY = {"window": "until_next_snapshot"}, {"window": "next_24_hours"}
-_WINDOWS = {"day": "day", "until_next_snapshot": "until next snapshot", "next_24_hours": "next 24 hours"}
+_DAY = {"window": NEXT_DAY}
+_WINDOWS = {"day": "day", NEXT_SNAPSHOT: "until next snapshot", NEXT_DAY: "next 24 hours"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ _MEETING = (
 
 
 def _kind(kind: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda rows: (rows["kind"] == kind) & (rows["window"] == _NEXT["window"])
+    return lambda rows: (rows["kind"] == kind) & (rows["window"] == NEXT_SNAPSHOT)
 
 
 def _flow(head: str, flow: str, column: str = "mean", shown: str = "tenths", urgency: str = ALL) -> Field:

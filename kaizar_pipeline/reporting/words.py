@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.reporting.numbers import count
+from kaizar_pipeline.reporting.numbers import Sentence, count
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -109,6 +109,12 @@ def scenario_label(name: str) -> str:
 def listed(words: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
+def names(texts: Sequence[str]) -> Sentence:
+    """Names out of the hospital's file, listed likewise."""
+    fields = {f"name{position}": Name(text) for position, text in enumerate(texts)}
+    return Sentence(listed([f"{{{field}}}" for field in fields]), **fields)
 
 
 def day_name(day: pd.Timestamp, today: pd.Timestamp) -> str:

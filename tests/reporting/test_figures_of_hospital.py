@@ -181,7 +181,7 @@ class TestArrivals:
         of = cells({"forecast_backtest": pd.concat([older, days]), "forecast_scores": scores})
         figure = figures.arrivals(of, {"walk_in": "Walk-in", "closed": "Closed"})
         assert figure is not None
-        assert str(figure.finding) == "the plain calendar was closer for Walk-in"
+        assert str(figure.finding) == "the calendar alone was closer for Walk-in"
         [row] = rows(tree(figure)).values()
         heights = points(row, "f-points")
         assert len(heights) == 28

@@ -17,7 +17,8 @@ from tiny_report import tiny_report
 import kaizar_pipeline
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.reporting import hospital_plots, plots
-from kaizar_pipeline.reporting.canvas import ACCENT, Tables, percent, png
+from kaizar_pipeline.reporting.canvas import ACCENT, Tables, png
+from kaizar_pipeline.reporting.numbers import percent_sign_aside
 
 pytestmark = pytest.mark.unit
 
@@ -154,13 +155,13 @@ def test_the_strip_has_the_chances_of_the_table(tables: Tables):
     ax = hospital_plots.plot_strip({"ward_days": days})
     assert [label.get_text() for label in ax.get_yticklabels()] == ["ed", "ward", "both", "Whole hospital"]
     shown = np.array(texts(ax)).reshape(4, -1)
-    expected = [percent(chance) for chance in days.loc[days["ward_id"] == "ed", "prob_full_day"]]
+    expected = [percent_sign_aside(chance) for chance in days.loc[days["ward_id"] == "ed", "prob_full_day"]]
     assert list(shown[0]) == expected
     assert set(shown[1]) == {"?"}
 
 
 def test_shares_are_never_rounded_to_none_or_all():
-    assert [percent(share) for share in (0, 0.001, 0.5, 0.999, 1)] == ["0", "<1", "50", ">99", "100"]
+    assert [percent_sign_aside(share) for share in (0, 0.001, 0.5, 0.999, 1)] == ["0", "<1", "50", ">99", "100"]
 
 
 def test_the_staffed_beds_are_marked_where_there_are_any(tables: Tables):

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.reporting.numbers import BASELINE, Cells
+from kaizar_pipeline.config.scenario import BASELINE
+from kaizar_pipeline.reporting.numbers import Cells
 from kaizar_pipeline.tables import TABLES
 
 AS_OF = pd.Timestamp("2026-11-28 08:00")

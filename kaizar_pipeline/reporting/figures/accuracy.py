@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.reporting.figures.drawing import (
     LINE,
     WIDE,
@@ -18,8 +19,6 @@ from kaizar_pipeline.reporting.figures.drawing import (
     shown_values,
 )
 from kaizar_pipeline.reporting.figures.rows import (
-    Name,
-    Names,
     axis_row,
     bar,
     cross,
@@ -32,8 +31,8 @@ from kaizar_pipeline.reporting.figures.rows import (
     words_row,
 )
 from kaizar_pipeline.reporting.numbers import CONSTANTS, Cells, Sentence, constant, count, hundredths, percent, tenths
+from kaizar_pipeline.reporting.words import Name, names
 
-TWIN = "twin"
 BASELINES = {"weekday": "weekday mean", "persistence": "no change"}
 """Methods that the forecast is compared with, and their words."""
 
@@ -142,7 +141,7 @@ def _held(narrow: list[str], wide: list[str]) -> Sentence:
     if wide:
         parts.append("wider than needed: {wide}")
     words = "; ".join(parts) or "held as often as they should, as far as so many can tell"
-    return Sentence(words, narrow=Names(narrow), wide=Names(wide))
+    return Sentence(words, narrow=names(narrow), wide=names(wide))
 
 
 def errors(cells: Cells, labels: Mapping[str, str], week: int = 1) -> Figure | None:
@@ -169,7 +168,7 @@ def errors(cells: Cells, labels: Mapping[str, str], week: int = 1) -> Figure | N
     drawn.append(axis_row(_miss_axis(place)))
     finding = Sentence(
         "the weekday mean was closer for {worse}" if worse else "closer than the weekday mean everywhere",
-        worse=Names(worse),
+        worse=names(worse),
     )
     return Figure(row_figure("f-errors", drawn, f"average miss of past forecasts, in beds; {finding}"), finding)
 

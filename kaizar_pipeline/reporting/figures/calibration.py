@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from kaizar_pipeline.forecasting.forecast_backtest import MODEL
 from kaizar_pipeline.planning.census_scores import independent_dates
+from kaizar_pipeline.planning.full_days import FULL
 from kaizar_pipeline.reporting.figures.day_axis import DayAxis
 from kaizar_pipeline.reporting.figures.drawing import (
     LINE,
@@ -21,8 +23,9 @@ from kaizar_pipeline.reporting.figures.drawing import (
     shown_values,
     whole_ticks,
 )
-from kaizar_pipeline.reporting.figures.rows import Name, Names, plain, row, row_figure, words_row
+from kaizar_pipeline.reporting.figures.rows import plain, row, row_figure, words_row
 from kaizar_pipeline.reporting.numbers import Cells, Sentence, constant, percent
+from kaizar_pipeline.reporting.words import METHODS, Name, names
 from kaizar_pipeline.stats.scores import clustered_error
 
 HEIGHT, BELOW = 150, 34
@@ -36,18 +39,8 @@ FEWEST_DAYS = 10
 TOLD = 1.96
 """Standard errors that tell a share from the chances."""
 
-FULL = "_full"
-MODEL = "model"
-
 PLOT = 56
 """Pixels of the plot of one stream."""
-
-METHODS = {
-    "calendar_glm": "the plain calendar",
-    "seasonal_naive": "the same day of the week before",
-    "weekday_mean": "the weekday mean",
-}
-"""Methods that arrivals forecasts are compared with, in words."""
 
 
 def reliability(cells: Cells) -> Figure | None:
@@ -152,5 +145,5 @@ def _closest(lost: dict[str, list[str]]) -> Sentence:
     """Which method was closest, where that is not the forecast."""
     if not lost:
         return Sentence("closer than the simple methods")
-    parts = [f"{METHODS.get(method, 'another method')} was closer for {{{method}}}" for method in lost]
-    return Sentence("; ".join(parts), **{method: Names(streams) for method, streams in lost.items()})
+    parts = [f"{METHODS[method]} was closer for {{{method}}}" for method in lost]
+    return Sentence("; ".join(parts), **{method: names(streams) for method, streams in lost.items()})

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kaizar_pipeline.planning.chances import chance_in_words
+from kaizar_pipeline.config.scenario import BASELINE
+from kaizar_pipeline.planning.chances import LIKELY, chance_in_words
 from kaizar_pipeline.reporting.figures.day_axis import DAYS_AHEAD, DAYS_BACK, DayAxis
 from kaizar_pipeline.reporting.figures.drawing import (
     LINE,
@@ -22,7 +23,7 @@ from kaizar_pipeline.reporting.figures.drawing import (
     whole_ticks,
 )
 from kaizar_pipeline.reporting.figures.staffed import staffed_days
-from kaizar_pipeline.reporting.numbers import BASELINE, Cells, Day, Sentence, constant, percent
+from kaizar_pipeline.reporting.numbers import Cells, Day, Sentence, constant, percent
 
 HEIGHT, BELOW = 132, 34
 
@@ -147,7 +148,7 @@ def _draw_ahead(drawing: Drawing, axis: DayAxis, beds: Scale, days: Days) -> Non
 
 
 def _is_likely(chance: tuple[float, float]) -> bool:
-    return not pd.isna(chance[0]) and chance_in_words(*chance) in ("likely", "very likely")
+    return not pd.isna(chance[0]) and chance_in_words(*chance) in LIKELY
 
 
 def _draw_past(drawing: Drawing, axis: DayAxis, beds: Scale, days: Days) -> None:

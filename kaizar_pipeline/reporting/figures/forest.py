@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from kaizar_pipeline.reporting.figures.drawing import Figure, Scale, shown_values
 from kaizar_pipeline.reporting.figures.rows import (
-    Name,
     axis_row,
     bar,
     dot,
@@ -20,6 +19,7 @@ from kaizar_pipeline.reporting.figures.rows import (
     words_row,
 )
 from kaizar_pipeline.reporting.numbers import NO_BREAK, Cells, Sentence, count, hundredths, signed, tenths
+from kaizar_pipeline.reporting.words import Name
 from kaizar_pipeline.tables import HOSPITAL_TOTAL
 
 LESS_IS_BETTER = (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.reporting.figures.day_axis import DAYS_AHEAD, DAYS_BACK, DayAxis
 from kaizar_pipeline.reporting.figures.drawing import (
     LINE,
@@ -19,7 +20,7 @@ from kaizar_pipeline.reporting.figures.drawing import (
     uprights,
     whole_ticks,
 )
-from kaizar_pipeline.reporting.numbers import BASELINE, Cells, Day, Number, Sentence, count, signed, tenths
+from kaizar_pipeline.reporting.numbers import Cells, Day, Number, Sentence, count, signed, tenths
 
 HEIGHT, BELOW = 120, 34
 

@@ -1,7 +1,6 @@
 """Figures of one row per name: the name, its numbers, and under both a strip or a plot that stretches."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
@@ -9,35 +8,6 @@ from kaizar_pipeline.reporting.figures.drawing import Drawing, short
 
 MIDDLE, STRIP = 8.0, 16
 """The line of a strip and its height, in pixels."""
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name out of the config, of any script."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __html__(self) -> Markup:
-        return Markup("<bdi>{}</bdi>").format(self.text)
-
-
-class Names:
-    """Several of them, as people list them."""
-
-    def __init__(self, names: Sequence[str]):
-        self._names = names
-
-    def _joined(self, parts: list[str]) -> str:
-        return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
-
-    def __str__(self) -> str:
-        return self._joined(list(self._names))
-
-    def __html__(self) -> Markup:
-        return Markup(self._joined([Name(name).__html__() for name in self._names]))
 
 
 def row(name: object, values: object, drawn: Markup) -> Markup:

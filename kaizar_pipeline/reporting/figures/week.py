@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from kaizar_pipeline.config.scenario import BASELINE
 from kaizar_pipeline.reporting.figures.drawing import (
     WIDE,
     Drawing,
@@ -18,7 +19,7 @@ from kaizar_pipeline.reporting.figures.drawing import (
     whole_ticks,
 )
 from kaizar_pipeline.reporting.figures.staffed import staffed_words
-from kaizar_pipeline.reporting.numbers import BASELINE, Cells, Sentence
+from kaizar_pipeline.reporting.numbers import Cells, Sentence
 
 HEIGHT, BELOW = 96, 34
 
