@@ -70,9 +70,10 @@ def report(
 
 def say_of_run(home: Path, hospital: str) -> None:
     """What a run ends with: the worst wards, beds against staffed, errors of checks, and where the report is."""
-    from kaizar_pipeline.orchestration.report_run import LATEST, REPORTS, read_report
+    from kaizar_pipeline.orchestration.report_run import REPORTS, read_report
     from kaizar_pipeline.orchestration.storage import Warehouse
     from kaizar_pipeline.reporting.bed_meeting_text import worst_wards
+    from kaizar_pipeline.reporting.report_files import LATEST
 
     cells, config, facts = read_report(home, Warehouse(home / "data"), hospital)
     for sentence in worst_wards(cells, config):

@@ -9,11 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -27,7 +25,7 @@ from kaizar_pipeline.reporting.assumptions import last_record
 from kaizar_pipeline.reporting.facts import Facts
 from kaizar_pipeline.reporting.numbers import Cells, Sentence
 from kaizar_pipeline.reporting.page import Entry, overview_entry, verdict
-from kaizar_pipeline.reporting.report_files import write_overview, write_report
+from kaizar_pipeline.reporting.report_files import LATEST, write_overview, write_report
 from kaizar_pipeline.reporting.sentences import headline, hospital_sentence, ranked
 from kaizar_pipeline.reporting.suppression import DECIDING, suppressed
 from kaizar_pipeline.reporting.words import Name
@@ -35,8 +33,6 @@ from kaizar_pipeline.tables import CHECK_RESULTS, HOSPITAL_TOTAL, PLANNER_REPORT
 
 REPORTS = "reports"
 """The folder of reports in the data folder."""
-LATEST = "latest.html"
-"""The newest report of a hospital, in its folder."""
 
 _ABOUT = "ward_outlook"
 """The table whose as_of a report has."""
@@ -91,11 +87,12 @@ def make_report(home: Path, warehouse: Warehouse, hospital_id: str, run: MadeBy 
     cannot be written.
     """
     config, warnings = load_with_warnings(hospital_file(home, hospital_id))
-    lineages, frames, as_of = _of_one_as_of(SHOWN, run.stored if run else partial(_stored, warehouse, hospital_id))
+    stored = run.stored if run else partial(_stored, warehouse, hospital_id)
+    lineages, frames, as_of = _of_one_as_of(hospital_id, SHOWN, stored)
     facts = _facts(home, warehouse, config, lineages, run)
     facts = replace(facts, warnings=warnings)
-    path = write_report(warehouse.folder / REPORTS / hospital_id, frames, config, facts)
     cells = suppressed(frames, config)
+    path = write_report(warehouse.folder / REPORTS / hospital_id, cells, config, facts)
     frame = _sentences(cells, config, as_of)
     inputs = {name: lineage.run_id for name, lineage in lineages.items()}
     lineage = Lineage(run.run_id if run else facts.run_id, as_of, config_hash(config), inputs)
@@ -119,11 +116,15 @@ def stored_lineages(warehouse: Warehouse, hospital_id: str, names: Iterable[str]
     yet, cannot be read, or is of another as_of."""
     remedy = f"kaizar run {hospital_id}"
     if not any(warehouse.path(name, hospital_id).exists() for name in names):
-        raise DataError(f"{hospital_id} has no stored tables yet; make them first: {remedy}")
+        raise _nothing_stored(hospital_id)
     try:
         return warehouse.lineages(names, hospital_id)
     except DataError as error:
         raise DataError(f"{error}; to make all tables anew: {remedy}") from error
+
+
+def _nothing_stored(hospital_id: str) -> DataError:
+    return DataError(f"{hospital_id} has no stored tables yet; make them first: kaizar run {hospital_id}")
 
 
 def _with_deciding(names: Sequence[str], config: HospitalConfig) -> Sequence[str]:
@@ -138,14 +139,16 @@ def make_overview(home: Path, warehouse: Warehouse, hospital_ids: Iterable[str])
         return write_overview(warehouse.folder / REPORTS, entries)
 
 
-def _of_one_as_of(names: Iterable[str], stored: Stored) -> tuple[dict[str, Lineage], Frames, pd.Timestamp]:
+def _of_one_as_of(
+    hospital_id: str, names: Iterable[str], stored: Stored
+) -> tuple[dict[str, Lineage], Frames, pd.Timestamp]:
     """The stored tables of one as_of with their lineages, and that as_of; those that cannot be read are left out."""
     found = {}
     for name in names:
         with suppress(DataError):
             found[name] = stored(name)
     if not found:
-        raise DataError("there is no stored table yet: run `kaizar run` for this hospital")
+        raise _nothing_stored(hospital_id)
     newest = max(lineage.as_of for lineage, _ in found.values())
     as_of = found[_ABOUT][0].as_of if _ABOUT in found else newest
     of_one = {name: both for name, both in found.items() if both[0].as_of == as_of}
@@ -181,7 +184,6 @@ def _facts(
         },
         seconds=time.monotonic() - run.began if run and run.run_id == main.run_id else None,
         checks=check_results(warehouse, config.id),
-        made_at=datetime.now(ZoneInfo(config.hospital.timezone)).replace(tzinfo=None),
         scenarios=scenarios,
     )
 
@@ -215,7 +217,7 @@ def _entry(home: Path, warehouse: Warehouse, hospital_id: str) -> Entry:
     try:
         config, warnings = load_with_warnings(hospital_file(home, hospital_id))
         names = _with_deciding(_OF_OVERVIEW, config)
-        lineages, frames, _ = _of_one_as_of(names, partial(_stored, warehouse, hospital_id))
+        lineages, frames, _ = _of_one_as_of(hospital_id, names, partial(_stored, warehouse, hospital_id))
         cells = suppressed(frames, config)
         facts = replace(_facts(home, warehouse, config, lineages, None), warnings=warnings)
         return overview_entry(cells, config, facts, f"{hospital_id}/{LATEST}")

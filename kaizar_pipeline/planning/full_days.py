@@ -195,6 +195,14 @@ def _scores(rows: pd.DataFrame) -> dict[str, float | int]:
     }
 
 
+def miss_error(days: pd.DataFrame) -> float:
+    """The standard error of the mean of happened - probability over days of a back-test (origin, date, probability,
+    happened), of which those of one origin share their error; not a number where there are too few origins."""
+    miss = days["happened"].to_numpy(dtype=np.float64) - days["probability"].to_numpy(dtype=np.float64)
+    longest = (days["date"] - days["origin"]).max().days + 1
+    return clustered_error(miss, days["origin"].to_numpy(), independent_dates(days["origin"], longest))
+
+
 def decomposition(chance: np.ndarray, happened: np.ndarray) -> dict[str, float]:
     """The parts of the Brier score, by bins of the chances: reliability - resolution + uncertainty + within_bins."""
     place = np.minimum((chance * BINS).astype(int), BINS - 1)

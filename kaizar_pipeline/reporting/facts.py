@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import pandas as pd
 
@@ -27,8 +26,6 @@ class Facts:
     """The latest result of each check, by CHECK_COLUMNS."""
     warnings: Sequence[str] = ()
     """Warnings of the hospital's file."""
-    made_at: datetime | None = None
-    """When the report was made, hospital-local."""
     scenarios: Mapping[str, str] = field(default_factory=dict)
     """Descriptions of the scenarios by name."""
 

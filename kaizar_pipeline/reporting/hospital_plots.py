@@ -12,7 +12,7 @@ from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.planning.bed_meeting import NEXT_DAY
 from kaizar_pipeline.planning.census_backtest import TWIN
 from kaizar_pipeline.planning.census_scores import ALL_WEEKS
-from kaizar_pipeline.planning.full_days import FULL
+from kaizar_pipeline.planning.full_days import BINS, FULL, miss_error
 from kaizar_pipeline.reporting.canvas import (
     ACCENT,
     BANDS,
@@ -43,7 +43,6 @@ STRIP_DAYS = 14
 MOST_ROWS = 20
 """Wards, groups and hospital in one picture: so that it stays small."""
 
-_BINS = np.linspace(0, 1, 11)
 _KINDS = {HOSPITAL_TOTAL: "hospital"}
 _GREYS = ((0.4, BANDS[50], INK), (0.2, BANDS[80], INK), (0.05, BANDS[95], INK))
 _NAMES_LEFT = 1.75
@@ -188,18 +187,18 @@ def plot_coverage(tables: Tables, ax: "Axes | None" = None) -> "Axes":
 
 
 def plot_reliability(tables: Tables, ax: "Axes | None" = None, level: str = FULL) -> "Axes":
-    """How often wards were full (or at a level) by the forecast chance of it, with two standard errors by
-    origins; the number of days beside each dot. Tables: full_backtest, ward_days."""
+    """How often wards were full (or at a level) by the forecast chance of it, with two standard errors,
+    days of one origin sharing theirs; the number of days beside each dot. Tables: full_backtest, ward_days."""
     days = table_rows(tables, "full_backtest", level=level)
     kinds = table_rows(tables, "ward_days").drop_duplicates("ward_id").set_index("ward_id")["kind"]
     days = days[days["ward_id"].map(kinds) == "ward"]
-    found = days.assign(bin=np.digitize(days["probability"], _BINS[1:-1]), happened=days["happened"].astype(float))
-    by_origin = found.groupby(["bin", "origin"])["happened"].agg(["mean", "size"]).reset_index()
+    place = np.minimum((days["probability"] * BINS).astype(int), BINS - 1)
+    found = days.assign(bin=place, happened=days["happened"].astype(float))
     bins = found.groupby("bin").agg(said=("probability", "mean"), happened=("happened", "mean"), n=("bin", "size"))
-    error = by_origin.groupby("bin")["mean"].agg(lambda values: 2 * values.std(ddof=1) / np.sqrt(len(values)))
+    half = np.array([2 * miss_error(part) for _, part in found.groupby("bin")])
     ax = start(ax, f"Chances of {'being full' if level == FULL else level}: forecast and observed", (4.6, 4.2))
     ax.plot([0, 1], [0, 1], color=SECOND, linewidth=1)
-    x, y, half = as_floats(bins["said"]), as_floats(bins["happened"]), as_floats(error.reindex(bins.index))
+    x, y = as_floats(bins["said"]), as_floats(bins["happened"])
     ax.vlines(x, np.clip(y - half, 0, 1), np.clip(y + half, 0, 1), color=BANDS[50], linewidth=3)
     ax.plot(x, y, "o", color=INK, markersize=5, clip_on=False, zorder=3)
     for said, happened, n in zip(x, y, bins["n"], strict=True):

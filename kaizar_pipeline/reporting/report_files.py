@@ -10,37 +10,35 @@ A run that is killed leaves the last report as it was, or with some files that a
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-
-import pandas as pd
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.reporting.facts import Facts
+from kaizar_pipeline.reporting.numbers import Cells
 from kaizar_pipeline.reporting.page import Entry, overview_page, report_page, ward_pages
 from kaizar_pipeline.reporting.sheets import sheets
-from kaizar_pipeline.reporting.suppression import suppressed
 from kaizar_pipeline.reporting.workbook import as_csv, workbook
 
 LATEST, OVERVIEW = "latest.html", "index.html"
 
 
-def write_report(folder: Path, frames: Mapping[str, pd.DataFrame], config: HospitalConfig, facts: Facts) -> Path:
+def write_report(folder: Path, cells: Cells, config: HospitalConfig, facts: Facts) -> Path:
     """Write the report of a hospital into its `folder`, and return the path of its page.
 
     Everything is made before the first file is written. Raises DataError when one cannot be.
     """
-    cells = suppressed(frames, config)
-    stem = f"{_as_of(frames):%Y-%m-%dT%H}"
+    as_of = next(frame["as_of"].iloc[0] for frame in cells.frames.values() if len(frame))
+    stem = f"{as_of:%Y-%m-%dT%H}"
     page = report_page(cells, config, facts, spreadsheet=f"{stem}.xlsx", overview=f"../{OVERVIEW}").encode("utf-8")
     wards = {f"{ward}.html": text.encode("utf-8") for ward, text in ward_pages(cells, config, facts).items()}
     tables = sheets(cells, config)
     files = {
         **{f"wards/{name}": content for name, content in wards.items()},
         **{f"csv/{_file_name(name)}": as_csv(frame) for name, frame in tables.items()},
-        f"{stem}.xlsx": workbook(tables, config, _as_of(frames)),
+        f"{stem}.xlsx": workbook(tables, config, as_of),
         f"{stem}.html": page,
         LATEST: page,
     }
@@ -77,11 +75,6 @@ def replace_file(path: Path, content: bytes) -> None:
             f"{path}: cannot be written ({error.strerror}); it was not changed; check the free space of the disk and "
             f"the permissions of {path.parent}"
         ) from error
-
-
-def _as_of(frames: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
-    """The instant that all tables are about."""
-    return next(frame["as_of"].iloc[0] for frame in frames.values() if len(frame))
 
 
 def _file_name(sheet: str) -> str:

@@ -147,7 +147,8 @@ def _lay_out(sheet: Worksheet, frame: pd.DataFrame, name: str, about: str) -> No
         dated = any(isinstance(value, pd.Timestamp) for value in frame[head])
         word = max(len(part) for part in head.split())
         sheet.set_column(column, column, max(min(longest + 2, _WIDEST), word + 3, 17 if dated else 8))
-    sheet.set_column(frame.shape[1] - 1, frame.shape[1] - 1, _LONGEST) if name == DICTIONARY else None
+    if name == DICTIONARY:
+        sheet.set_column(frame.shape[1] - 1, frame.shape[1] - 1, _LONGEST)
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, len(frame), frame.shape[1] - 1)
     sheet.set_landscape()

@@ -20,6 +20,9 @@ pytestmark = pytest.mark.e2e
 
 Report = tuple[HospitalConfig, dict[str, pd.DataFrame]]
 
+PAPER = (703, 1032)
+"""What the margins leave of a sheet of A4, in pixels."""
+
 SEEDS = range(int(os.environ.get("KAIZAR_RANDOM_PAGES", "6")))
 """Random hospitals whose pages are looked at; `make fuzz` looks at 60."""
 
@@ -51,8 +54,12 @@ def test_the_report_is_read_without_collisions_and_by_everyone(
 def test_the_report_prints_on_a4_with_the_bed_meeting_on_the_first_sheet(
     browser: Browser, tmp_path: Path, tiny: Report
 ):
-    with opened(browser, address_of_page(tmp_path, *tiny)) as page:
+    with opened(browser, address_of_page(tmp_path, *tiny), PAPER) as page:
         page.emulate_media(media="print")
+        for last in ("Bed meeting", "Chance of being full at some hour of the day, %"):
+            box = page.get_by_role("region", name=last).bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= PAPER[1]
         pdf = page.pdf(prefer_css_page_size=True, print_background=True)
     assert 2 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 5
     width, height = map(float, re.findall(rb"/MediaBox\s*\[\s*0\s+0\s+([\d.]+)\s+([\d.]+)", pdf)[0])

@@ -128,7 +128,7 @@ def test_report_writes_page_spreadsheet_and_overview_without_running(home: Path,
     assert {"2026-03-02T00.html", "2026-03-02T00.xlsx", "csv"} <= {path.name for path in page.parent.iterdir()}
     overview = (home / "data" / "reports" / "index.html").read_text(encoding="utf-8")
     assert 'href="tiny/latest.html"' in overview or "href=tiny/latest.html" in overview
-    assert "there is no stored table yet" in overview
+    assert "has no stored tables yet; make them first: kaizar run" in overview
     monkeypatch.setattr(webbrowser, "open", lambda url: False)
     assert f"open {page.as_uri()}" in kaizar("report", "tiny", "--open").stderr
 

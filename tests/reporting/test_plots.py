@@ -70,6 +70,7 @@ def past() -> dict[str, pd.DataFrame]:
             "level": "_full", "ward_id": "ed", "probability": [0.05, 0.05, 0.95, 0.95],
             "happened": [False, False, True, False],
             "origin": pd.to_datetime(["2026-01-05", "2026-01-12", "2026-01-05", "2026-01-12"]),
+            "date": pd.to_datetime(["2026-01-06", "2026-01-13", "2026-01-07", "2026-01-14"]),
         }
     )  # fmt: skip
     scenarios = pd.DataFrame(

@@ -12,6 +12,7 @@ from kaizar_pipeline.reporting import report_files
 from kaizar_pipeline.reporting.facts import Facts
 from kaizar_pipeline.reporting.page import Entry
 from kaizar_pipeline.reporting.report_files import replace_file, write_overview, write_report
+from kaizar_pipeline.reporting.suppression import suppressed
 from kaizar_pipeline.reporting.words import Name
 
 pytestmark = pytest.mark.unit
@@ -28,7 +29,7 @@ def test_a_report_is_a_page_a_spreadsheet_and_csv(tmp_path: Path):
     folder = tmp_path / "reports" / "tiny"
     (folder / "csv").mkdir(parents=True)
     (folder / "csv" / "old.csv").write_text("of a sheet that is gone")
-    page = write_report(folder, tables, config, FACTS)
+    page = write_report(folder, suppressed(tables, config), config, FACTS)
     write_overview(folder.parent, [Entry("tiny", Name("Tiny"), "tiny/latest.html", None, problem="not run")])
     found = written(folder)
     sheets = ["hospital", "groups", "wards", "flows", "days", "beds_for_a_risk", "dictionary"]
@@ -44,7 +45,7 @@ def test_a_report_is_a_page_a_spreadsheet_and_csv(tmp_path: Path):
 
 def test_a_run_that_is_killed_leaves_the_last_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     config, tables = tiny_report()
-    page = write_report(tmp_path, tables, config, FACTS)
+    page = write_report(tmp_path, suppressed(tables, config), config, FACTS)
     before = page.read_bytes()
     names = []
 
@@ -55,7 +56,7 @@ def test_a_run_that_is_killed_leaves_the_last_page(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(report_files, "replace_file", killed)
     with pytest.raises(KeyboardInterrupt):
-        write_report(tmp_path, tables, config, FACTS)
+        write_report(tmp_path, suppressed(tables, config), config, FACTS)
     assert "latest.html" not in names
     assert page.read_bytes() == before
 

@@ -8,8 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from kaizar_pipeline.forecasting.forecast_backtest import MODEL
-from kaizar_pipeline.planning.census_scores import independent_dates
-from kaizar_pipeline.planning.full_days import FULL
+from kaizar_pipeline.planning.full_days import BINS, FULL, miss_error
 from kaizar_pipeline.reporting.figures.day_axis import DayAxis
 from kaizar_pipeline.reporting.figures.drawing import (
     LINE,
@@ -26,12 +25,8 @@ from kaizar_pipeline.reporting.figures.drawing import (
 from kaizar_pipeline.reporting.figures.rows import plain, row, row_figure, words_row
 from kaizar_pipeline.reporting.numbers import Cells, Sentence, constant, percent
 from kaizar_pipeline.reporting.words import METHODS, Name, names
-from kaizar_pipeline.stats.scores import clustered_error
 
 HEIGHT, BELOW = 150, 34
-
-BINS = 10
-"""Bins of equal width of the chances."""
 
 FEWEST_DAYS = 10
 """Days in a bin from which on it is shown."""
@@ -71,15 +66,9 @@ def reliability(cells: Cells) -> Figure | None:
     return Figure(drawing.svg("f-reliability", f"how often wards were full by the chance forecast; {finding}"), finding)
 
 
-def _error(days: pd.DataFrame) -> float:
-    miss = (days["happened"] - days["probability"]).to_numpy("f8")
-    longest = (days["date"] - days["origin"]).max().days + 1
-    return clustered_error(miss, days["origin"].to_numpy(), independent_dates(days["origin"], longest))
-
-
 def _draw_bin(drawing: Drawing, said: Scale, came: Scale, part: pd.DataFrame) -> None:
     """A dot at the mean chance and the share of days full, with the interval of that share."""
-    share, error = part["happened"].mean(), _error(part)
+    share, error = part["happened"].mean(), miss_error(part)
     x, y = said(part["probability"].mean()), came(share)
     if error == error:
         low, high = max(share - TOLD * error, 0), min(share + TOLD * error, 1)
@@ -88,7 +77,7 @@ def _draw_bin(drawing: Drawing, said: Scale, came: Scale, part: pd.DataFrame) ->
 
 
 def _came_true(days: pd.DataFrame) -> Sentence:
-    miss, error = (days["happened"] - days["probability"]).mean(), _error(days)
+    miss, error = (days["happened"] - days["probability"]).mean(), miss_error(days)
     if not error or abs(miss) <= TOLD * error or error != error:
         return Sentence("wards were full about as often as forecast")
     return Sentence(f"wards were full {'more' if miss > 0 else 'less'} often than forecast")
