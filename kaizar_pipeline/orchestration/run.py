@@ -105,6 +105,8 @@ def run(
     the run as canceled. Raises ConfigError for a selection that Dagster does not understand or that is empty, and
     DataError when Dagster's storage fails on the way.
     """
+    # a check that had nothing to look at is in the log already, by a line of ours
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     job = definitions.resolve_implicit_global_asset_job_def()
     assets = _selected(definitions, select)
     run_id = str(uuid4())

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.planning.bed_meeting import NEXT_DAY
 from kaizar_pipeline.reporting import figures
-from kaizar_pipeline.reporting.assumptions import as_of, assumptions, glossary, is_stale, last_record
+from kaizar_pipeline.reporting.assumptions import STALE, as_of, assumptions, glossary, is_stale, last_record
 from kaizar_pipeline.reporting.bed_table import BedTable
 from kaizar_pipeline.reporting.changes import allocation, changes
 from kaizar_pipeline.reporting.facts import Facts
@@ -86,6 +87,10 @@ class Entry:
     warnings: int = 0
     problem: str = ""
 
+    def is_behind(self, newest: pd.Timestamp) -> bool:
+        """Whether its snapshot lies more than a day before the newest one."""
+        return self.at is not None and newest.normalize() - pd.Timestamp(self.at.at).normalize() > STALE
+
 
 @cache
 def _templates() -> Environment:
@@ -152,11 +157,9 @@ def ward_pages(
 
 def overview_page(entries: Sequence[Entry]) -> str:
     """All hospitals, one line each."""
-    return (
-        _templates()
-        .get_template("overview.html.j2")
-        .render(entries=entries, title="All hospitals", foot="All hospitals")
-    )
+    newest = max((pd.Timestamp(entry.at.at) for entry in entries if entry.at is not None), default=None)
+    page = _templates().get_template("overview.html.j2")
+    return page.render(entries=entries, newest=newest, title="All hospitals", foot="All hospitals")
 
 
 def overview_entry(cells: Cells, config: HospitalConfig, facts: Facts, href: str) -> Entry:
@@ -182,12 +185,8 @@ def worst_line(cells: Cells, config: HospitalConfig) -> Sentence | None:
     worst = next((Outlook(cells, config, ward) for ward in ranked(cells)), None)
     if worst is None or worst.value("worst_prob") is None:
         return None
-    return Sentence(
-        "{ward}, {day}: {chance}",
-        ward=worst.label,
-        day=worst.day("worst_date"),
-        chance=worst.number("worst_prob", percent),
-    )
+    day, chance = Day(worst.value("worst_date")), worst.number("worst_prob", percent)
+    return Sentence("{ward}, {day}: {chance}", ward=worst.label, day=day, chance=chance)
 
 
 def verdict(cells: Cells, config: HospitalConfig, wards: Sequence[str]) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from traced import problems, read_page
 
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.reporting.facts import Facts
-from kaizar_pipeline.reporting.numbers import CONSTANTS, SUPPRESSED, Cells
+from kaizar_pipeline.reporting.numbers import CONSTANTS, SUPPRESSED, Cells, Hour, Sentence
 from kaizar_pipeline.reporting.page import (
     IN_FULL,
     Entry,
@@ -212,3 +212,12 @@ def test_the_overview_tells_old_data_by_the_report_that_was_made(days: int, is_o
     seen = Cells({**frames, "planner_report": PLANNER_REPORT.frame(report, hospital_id="tiny", as_of=AS_OF)}, TABLES)
     said = text_of(overview_page([overview_entry(seen, config, FACTS, "tiny/latest.html")]))
     assert ("old data: records to" in said) == is_old
+
+
+@pytest.mark.parametrize(("days", "is_behind"), [(0, False), (1, False), (2, True), (28, True)])
+def test_the_overview_tells_a_snapshot_that_is_older_than_others(days: int, is_behind: bool):
+    nothing = Sentence("All is well")
+    ats = {"new": AS_OF, "old": AS_OF - pd.Timedelta(days=days)}
+    entries = [Entry(name, Name(name), f"{name}/latest.html", nothing, at=Hour(at)) for name, at in ats.items()]
+    lines = overview_page(entries).split("<tr>")
+    assert [("older than others" in line) for line in lines if "latest.html" in line] == [False, is_behind]
