@@ -120,9 +120,10 @@ def main() -> None:
             json.dumps({f"{hospital}_{name}": value for hospital, row in found.items() for name, value in row.items()})
         )
         return
-    table = Table("hospital", *next(iter(found.values())))
-    for hospital, row in found.items():
-        table.add_row(hospital, *("" if value is None else f"{value:.2f}" for value in row.values()))
+    table = Table("", *found)
+    for name in next(iter(found.values())):
+        figures = (row[name] for row in found.values())
+        table.add_row(name, *("" if figure is None else f"{figure:.2f}" for figure in figures))
     Console().print(table)
 
 
