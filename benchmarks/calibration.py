@@ -54,7 +54,7 @@ HOSPITALS: dict[str, Callable[[HospitalConfig], HospitalConfig]] = {"configured"
 
 
 def calibrate(seeds: int, dates: int, replications: int, workers: int) -> tuple[dict[str, float], str]:
-    """The figures by name, and a section of docs/occupancy_validation.md."""
+    """The figures by name, and a section of docs/reference/occupancy_validation.md."""
     jobs = [(name, seed, dates, replications) for seed in range(1, seeds + 1) for name in HOSPITALS]
     with ProcessPoolExecutor(workers) as pool:
         rows = pd.concat(list(pool.map(backtest, *zip(*jobs, strict=True))), ignore_index=True)

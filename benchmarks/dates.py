@@ -2,7 +2,8 @@
 
     python -m benchmarks.dates
 
-Prints the table of docs/length_of_stay.md: 1,000 stays of each kind, begun on 400 days, read and fitted as any extract.
+Prints the table of docs/explanation/length_of_stay.md: 1,000 stays of each kind, begun on 400 days, read and fitted as
+any extract.
 """
 
 import tempfile

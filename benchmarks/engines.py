@@ -1,4 +1,4 @@
-"""How fast the twin is, as ratios: `python -m benchmarks.engines`; docs/benchmarks.md has the results.
+"""How fast the twin is, as ratios: `python -m benchmarks.engines`; docs/reference/benchmarks.md has the results.
 
 CPU times of what is compared are taken in turn, so that other load on the machine slows all of it equally; a ratio is
 the median over the turns. Compiling is not in the figures: everything runs once before it is timed.

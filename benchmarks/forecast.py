@@ -2,7 +2,7 @@
 
     python -m benchmarks.forecast            a table on stdout
     python -m benchmarks.forecast --json     one flat object
-    python -m benchmarks.forecast --write    docs/forecast_validation.md as well
+    python -m benchmarks.forecast --write    docs/reference/forecast_validation.md as well
 
 AutoETS, AutoARIMA, Theta and Prophet run in an environment of their own, made once by the command at the top of
 benchmarks/rivals-requirements.txt; without it they are left out, with a note. Their forecasts are kept in
@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 RIVALS = HERE / "rivals.py"
 RIVALS_PYTHON = HERE / ".venv-rivals" / "bin" / "python"
 CACHE = HERE / ".rivals"
-PAGE = HERE.parent / "docs" / "forecast_validation.md"
+PAGE = HERE.parent / "docs" / "reference" / "forecast_validation.md"
 STREAM = "arrivals"
 
 
@@ -52,7 +52,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one flat object instead of a table")
-    parser.add_argument("--write", action="store_true", help="also write docs/forecast_validation.md")
+    parser.add_argument("--write", action="store_true", help="also write docs/reference/forecast_validation.md")
     parser.add_argument("--series", type=int, default=2, metavar="N", help="series per synthetic family (default: 2)")
     parser.add_argument("--origins", type=int, default=ORIGINS, metavar="N", help="origins per series (default: 12)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the synthetic series (default: 1)")

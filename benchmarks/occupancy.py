@@ -3,7 +3,7 @@
     python -m benchmarks.occupancy                      every section, as a table
     python -m benchmarks.occupancy --only ward ssu      some of them
     python -m benchmarks.occupancy --json               the figures on one line
-    python -m benchmarks.occupancy --write              docs/occupancy_validation.md (with --only: its sections alone)
+    python -m benchmarks.occupancy --write              docs/reference/occupancy_validation.md as well
 
 Sections: `SECTIONS`. Those on public records are skipped where the data are not there (--data names their folder).
 """
@@ -49,7 +49,7 @@ from kaizar_pipeline.stats.operational_time import HOMEWARD
 from kaizar_pipeline.stats.scores import covered, pit_of_probabilities
 
 HOME = Path(__file__).parents[1]
-PAGE = HOME / "docs" / "occupancy_validation.md"
+PAGE = HOME / "docs" / "reference" / "occupancy_validation.md"
 DATA = HOME.parent / "shared" / "data"
 
 Figures = dict[str, float]
@@ -210,7 +210,7 @@ def sepsis(options: Options) -> Figures:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the benchmark, with what docs/occupancy_validation.md says of it: text with figures in braces."""
+    """A part of the benchmark, with what docs/reference/occupancy_validation.md says of it: text, figures in braces."""
 
     heading: str
     measure: Callable[[Options], Figures]

@@ -1,4 +1,4 @@
-"""docs/forecast_validation.md from the results of benchmarks/forecast.py."""
+"""docs/reference/forecast_validation.md from the results of benchmarks/forecast.py."""
 
 from dataclasses import dataclass
 from importlib.metadata import version

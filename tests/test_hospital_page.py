@@ -1,4 +1,4 @@
-"""docs/hospital.md is correct: its file reads its extract. docs/keys.md has every key."""
+"""docs/how_to/hospital.md is correct: its file reads its extract. docs/reference/keys.md has every key."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 def test_the_example_reads_its_extract(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KAIZAR_PSEUDONYM_KEY", "an example")
-    page = (repository / "docs" / "hospital.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "how_to" / "hospital.md").read_text(encoding="utf-8")
     patients, stays = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
     (config,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "hospital_configs").mkdir()
@@ -30,7 +30,7 @@ def test_the_example_reads_its_extract(repository: Path, tmp_path: Path, monkeyp
 
 
 def test_every_key_has_its_row(repository: Path):
-    page = (repository / "docs" / "keys.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "reference" / "keys.md").read_text(encoding="utf-8")
     assert page == keys_page(hospital_schema()), "run `kaizar schema --write`"
     for name, part in hospital_schema()["$defs"].items():
         section = page.split(f"## {name}\n")[1].split("\n## ")[0]

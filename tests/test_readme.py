@@ -20,7 +20,12 @@ pytestmark = pytest.mark.integration
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md")))
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    *sorted(f"docs/{path.relative_to(DOCS).as_posix()}" for path in DOCS.rglob("*.md")),
+)
 
 
 def python_files(repository: Path) -> list[Path]:
@@ -82,7 +87,7 @@ def merged(whole: Any, part: Any) -> Any:
 
 
 def test_every_rule_is_declared_as_in_the_page_of_the_simulation(repository: Path, tmp_path: Path):
-    snippets = blocks(repository / "docs" / "simulation.md", "yaml")
+    snippets = blocks(repository / "docs" / "explanation" / "simulation.md", "yaml")
     assert len(snippets) == 15
     base = tmp_path / "hospital_configs" / "small.yml"
     base.parent.mkdir()
@@ -108,7 +113,7 @@ def test_python_files_that_are_named_exist(repository: Path, page: str):
 
 
 def test_the_data_dictionary_is_current(repository: Path):
-    assert (repository / "docs" / "tables.md").read_text() == data_dictionary(stored_tables().values()), (
+    assert (repository / "docs" / "reference" / "tables.md").read_text() == data_dictionary(stored_tables().values()), (
         "run: kaizar schema --write"
     )
 
@@ -120,7 +125,7 @@ def test_public_names_are_sorted_and_exist():
 
 
 def test_the_validation_page_has_every_model(repository: Path):
-    page = (repository / "docs" / "validation.md").read_text()
+    page = (repository / "docs" / "reference" / "validation.md").read_text()
     for case in cases():
         assert f"| {case.model} |" in page, "run: kaizar validate --write"
         assert f"\n- {case.source}: " in page

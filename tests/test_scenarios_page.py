@@ -1,4 +1,4 @@
-"""docs/scenarios.md is correct: its code runs, its scenarios are valid, its table of parts is complete."""
+"""docs/how_to/scenarios.md is correct: its code runs, its scenarios are valid, its table of parts is complete."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def page(repository: Path) -> str:
-    return (repository / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    return (repository / "docs" / "how_to" / "scenarios.md").read_text(encoding="utf-8")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -38,7 +38,7 @@ def test_its_code_runs(page: str, repository: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("KAIZAR_HOME", str(repository))
     names: dict[str, Any] = {}
     (code,) = blocks(page, "python")
-    exec(compile(code, "docs/scenarios.md", "exec"), names)
+    exec(compile(code, "docs/how_to/scenarios.md", "exec"), names)
     by_scenario = names["icu"].set_index("scenario")
     assert by_scenario.loc["two_more", "high"] < 0
 

@@ -23,8 +23,8 @@ def run_chain(
     tables: Collection[str] | None = None,
     **overrides: Any,
 ) -> dict[str, pd.DataFrame]:
-    """Every table of the hospital by name, or `tables` and those they are made from, as docs/tables.md describes them
-    (without `run_id`).
+    """Every table of the hospital by name, or `tables` and those they are made from, as docs/reference/tables.md
+    describes them (without `run_id`).
 
     `home` is the folder that paths of extracts are relative to, `scenarios` those to compare with the hospital as it
     is; `overrides` are the fields of `Overrides`, such as as_of, seed and workers. Tables that grow from run to run

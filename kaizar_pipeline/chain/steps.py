@@ -1,7 +1,7 @@
 """The one list of the steps of the chain: what each needs and makes, from the records to the planning tables.
 
 A step is a function whose parameters are its needs (`step.Step`), and one line in `STEPS`. `in_memory.run_chain`, the
-asset graph, docs/tables.md and `kaizar run` all come from that list.
+asset graph, docs/reference/tables.md and `kaizar run` all come from that list.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -103,7 +103,8 @@ def _checked(file: Path) -> Iterator[str]:
 
 def schema(
     write: Annotated[
-        bool, typer.Option("--write", help="Update the files of both schemas, docs/tables.md and docs/keys.md.")
+        bool,
+        typer.Option("--write", help="Update the files of both schemas, and tables.md and keys.md in docs/reference."),
     ] = False,
 ) -> None:
     """Print the JSON Schema of hospital files."""
@@ -119,8 +120,8 @@ def schema(
     pages = {
         f"{CONFIG_FOLDER}/hospital.schema.json": _as_text(hospital_schema()),
         f"{CONFIG_FOLDER}/scenario.schema.json": _as_text(scenario_schema()),
-        "docs/tables.md": data_dictionary(stored_tables().values()),
-        "docs/keys.md": keys_page(hospital_schema()),
+        "docs/reference/tables.md": data_dictionary(stored_tables().values()),
+        "docs/reference/keys.md": keys_page(hospital_schema()),
     }
     for name, text in pages.items():
         (home / name).parent.mkdir(exist_ok=True)

@@ -7,14 +7,14 @@ import typer
 
 def validate(
     runs: Annotated[int, typer.Option(min=10, help="Independent runs of each model.")] = 40,
-    write: Annotated[bool, typer.Option("--write", help="Update docs/validation.md.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Update docs/reference/validation.md.")] = False,
 ) -> None:
     """Simulate models whose answer is known; fails where chance does not explain a difference."""
     from kaizar_pipeline.command.screen import print_validation, progress_bar
     from kaizar_pipeline.config.files import find_home
     from kaizar_pipeline.verification import models, verify
 
-    page = find_home() / "docs" / "validation.md" if write else None
+    page = find_home() / "docs" / "reference" / "validation.md" if write else None
     cases = models.cases()
     with progress_bar("Simulating models whose answer is known", len(cases)) as progress:
         results = verify.validate(cases, runs=runs, progress=progress)

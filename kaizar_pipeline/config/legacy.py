@@ -3,7 +3,7 @@
 A file is the predecessor's when it has no `patients` and uses any of its keys. Nothing in it is dropped silently: a key
 without a counterpart is left in its place, and the check refuses it as unknown. Of its data only the names of files and
 the days that they cover are looked at (legacy_data.py), so a file whose data are missing loads, and its run fails.
-docs/legacy.md lists the translations.
+docs/how_to/legacy.md lists the translations.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 A day of a forecast stream has a factor of its own, gamma with mean 1 and variance 1/k. After n arrivals where E were
 expected by now, it is gamma with shape k + n and rate k + E: the rest of a day that began busy is expected to be
-busier. The level of the days after is left as it is (docs/forecasting.md).
+busier. The level of the days after is left as it is (docs/explanation/forecasting.md).
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """Hours of arrival as configured and as observed in the history: 168 weights per stream.
 
 The weights of a weekday are shrunk towards those of all weekdays, and these towards flat; how much, the data decide
-(docs/simulation.md). Arrivals of which no time of day is known do not count.
+(docs/explanation/simulation.md). Arrivals of which no time of day is known do not count.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -4,7 +4,7 @@ The hazard of leaving is h0(S) times the weight of the hour, S the operational h
 the weights are departures over those expected under h0 summed over every hour that each patient was in the bed. Plain
 departures over exposure would not do: short stays follow their arrivals, and every emergency department would seem to
 have a clock. A clock counts only where it improves the likelihood of stays that it was not learned from.
-docs/length_of_stay.md explains it.
+docs/explanation/length_of_stay.md explains it.
 """
 
 from collections.abc import Sequence

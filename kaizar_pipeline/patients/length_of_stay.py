@@ -2,7 +2,8 @@
 
 A stay is the time of care in the requested ward: from the bed given to the end of care, without boarding.
 Stays open at `as_of` are censored; those that ended at an unknown time are left out. In a ward with a clock, what the
-simulation draws from is fitted in operational hours. How rows are fitted: los_fit.py and docs/length_of_stay.md.
+simulation draws from is fitted in operational hours. How rows are fitted: los_fit.py and
+docs/explanation/length_of_stay.md.
 """
 
 from collections.abc import Callable, Iterable, Iterator

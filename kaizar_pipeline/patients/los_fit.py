@@ -2,7 +2,7 @@
 
 FAMILIES (classes of config/distributions.py) are fitted by maximum likelihood to all stays, open ones as censored; the
 best by AIC is taken, or the Kaplan-Meier quantiles where even the best fits badly. A group with few stays is shrunk
-towards a wider one. docs/length_of_stay.md explains it.
+towards a wider one. docs/explanation/length_of_stay.md explains it.
 """
 
 from collections.abc import Callable

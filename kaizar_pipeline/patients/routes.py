@@ -2,7 +2,7 @@
 
 Stays that are still open count by the cumulative incidence of each next ward, so that a ward after longer stays is not
 taken for a rare one. A patient type is shrunk towards the other types of its ward; how much, the data decide
-(docs/simulation.md).
+(docs/explanation/simulation.md).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

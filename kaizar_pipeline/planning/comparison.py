@@ -1,4 +1,4 @@
-"""What scenarios change: the hospital as it is and under each scenario, with the same patients (docs/scenarios.md).
+"""What scenarios change: the hospital as it is and under each scenario, same patients (docs/how_to/scenarios.md).
 
 Differences are taken pair by pair of replications. A percentile over hours and replications together is not a mean
 over replications, so that of the census is taken within GROUPS groups of consecutive ones (batch means).

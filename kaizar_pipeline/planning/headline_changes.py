@@ -2,7 +2,8 @@
 
 The headline of a ward is the chance that it is full at some hour of a day, a mean over the next seven days, and its p95
 census, a mean over their hours: every hour of the week occurs once, whatever the origin. A run stores all inputs of its
-headline; the next one simulates these again and replaces them by its own, a factor at a time (docs/changes.md).
+headline; the next one simulates these again and replaces them by its own, a factor at a time
+(docs/explanation/changes.md).
 Percentiles are not means over replications, so standard errors are jackknifed: both neighbours are measured again
 without each of GROUPS groups of consecutive replications (Shao and Wu 1989: for percentiles the groups must not be
 small).

@@ -1,4 +1,4 @@
-"""The clocks by which patients leave wards, on the hours of a plan (docs/simulation.md, stats/operational_time.py).
+"""The clocks by which patients leave wards, on the hours of a plan (stats/operational_time.py).
 
 A ward has two clocks, one for each way out. Beside them a day factor speeds both up or down for a whole day: it is a
 random number of the replication, which `sampling.day_speeds` draws.

@@ -1,4 +1,4 @@
-"""Whether the beds suffice at all: the offered load of every ward against its staffed beds (docs/simulation.md).
+"""Whether the beds suffice at all: the offered load of every ward against its staffed beds.
 
 Requests of later wards follow from those of the streams by the traffic equations of the routing. Only the load that
 must fit is compared with the beds. Left out are patients of a type that an admission stop lists, and those who lose

@@ -1,7 +1,7 @@
 """A hospital compiled for simulation: everything that is not random, as small arrays with indices instead of names.
 
 `make_plan` turns config and tables into a `Plan`; `draw` (sampling.py) adds the random numbers; an engine does the
-rest. Time is hours since the warm-up begins. Semantics: docs/simulation.md.
+rest. Time is hours since the warm-up begins. Semantics: docs/explanation/simulation.md.
 """
 
 from collections.abc import Mapping

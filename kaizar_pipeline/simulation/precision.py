@@ -1,7 +1,8 @@
 """How many replications are enough: half-widths of confidence intervals, looked at on a schedule stated beforehand.
 
 Looking repeatedly makes ordinary 95 % intervals too optimistic. So the 5 % that may go wrong are split over all K
-planned looks (Bonferroni): each interval is one of 1 - 0.05 / K. What that guarantees is in docs/simulation.md.
+planned looks (Bonferroni): each interval is one of 1 - 0.05 / K. What that guarantees is in
+docs/explanation/simulation.md.
 
 Means use Student's t; a mean that was the same in every replication has width 0. Probabilities use Wilson's interval
 (1927): after n replications without any event its half-width is z^2 / (n + z^2), not 0.

@@ -63,7 +63,7 @@ def diagnose(
     weeks) is taken away. A ward is named if MSER-5 would cut off some of what is left, and the census of the first day
     falls short of the later one by a material share and by more than chance explains (the variance of a census is at
     most about its mean, as it is without a limit of beds). MSER-5 sees a quarter of the hours that count, so where a
-    ward fills up for longer the answer is "more than". Its limits are in docs/simulation.md.
+    ward fills up for longer the answer is "more than". Its limits are in docs/explanation/simulation.md.
     """
     later_weeks = census_by_hour.shape[1] // HOURS_PER_WEEK // 2
     if later_weeks == 0:

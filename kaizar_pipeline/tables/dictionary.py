@@ -1,4 +1,4 @@
-"""Writes docs/tables.md: every table and column, as Markdown."""
+"""Writes docs/reference/tables.md: every table and column, as Markdown."""
 
 from collections.abc import Iterable
 

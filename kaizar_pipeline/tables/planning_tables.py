@@ -273,7 +273,7 @@ SCENARIO_COMPARISON = hospital_table(
     "What each scenario changes: paired differences to the hospital as it is, with the same patients.",
     key("scenario", "VARCHAR", "Scenario, by the name of its file."),
     WARD,
-    key("kpi", "VARCHAR", "What is compared, as docs/scenarios.md explains."),
+    key("kpi", "VARCHAR", "What is compared, as docs/how_to/scenarios.md explains."),
     *_EFFECT,
     Column("pairs", "INTEGER", "Pairs behind the row: replications, for percentiles groups of replications."),
     Column("overloaded", "BOOLEAN", "True: demand then exceeds the ward's beds; queues grow with the horizon."),

@@ -3,7 +3,7 @@
 To change the columns of a table:
 
 1. Change them in the file of its owner (`patient_tables.py`, `forecast_tables.py`, ...) and raise its `version`.
-2. Run `kaizar schema --write` (docs/tables.md) and `python tests/test_schema.py` (the columns frozen per version).
+2. Run `kaizar schema --write` (docs/reference/tables.md) and `python tests/test_schema.py` (columns per version).
 
 Stored files of that table are then refused by `Warehouse.read` and left out of the catalog until the table is
 materialized again, which the message says; all other tables stay readable. Tables that grow from run to run

@@ -146,7 +146,7 @@ simulated, by those who published it; after ± is its own standard error, and z 
 
 
 def validation_page(results: Sequence[Result], runs: int = RUNS) -> str:
-    """docs/validation.md."""
+    """docs/reference/validation.md."""
     sources: dict[str, dict[str, None]] = {}
     for result in results:
         sources.setdefault(result.source, {})[result.model] = None

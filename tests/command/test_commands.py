@@ -157,11 +157,11 @@ def test_validate_prints_the_comparison_and_writes_the_page(home: Path, monkeypa
     few = [replace(case, replications=min(case.replications, 2)) for case in cases() if "patients in bed" in case.model]
     monkeypatch.setattr("kaizar_pipeline.verification.models.cases", lambda: few)
     assert kaizar("validate").exit_code == 0
-    assert not (home / "docs" / "validation.md").exists()
+    assert not (home / "docs" / "reference" / "validation.md").exists()
     result = kaizar("validate", "--runs", "10", "--write")
     assert result.exit_code == 0
     assert "6.428242" in result.stdout
-    page = (home / "docs" / "validation.md").read_text(encoding="utf-8")
+    page = (home / "docs" / "reference" / "validation.md").read_text(encoding="utf-8")
     assert "| in bed after 3 days | 6.428242 |" in page
     assert "run 10 times" in page
 

@@ -163,11 +163,11 @@ def test_a_sheet_without_rows_is_left_out():
 
 
 def test_the_page_of_the_documentation_is_right(repository: Path):
-    page = (repository / "docs" / "report.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "how_to" / "report.md").read_text(encoding="utf-8")
     config, tables = tiny_report()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {"config": config, "tables": tables}
-    exec(compile(code, "docs/report.md", "exec"), names)
+    exec(compile(code, "docs/how_to/report.md", "exec"), names)
     assert isinstance(names["days"], pd.DataFrame)
     (keys,) = re.findall(r"```yaml\nreport: (.*?)\n```", page)
     assert ReportSettings.model_validate(yaml.safe_load(keys)).suppress_below == 5
