@@ -1,5 +1,6 @@
 """The command `validate`."""
 
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -22,6 +23,6 @@ def validate(
     typer.echo(verify.distribution_of_z(results))
     if page:
         page.parent.mkdir(exist_ok=True)
-        page.write_text(verify.validation_page(results, runs), encoding="utf-8")
+        page.write_text(verify.validation_page(results, date.today(), runs), encoding="utf-8")
     if not all(result.agrees for result in results):
         raise typer.Exit(1)
