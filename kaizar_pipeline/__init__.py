@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.planning.comparison import compare_scenarios
     from kaizar_pipeline.planning.drivers import occupancy_drivers
     from kaizar_pipeline.planning.quickscan import quickscan
+    from kaizar_pipeline.reporting.hospital_beds_plots import plot_nurses, plot_refused
     from kaizar_pipeline.reporting.hospital_plots import (
         plot_allocations,
         plot_coverage,
@@ -104,9 +105,11 @@ __all__ = [
     "plot_hours",
     "plot_levels",
     "plot_meeting",
+    "plot_nurses",
     "plot_past",
     "plot_past_flows",
     "plot_percentiles",
+    "plot_refused",
     "plot_reliability",
     "plot_risk",
     "plot_scenarios",
@@ -147,6 +150,7 @@ _NAMES = {
     "planning.comparison": "compare_scenarios",
     "planning.drivers": "occupancy_drivers",
     "planning.quickscan": "quickscan",
+    "reporting.hospital_beds_plots": "plot_nurses plot_refused",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
     "reporting.plots": "plot_arrivals plot_clock plot_daily plot_fan plot_flows plot_highest plot_hours plot_past "
