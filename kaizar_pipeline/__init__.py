@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kaizar_pipeline.chain.in_memory import run_chain, simulate_hospital
-    from kaizar_pipeline.config.files import load_hospital_config, load_scenario
+    from kaizar_pipeline.config.files import find_home, load_hospital_config, load_scenario
     from kaizar_pipeline.config.hospital import HospitalConfig
     from kaizar_pipeline.config.scenario import Scenario
     from kaizar_pipeline.config.variant import apply_scenario
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         plot_skill,
         plot_strip,
     )
+    from kaizar_pipeline.reporting.in_notebook import plain_errors, show_pictures
     from kaizar_pipeline.reporting.plots import (
         plot_arrivals,
         plot_clock,
@@ -78,6 +79,7 @@ __all__ = [
     "beds_effects",
     "compare_scenarios",
     "discharges",
+    "find_home",
     "forecast_rates",
     "hours_of_arrival",
     "lengths_of_stay",
@@ -87,6 +89,7 @@ __all__ = [
     "load_scenario",
     "make_feature_table",
     "occupancy_drivers",
+    "plain_errors",
     "plot_allocations",
     "plot_arrivals",
     "plot_clock",
@@ -113,6 +116,7 @@ __all__ = [
     "routes_taken",
     "run_chain",
     "score_forecasts",
+    "show_pictures",
     "simulate_hospital",
     "simulate_occupancy",
     "starting_census",
@@ -121,7 +125,7 @@ __all__ = [
 
 _NAMES = {
     "chain.in_memory": "run_chain simulate_hospital",
-    "config.files": "load_hospital_config load_scenario",
+    "config.files": "find_home load_hospital_config load_scenario",
     "config.hospital": "HospitalConfig",
     "config.scenario": "Scenario",
     "config.variant": "apply_scenario",
@@ -143,6 +147,7 @@ _NAMES = {
     "planning.quickscan": "quickscan",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
+    "reporting.in_notebook": "plain_errors show_pictures",
     "reporting.plots": "plot_arrivals plot_clock plot_daily plot_fan plot_flows plot_highest plot_hours plot_past "
     "plot_past_flows plot_percentiles plot_risk plot_week",
     "simulation.experiment": "Experiment",
