@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kaizar_pipeline.forecasting.past_rates import weekday_rates
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
+    from kaizar_pipeline.hospital_beds.generated_beds import make_hospital_beds
+    from kaizar_pipeline.hospital_beds.hospital_beds import HospitalBeds
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
     from kaizar_pipeline.patients.discharge_clocks import discharges
@@ -73,6 +75,7 @@ __all__ = [
     "DataError",
     "Experiment",
     "History",
+    "HospitalBeds",
     "HospitalConfig",
     "KaizarError",
     "Occupancy",
@@ -99,6 +102,7 @@ __all__ = [
     "load_patients",
     "load_scenario",
     "make_feature_table",
+    "make_hospital_beds",
     "occupancy_drivers",
     "plain_errors",
     "plot_allocations",
@@ -153,6 +157,8 @@ _NAMES = {
     "forecasting.past_rates": "weekday_rates",
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
+    "hospital_beds.generated_beds": "make_hospital_beds",
+    "hospital_beds.hospital_beds": "HospitalBeds",
     "patients.arrival_profile": "hours_of_arrival",
     "patients.daily_arrivals": "arrivals_per_day",
     "patients.discharge_clocks": "discharges",
