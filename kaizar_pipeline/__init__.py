@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from kaizar_pipeline.planning.comparison import compare_scenarios
     from kaizar_pipeline.planning.drivers import occupancy_drivers
     from kaizar_pipeline.planning.quickscan import quickscan
-    from kaizar_pipeline.reporting.bed_plots import plot_beds_percentiles, plot_stays, plot_waits
+    from kaizar_pipeline.reporting.bed_plots import plot_beds_percentiles, plot_stays, plot_turned_away, plot_waits
+    from kaizar_pipeline.reporting.form_plots import plot_nurses, plot_service_weeks
     from kaizar_pipeline.reporting.hospital_plots import (
         plot_allocations,
         plot_coverage,
@@ -119,15 +120,18 @@ __all__ = [
     "plot_hours",
     "plot_levels",
     "plot_meeting",
+    "plot_nurses",
     "plot_past",
     "plot_past_flows",
     "plot_percentiles",
     "plot_reliability",
     "plot_risk",
     "plot_scenarios",
+    "plot_service_weeks",
     "plot_skill",
     "plot_stays",
     "plot_strip",
+    "plot_turned_away",
     "plot_waits",
     "plot_week",
     "quickscan",
@@ -170,7 +174,8 @@ _NAMES = {
     "planning.comparison": "compare_scenarios",
     "planning.drivers": "occupancy_drivers",
     "planning.quickscan": "quickscan",
-    "reporting.bed_plots": "plot_beds_percentiles plot_stays plot_waits",
+    "reporting.bed_plots": "plot_beds_percentiles plot_stays plot_turned_away plot_waits",
+    "reporting.form_plots": "plot_nurses plot_service_weeks",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
     "reporting.in_notebook": "plain_errors show_pictures",

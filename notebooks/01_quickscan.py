@@ -13,7 +13,7 @@ config = load_hospital_config(home / "hospital_configs" / "hospital_2.yml")
 ward = "medicine"
 
 # %% tags=["kaggle"]
-ward = "general_medicine"
+ward = "general_medicine" if "general_medicine" in config.ward_ids else config.ward_ids[0]
 
 # %% [markdown]
 # `ward` is the service that is looked at. The other services of the hospital are simulated beside it, because patients
@@ -34,7 +34,7 @@ from kaizar_pipeline import run_chain, with_simulation
 config = with_simulation(config, horizon_days=180, replications=400)
 learned = ["daily_arrivals", "arrival_profile", "ward_history_days", "length_of_stay", "starting_census", "routes"]
 tables = run_chain(config, home=home, tables=learned, workers=2)
-stream = next(stream.id for stream in config.arrival_streams if stream.target_ward == ward)
+stream = {stream.target_ward: stream.id for stream in config.arrival_streams}.get(ward, ward)
 
 # %% [markdown]
 # **Arrivals.** Each dot is a day. The line is the mean of the last seven days: where it climbs or falls for weeks, the
@@ -56,12 +56,30 @@ from kaizar_pipeline import plot_stays
 plot_stays(tables, ward)
 
 # %% [markdown]
-# **Beds in use.** The highest number of each of the last days (line), at midnight (dots), and the staffed beds (red).
+# **Beds in use.** The highest number of each of the last days (line), the number at midnight (dots), and the staffed
+# beds (red). Records with dates alone, without times, show the midnights only.
 
 # %%
 from kaizar_pipeline import plot_past
 
 plot_past(tables, ward)
+
+# %% [markdown] tags=["kaggle"]
+# **Admitted and refused**, week by week, with the events of the hospital. Patients who were refused are demand too:
+# they are not in `patients.csv`, so that the scan below is of those who were admitted.
+
+# %% tags=["kaggle"]
+from kaizar_pipeline import plot_service_weeks
+
+plot_service_weeks({"weekly": data.weekly}, ward) if data.weekly is not None else print("no services_weekly.csv")
+
+# %% [markdown] tags=["kaggle"]
+# **Nurses present and beds**, week by week: beds are open only where there are nurses for them.
+
+# %% tags=["kaggle"]
+from kaizar_pipeline import plot_nurses
+
+plot_nurses({"nurses": data.nurses}, ward) if data.nurses is not None else print("no staff_schedule.csv")
 
 # %% [markdown]
 # ## What if the past year goes on?
@@ -143,7 +161,7 @@ plot_highest({"bed_requirements": cases["10 % shorter stays"]}, ward)
 # **History and replications in one picture.** Left of *now* the days that were observed, right of it the replications:
 # the median of each day's highest number, and the intervals that hold 50, 80 and 95 % of them. The fan opens within
 # days, as the patients of the last night leave, and then stays as wide as it is: that is the risk of any single day.
-# Here patients wait when all beds are taken, so that nothing is above the staffed beds.
+# Nothing is above the staffed beds here, since patients wait or are refused when all of them are taken.
 
 # %%
 from kaizar_pipeline import plot_fan, simulate_occupancy
@@ -176,8 +194,8 @@ for risk in (0.1, 0.05, 0.01):
 
 # %% [markdown]
 # **The same from the past alone**, without a simulation: the fewest beds that would have covered nine of ten days of
-# the past year, with its 95 % interval. The past is one replication only, so that its interval is wide, and it holds the
-# seasons that the scan leaves out.
+# the past year, with its 95 % interval. The past is one replication only, so that its interval is wide, and it holds
+# the seasons that the scan leaves out.
 
 # %%
 from kaizar_pipeline import quickscan
