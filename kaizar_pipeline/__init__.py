@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.planning.drivers import occupancy_drivers
     from kaizar_pipeline.planning.quickscan import quickscan
     from kaizar_pipeline.reporting.bed_plots import plot_beds_percentiles, plot_stays, plot_turned_away, plot_waits
-    from kaizar_pipeline.reporting.form_plots import plot_nurses, plot_service_weeks
+    from kaizar_pipeline.reporting.hospital_beds_plots import plot_nurses, plot_refused
     from kaizar_pipeline.reporting.hospital_plots import (
         plot_allocations,
         plot_coverage,
@@ -124,10 +124,10 @@ __all__ = [
     "plot_past",
     "plot_past_flows",
     "plot_percentiles",
+    "plot_refused",
     "plot_reliability",
     "plot_risk",
     "plot_scenarios",
-    "plot_service_weeks",
     "plot_skill",
     "plot_stays",
     "plot_strip",
@@ -175,7 +175,7 @@ _NAMES = {
     "planning.drivers": "occupancy_drivers",
     "planning.quickscan": "quickscan",
     "reporting.bed_plots": "plot_beds_percentiles plot_stays plot_turned_away plot_waits",
-    "reporting.form_plots": "plot_nurses plot_service_weeks",
+    "reporting.hospital_beds_plots": "plot_nurses plot_refused",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
     "reporting.in_notebook": "plain_errors show_pictures",

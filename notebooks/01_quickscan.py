@@ -29,6 +29,8 @@ ward = "general_medicine" if "general_medicine" in config.ward_ids else config.w
 # from, out of the patients' records.
 
 # %%
+import pandas as pd
+
 from kaizar_pipeline import run_chain, with_simulation
 
 config = with_simulation(config, horizon_days=180, replications=400)
@@ -65,13 +67,13 @@ from kaizar_pipeline import plot_past
 plot_past(tables, ward)
 
 # %% [markdown] tags=["kaggle"]
-# **Admitted and refused**, week by week, with the events of the hospital. Patients who were refused are demand too:
-# they are not in `patients.csv`, so that the scan below is of those who were admitted.
+# **Admitted and refused**, week by week; weeks with an event are marked. Patients who were refused are demand too, but
+# they are not in `patients.csv`: the scan below is of those who were admitted.
 
 # %% tags=["kaggle"]
-from kaizar_pipeline import plot_service_weeks
+from kaizar_pipeline import plot_refused
 
-plot_service_weeks({"weekly": data.weekly}, ward) if data.weekly is not None else print("no services_weekly.csv")
+plot_refused(data, ward) if data.weekly is not None else print("Not known: there is no services_weekly.csv.")
 
 # %% [markdown] tags=["kaggle"]
 # **Nurses present and beds**, week by week: beds are open only where there are nurses for them.
@@ -79,18 +81,28 @@ plot_service_weeks({"weekly": data.weekly}, ward) if data.weekly is not None els
 # %% tags=["kaggle"]
 from kaizar_pipeline import plot_nurses
 
-plot_nurses({"nurses": data.nurses}, ward) if data.nurses is not None else print("no staff_schedule.csv")
+plot_nurses(data, ward) if data.nurses is not None else print("Not known: there is no staff_schedule.csv.")
 
 # %% [markdown]
 # ## What if the past year goes on?
 #
 # `weekday_rates` gives each day ahead the mean of its weekday over the past year, and lets days differ from it as much
-# as they did. An `Experiment` simulates the hospital with these arrivals, from the patients of the last night on.
+# as they did. An `Experiment` then simulates the hospital with these arrivals, from the patients of the last night on.
 
 # %%
 from kaizar_pipeline import Experiment, StartingPoint, StartingTables, bed_requirements, weekday_rates
 
 tables["arrival_rates"] = weekday_rates(tables["daily_arrivals"], config)
+
+# %% [markdown] tags=["kaggle"]
+# In the public set `patients.csv` holds only a part of the patients whom `services_weekly.csv` counts as admitted. The
+# rates are scaled to all of them; where the file has all, nothing changes. The patients of the last night are not
+# scaled, so that the first days show too few.
+
+# %% tags=["kaggle"]
+tables["arrival_rates"] = data.all_admitted(tables["arrival_rates"])
+
+# %%
 experiment = Experiment(StartingPoint(config, StartingTables.of(tables)), workers=2)
 tables["bed_requirements"] = bed_requirements(experiment)
 
@@ -112,7 +124,10 @@ plot_highest(tables, ward)
 # %%
 from kaizar_pipeline import chances_above
 
-chances_above(tables["bed_requirements"], ward).round(3)
+requirements = tables["bed_requirements"]
+peak = requirements[(requirements["ward_id"] == ward) & (requirements["risk_event"] == "horizon_peak")].iloc[0]
+staffed, enough = peak["staffed_beds"], int(peak["enough_beds"])
+chances_above(requirements, ward, enough if pd.isna(staffed) else int(staffed)).round(3)
 
 # %% [markdown]
 # ## What if there are 10 % more patients, or stays are 10 % shorter?
@@ -136,12 +151,8 @@ cases = {
 # **The chances, with the beds that are enough as it is**, in all three cases: how far does that number carry?
 
 # %%
-import pandas as pd
-
-peak = tables["bed_requirements"].query("ward_id == @ward and risk_event == 'horizon_peak'")
-beds = int(peak["enough_beds"].iloc[0])
-chances = {case: chances_above(table, ward, beds).set_index("share")["chance"] for case, table in cases.items()}
-pd.DataFrame(chances).T.rename(columns=lambda share: f"above {share:.0%} of {beds} beds").style.format("{:.1%}")
+chances = {case: chances_above(table, ward, enough).set_index("share")["chance"] for case, table in cases.items()}
+pd.DataFrame(chances).T.rename(columns=lambda share: f"above {share:.0%} of {enough} beds").style.format("{:.1%}")
 
 # %% [markdown]
 # **As pictures**: with 10 % more arrivals the whole histogram moves to the right ...

@@ -14,6 +14,12 @@ ward = "medicine"
 # %% tags=["kaggle"]
 ward = "general_medicine" if "general_medicine" in config.ward_ids else config.ward_ids[0]
 
+if data.weekly is None:
+    raise SystemExit(
+        "This notebook is about beds, and nobody knows how many there are: put services_weekly.csv into FOLDER, and "
+        "run all cells again."
+    )
+
 # %% [markdown]
 # ## How far ahead?
 #
@@ -92,6 +98,13 @@ from kaizar_pipeline import forecast_rates, plot_arrivals
 
 tables["arrival_rates"] = forecast_rates(model, features, arrivals, config)
 plot_arrivals(tables, stream)
+
+# %% [markdown] tags=["kaggle"]
+# In the public set `patients.csv` holds only a part of the patients whom `services_weekly.csv` counts as admitted. For
+# the twin the rates are scaled to all of them; where the file has all, nothing changes.
+
+# %% tags=["kaggle"]
+tables["arrival_rates"] = data.all_admitted(tables["arrival_rates"])
 
 # %% [markdown]
 # ## The twin under the forecast

@@ -14,6 +14,12 @@ ward = "medicine"
 # %% tags=["kaggle"]
 ward = "general_medicine" if "general_medicine" in config.ward_ids else config.ward_ids[0]
 
+if data.weekly is None:
+    raise SystemExit(
+        "This notebook is about beds, and nobody knows how many there are: put services_weekly.csv into FOLDER, and "
+        "run all cells again."
+    )
+
 # %% [markdown]
 # ## The hospital as it is
 #
@@ -27,6 +33,15 @@ from kaizar_pipeline import Experiment, StartingPoint, StartingTables, run_chain
 config = with_simulation(config, horizon_days=28, replications=200, overload="allow")
 learned = ["arrival_rates", "arrival_profile", "length_of_stay", "starting_census", "routes"]
 tables = run_chain(config, home=home, tables=learned, workers=2)
+
+# %% [markdown] tags=["kaggle"]
+# In the public set `patients.csv` holds only a part of the patients whom `services_weekly.csv` counts as admitted. The
+# rates are scaled to all of them; where the file has all, nothing changes.
+
+# %% tags=["kaggle"]
+tables["arrival_rates"] = data.all_admitted(tables["arrival_rates"])
+
+# %%
 experiment = Experiment(StartingPoint(config, StartingTables.of(tables)), workers=2)
 
 # %% [markdown]

@@ -31,6 +31,12 @@ def first_cells(variant: Variant, *before: str, after: str = "", folder: Path | 
     return new_notebook(cells=cells, nbformat_minor=4)
 
 
+def chosen_ward(name: str) -> str:
+    """The cell of a notebook for Kaggle that chooses the ward."""
+    cells = made(Book(FOLDER / f"{name}.py", "kaggle")).cells
+    return next(cell.source for cell in cells if cell.source.startswith("ward = "))
+
+
 @pytest.fixture
 def said(tmp_path: Path) -> Callable[[NotebookNode], str]:
     """What a notebook shows when it runs in an empty folder; it stops where it says so."""
@@ -106,6 +112,13 @@ def test_files_that_are_missing_are_named(said: Callable[..., str], form: Path, 
     assert found.endswith("kaggle")
 
 
+@pytest.mark.parametrize("name", ["02_forecast_to_twin", "04_scenarios"])
+def test_notebooks_about_beds_stop_where_nobody_knows_the_beds(said: Callable[..., str], form: Path, name: str):
+    (form / "services_weekly.csv").unlink()
+    found = said(first_cells("kaggle", folder=form, after=chosen_ward(name)))
+    assert "nobody knows how many there are: put services_weekly.csv into FOLDER, and run all cells again" in found
+
+
 def test_a_folder_without_patients_stops_with_a_sentence(said: Callable[..., str], form: Path):
     (form / "patients.csv").unlink()
     assert "has no patients.csv; required: a folder of the hospital-beds form" in said(
@@ -117,9 +130,8 @@ def test_other_services_are_wards_of_their_own(said: Callable[..., str], form: P
     for name in ("patients.csv", "services_weekly.csv", "staff.csv", "staff_schedule.csv"):
         path = form / name
         path.write_text(path.read_text().replace("general_medicine", "maternity").replace("surgery", "oncology"))
-    source = FOLDER / "01_quickscan.py"
-    chooses = next(cell.source for cell in made(Book(source, "kaggle")).cells if cell.source.startswith("ward = "))
-    notebook = first_cells("kaggle", folder=form, after=f"{chooses}\nprint(config.ward_ids, ward)")
+    after = f"{chosen_ward('01_quickscan')}\nprint(config.ward_ids, ward)"
+    notebook = first_cells("kaggle", folder=form, after=after)
     found = said(notebook, stops=False)
     assert "maternity" in found
     assert found.endswith("emergency")

@@ -17,7 +17,7 @@ from tiny_report import tiny_report
 
 import kaizar_pipeline
 from kaizar_pipeline.errors import KaizarError
-from kaizar_pipeline.reporting import bed_plots, form_plots, hospital_plots, plots
+from kaizar_pipeline.reporting import bed_plots, hospital_plots, plots
 from kaizar_pipeline.reporting.canvas import ACCENT, Tables, png
 from kaizar_pipeline.reporting.numbers import percent_sign_aside
 
@@ -46,8 +46,6 @@ DRAWN: dict[str, Callable[[Tables], Axes]] = {
     "plot_waits": lambda tables: bed_plots.plot_waits(tables, "ward"),
     "plot_turned_away": lambda tables: bed_plots.plot_turned_away({**tables, **past()}, "ward"),
     "plot_beds_percentiles": lambda tables: bed_plots.plot_beds_percentiles({**tables, **past()}, "ward"),
-    "plot_nurses": lambda tables: form_plots.plot_nurses({**tables, **weekly()}, "surgery"),
-    "plot_service_weeks": lambda tables: form_plots.plot_service_weeks({**tables, **weekly()}, "surgery"),
 }
 
 DRAWN_ALONE: dict[str, Callable[[Tables], Axes]] = {
@@ -57,8 +55,6 @@ DRAWN_ALONE: dict[str, Callable[[Tables], Axes]] = {
     "plot_scenarios": lambda tables: hospital_plots.plot_scenarios(tables, "left"),
     "plot_turned_away": lambda tables: bed_plots.plot_turned_away(tables, "ward"),
     "plot_beds_percentiles": lambda tables: bed_plots.plot_beds_percentiles(tables, "ward"),
-    "plot_nurses": lambda tables: form_plots.plot_nurses(tables, "surgery"),
-    "plot_service_weeks": lambda tables: form_plots.plot_service_weeks(tables, "surgery"),
 }
 """Those that are given tables by hand, without them."""
 
@@ -126,17 +122,6 @@ def percentiles() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def weekly() -> dict[str, pd.DataFrame]:
-    """Four weeks of a service: a strike in the third, and nobody knows its beds."""
-    week = [1, 2, 3, 4]
-    asked = {"admitted": [20, 21, 9, 22], "refused": [0, 2, 11, 1], "event": ["none", "none", "strike", "none"]}
-    nurses = {"nurses_present": [5, 5, 2, 5], "available_beds": pd.array([9, 9, None, 9], dtype="Int64")}
-    return {
-        "weekly": pd.DataFrame({"service": "surgery", "week": week, **asked}),
-        "nurses": pd.DataFrame({"service": "surgery", "week": week, **nurses}),
-    }
-
-
 def texts(ax: Axes) -> list[str]:
     return [text.get_text() for text in ax.texts]
 
@@ -159,7 +144,7 @@ def test_every_picture_is_small_and_leaves_nothing_behind(name: str, tables: Tab
 
 def test_every_public_picture_is_tried():
     public = {name for name in kaizar_pipeline.__all__ if name.startswith("plot_")}
-    assert public == set(DRAWN)
+    assert public == {*DRAWN, "plot_nurses", "plot_refused"}  # these two in tests/hospital_beds
     assert all(callable(getattr(kaizar_pipeline, name)) for name in public)
 
 
@@ -294,8 +279,3 @@ def test_an_occupancy_of_all_beds_is_red(tables: Tables):
     (cells,) = ax.collections
     red = to_rgba(ACCENT)
     assert [tuple(face) == red for face in np.asarray(cells.get_facecolor())] == [True, True, False, True, False, False]
-
-
-def test_events_are_named_above_their_weeks(tables: Tables):
-    assert "strike" in texts(form_plots.plot_service_weeks({**tables, **weekly()}, "surgery"))
-    assert "9 to 9 beds" in texts(form_plots.plot_nurses({**tables, **weekly()}, "surgery"))
