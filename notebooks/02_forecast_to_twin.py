@@ -35,7 +35,7 @@ arrivals = tables["daily_arrivals"]
 stream = {stream.target_ward: stream.id for stream in config.arrival_streams}.get(ward, ward)
 known = int(arrivals["observed"][arrivals["stream_id"] == stream].sum())
 days = 180 if known >= 500 else 28
-config = with_simulation(config, horizon_days=days, replications=300)
+config = with_simulation(config, horizon_days=days, replications=200)
 print(f"{known} days of history: the forecast is for {days} days.")
 
 # %% [markdown]
@@ -138,7 +138,7 @@ plot_risk(tables, ward)
 # %%
 from kaizar_pipeline import beds_effects
 
-tables["beds_effects"] = beds_effects(experiment)
+tables["beds_effects"] = beds_effects(experiment, wards=[ward])
 
 # %% [markdown] tags=["repository"]
 # **Waits against beds**: the mean wait for a bed of this ward, and the wait that one patient in twenty exceeds, each

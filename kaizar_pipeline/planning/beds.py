@@ -214,12 +214,16 @@ def beds_percentiles(experiment: Experiment, ward: str, sweep: Sequence[int] | N
     return pd.DataFrame(rows)
 
 
-def beds_effects(experiment: Experiment, sweep: Sequence[int] = SWEEP) -> pd.DataFrame:
+def beds_effects(
+    experiment: Experiment, sweep: Sequence[int] = SWEEP, wards: Sequence[str] | None = None
+) -> pd.DataFrame:
     """What a few beds more or fewer in one ward, the others as they are, do to waits, boarding, diversion and outliers
-    there and in the whole hospital."""
+    there and in the whole hospital, for each of `wards` (default: all with limited beds). Raises SimulationError for a
+    ward that does not have limited beds."""
     start = experiment.start
     fewest = start.plan.staffed.min(axis=1)
-    changes = [(w, change) for w in _limited(start.plan) for change in sweep if fewest[w] + change >= 0]
+    places = [start.plan.ward_ids.index(ward) for ward in _places(start.plan, wards)]
+    changes = [(w, change) for w in places for change in sweep if fewest[w] + change >= 0]
     plans = (start.with_beds({start.plan.ward_ids[w]: change}) for w, change in changes)
     runs = _run(experiment, chain([start.plan], plans))
     baseline = next(runs)

@@ -137,10 +137,11 @@ def plot_beds_percentiles(tables: Tables, ward: str, ax: "Axes | None" = None) -
     are in use. Table: beds_percentiles, which `beds_percentiles` makes."""
     rows = table_rows(tables, "beds_percentiles", ward_id=ward).sort_values("beds")
     columns = [name for name in rows.columns if name.startswith("p") and name[1:].isdecimal()]
-    shares = rows[columns].div(rows["beds"], axis=0).set_axis([f"{name[1:]} % of hours" for name in columns], axis=1)
+    shares = rows[columns].div(rows["beds"], axis=0).set_axis([f"{name[1:]} %" for name in columns], axis=1)
     shares.index = pd.Index([_named(row) for row in rows.itertuples()])
-    ax = start(ax, f"{titled(ward)}: occupancy that is not exceeded in so many hours, %", tall(len(shares)), 1.75)
+    ax = start(ax, f"{titled(ward)}: occupancy in % of the beds, by the number of beds", tall(len(shares)), 1.75)
     shaded(ax, shares, _OCCUPANCY)
+    name_axes(ax, "of all hours have this occupancy or less", "")
     return ax
 
 

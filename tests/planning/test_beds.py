@@ -289,6 +289,12 @@ class TestBedsPercentiles:
                 assert abs(found[f"p{percent}"].iloc[place] - np.argmax(cut >= percent / 100)) <= 1
         assert not found["overloaded"].any()
 
+    def test_effects_of_named_wards_are_those_of_all(self, hospital, experiment_of):
+        wards = [{"id": name, "capacity": 3, "los_model": EXPONENTIAL, "queue_limit": 0} for name in ("a", "b")]
+        experiment = experiment_of(hospital(wards, [2, 2], simulation={"horizon_days": 7, "replications": 20}))
+        every, one = beds_effects(experiment, sweep=(1,)), beds_effects(experiment, sweep=(1,), wards=["b"])
+        pd.testing.assert_frame_equal(one, every[every["ward_id"] == "b"].reset_index(drop=True))
+
     def test_by_default_steps_of_a_twentieth_and_no_ward_without_beds(self, day_clinic, experiment_of):
         experiment = experiment_of(day_clinic(12, replications=20))
         assert beds_percentiles(experiment, "clinic")["beds"].tolist() == [23, 24, 25, *range(26, 34)]
