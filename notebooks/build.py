@@ -155,9 +155,7 @@ def build(book: Book, run: bool) -> bool:
             except CellExecutionError:
                 well = False
     write(notebook, book.path)
-    print(
-        f"{book}: {f'{time.perf_counter() - began:.1f} s' if run else 'made'}{'' if well else ', FAILED'}", flush=True
-    )
+    _report(book, began if run else None, well)
     if not well:
         print(shown(notebook), file=sys.stderr)
     return well
