@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.forecasting.model import train_lgbm_poisson
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
+    from kaizar_pipeline.orchestration.report_run import read_tables
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
     from kaizar_pipeline.patients.discharge_clocks import discharges
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         plot_strip,
     )
     from kaizar_pipeline.reporting.in_notebook import plain_errors, show_pictures
+    from kaizar_pipeline.reporting.inside_plots import plot_one_of_many, plot_patient_way, plot_theory, plot_ward_day
     from kaizar_pipeline.reporting.plots import (
         plot_arrivals,
         plot_clock,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.simulation.experiment import Experiment
     from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
     from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
+    from kaizar_pipeline.simulation.stays_table import stays_table
 
 __all__ = [
     "ConfigError",
@@ -103,16 +106,21 @@ __all__ = [
     "plot_hours",
     "plot_levels",
     "plot_meeting",
+    "plot_one_of_many",
     "plot_past",
     "plot_past_flows",
+    "plot_patient_way",
     "plot_percentiles",
     "plot_reliability",
     "plot_risk",
     "plot_scenarios",
     "plot_skill",
     "plot_strip",
+    "plot_theory",
+    "plot_ward_day",
     "plot_week",
     "quickscan",
+    "read_tables",
     "routes_taken",
     "run_chain",
     "score_forecasts",
@@ -120,6 +128,7 @@ __all__ = [
     "simulate_hospital",
     "simulate_occupancy",
     "starting_census",
+    "stays_table",
     "train_lgbm_poisson",
 ]
 
@@ -147,12 +156,15 @@ _NAMES = {
     "planning.quickscan": "quickscan",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
+    "orchestration.report_run": "read_tables",
     "reporting.in_notebook": "plain_errors show_pictures",
+    "reporting.inside_plots": "plot_one_of_many plot_patient_way plot_theory plot_ward_day",
     "reporting.plots": "plot_arrivals plot_clock plot_daily plot_fan plot_flows plot_highest plot_hours plot_past "
     "plot_past_flows plot_percentiles plot_risk plot_week",
     "simulation.experiment": "Experiment",
     "simulation.occupancy": "Occupancy simulate_occupancy",
     "simulation.starting_point": "StartingPoint StartingTables",
+    "simulation.stays_table": "stays_table",
 }
 """The public names by module: importing the package alone imports none of them, which would take seconds."""
 
