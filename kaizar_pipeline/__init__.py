@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kaizar_pipeline.forecasting.model import train_lgbm_poisson
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
+    from kaizar_pipeline.hospital_beds.generated_beds import make_hospital_beds
+    from kaizar_pipeline.hospital_beds.hospital_beds import HospitalBeds
     from kaizar_pipeline.orchestration.report_run import read_tables
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
@@ -67,6 +69,7 @@ __all__ = [
     "DataError",
     "Experiment",
     "History",
+    "HospitalBeds",
     "HospitalConfig",
     "KaizarError",
     "Occupancy",
@@ -91,6 +94,7 @@ __all__ = [
     "load_patients",
     "load_scenario",
     "make_feature_table",
+    "make_hospital_beds",
     "occupancy_drivers",
     "plain_errors",
     "plot_allocations",
@@ -144,6 +148,8 @@ _NAMES = {
     "forecasting.model": "train_lgbm_poisson",
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
+    "hospital_beds.generated_beds": "make_hospital_beds",
+    "hospital_beds.hospital_beds": "HospitalBeds",
     "patients.arrival_profile": "hours_of_arrival",
     "patients.daily_arrivals": "arrivals_per_day",
     "patients.discharge_clocks": "discharges",

@@ -40,17 +40,11 @@ def drawn(ax: Axes) -> list[tuple[str, float, float, float]]:
     """The bars: colour, left, right and the row that they begin in."""
     found = []
     for collection in ax.collections:
+        (colour,) = [to_hex(face) for face in np.atleast_2d(np.asarray(collection.get_facecolor(), dtype=float))]
         for path in collection.get_paths():
             (left, low), (right, _) = np.asarray(path.vertices).min(axis=0), np.asarray(path.vertices).max(axis=0)
             if right > left:
-                found.append(
-                    (
-                        to_hex(tuple(collection.get_facecolor()[0])),
-                        round(left, 3),
-                        round(right, 3),
-                        float(np.floor(low)),
-                    )
-                )
+                found.append((colour, round(left, 3), round(right, 3), float(np.floor(low))))
     return found
 
 
