@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from kaizar_pipeline.config.files import find_home, load_hospital_config, load_scenario
     from kaizar_pipeline.config.hospital import HospitalConfig
     from kaizar_pipeline.config.scenario import Scenario
-    from kaizar_pipeline.config.variant import apply_scenario
+    from kaizar_pipeline.config.variant import apply_scenario, with_simulation
     from kaizar_pipeline.errors import ConfigError, DataError, KaizarError, SimulationError
     from kaizar_pipeline.forecasting.features import make_feature_table
     from kaizar_pipeline.forecasting.forecast_backtest import backtest_forecast, score_forecasts
     from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+    from kaizar_pipeline.forecasting.past_rates import weekday_rates
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
     from kaizar_pipeline.hospital_beds.generated_beds import make_hospital_beds
@@ -27,10 +28,18 @@ if TYPE_CHECKING:
     from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
     from kaizar_pipeline.patients.routes import routes_taken
     from kaizar_pipeline.patients.starting_census import starting_census
-    from kaizar_pipeline.planning.beds import bed_allocations, bed_requirements, beds_effects
+    from kaizar_pipeline.planning.beds import (
+        bed_allocations,
+        bed_requirements,
+        beds_effects,
+        beds_percentiles,
+        chances_above,
+        requirement_in_words,
+    )
     from kaizar_pipeline.planning.comparison import compare_scenarios
     from kaizar_pipeline.planning.drivers import occupancy_drivers
     from kaizar_pipeline.planning.quickscan import quickscan
+    from kaizar_pipeline.reporting.bed_plots import plot_beds_percentiles, plot_stays, plot_waits
     from kaizar_pipeline.reporting.hospital_plots import (
         plot_allocations,
         plot_coverage,
@@ -83,6 +92,8 @@ __all__ = [
     "bed_allocations",
     "bed_requirements",
     "beds_effects",
+    "beds_percentiles",
+    "chances_above",
     "compare_scenarios",
     "discharges",
     "find_home",
@@ -99,6 +110,7 @@ __all__ = [
     "plain_errors",
     "plot_allocations",
     "plot_arrivals",
+    "plot_beds_percentiles",
     "plot_clock",
     "plot_coverage",
     "plot_daily",
@@ -119,12 +131,15 @@ __all__ = [
     "plot_risk",
     "plot_scenarios",
     "plot_skill",
+    "plot_stays",
     "plot_strip",
     "plot_theory",
+    "plot_waits",
     "plot_ward_day",
     "plot_week",
     "quickscan",
     "read_tables",
+    "requirement_in_words",
     "routes_taken",
     "run_chain",
     "score_forecasts",
@@ -134,6 +149,8 @@ __all__ = [
     "starting_census",
     "stays_table",
     "train_lgbm_poisson",
+    "weekday_rates",
+    "with_simulation",
 ]
 
 _NAMES = {
@@ -141,11 +158,12 @@ _NAMES = {
     "config.files": "find_home load_hospital_config load_scenario",
     "config.hospital": "HospitalConfig",
     "config.scenario": "Scenario",
-    "config.variant": "apply_scenario",
+    "config.variant": "apply_scenario with_simulation",
     "errors": "ConfigError DataError KaizarError SimulationError",
     "forecasting.features": "make_feature_table",
     "forecasting.forecast_backtest": "backtest_forecast score_forecasts",
     "forecasting.model": "train_lgbm_poisson",
+    "forecasting.past_rates": "weekday_rates",
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
     "hospital_beds.generated_beds": "make_hospital_beds",
@@ -156,10 +174,12 @@ _NAMES = {
     "patients.length_of_stay": "lengths_of_stay",
     "patients.routes": "routes_taken",
     "patients.starting_census": "starting_census",
-    "planning.beds": "bed_allocations bed_requirements beds_effects",
+    "planning.beds": "bed_allocations bed_requirements beds_effects beds_percentiles chances_above "
+    "requirement_in_words",
     "planning.comparison": "compare_scenarios",
     "planning.drivers": "occupancy_drivers",
     "planning.quickscan": "quickscan",
+    "reporting.bed_plots": "plot_beds_percentiles plot_stays plot_waits",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
     "orchestration.report_run": "read_tables",

@@ -78,8 +78,8 @@ def plot_patient_way(tables: Tables, patient: int, ax: "Axes | None" = None, rep
 
 
 def plot_ward_day(tables: Tables, ward: str, date: object, ax: "Axes | None" = None, replication: int = 0) -> "Axes":
-    """A day of a ward: who is in which bed, who only waits there to leave, and above the beds who waits for one. The
-    twin's beds have no numbers: whoever comes gets the lowest that is free. Tables: replication_stays,
+    """A day of a ward: who is in which bed, who only waits there to leave, and above the beds who waits for one, or is
+    diverted. The twin's beds have no numbers: whoever comes gets the lowest that is free. Tables: replication_stays,
     occupancy_distributions."""
     stays = table_rows(tables, _STAYS, replication=replication)
     begin = pd.Timestamp(str(date)).normalize()
@@ -99,11 +99,13 @@ def plot_ward_day(tables: Tables, ward: str, date: object, ax: "Axes | None" = N
             ax.broken_barh([(left, right - left)], (stay["place"] + 0.6, 0.8), color=own, linewidth=0)
     for place, since, until in zip(waiting["place"], waiting["since"], waiting["until"], strict=True):
         ax.broken_barh([(at(since), at(until) - at(since))], (most + 1.7 + place, 0.6), color=_WAITING, linewidth=0)
+    diverted = asked.loc[(asked["status"] == "diverted") & (asked["request"].dt.normalize() == begin), "request"]
+    ax.plot(at(diverted), np.full(len(diverted), most + 2), "x", color=_WAITING, markersize=5)
     staffed_line(ax, np.append(at(staffed.index), at(begin + _DAY)), staffed)
     ticks = [bed for bed in range(1, most + 1) if bed == 1 or bed % (10 if most > 30 else 5) == 0]
     ax.set_yticks([*ticks, most + 2], [*map(str, ticks), "waiting"])
     ax.set_ylim(0.3, rows + 1.5)
-    _legend(ax, (_WAITING, _CARE, _AFTER, _OUTLIER))
+    _legend(ax, (_WAITING, _CARE, _AFTER, _OUTLIER), "diverted" if len(diverted) else "")
     return ax
 
 
@@ -235,11 +237,14 @@ def _time_axis(ax: "Axes", first: pd.Timestamp, last: pd.Timestamp) -> Callable[
     return at
 
 
-def _legend(ax: "Axes", colours: Sequence[str]) -> None:
-    """The names of colours, above the axes."""
+def _legend(ax: "Axes", colours: Sequence[str], cross: str = "") -> None:
+    """The names of colours, and of a cross, above the axes."""
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=colour, label=_NAMES[colour]) for colour in colours]
+    handles: list[Patch | Line2D] = [Patch(color=colour, label=_NAMES[colour]) for colour in colours]
+    if cross:
+        handles.append(Line2D([], [], color=_WAITING, marker="x", linestyle="", markersize=5, label=cross))
     ax.legend(handles=handles, frameon=False, fontsize=9, labelcolor=SECOND, ncols=len(handles), loc="lower left",
               bbox_to_anchor=(0, 1), borderpad=0, borderaxespad=0.2, handlelength=1, handletextpad=0.4,
               columnspacing=1.2)  # fmt: skip

@@ -92,7 +92,8 @@ def test_a_day_of_a_ward_has_a_row_for_each_bed_and_above_them_those_who_wait():
     ]  # fmt: skip
     waiting = [bar for bar in drawn(ax) if bar[0] == WAITING]
     assert waiting == [(WAITING, 1, 3, 3), (WAITING, 4, 5, 3)]
-    (staffed,) = ax.lines
+    crosses, staffed = ax.lines
+    assert list(np.asarray(crosses.get_xdata())) == [9]
     assert list(np.asarray(staffed.get_ydata())[[0, 11, 12, 24]]) == [2.5, 2.5, 1.5, 1.5]
     assert "1 to 2 staffed" in [text.get_text() for text in ax.texts]
 
