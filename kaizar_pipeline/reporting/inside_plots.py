@@ -96,7 +96,9 @@ def plot_ward_day(tables: Tables, ward: str, date: object, ax: "Axes | None" = N
         for colour, since, until in _parts(stay, stay["until"])[1:]:
             own = _OUTLIER if colour == _CARE and stay["planned_ward_id"] != ward else colour
             left, right = (at(min(max(moment, stay["since"]), stay["until"])) for moment in (since, until))
-            ax.broken_barh([(left, right - left)], (stay["place"] + 0.6, 0.8), color=own, linewidth=0)
+            ax.broken_barh(
+                [(left, right - left)], (stay["place"] + 0.6, 0.8), color=own, edgecolor="white", linewidth=0.7
+            )
     for place, since, until in zip(waiting["place"], waiting["since"], waiting["until"], strict=True):
         ax.broken_barh([(at(since), at(until) - at(since))], (most + 1.7 + place, 0.6), color=_WAITING, linewidth=0)
     diverted = asked.loc[(asked["status"] == "diverted") & (asked["request"].dt.normalize() == begin), "request"]
