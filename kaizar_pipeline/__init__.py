@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from kaizar_pipeline.planning.comparison import compare_scenarios
     from kaizar_pipeline.planning.drivers import occupancy_drivers
     from kaizar_pipeline.planning.quickscan import quickscan
-    from kaizar_pipeline.reporting.bed_plots import plot_beds_percentiles, plot_stays, plot_waits
+    from kaizar_pipeline.reporting.bed_plots import plot_beds_percentiles, plot_stays, plot_turned_away, plot_waits
+    from kaizar_pipeline.reporting.hospital_beds_plots import plot_nurses, plot_refused
     from kaizar_pipeline.reporting.hospital_plots import (
         plot_allocations,
         plot_coverage,
@@ -122,11 +123,13 @@ __all__ = [
     "plot_hours",
     "plot_levels",
     "plot_meeting",
+    "plot_nurses",
     "plot_one_of_many",
     "plot_past",
     "plot_past_flows",
     "plot_patient_way",
     "plot_percentiles",
+    "plot_refused",
     "plot_reliability",
     "plot_risk",
     "plot_scenarios",
@@ -134,6 +137,7 @@ __all__ = [
     "plot_stays",
     "plot_strip",
     "plot_theory",
+    "plot_turned_away",
     "plot_waits",
     "plot_ward_day",
     "plot_week",
@@ -168,6 +172,7 @@ _NAMES = {
     "history.loading": "History load_history load_patients",
     "hospital_beds.generated_beds": "make_hospital_beds",
     "hospital_beds.hospital_beds": "HospitalBeds",
+    "orchestration.report_run": "read_tables",
     "patients.arrival_profile": "hours_of_arrival",
     "patients.daily_arrivals": "arrivals_per_day",
     "patients.discharge_clocks": "discharges",
@@ -179,10 +184,10 @@ _NAMES = {
     "planning.comparison": "compare_scenarios",
     "planning.drivers": "occupancy_drivers",
     "planning.quickscan": "quickscan",
-    "reporting.bed_plots": "plot_beds_percentiles plot_stays plot_waits",
+    "reporting.bed_plots": "plot_beds_percentiles plot_stays plot_turned_away plot_waits",
+    "reporting.hospital_beds_plots": "plot_nurses plot_refused",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
-    "orchestration.report_run": "read_tables",
     "reporting.in_notebook": "plain_errors show_pictures",
     "reporting.inside_plots": "plot_one_of_many plot_patient_way plot_theory plot_ward_day",
     "reporting.plots": "plot_arrivals plot_clock plot_daily plot_fan plot_flows plot_highest plot_hours plot_past "

@@ -13,7 +13,7 @@ config = load_hospital_config(home / "hospital_configs" / "hospital_2.yml")
 ward = "medicine"
 
 # %% tags=["kaggle"]
-ward = "general_medicine"
+ward = "general_medicine" if "general_medicine" in config.ward_ids else config.ward_ids[0]
 
 # %% [markdown]
 # `ward` is the service that is looked at. The other services of the hospital are simulated beside it, because patients
@@ -29,12 +29,14 @@ ward = "general_medicine"
 # from, out of the patients' records.
 
 # %%
+import pandas as pd
+
 from kaizar_pipeline import run_chain, with_simulation
 
 config = with_simulation(config, horizon_days=180, replications=400)
 learned = ["daily_arrivals", "arrival_profile", "ward_history_days", "length_of_stay", "starting_census", "routes"]
 tables = run_chain(config, home=home, tables=learned, workers=2)
-stream = next(stream.id for stream in config.arrival_streams if stream.target_ward == ward)
+stream = {stream.target_ward: stream.id for stream in config.arrival_streams}.get(ward, ward)
 
 # %% [markdown]
 # **Arrivals.** Each dot is a day. The line is the mean of the last seven days: where it climbs or falls for weeks, the
@@ -56,23 +58,51 @@ from kaizar_pipeline import plot_stays
 plot_stays(tables, ward)
 
 # %% [markdown]
-# **Beds in use.** The highest number of each of the last days (line), at midnight (dots), and the staffed beds (red).
+# **Beds in use.** The highest number of each of the last days (line), the number at midnight (dots), and the staffed
+# beds (red). Records with dates alone, without times, show the midnights only.
 
 # %%
 from kaizar_pipeline import plot_past
 
 plot_past(tables, ward)
 
+# %% [markdown] tags=["kaggle"]
+# **Admitted and refused**, week by week; weeks with an event are marked. Patients who were refused are demand too, but
+# they are not in `patients.csv`: the scan below is of those who were admitted.
+
+# %% tags=["kaggle"]
+from kaizar_pipeline import plot_refused
+
+plot_refused(data, ward) if data.weekly is not None else print("Not known: there is no services_weekly.csv.")
+
+# %% [markdown] tags=["kaggle"]
+# **Nurses present and beds**, week by week: beds are open only where there are nurses for them.
+
+# %% tags=["kaggle"]
+from kaizar_pipeline import plot_nurses
+
+plot_nurses(data, ward) if data.nurses is not None else print("Not known: there is no staff_schedule.csv.")
+
 # %% [markdown]
 # ## What if the past year goes on?
 #
 # `weekday_rates` gives each day ahead the mean of its weekday over the past year, and lets days differ from it as much
-# as they did. An `Experiment` simulates the hospital with these arrivals, from the patients of the last night on.
+# as they did. An `Experiment` then simulates the hospital with these arrivals, from the patients of the last night on.
 
 # %%
 from kaizar_pipeline import Experiment, StartingPoint, StartingTables, bed_requirements, weekday_rates
 
 tables["arrival_rates"] = weekday_rates(tables["daily_arrivals"], config)
+
+# %% [markdown] tags=["kaggle"]
+# In the public set `patients.csv` holds only a part of the patients whom `services_weekly.csv` counts as admitted. The
+# rates are scaled to all of them; where the file has all, nothing changes. The patients of the last night are not
+# scaled, so that the first days show too few.
+
+# %% tags=["kaggle"]
+tables["arrival_rates"] = data.all_admitted(tables["arrival_rates"])
+
+# %%
 experiment = Experiment(StartingPoint(config, StartingTables.of(tables)), workers=2)
 tables["bed_requirements"] = bed_requirements(experiment)
 
@@ -94,7 +124,10 @@ plot_highest(tables, ward)
 # %%
 from kaizar_pipeline import chances_above
 
-chances_above(tables["bed_requirements"], ward).round(3)
+requirements = tables["bed_requirements"]
+peak = requirements[(requirements["ward_id"] == ward) & (requirements["risk_event"] == "horizon_peak")].iloc[0]
+staffed, enough = peak["staffed_beds"], int(peak["enough_beds"])
+chances_above(requirements, ward, enough if pd.isna(staffed) else int(staffed)).round(3)
 
 # %% [markdown]
 # ## What if there are 10 % more patients, or stays are 10 % shorter?
@@ -118,12 +151,8 @@ cases = {
 # **The chances, with the beds that are enough as it is**, in all three cases: how far does that number carry?
 
 # %%
-import pandas as pd
-
-peak = tables["bed_requirements"].query("ward_id == @ward and risk_event == 'horizon_peak'")
-beds = int(peak["enough_beds"].iloc[0])
-chances = {case: chances_above(table, ward, beds).set_index("share")["chance"] for case, table in cases.items()}
-pd.DataFrame(chances).T.rename(columns=lambda share: f"above {share:.0%} of {beds} beds").style.format("{:.1%}")
+chances = {case: chances_above(table, ward, enough).set_index("share")["chance"] for case, table in cases.items()}
+pd.DataFrame(chances).T.rename(columns=lambda share: f"above {share:.0%} of {enough} beds").style.format("{:.1%}")
 
 # %% [markdown]
 # **As pictures**: with 10 % more arrivals the whole histogram moves to the right ...
@@ -143,7 +172,7 @@ plot_highest({"bed_requirements": cases["10 % shorter stays"]}, ward)
 # **History and replications in one picture.** Left of *now* the days that were observed, right of it the replications:
 # the median of each day's highest number, and the intervals that hold 50, 80 and 95 % of them. The fan opens within
 # days, as the patients of the last night leave, and then stays as wide as it is: that is the risk of any single day.
-# Here patients wait when all beds are taken, so that nothing is above the staffed beds.
+# Nothing is above the staffed beds here, since patients wait or are refused when all of them are taken.
 
 # %%
 from kaizar_pipeline import plot_fan, simulate_occupancy
@@ -176,8 +205,8 @@ for risk in (0.1, 0.05, 0.01):
 
 # %% [markdown]
 # **The same from the past alone**, without a simulation: the fewest beds that would have covered nine of ten days of
-# the past year, with its 95 % interval. The past is one replication only, so that its interval is wide, and it holds the
-# seasons that the scan leaves out.
+# the past year, with its 95 % interval. The past is one replication only, so that its interval is wide, and it holds
+# the seasons that the scan leaves out.
 
 # %%
 from kaizar_pipeline import quickscan

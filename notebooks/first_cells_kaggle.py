@@ -11,8 +11,10 @@ FOLDER = "/kaggle/input/hospital-beds-management"
 import importlib.util
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+warnings.filterwarnings("ignore", message="To exit: use")  # which Jupyter says below a sentence that stops a notebook
 if sys.version_info < (3, 11):
     raise SystemExit(
         "This notebook needs Python 3.11 or later, this kernel is Python {}.{}: choose a newer environment in the "

@@ -5,7 +5,9 @@
 # %%
 import importlib.util
 import sys
+import warnings
 
+warnings.filterwarnings("ignore", message="To exit: use")  # which Jupyter says below a sentence that stops a notebook
 if sys.version_info < (3, 11):
     raise SystemExit(
         "This notebook needs Python 3.11 or later, this kernel is Python {}.{}: run `make setup` in the repository, "

@@ -31,7 +31,7 @@ PAGES = (
 def python_files(repository: Path) -> list[Path]:
     return [
         path
-        for folder in ("kaizar_pipeline", "tests", "benchmarks", "data")
+        for folder in ("kaizar_pipeline", "tests", "benchmarks", "data", "notebooks")
         for path in (repository / folder).rglob("*.py")
     ]
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -136,21 +137,22 @@ def _check_own(home: Path, name: str) -> None:
 
 def _write(home: Path, texts: dict[str, str | None]) -> None:
     """Write all texts, first beside the files of their names: so that one that cannot be written changes none."""
-    renamed = {}
+    paths = {home / name: text for name, text in texts.items()}
+    temporary = {path: path.with_name(f".{path.name}.tmp") for path, text in paths.items() if text is not None}
     try:
-        for name, text in texts.items():
-            path = home / name
+        for path, text in paths.items():
             if text is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                renamed[path] = path.with_name(f".{path.name}.tmp")
-                renamed[path].write_text(text, encoding="utf-8", newline="\n")
+                temporary[path].write_text(text, encoding="utf-8", newline="\n")
+        for path in paths:
+            if path in temporary:
+                temporary[path].replace(path)
             else:
                 path.unlink(missing_ok=True)  # of an earlier call
-        for path, temporary in renamed.items():
-            temporary.replace(path)
     except OSError as error:
-        for temporary in renamed.values():
-            temporary.unlink(missing_ok=True)
+        for path in temporary.values():
+            with suppress(OSError):  # what hinders writing may hinder this
+                path.unlink(missing_ok=True)
         raise DataError(f"{error.filename}: cannot be written ({error.strerror}); choose another folder") from error
 
 

@@ -109,6 +109,15 @@ class HospitalBeds:
         sums.insert(0, "in_file", arrived.groupby("service").size())
         return sums.reindex([name for name in self.services if name in sums.index]).fillna(0).astype("int64")
 
+    def all_admitted(self, arrival_rates: pd.DataFrame) -> pd.DataFrame:
+        """The table arrival_rates of this hospital for all whom services_weekly.csv counts as admitted, as in the
+        scenario of that name: the same where patients.csv has them all."""
+        known = self.admissions[self.admissions["in_file"] > 0]
+        factors = arrival_rates["stream_id"].map(known["admitted"] / known["in_file"]).fillna(1.0)
+        factors = factors.where((factors - 1).abs() > 1 - _ALL, 1.0)
+        rates = {name: arrival_rates[name] * factors for name in ("rate", "mean_rate")}
+        return arrival_rates.assign(**rates)
+
     def write_project(self, home: str | Path, name: str = "kaggle") -> HospitalConfig:
         """Write the hospital `name` into the project `home`, over what an earlier call wrote, and load it.
 
@@ -127,9 +136,10 @@ class HospitalBeds:
                 f"did: weeks are of {self.year}, and patients who arrived after {self.last_day:%Y-%m-%d} are left out"
             )
         if self.weekly is not None:
-            yield from _notes_on_wards(self.services, self.weekly)
+            yield from _notes_on_wards(self.services, self.weekly, (self.last_day.day_of_year - 1) // 7 + 1)
             yield from _notes_on_events(self.weekly)
             yield from _notes_on_sample(self.admissions)
+            yield from _notes_on_refused(self.weekly)
         if self.nurses is not None and self.nurses.empty:
             yield f"{SCHEDULE_FILE.name} has no row whose role is {NURSE!r}: nurses present are not known"
 
@@ -226,21 +236,24 @@ def _missing(there: list[FormFile]) -> Iterator[str]:
             yield f"there is no {form.name}: {effect}"
 
 
-def _notes_on_wards(services: list[str], weekly: pd.DataFrame) -> Iterator[str]:
-    """Services that only one of the files has, and weeks without beds."""
+def _notes_on_wards(services: list[str], weekly: pd.DataFrame, last_week: int) -> Iterator[str]:
+    """Services that only one of the files has, and weeks up to that of the last arrival without beds."""
     with_beds = set(weekly["service"])
     if unlimited := [name for name in services if name not in with_beds]:
         yield f"{WEEKLY_FILE.name} has no beds of {listed(unlimited)}: beds there are unlimited"
     if empty := sorted(with_beds - set(services)):
         yield f"{PATIENTS_FILE.name} has no patients of {listed(empty)}: the hospital has no such ward"
-    last = weekly["week"].max()
-    for service, weeks in weekly.groupby("service")["week"]:
-        gaps = sorted(set(range(1, last + 1)) - set(weeks))
-        if gaps and service in services:
-            shown = listed(str(week) for week in gaps)
+    weeks = set(range(1, max(weekly["week"].max(), min(last_week, _WEEKS - 1)) + 1))
+    gaps: dict[tuple[int, ...], list[str]] = {}
+    for service, rows in weekly.groupby("service"):
+        if service in services:
+            gaps.setdefault(tuple(sorted(weeks - set(rows["week"]))), []).append(str(service))
+    for missing, names in gaps.items():
+        if missing:
+            shown = listed(str(week) for week in missing)
             yield (
-                f"{WEEKLY_FILE.name} has no week {shown} of {service}: the beds of the week before stay, at first "
-                "those of the first week"
+                f"{WEEKLY_FILE.name} has no week {shown} of {listed(names)}: the beds of the week before stay, at "
+                "first those of the first week"
             )
 
 
@@ -270,3 +283,16 @@ def _notes_on_sample(admissions: pd.DataFrame) -> Iterator[str]:
         )
     if more := [name for name in known.index if share[name] > 2 - _ALL]:
         yield f"{PATIENTS_FILE.name} has more patients of {listed(more)} than {WEEKLY_FILE.name} counts as admitted"
+
+
+def _notes_on_refused(weekly: pd.DataFrame) -> Iterator[str]:
+    refused, requests = int(weekly["refused"].sum()), int(weekly["requests"].sum())
+    if refused:
+        share = refused / max(requests, 1)
+        yield (
+            f"{refused:,} of {requests:,} requests ({share:.0%}) were refused and are not in {PATIENTS_FILE.name}: "
+            "arrivals ahead are those who would be admitted; the scenario all_requests has all"
+        )
+    differ = int((weekly["requests"] != weekly["admitted"] + weekly["refused"]).sum())
+    if differ:
+        yield f"in {differ:,} of {len(weekly):,} rows of {WEEKLY_FILE.name} requests are not admitted plus refused"

@@ -30,11 +30,11 @@ from kaizar_pipeline.tables.kpis import KPI_INDEX, KPIS
 SWEEP = (-2, -1, 1, 2, 4)
 """Beds by which each ward is changed in turn."""
 
-WIDE_SWEEP = (-4, -3, -2, -1, 0, 1, 2, 3, 4)
-"""The same where the census is looked at."""
+PERCENTILES = (10, 25, 50, 75, 90, 95, 99)
+"""Percentiles of the census, by numbers of beds."""
 
-PERCENTILES = (50, 75, 90, 95, 99)
-"""Percentiles of that census."""
+STEPS, STEP = range(-2, 9), 0.05
+"""Those numbers: steps of so much of the staffed beds, and of one bed at least."""
 
 SHARES = (0.9, 0.95, 1.0)
 """Shares of the staffed beds that the highest demand may exceed."""
@@ -187,13 +187,20 @@ def chances_above(
     return pd.DataFrame({"share": shares, "beds": most, **chances})
 
 
-def beds_percentiles(experiment: Experiment, ward: str, sweep: Sequence[int] = WIDE_SWEEP) -> pd.DataFrame:
-    """The census of a ward with a few beds more or fewer there, the others as they are, over all hours of the days
-    ahead and all replications: beds_added, beds (the most that are staffed at any hour), the percentiles p50 to p99 of
-    the census, and whether demand exceeds the beds. Raises SimulationError for a ward that has no limited beds."""
+def beds_percentiles(experiment: Experiment, ward: str, sweep: Sequence[int] | None = None) -> pd.DataFrame:
+    """The census of a ward with other numbers of beds, the other wards as they are, over all hours of the days ahead
+    and all replications: beds_added, beds (the most that are staffed at any hour), the percentiles p10 to p99 of the
+    census, and whether demand exceeds the beds.
+
+    `sweep` are the beds added, by default from 10 % fewer to 40 % more. Raises SimulationError for a ward that does not
+    have limited beds.
+    """
     start = experiment.start
     [place] = _places(start.plan, [ward])
     w = start.plan.ward_ids.index(place)
+    if sweep is None:
+        step = max(1, round(STEP * int(start.plan.staffed[w].max())))
+        sweep = [step * steps for steps in STEPS]
     added = [change for change in sweep if start.plan.staffed[w].min() + change >= 1]
     plans = [start.with_beds({ward: change}) for change in added]
     n = min(start.paired_replications, SWEEP_REPLICATIONS)

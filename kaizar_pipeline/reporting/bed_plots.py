@@ -1,5 +1,6 @@
 """Pictures of what beds do and how long patients stay, for notebooks; in the manner of `plots`."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,8 +40,9 @@ _OCCUPANCY = ((1.0, ACCENT, "white"), (0.95, "#6f8092", "white"), (0.9, BANDS[50
               (0.0, BANDS[95], INK))  # fmt: skip
 _WAITS = {
     "wait_mean_hours": ("mean wait", "o", INK),
-    "wait_p95_hours": ("wait of the longest 5 % begins here", "s", SECOND),
+    "wait_p95_hours": ("95th percentile", "s", SECOND),
 }
+_TURNED_AWAY = {"turned_away": ("turned away", "o", INK)}
 
 
 def plot_stays(tables: Tables, ward: str, ax: "Axes | None" = None) -> "Axes":
@@ -95,26 +97,39 @@ def _chances(fitted: pd.DataFrame, edges: np.ndarray) -> np.ndarray | None:
 def plot_waits(tables: Tables, ward: str, ax: "Axes | None" = None) -> "Axes":
     """The mean and the 95th percentile of waits for a bed of a ward by beds more or fewer there, each with the 95 %
     interval of the difference to the beds as they are. Table: beds_effects."""
-    found = table_rows(tables, "beds_effects", ward_id=ward, affected_ward_id=ward)
     ax = start(ax, f"{titled(ward)}: waits for a bed, by beds more or fewer")
-    ticks = sorted({0, *found["beds_added"]})
-    for kpi, (name, marker, colour) in _WAITS.items():
-        rows = found[found["kpi"] == kpi].sort_values("beds_added")
-        if rows.empty:
-            continue
-        x, value = as_floats(rows["beds_added"]), as_floats(rows["value"])
-        baseline, low, high = (as_floats(rows[column]) for column in ("baseline", "low", "high"))
-        ax.vlines(x, np.maximum(baseline + low, 0), baseline + high, color=colour, linewidth=1.5)
-        order = np.argsort([*x, 0.0], kind="stable")
-        ax.plot(np.append(x, 0.0)[order], np.append(value, baseline[0])[order], f"{marker}-", color=colour,
-                linewidth=0.8, markersize=5, label=name)  # fmt: skip
-    ax.axvline(0, color=SECOND, linewidth=1)
-    above(ax, "as it is", 0)
-    ax.set_ylim(bottom=0)
-    ax.set_xticks(ticks, [f"{tick:+d}" if tick else "0" for tick in ticks])
+    _by_beds(ax, table_rows(tables, "beds_effects", ward_id=ward, affected_ward_id=ward), _WAITS)
     ax.legend(frameon=False, fontsize=9, labelcolor=SECOND, loc="upper right")
     name_axes(ax, "beds more or fewer than now, at all times", "hours")
     return ax
+
+
+def plot_turned_away(tables: Tables, ward: str, ax: "Axes | None" = None) -> "Axes":
+    """Patients of a ward who are turned away in all days ahead by beds more or fewer there, with the 95 % interval of
+    the difference to the beds as they are. Table: beds_effects."""
+    ax = start(ax, f"{titled(ward)}: patients turned away, by beds more or fewer")
+    _by_beds(ax, table_rows(tables, "beds_effects", ward_id=ward, affected_ward_id=ward), _TURNED_AWAY)
+    name_axes(ax, "beds more or fewer than now, at all times", "patients in all days ahead")
+    return ax
+
+
+def _by_beds(ax: "Axes", found: pd.DataFrame, kpis: Mapping[str, tuple[str, str, str]]) -> None:
+    """A line for each of the KPIs: its value with so many beds more, and as it is at 0."""
+    for kpi, (name, marker, colour) in kpis.items():
+        rows = found[(found["kpi"] == kpi) & found["difference"].notna()].sort_values("beds_added")
+        if rows.empty:
+            continue
+        x, baseline, value = (as_floats(rows[column]) for column in ("beds_added", "baseline", "value"))
+        low, high = (baseline + as_floats(rows[column]) for column in ("low", "high"))
+        ax.vlines(x, np.maximum(low, 0), high, color=colour, linewidth=1.5)
+        x, value = np.append(x, 0.0), np.append(value, baseline[0])
+        order = np.argsort(x)
+        ax.plot(x[order], value[order], f"{marker}-", color=colour, linewidth=0.8, markersize=5, label=name)
+    ax.axvline(0, color=SECOND, linewidth=1)
+    above(ax, "as it is", 0)
+    ax.set_ylim(bottom=0)
+    ticks = sorted({0, *found["beds_added"]})
+    ax.set_xticks(ticks, [f"{tick:+d}" if tick else "0" for tick in ticks])
 
 
 def plot_beds_percentiles(tables: Tables, ward: str, ax: "Axes | None" = None) -> "Axes":

@@ -128,10 +128,11 @@ def whole_beds_across(ax: "Axes") -> None:
 
 def percent_axis(ax: "Axes", across: bool = False) -> None:
     """An axis of shares from 0 to 1, shown in percent."""
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     axis = ax.xaxis if across else ax.yaxis
     (ax.set_xlim if across else ax.set_ylim)(0, 1)
+    axis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 

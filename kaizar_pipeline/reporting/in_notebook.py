@@ -5,8 +5,12 @@ both functions do nothing.
 """
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from kaizar_pipeline.config.messages import path_of
 from kaizar_pipeline.errors import KaizarError
 from kaizar_pipeline.reporting.canvas import png
 
@@ -15,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def plain_errors() -> None:
-    """From now on show a KaizarError in a cell as its message alone, without a traceback. The cell still fails, so
-    that "run all" stops there."""
+    """From now on show a KaizarError in a cell as its message alone, without a traceback, and so what is wrong with a
+    scenario or hospital that is made in a cell. The cell still fails, so that "run all" stops there."""
     shell = _shell()
     if shell is not None:
-        shell.set_custom_exc((KaizarError,), _say)
+        shell.set_custom_exc((KaizarError, ValidationError), _say)
 
 
 def show_pictures() -> None:
@@ -37,7 +41,15 @@ def _shell() -> Any:
 
 def _say(_shell: Any, _type: type[BaseException], error: BaseException, _traceback: Any, tb_offset: Any = None) -> None:
     """IPython's form of a handler of errors."""
-    print(error, file=sys.stderr)  # noqa: T201  a cell's output
+    message = "\n".join(_in_words(error)) if isinstance(error, ValidationError) else str(error)
+    print(message, file=sys.stderr)  # noqa: T201  a cell's output
+
+
+def _in_words(error: ValidationError) -> Iterator[str]:
+    for details in error.errors(include_url=False):
+        place = path_of(details["loc"])
+        found = "" if isinstance(details["input"], dict) else f", found {details['input']!r}"
+        yield f"{error.title}: {place}{': ' if place else ''}{details['msg'].removeprefix('Value error, ')}{found}"
 
 
 def _picture(ax: "Axes") -> bytes | None:
