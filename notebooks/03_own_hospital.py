@@ -19,7 +19,7 @@ def kaizar(*words: str) -> None:
     """`kaizar WORDS` in the project."""
     command = [sys.executable, "-m", "kaizar_pipeline", *words]
     ran = subprocess.run(command, env={**os.environ, "KAIZAR_HOME": str(project)}, capture_output=True, text=True)
-    print(ran.stdout or ran.stderr)
+    print(ran.stdout, ran.stderr if ran.returncode else "", sep="")
 
 
 # %% [markdown] tags=["repository"]

@@ -87,7 +87,7 @@ stays.groupby("patient")["status"].first().value_counts().to_frame("patients")
 # %% [markdown]
 # ## One patient's way
 #
-# We take the patient who was kept longest without the bed that they needed, of those with most stays. A thin bar is a
+# Of the patients with more than one stay, if there are any, we take the one who waited longest for beds. A thin bar is a
 # wait, a grey one is care, and black is the time in the bed after care: a patient who **boards** holds that bed until
 # the next ward has one free, so that a full ward shows in the ward before it.
 

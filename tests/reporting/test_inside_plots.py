@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from tiny_report import tiny_report
 
 from kaizar_pipeline.errors import KaizarError
-from kaizar_pipeline.reporting.canvas import BANDS, INK, SECOND, Tables
+from kaizar_pipeline.reporting.canvas import BANDS, INK, SECOND, Tables, day_axis
 from kaizar_pipeline.reporting.inside_plots import plot_one_of_many, plot_patient_way, plot_theory, plot_ward_day
 
 pytestmark = pytest.mark.unit
@@ -130,3 +131,11 @@ def test_each_quantity_is_a_dot_and_those_far_off_are_counted():
     ]
     (remark,) = [text.get_text() for text in ax.texts]
     assert remark == "1 of 4 are beyond 2, by chance about 0.2; where nothing is random, 1 of 2 are exact"
+
+
+def test_a_day_whose_name_would_not_fit_is_not_named():
+    """Mondays of six weeks from a Wednesday on: the last is two days before the end."""
+    ax = Figure().subplots()
+    day_axis(ax, pd.Series(pd.date_range("2025-12-17", periods=42)), pd.Timestamp("2025-12-31"))
+    named = [label.get_text() for label in ax.get_xticklabels()]
+    assert named == ["Mon 22 Dec", "Mon 29 Dec", "Mon 5 Jan", "Mon 12 Jan", "Mon 19 Jan"]
