@@ -203,5 +203,10 @@ else:
 # | `forecast_validation.md` | arrivals | `python -m benchmarks.forecast --write` |
 # | `occupancy_validation.md` | census, full days, flows, real logs | `python -m benchmarks.occupancy --write` |
 # | `benchmarks.md` | speed | named on the page |
-#
-# `docs/evidence.md` has all of them on one page, each with its figure, its date, its command, and where it loses.
+
+# %% [markdown] tags=["repository"]
+# [docs/evidence.md](../docs/evidence.md) has all of them on one page, each with its date, its command, and where it
+# loses.
+
+# %% [markdown] tags=["kaggle"]
+# `docs/evidence.md` of the repository has all of them on one page, each with its date, its command, and where it loses.

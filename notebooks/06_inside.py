@@ -87,8 +87,8 @@ stays.groupby("patient")["status"].first().value_counts().to_frame("patients")
 # %% [markdown]
 # ## One patient's way
 #
-# Of the patients with more than one stay, if there are any, we take the one who waited longest for beds. A thin bar is a
-# wait, a grey one is care, and black is the time in the bed after care: a patient who **boards** holds that bed until
+# Of the patients with more than one stay, if there are any, we take the one who waited longest for beds. A thin bar is
+# a wait, a grey one is care, and black is the time in the bed after care: a patient who **boards** holds that bed until
 # the next ward has one free, so that a full ward shows in the ward before it.
 
 # %%
@@ -128,7 +128,7 @@ plot_ward_day(tables, ward, day)
 #
 # SimPy is too slow for hundreds of replications of many scenarios. A second engine has the same rules, compiled. Given
 # the same trajectories it has to return the same numbers, and not nearly: each array is compared bit by bit. The tests
-# do this on thousands of random hospitals.
+# do the same with random hospitals.
 
 # %%
 from time import perf_counter

@@ -124,7 +124,7 @@ def schema(
         "docs/reference/keys.md": keys_page(hospital_schema()),
     }
     for name, text in pages.items():
-        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text, encoding="utf-8")
 
 
