@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.history.loading import History, load_history, load_patients
     from kaizar_pipeline.hospital_beds.generated_beds import make_hospital_beds
     from kaizar_pipeline.hospital_beds.hospital_beds import HospitalBeds
+    from kaizar_pipeline.orchestration.report_run import read_tables
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
     from kaizar_pipeline.patients.discharge_clocks import discharges
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         plot_strip,
     )
     from kaizar_pipeline.reporting.in_notebook import plain_errors, show_pictures
+    from kaizar_pipeline.reporting.inside_plots import plot_one_of_many, plot_patient_way, plot_theory, plot_ward_day
     from kaizar_pipeline.reporting.plots import (
         plot_arrivals,
         plot_clock,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.simulation.experiment import Experiment
     from kaizar_pipeline.simulation.occupancy import Occupancy, simulate_occupancy
     from kaizar_pipeline.simulation.starting_point import StartingPoint, StartingTables
+    from kaizar_pipeline.simulation.stays_table import stays_table
 
 __all__ = [
     "ConfigError",
@@ -121,8 +124,10 @@ __all__ = [
     "plot_levels",
     "plot_meeting",
     "plot_nurses",
+    "plot_one_of_many",
     "plot_past",
     "plot_past_flows",
+    "plot_patient_way",
     "plot_percentiles",
     "plot_refused",
     "plot_reliability",
@@ -131,10 +136,13 @@ __all__ = [
     "plot_skill",
     "plot_stays",
     "plot_strip",
+    "plot_theory",
     "plot_turned_away",
     "plot_waits",
+    "plot_ward_day",
     "plot_week",
     "quickscan",
+    "read_tables",
     "requirement_in_words",
     "routes_taken",
     "run_chain",
@@ -143,6 +151,7 @@ __all__ = [
     "simulate_hospital",
     "simulate_occupancy",
     "starting_census",
+    "stays_table",
     "train_lgbm_poisson",
     "weekday_rates",
     "with_simulation",
@@ -163,6 +172,7 @@ _NAMES = {
     "history.loading": "History load_history load_patients",
     "hospital_beds.generated_beds": "make_hospital_beds",
     "hospital_beds.hospital_beds": "HospitalBeds",
+    "orchestration.report_run": "read_tables",
     "patients.arrival_profile": "hours_of_arrival",
     "patients.daily_arrivals": "arrivals_per_day",
     "patients.discharge_clocks": "discharges",
@@ -179,11 +189,13 @@ _NAMES = {
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
     "reporting.in_notebook": "plain_errors show_pictures",
+    "reporting.inside_plots": "plot_one_of_many plot_patient_way plot_theory plot_ward_day",
     "reporting.plots": "plot_arrivals plot_clock plot_daily plot_fan plot_flows plot_highest plot_hours plot_past "
     "plot_past_flows plot_percentiles plot_risk plot_week",
     "simulation.experiment": "Experiment",
     "simulation.occupancy": "Occupancy simulate_occupancy",
     "simulation.starting_point": "StartingPoint StartingTables",
+    "simulation.stays_table": "stays_table",
 }
 """The public names by module: importing the package alone imports none of them, which would take seconds."""
 

@@ -41,6 +41,9 @@ def run(  # noqa: PLR0913  the options of the command
     replications: Annotated[
         int | None, typer.Option(min=2, help="Replications. Default: as in the hospital's file.")
     ] = None,
+    backtest_origins: Annotated[
+        int | None, typer.Option(min=0, max=200, help="Past origins of the back-tests, 0 for none. Default: 12.")
+    ] = None,
     select: Annotated[
         str | None, typer.Option(help="Only these tables, such as 'patients or arrival_rates+'. Default: all.")
     ] = None,
@@ -55,6 +58,7 @@ def run(  # noqa: PLR0913  the options of the command
     with ended_by_signals(home / "data"):
         chosen = _chosen(home, hospitals or [], all_hospitals)
         given = {"as_of": as_of, "snapshot": snapshot, "seed": seed, "replications": replications}
+        given |= {"backtest_origins": backtest_origins}
         overrides = {name: value for name, value in given.items() if value is not None}
         if as_of is not None:
             parsed_as_of("--as-of", as_of)

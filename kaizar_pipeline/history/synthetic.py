@@ -4,7 +4,7 @@ Draws are addressed by the day since that start and the engine looks at nothing 
 that up to today plus a day. The forecast and the twin never read the truth.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,9 +23,10 @@ from kaizar_pipeline.simulation.horizon import Horizon
 from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.plan import Plan, make_plan
 from kaizar_pipeline.simulation.sampling import draw
+from kaizar_pipeline.simulation.stays_table import STATUS, local_times, named, stays_table
 from kaizar_pipeline.simulation.trajectories import DISCHARGED, DIVERTED, LEFT, NOT_ARRIVED, Stays, Trajectories
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
-from kaizar_pipeline.tables import HOME, PATIENT_REJECTS, PATIENTS, WARD_STAYS
+from kaizar_pipeline.tables import PATIENT_REJECTS, PATIENTS, WARD_STAYS
 
 DAYS_PER_YEAR = 365.25
 
@@ -144,17 +145,6 @@ def _patient_ids(plan: Plan, trajectories: Trajectories) -> pd.Series:
     return pd.Series([f"{plan.stream_ids[stream]}-{number:07d}" for stream, number in numbers], dtype="str")
 
 
-def _named(names: Sequence[str], index: np.ndarray) -> pd.Series:
-    """The name at each index, null at -1."""
-    return pd.Series(pd.array(names, dtype="str").take(index, allow_fill=True))
-
-
-def _times(plan: Plan, hours: np.ndarray) -> pd.Series:
-    """Hours since the plan's start as local times in whole seconds, NaT for never."""
-    seconds = pd.Series(np.where(np.isfinite(hours), np.floor(hours * 3600), np.nan))
-    return plan.start + pd.to_timedelta(seconds, unit="s")
-
-
 def _patients(plan: Plan, trajectories: Trajectories, stays: Stays, patient_ids: pd.Series) -> pd.DataFrame:
     first, last = trajectories.offset[:-1], trajectories.offset[1:] - 1
     outcome = np.where(np.isfinite(stays.admit[first]), "admitted", "waiting")
@@ -163,10 +153,10 @@ def _patients(plan: Plan, trajectories: Trajectories, stays: Stays, patient_ids:
     frame = pd.DataFrame(
         {
             "patient_id": patient_ids,
-            "stream_id": _named(plan.stream_ids, trajectories.stream),
-            "patient_type": _named(plan.patient_type_ids, trajectories.patient_type),
-            "arrival": _times(plan, trajectories.arrival),
-            "departure": _times(plan, departure),
+            "stream_id": named(plan.stream_ids, trajectories.stream),
+            "patient_type": named(plan.patient_type_ids, trajectories.patient_type),
+            "arrival": local_times(plan, trajectories.arrival),
+            "departure": local_times(plan, departure),
             "departure_known": True,
             "outcome": outcome,
             "resolution": "second",
@@ -176,24 +166,7 @@ def _patients(plan: Plan, trajectories: Trajectories, stays: Stays, patient_ids:
 
 
 def _ward_stays(plan: Plan, trajectories: Trajectories, stays: Stays, patient_ids: pd.Series) -> pd.DataFrame:
-    per_patient = np.diff(trajectories.offset)
-    patient = np.repeat(np.arange(len(per_patient)), per_patient)
-    is_last = np.append(patient[1:] != patient[:-1], True)[: len(patient)]
-    goes_on = ~is_last & np.isfinite(np.append(stays.request[1:], np.inf))[: len(patient)]
-    next_ward = np.where(goes_on, np.roll(trajectories.planned_ward, -1), -1)
-    next_ward[is_last & np.isfinite(stays.ready)] = len(plan.ward_ids)
-    frame = pd.DataFrame(
-        {
-            "patient_id": patient_ids.take(patient).array,
-            "stay_no": np.arange(len(patient)) - trajectories.offset[patient],
-            "ward_id": _named(plan.ward_ids, stays.used_ward),
-            "planned_ward_id": _named(plan.ward_ids, trajectories.planned_ward),
-            "request": _times(plan, stays.request),
-            "admit": _times(plan, stays.admit),
-            "ready": _times(plan, stays.ready),
-            "depart": _times(plan, stays.depart),
-            "next_ward_id": _named([*plan.ward_ids, HOME], next_ward),
-            "whole_stay": False,
-        }
-    )
-    return frame[np.isfinite(stays.request) & (stays.status[patient] != DIVERTED)]
+    frame = stays_table(plan, trajectories, stays)
+    frame = frame[frame["status"] != STATUS[DIVERTED]]
+    columns = ["stay_no", "planned_ward_id", "ward_id", "request", "admit", "ready", "depart", "next_ward_id"]
+    return frame[columns].assign(patient_id=patient_ids.take(frame["patient"].to_numpy()).array, whole_stay=False)

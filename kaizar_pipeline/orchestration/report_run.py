@@ -111,6 +111,18 @@ def read_report(home: Path, warehouse: Warehouse, hospital_id: str) -> tuple[Cel
     return cells, config, replace(_facts(home, warehouse, config, lineages, None), warnings=warnings)
 
 
+def read_tables(home: Path, hospital_id: str, names: Iterable[str] = SHOWN) -> dict[str, pd.DataFrame]:
+    """Stored tables of a hospital by name, by default all that a report shows, as the last run left them, and as
+    `run_chain` returns them; `home` is the project's folder.
+
+    Raises ConfigError for a hospital without a file, and DataError as `stored_lineages` does.
+    """
+    hospital_file(home, hospital_id)
+    warehouse, names = Warehouse(home / "data"), tuple(names)
+    stored_lineages(warehouse, hospital_id, names)
+    return {name: warehouse.read(name, hospital_id) for name in names}
+
+
 def stored_lineages(warehouse: Warehouse, hospital_id: str, names: Iterable[str] = SHOWN) -> dict[str, Lineage]:
     """The lineages of stored tables, all of one as_of. Raises DataError, which names the remedy, where one was not made
     yet, cannot be read, or is of another as_of."""

@@ -5,11 +5,12 @@ standard error of whatever is measured, censuses and waits alike. No two models 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from math import hypot, inf, sqrt
 
 import numpy as np
+import pandas as pd
 
 from kaizar_pipeline.simulation.counting import Counts
 from kaizar_pipeline.simulation.monte_carlo import MonteCarlo, Progress
@@ -103,6 +104,11 @@ def _measure(case: Case, plan: Plan) -> list[float]:
     monte_carlo = MonteCarlo(plan, workers=1, with_demand=False)
     monte_carlo.extend(max(case.replications, 1))
     return [quantity.measure(monte_carlo.actual) for quantity in case.quantities]
+
+
+def as_table(results: Sequence[Result]) -> pd.DataFrame:
+    """The table `validation`: a row for each quantity, with the fields of `Result`, `z` and `agrees`."""
+    return pd.DataFrame([{**asdict(result), "z": result.z, "agrees": result.agrees} for result in results])
 
 
 def distribution_of_z(results: Sequence[Result]) -> str:

@@ -206,7 +206,7 @@ def test_a_project_without_hospitals_has_nothing_to_run(home: Path):
     assert "no hospital in" in result.stderr
 
 
-@pytest.mark.parametrize(("option", "value"), [("--seed", "-1"), ("--replications", "1")])
+@pytest.mark.parametrize(("option", "value"), [("--seed", "-1"), ("--replications", "1"), ("--backtest-origins", "-1")])
 def test_a_number_out_of_range_is_reported_with_its_option(option: str, value: str):
     result = kaizar("run", "hospital_1", option, value)
     assert result.exit_code == 2

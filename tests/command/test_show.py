@@ -14,10 +14,12 @@ from tiny_report import AS_OF, HOSPITAL, hiding, tiny_report
 from traced import problems
 from typer.testing import CliRunner, Result
 
+from kaizar_pipeline import read_tables
 from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.command import show
 from kaizar_pipeline.command.app import app
 from kaizar_pipeline.config.files import config_hash
+from kaizar_pipeline.errors import ConfigError, DataError
 from kaizar_pipeline.orchestration.storage import Lineage, Warehouse
 from kaizar_pipeline.reporting.bed_meeting_text import columns, sentences, worst_wards
 from kaizar_pipeline.reporting.numbers import CONSTANTS
@@ -171,3 +173,14 @@ def test_a_run_ends_with_the_worst_wards_and_where_the_report_is(home: Path, cap
     assert lines[-1] == (
         "  report as of Mon 2\u00a0Mar 0:00: data/reports/tiny/latest.html; all tables: data/kaizar.duckdb"
     )
+
+
+def test_a_notebook_reads_the_stored_tables_or_is_told_what_to_run(home: Path):
+    tables = read_tables(home, "tiny")
+    assert {"ward_days", "bed_meeting", "daily_peaks"} <= set(tables)
+    pd.testing.assert_frame_equal(tables["bed_meeting"], tiny_report()[1]["bed_meeting"])
+    assert list(read_tables(home, "tiny", ["patients"])) == ["patients"]
+    with pytest.raises(DataError, match=r"^other has no stored tables yet; make them first: kaizar run other$"):
+        read_tables(home, "other")
+    with pytest.raises(ConfigError, match="unknown hospital 'tinny', did you mean 'tiny'"):
+        read_tables(home, "tinny")

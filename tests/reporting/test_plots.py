@@ -13,13 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny_report import tiny_report
+from tiny_report import AS_OF, tiny_report
 
 import kaizar_pipeline
+from kaizar_pipeline import StartingPoint, StartingTables, stays_table
 from kaizar_pipeline.errors import KaizarError
-from kaizar_pipeline.reporting import bed_plots, hospital_plots, plots
+from kaizar_pipeline.reporting import bed_plots, hospital_plots, inside_plots, plots
 from kaizar_pipeline.reporting.canvas import ACCENT, Tables, png
 from kaizar_pipeline.reporting.numbers import percent_sign_aside
+from kaizar_pipeline.simulation.compiled_engine import simulate
+from kaizar_pipeline.simulation.sampling import draw
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +45,10 @@ DRAWN: dict[str, Callable[[Tables], Axes]] = {
     "plot_reliability": lambda tables: hospital_plots.plot_reliability({**tables, **past()}),
     "plot_scenarios": lambda tables: hospital_plots.plot_scenarios({**tables, **past()}, "left"),
     "plot_skill": lambda tables: hospital_plots.plot_skill({**tables, **past()}),
+    "plot_one_of_many": lambda tables: inside_plots.plot_one_of_many({**tables, **inside()}, "ward"),
+    "plot_patient_way": lambda tables: inside_plots.plot_patient_way({**tables, **inside()}, 0),
+    "plot_theory": lambda tables: inside_plots.plot_theory({**tables, **inside()}),
+    "plot_ward_day": lambda tables: inside_plots.plot_ward_day({**tables, **inside()}, "ward", AS_OF),
     "plot_stays": lambda tables: bed_plots.plot_stays(tables, "ward"),
     "plot_waits": lambda tables: bed_plots.plot_waits(tables, "ward"),
     "plot_turned_away": lambda tables: bed_plots.plot_turned_away({**tables, **past()}, "ward"),
@@ -53,6 +60,10 @@ DRAWN_ALONE: dict[str, Callable[[Tables], Axes]] = {
     "plot_reliability": hospital_plots.plot_reliability,
     "plot_skill": hospital_plots.plot_skill,
     "plot_scenarios": lambda tables: hospital_plots.plot_scenarios(tables, "left"),
+    "plot_one_of_many": lambda tables: inside_plots.plot_one_of_many(tables, "ward"),
+    "plot_patient_way": lambda tables: inside_plots.plot_patient_way(tables, 0),
+    "plot_theory": inside_plots.plot_theory,
+    "plot_ward_day": lambda tables: inside_plots.plot_ward_day(tables, "ward", AS_OF),
     "plot_turned_away": lambda tables: bed_plots.plot_turned_away(tables, "ward"),
     "plot_beds_percentiles": lambda tables: bed_plots.plot_beds_percentiles(tables, "ward"),
 }
@@ -100,6 +111,15 @@ def past() -> dict[str, pd.DataFrame]:
         "beds_effects": effects(),
         "beds_percentiles": percentiles(),
     }
+
+
+def inside() -> dict[str, pd.DataFrame]:
+    """A replication of the tiny hospital, and a comparison with theory by hand."""
+    config, tables = tiny_report()
+    plan = StartingPoint(config, StartingTables.of(tables)).plan
+    trajectories = draw(plan, 0)
+    z = pd.DataFrame({"z": [-1.2, 0.3, 0.4, 2.1, 0.0], "standard_error": [1, 1, 1, 1, 0], "theory_error": 0})
+    return {"replication_stays": stays_table(plan, trajectories, simulate(plan, trajectories)), "validation": z}
 
 
 def effects() -> pd.DataFrame:

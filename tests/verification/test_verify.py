@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from kaizar_pipeline.verification.verify import Result, distribution_of_z, rows, validation_page
+from kaizar_pipeline.verification.verify import Result, as_table, distribution_of_z, rows, validation_page
 
 pytestmark = pytest.mark.unit
 
@@ -57,3 +57,10 @@ def test_a_model_is_named_once_on_the_page():
     assert "| another | mean census | 2 | 2 | 0 | 0 |" in page
     assert "run 7 times" in page
     assert "- Erlang 1917: a ward; another.\n" in page
+
+
+def test_the_table_has_a_row_for_each_quantity_with_its_distance():
+    found = as_table([result(2.3, 0.1), result(2.5, 0.1)])
+    assert list(found["z"].round(6)) == [3, 5]
+    assert list(found["agrees"]) == [True, False]
+    assert list(found["quantity"]) == ["mean census", "mean census"]
