@@ -149,13 +149,16 @@ def day_axis(ax: "Axes", days: pd.Series, as_of: pd.Timestamp) -> Callable[[Any]
     if len(every) <= 8:
         ax.set_xticks([at(day) for day in every], [f"{day:%a} {day.day}" for day in every])
     else:
-        named = mondays[:: 1 + len(mondays) // 7]
+        named = [
+            day for day in mondays[:: 1 + len(mondays) // 7] if at(day) < 0.93 * len(every)
+        ]  # the rest is too long
         ax.set_xticks([at(day) for day in named], [f"{day:%a} {day.day} {day:%b}" for day in named])
     for label in ax.get_xticklabels():
         label.set_horizontalalignment("left")
     ax.set_xlim(0, at(last) + 1)
     ax.axvline(at(as_of), color=SECOND, linewidth=1, zorder=1)
-    above(ax, "now", at(as_of))
+    if at(as_of) < 0.96 * len(every):  # at the end it needs no name
+        above(ax, "now", at(as_of))
     return at
 
 
