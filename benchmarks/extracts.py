@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from benchmarks.figures import keep
 from kaizar_pipeline import HospitalConfig
 from kaizar_pipeline.history.loading import load_history
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
@@ -119,6 +120,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--kinds", nargs="+", default=["csv", "parquet"], choices=["csv", "parquet"])
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--write", action="store_true", help="store the figures for docs/evidence.md")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -140,6 +142,9 @@ def main() -> None:
                     figures |= {f"{kind} {size} {step} {name}": value for name, value in found.items()}
                     if kind == "csv" and step == "daily_arrivals":
                         figures |= {f"rows_{size}_seconds": found["seconds"], f"rows_{size}_gb": found["gb"]}
+    if options.write:
+        kept = {key: value for key, value in figures.items() if key.startswith("rows_")}
+        keep(kept, f"python -m benchmarks.extracts --kinds csv --rows {' '.join(map(str, options.rows))} --write")
     if options.json:
         print(json.dumps({name: round(value, 3) for name, value in figures.items()}, indent=2))
 

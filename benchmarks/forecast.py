@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.families import HOSPITAL, REAL, real_series, synthetic_series
+from benchmarks.figures import keep
 from benchmarks.validation_page import Results, geometric_mean, validation_page
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.forecasting.features import make_feature_table
@@ -44,6 +45,7 @@ def main() -> None:
     results = measure(options)
     if options.write:
         PAGE.write_text(validation_page(results, command(options)), encoding="utf-8")
+        keep(results.figures(), command(options))
         progress(f"wrote {PAGE}\n")
     print(json.dumps(results.figures()) if options.json else table(results))
 
@@ -196,9 +198,7 @@ def table(results: Results) -> str:
     rows = results.scores[(results.scores["method"] == MODEL) & (results.scores["horizon_week"] == 0)]
     coverage = rows.pivot_table(index="family", columns="span", values="coverage80").reindex(ratios.index)
     shown = ratios.join(coverage.add_prefix("coverage80 "))
-    figures = "\n".join(
-        f"{name:28} {'-' if value is None else f'{value:.3f}'}" for name, value in results.figures().items()
-    )
+    figures = "\n".join(f"{name:28} {value:.3f}" for name, value in results.figures().items())
     title = f"CRPS of days over that of other methods ({MODEL} better below 1), and 80 % coverage"
     return f"{title}\n\n{shown.round(3).to_string()}\n\n{figures}"
 

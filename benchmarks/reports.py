@@ -18,6 +18,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import keep
 from kaizar_pipeline import HospitalConfig, load_hospital_config, run_chain
 from kaizar_pipeline.chain.steps import all_tables
 from kaizar_pipeline.reporting.facts import Facts
@@ -112,13 +113,15 @@ def main() -> None:
     """Measure both hospitals."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one flat object on stdout")
+    parser.add_argument("--write", action="store_true", help="store the figures for docs/evidence.md")
     arguments = parser.parse_args()
     hospitals = (load_hospital_config(PROJECT / "hospital_configs" / "hospital_1.yml"), forty_wards())
     found = {config.id: measured(config) for config in hospitals}
+    flat = {f"{hospital}_{name}": value for hospital, row in found.items() for name, value in row.items()}
+    if arguments.write:
+        keep(flat, "python -m benchmarks.reports --write")
     if arguments.json:
-        print(
-            json.dumps({f"{hospital}_{name}": value for hospital, row in found.items() for name, value in row.items()})
-        )
+        print(json.dumps(flat))
         return
     table = Table("", *found)
     for name in next(iter(found.values())):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kaizar_pipeline.forecasting.model import train_lgbm_poisson
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
+    from kaizar_pipeline.hospital_beds.generated_beds import make_hospital_beds
+    from kaizar_pipeline.hospital_beds.hospital_beds import HospitalBeds
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
     from kaizar_pipeline.patients.discharge_clocks import discharges
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.planning.comparison import compare_scenarios
     from kaizar_pipeline.planning.drivers import occupancy_drivers
     from kaizar_pipeline.planning.quickscan import quickscan
+    from kaizar_pipeline.reporting.hospital_beds_plots import plot_nurses, plot_refused
     from kaizar_pipeline.reporting.hospital_plots import (
         plot_allocations,
         plot_coverage,
@@ -63,6 +66,7 @@ __all__ = [
     "DataError",
     "Experiment",
     "History",
+    "HospitalBeds",
     "HospitalConfig",
     "KaizarError",
     "Occupancy",
@@ -86,6 +90,7 @@ __all__ = [
     "load_patients",
     "load_scenario",
     "make_feature_table",
+    "make_hospital_beds",
     "occupancy_drivers",
     "plot_allocations",
     "plot_arrivals",
@@ -100,9 +105,11 @@ __all__ = [
     "plot_hours",
     "plot_levels",
     "plot_meeting",
+    "plot_nurses",
     "plot_past",
     "plot_past_flows",
     "plot_percentiles",
+    "plot_refused",
     "plot_reliability",
     "plot_risk",
     "plot_scenarios",
@@ -131,6 +138,8 @@ _NAMES = {
     "forecasting.model": "train_lgbm_poisson",
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
+    "hospital_beds.generated_beds": "make_hospital_beds",
+    "hospital_beds.hospital_beds": "HospitalBeds",
     "patients.arrival_profile": "hours_of_arrival",
     "patients.daily_arrivals": "arrivals_per_day",
     "patients.discharge_clocks": "discharges",
@@ -141,6 +150,7 @@ _NAMES = {
     "planning.comparison": "compare_scenarios",
     "planning.drivers": "occupancy_drivers",
     "planning.quickscan": "quickscan",
+    "reporting.hospital_beds_plots": "plot_nurses plot_refused",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
     "reporting.plots": "plot_arrivals plot_clock plot_daily plot_fan plot_flows plot_highest plot_hours plot_past "

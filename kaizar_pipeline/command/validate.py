@@ -1,5 +1,6 @@
 """The command `validate`."""
 
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ def validate(
     print_validation(results)
     typer.echo(verify.distribution_of_z(results))
     if page:
-        page.parent.mkdir(exist_ok=True)
-        page.write_text(verify.validation_page(results, runs), encoding="utf-8")
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(verify.validation_page(results, date.today(), runs), encoding="utf-8")
     if not all(result.agrees for result in results):
         raise typer.Exit(1)

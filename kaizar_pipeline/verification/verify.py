@@ -6,6 +6,7 @@ standard error of whatever is measured, censuses and waits alike. No two models 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from math import hypot, inf, sqrt
 
 import numpy as np
@@ -127,11 +128,13 @@ def distribution_of_z(results: Sequence[Result]) -> str:
 _PAGE = """\
 # Simulated, and known
 
-Made by `kaizar validate --write`; do not edit. Small hospitals of which theory knows the answer, as the twin simulates
-them. The theory is in `verification/queueing.py`, the hospitals with warm-ups in `verification/models.py` and
-`published_models.py`. Each is run {runs} times with fixed seeds; the standard error is that of the mean over the runs,
-z the distance from theory in standard errors. Tests fail beyond {tolerance}. A value with ± was not computed but
-simulated, by those who published it; after ± is its own standard error, and z counts both.
+Made by `kaizar validate --write`; do not edit. Measured on {measured}.
+
+Small hospitals of which theory knows the answer, as the twin simulates them. The theory is in
+`verification/queueing.py`, the hospitals with warm-ups in `verification/models.py` and `published_models.py`. Each is
+run {runs} times with fixed seeds; the standard error is that of the mean over the runs, z the distance from theory in
+standard errors. Tests fail beyond {tolerance}. A value with ± was not computed but simulated, by those who published
+it; after ± is its own standard error, and z counts both.
 
 {distribution}
 
@@ -145,12 +148,13 @@ simulated, by those who published it; after ± is its own standard error, and z 
 """
 
 
-def validation_page(results: Sequence[Result], runs: int = RUNS) -> str:
-    """docs/reference/validation.md."""
+def validation_page(results: Sequence[Result], measured: date, runs: int = RUNS) -> str:
+    """docs/reference/validation.md, of results that were measured on this date."""
     sources: dict[str, dict[str, None]] = {}
     for result in results:
         sources.setdefault(result.source, {})[result.model] = None
     return _PAGE.format(
+        measured=measured.isoformat(),
         runs=runs,
         tolerance=TOLERANCE,
         distribution=distribution_of_z(results),

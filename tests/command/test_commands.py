@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kaizar_pipeline.command.app import app
-from kaizar_pipeline.command.project_files import PROJECT_FILES
+from kaizar_pipeline.command.project_files import PROJECT_FILES, SAMPLE_SCENARIOS
 from kaizar_pipeline.command.runs import LONGEST_PATH
 from kaizar_pipeline.verification.models import cases
 
@@ -49,8 +49,10 @@ def test_init_writes_a_project_without_errors(home: Path, repository: Path):
     result = kaizar("check")
     assert result.exit_code == 0
     assert result.stdout.startswith("hospital_1.yml: ok, ")
-    shipped = sorted((repository / "hospital_configs" / "scenarios").glob("*"))
-    assert result.stdout.count(".yml: ok, applies to hospital_1\n") == len(shipped) == 4
+    scenarios = (repository / "hospital_configs" / "scenarios").glob("*")
+    shipped = {file.stem for file in scenarios if "hospitals: [kaggle]" not in file.read_text(encoding="utf-8")}
+    assert shipped == set(SAMPLE_SCENARIOS)
+    assert result.stdout.count(".yml: ok, applies to hospital_1\n") == len(shipped)
 
 
 def test_init_overwrites_nothing(home: Path):

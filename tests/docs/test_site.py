@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from docs_site import ROOT_PAGES, anchors, build_site, lead, links, pictures
+from docs_site import ROOT_PAGES, anchors, build_site, lead, links, pictures, snippets, without_code
 
 from kaizar_pipeline.command.app import app
 from kaizar_pipeline.command.project_files import generated_files
@@ -35,6 +35,13 @@ def test_links_lead_to_pages_and_anchors(page: Path):
         if not file.exists() or (anchor and anchor not in anchors(file, REPOSITORY)):
             wrong.append(link)
     assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_references_have_an_address(page: Path):
+    text = without_code(snippets(page.read_text(encoding="utf-8"), REPOSITORY))
+    used = set(re.findall(r"\]\[([\w-]+)\]", text))
+    assert used == set(re.findall(r"^\[([\w-]+)\]: \S+$", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", OF_SITE, ids=named)
@@ -82,7 +89,7 @@ def nav_pages(part: Any) -> list[str]:
 def test_every_page_is_in_the_navigation_once():
     settings = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8"))
     assert sorted(nav_pages(settings["nav"])) == sorted(page.relative_to(DOCS).as_posix() for page in OF_SITE)
-    assert [next(iter(shelf)) for shelf in settings["nav"]][1:5] == ["Tutorials", "How-to", "Reference", "Explanation"]
+    assert [next(iter(shelf)) for shelf in settings["nav"]][2:6] == ["Tutorials", "How-to", "Reference", "Explanation"]
 
 
 def test_every_page_is_two_clicks_from_the_index():

@@ -60,6 +60,11 @@ def within_seconds() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(autouse=True)
+def count(record_testsuite_property: Callable[[str, object], None]) -> None:
+    record_testsuite_property("files", FILES)
+
+
 def read_all(path: Path, read: Callable[[Path], object], make: Callable[[int], str]) -> int:
     """How many of the files that `make` makes are read without an error; the others are refused in words."""
     right = 0

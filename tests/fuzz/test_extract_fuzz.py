@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -92,9 +93,13 @@ KEYS = [
 
 
 @pytest.mark.parametrize("block", range(10))
-def test_every_row_is_a_patient_a_reject_or_after_as_of(tmp_path: Path, block: int):
+def test_every_row_is_a_patient_a_reject_or_after_as_of(
+    tmp_path: Path, record_testsuite_property: Callable[[str, object], None], block: int
+):
     read, told = 0, []
-    for seed in range(block * RUNS // 10, (block + 1) * RUNS // 10):
+    seeds = range(block * RUNS // 10, (block + 1) * RUNS // 10)
+    record_testsuite_property("files", len(seeds))
+    for seed in seeds:
         chance = random.Random(seed)
         good = good_patients(chance)
         rows = mutated(good, chance)

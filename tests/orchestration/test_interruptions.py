@@ -89,7 +89,12 @@ class TestKilling:
         assert files_beside(found.catalog) == ["kaizar.duckdb", "warehouse"]
 
     @pytest.mark.parametrize("signal_name", ["SIGKILL", "SIGINT"])
-    def test_before_every_file_system_call(self, end: Callable[..., tuple[Warehouse, str, bool]], signal_name: str):
+    def test_before_every_file_system_call(
+        self,
+        end: Callable[..., tuple[Warehouse, str, bool]],
+        record_testsuite_property: Callable[[str, object], None],
+        signal_name: str,
+    ):
         states, checked = [], set()
         for call in range(1000):
             found, ending, is_new = end(signal_name, call=call)
@@ -105,11 +110,15 @@ class TestKilling:
                 break
             assert ending == {"SIGKILL": "killed", "SIGINT": "interrupted"}[signal_name]
             states.append(is_new)
+        record_testsuite_property("ends", len(states))
         assert states == sorted(states)  # old up to one call, new from then on
         assert states.count(False) > 5
         assert states.count(True) > 5
 
-    def test_at_any_time(self, end: Callable[..., tuple[Warehouse, str, bool]]):
+    def test_at_any_time(
+        self, end: Callable[..., tuple[Warehouse, str, bool]], record_testsuite_property: Callable[[str, object], None]
+    ):
+        record_testsuite_property("ends", 12)
         begun = time.monotonic()
         end("SIGKILL")
         duration = time.monotonic() - begun

@@ -1,5 +1,6 @@
 """How results are compared and shown, on runs whose outcome is made up."""
 
+from datetime import date
 from math import inf
 
 import pytest
@@ -51,7 +52,8 @@ def test_a_model_is_named_once_on_the_page():
         ("another", "mean census", "2", "2", "0", "0"),
         ("", "mean census", "2.000000", "1.750000", "0.125000", "-2.00"),
     ]
-    page = validation_page(results, runs=7)
+    page = validation_page(results, date(2026, 11, 29), runs=7)
+    assert "Measured on 2026-11-29." in page
     assert "| another | mean census | 2 | 2 | 0 | 0 |" in page
     assert "run 7 times" in page
     assert "- Erlang 1917: a ward; another.\n" in page
