@@ -73,7 +73,8 @@ class Project:
         """What the command prints on a terminal. Where it fails, what it says is the answer."""
         command = [sys.executable, "-m", "kaizar_pipeline", *arguments]
         terminal = {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0", "COLUMNS": str(COLUMNS), "NO_COLOR": "1"}
-        environment = own_environment(self.home) | terminal
+        key = {"KAIZAR_PSEUDONYM_KEY": "pictures"}  # draws of patients in bed are addressed by their hashed ids
+        environment = own_environment(self.home) | terminal | key
         done = subprocess.run(command, cwd=cwd or self.home, env=environment, capture_output=True, text=True)
         return done.stdout or done.stderr
 
