@@ -1,6 +1,6 @@
 # The developer's whole interface: `make help` lists it. Works with GNU make 3.81 and later.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fuzz oracles lint dev docs pictures lock clean
+.PHONY: help setup run test notebooks kaggle fuzz oracles lint dev docs pictures lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,6 +40,13 @@ run: $(READY) ## materialize every table of every hospital in hospital_configs/
 test: $(INSTALLED) ## lint, check types and layers, run all tests
 	$(MAKE) --jobs=2 lint $(READY)  # at the same time: each of the two keeps one core busy
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+notebooks: $(READY) ## make and run all notebooks: those of the repository and those for Kaggle
+	$(BIN)/python -m notebooks.build --execute
+	$(BIN)/python -m notebooks.build --execute --kaggle
+
+kaggle: $(READY) ## run the notebooks for Kaggle in an empty environment, from a wheel that is built there
+	$(BIN)/python -m notebooks.build --venv
 
 fuzz: $(READY) ## read 10,000 strange files of each kind, look at 60 random reports: half an hour
 	KAIZAR_FUZZ=10000 KAIZAR_RANDOM_PAGES=60 $(BIN)/python -m pytest tests/fuzz tests/browser -n auto --timeout 7200

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kaizar_pipeline.chain.in_memory import run_chain, simulate_hospital
-    from kaizar_pipeline.config.files import load_hospital_config, load_scenario
+    from kaizar_pipeline.config.files import find_home, load_hospital_config, load_scenario
     from kaizar_pipeline.config.hospital import HospitalConfig
     from kaizar_pipeline.config.scenario import Scenario
-    from kaizar_pipeline.config.variant import apply_scenario
+    from kaizar_pipeline.config.variant import apply_scenario, with_simulation
     from kaizar_pipeline.errors import ConfigError, DataError, KaizarError, SimulationError
     from kaizar_pipeline.forecasting.features import make_feature_table
     from kaizar_pipeline.forecasting.forecast_backtest import backtest_forecast, score_forecasts
     from kaizar_pipeline.forecasting.model import train_lgbm_poisson
+    from kaizar_pipeline.forecasting.past_rates import weekday_rates
     from kaizar_pipeline.forecasting.rates import forecast_rates
     from kaizar_pipeline.history.loading import History, load_history, load_patients
     from kaizar_pipeline.hospital_beds.generated_beds import make_hospital_beds
@@ -26,10 +27,18 @@ if TYPE_CHECKING:
     from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
     from kaizar_pipeline.patients.routes import routes_taken
     from kaizar_pipeline.patients.starting_census import starting_census
-    from kaizar_pipeline.planning.beds import bed_allocations, bed_requirements, beds_effects
+    from kaizar_pipeline.planning.beds import (
+        bed_allocations,
+        bed_requirements,
+        beds_effects,
+        beds_percentiles,
+        chances_above,
+        requirement_in_words,
+    )
     from kaizar_pipeline.planning.comparison import compare_scenarios
     from kaizar_pipeline.planning.drivers import occupancy_drivers
     from kaizar_pipeline.planning.quickscan import quickscan
+    from kaizar_pipeline.reporting.bed_plots import plot_beds_percentiles, plot_stays, plot_turned_away, plot_waits
     from kaizar_pipeline.reporting.hospital_beds_plots import plot_nurses, plot_refused
     from kaizar_pipeline.reporting.hospital_plots import (
         plot_allocations,
@@ -43,6 +52,7 @@ if TYPE_CHECKING:
         plot_skill,
         plot_strip,
     )
+    from kaizar_pipeline.reporting.in_notebook import plain_errors, show_pictures
     from kaizar_pipeline.reporting.plots import (
         plot_arrivals,
         plot_clock,
@@ -80,8 +90,11 @@ __all__ = [
     "bed_allocations",
     "bed_requirements",
     "beds_effects",
+    "beds_percentiles",
+    "chances_above",
     "compare_scenarios",
     "discharges",
+    "find_home",
     "forecast_rates",
     "hours_of_arrival",
     "lengths_of_stay",
@@ -92,8 +105,10 @@ __all__ = [
     "make_feature_table",
     "make_hospital_beds",
     "occupancy_drivers",
+    "plain_errors",
     "plot_allocations",
     "plot_arrivals",
+    "plot_beds_percentiles",
     "plot_clock",
     "plot_coverage",
     "plot_daily",
@@ -114,28 +129,36 @@ __all__ = [
     "plot_risk",
     "plot_scenarios",
     "plot_skill",
+    "plot_stays",
     "plot_strip",
+    "plot_turned_away",
+    "plot_waits",
     "plot_week",
     "quickscan",
+    "requirement_in_words",
     "routes_taken",
     "run_chain",
     "score_forecasts",
+    "show_pictures",
     "simulate_hospital",
     "simulate_occupancy",
     "starting_census",
     "train_lgbm_poisson",
+    "weekday_rates",
+    "with_simulation",
 ]
 
 _NAMES = {
     "chain.in_memory": "run_chain simulate_hospital",
-    "config.files": "load_hospital_config load_scenario",
+    "config.files": "find_home load_hospital_config load_scenario",
     "config.hospital": "HospitalConfig",
     "config.scenario": "Scenario",
-    "config.variant": "apply_scenario",
+    "config.variant": "apply_scenario with_simulation",
     "errors": "ConfigError DataError KaizarError SimulationError",
     "forecasting.features": "make_feature_table",
     "forecasting.forecast_backtest": "backtest_forecast score_forecasts",
     "forecasting.model": "train_lgbm_poisson",
+    "forecasting.past_rates": "weekday_rates",
     "forecasting.rates": "forecast_rates",
     "history.loading": "History load_history load_patients",
     "hospital_beds.generated_beds": "make_hospital_beds",
@@ -146,13 +169,16 @@ _NAMES = {
     "patients.length_of_stay": "lengths_of_stay",
     "patients.routes": "routes_taken",
     "patients.starting_census": "starting_census",
-    "planning.beds": "bed_allocations bed_requirements beds_effects",
+    "planning.beds": "bed_allocations bed_requirements beds_effects beds_percentiles chances_above "
+    "requirement_in_words",
     "planning.comparison": "compare_scenarios",
     "planning.drivers": "occupancy_drivers",
     "planning.quickscan": "quickscan",
+    "reporting.bed_plots": "plot_beds_percentiles plot_stays plot_turned_away plot_waits",
     "reporting.hospital_beds_plots": "plot_nurses plot_refused",
     "reporting.hospital_plots": "plot_allocations plot_coverage plot_drivers plot_history plot_levels plot_meeting "
     "plot_reliability plot_scenarios plot_skill plot_strip",
+    "reporting.in_notebook": "plain_errors show_pictures",
     "reporting.plots": "plot_arrivals plot_clock plot_daily plot_fan plot_flows plot_highest plot_hours plot_past "
     "plot_past_flows plot_percentiles plot_risk plot_week",
     "simulation.experiment": "Experiment",

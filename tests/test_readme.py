@@ -30,7 +30,7 @@ PAGES = (
 def python_files(repository: Path) -> list[Path]:
     return [
         path
-        for folder in ("kaizar_pipeline", "tests", "benchmarks", "data", "docs")
+        for folder in ("kaizar_pipeline", "tests", "benchmarks", "data", "docs", "notebooks")
         for path in (repository / folder).rglob("*.py")
     ]
 

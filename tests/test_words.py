@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 REPOSITORY = Path(__file__).parents[1]
 FILES = sorted(
     path.relative_to(REPOSITORY).as_posix()
-    for pattern in ("*.md", "docs/**/*.md", "hospital_configs/**/*.yml", "kaizar_pipeline/**/*.py")
+    for pattern in ("*.md", "docs/**/*.md", "hospital_configs/**/*.yml", "kaizar_pipeline/**/*.py", "notebooks/*.py")
     for path in REPOSITORY.glob(pattern)
 )
 

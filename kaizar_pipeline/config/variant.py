@@ -9,10 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from kaizar_pipeline.config.fields import is_open
-from kaizar_pipeline.config.hospital import CapacityChange, HospitalConfig, Ward
-from kaizar_pipeline.config.messages import path_of
+from kaizar_pipeline.config.hospital import CapacityChange, HospitalConfig, HospitalFile, Ward
+from kaizar_pipeline.config.messages import explain, path_of
 from kaizar_pipeline.config.scenario import CapacityOverride, Scenario
 from kaizar_pipeline.config.scenario_rules import merged, scenario_errors
 from kaizar_pipeline.errors import ConfigError
@@ -28,6 +29,16 @@ class Variant:
     """f8[days] by stream: the factor on the rate of each date ahead; streams without one keep theirs."""
     los_factors: Mapping[tuple[str, str], float]
     """Factor on lengths of stay by ward and patient type; others keep theirs."""
+
+
+def with_simulation(config: HospitalConfig, **settings: object) -> HospitalConfig:
+    """The hospital with other settings of the section `simulation` of its file, such as horizon_days=90. Raises
+    ConfigError for one that is not allowed."""
+    document = {**dict(config), "simulation": {**dict(config.simulation), **settings}}
+    try:
+        return HospitalConfig.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError([what for _, what in explain(error, document, HospitalFile.model_json_schema())]) from None
 
 
 def apply_scenario(hospital: HospitalConfig, scenario: Scenario, start: pd.Timestamp, days: int) -> Variant:

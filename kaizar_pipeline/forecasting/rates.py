@@ -58,7 +58,7 @@ def forecast_rates(
             if stream.id in so_far and stream.is_fixed:
                 mean[0] = so_far[stream.id].of_fixed(mean[0])
             paths = mean[None, :]
-        blocks.append(_frame(stream, dates, mean, paths))
+        blocks.append(rates_frame(stream, dates, mean, paths))
     return ARRIVAL_RATES.frame(pd.concat(blocks), hospital_id=config.id, as_of=as_of)
 
 
@@ -80,7 +80,7 @@ def _paths(
     date, so they do not change with the number of paths or streams; a longer horizon leaves the first days as they are.
     Days between the last one observed and the first one ahead make the level less certain.
     """
-    from scipy.special import gammaincinv, ndtri
+    from scipy.special import ndtri
 
     dates = pd.DatetimeIndex(mean.index)
     key = hospital_key(config.id, config.simulation.seed)
@@ -101,11 +101,18 @@ def _paths(
     if model["inv_k"] < _NO_FACTOR:
         return mean.to_numpy() * level
     chance = uniform(stream_id, _GAMMA)
-    factors = level * gammaincinv(1 / model["inv_k"], chance) * model["inv_k"]
+    factors = level * day_factors(model["inv_k"], chance)
     if so_far is not None and so_far.is_known(mean.iloc[0]):
         given = given_so_far(so_far, mean.iloc[0] * level[:, 0], model["inv_k"], chance[:, 0])
         factors[:, 0] = level[:, 0] * given
     return mean.to_numpy() * factors
+
+
+def day_factors(inv_k: float, chance: np.ndarray) -> np.ndarray:
+    """The quantile of each `chance` of a gamma factor of mean 1 and variance `inv_k`."""
+    from scipy.special import gammaincinv
+
+    return gammaincinv(1 / inv_k, chance) * inv_k
 
 
 def _covariance(model: pd.Series) -> ErrorCovariance:
@@ -120,7 +127,8 @@ def _covariance(model: pd.Series) -> ErrorCovariance:
     )
 
 
-def _frame(stream: ArrivalStream, dates: pd.DatetimeIndex, mean: np.ndarray, paths: np.ndarray) -> pd.DataFrame:
+def rates_frame(stream: ArrivalStream, dates: pd.DatetimeIndex, mean: np.ndarray, paths: np.ndarray) -> pd.DataFrame:
+    """Rows of arrival_rates from the `mean` f8[day] and the `paths` f8[path, day] of a stream."""
     n_paths, n_days = paths.shape
     return pd.DataFrame(
         {

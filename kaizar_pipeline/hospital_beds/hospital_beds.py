@@ -109,6 +109,15 @@ class HospitalBeds:
         sums.insert(0, "in_file", arrived.groupby("service").size())
         return sums.reindex([name for name in self.services if name in sums.index]).fillna(0).astype("int64")
 
+    def all_admitted(self, arrival_rates: pd.DataFrame) -> pd.DataFrame:
+        """The table arrival_rates of this hospital for all whom services_weekly.csv counts as admitted, as in the
+        scenario of that name: the same where patients.csv has them all."""
+        known = self.admissions[self.admissions["in_file"] > 0]
+        factors = arrival_rates["stream_id"].map(known["admitted"] / known["in_file"]).fillna(1.0)
+        factors = factors.where((factors - 1).abs() > 1 - _ALL, 1.0)
+        rates = {name: arrival_rates[name] * factors for name in ("rate", "mean_rate")}
+        return arrival_rates.assign(**rates)
+
     def write_project(self, home: str | Path, name: str = "kaggle") -> HospitalConfig:
         """Write the hospital `name` into the project `home`, over what an earlier call wrote, and load it.
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
-from kaizar_pipeline.errors import SimulationError
+from kaizar_pipeline.config.scenario import Scenario
+from kaizar_pipeline.errors import SimulationError, unknown
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.counting import staffed_with_totals
 from kaizar_pipeline.simulation.experiment import Experiment
@@ -22,11 +23,21 @@ from kaizar_pipeline.simulation.load import check_load
 from kaizar_pipeline.simulation.monte_carlo import Run
 from kaizar_pipeline.simulation.plan import UNLIMITED, Plan
 from kaizar_pipeline.simulation.precision import CONFIDENCE
+from kaizar_pipeline.stats.quantiles import inverted_cdf
 from kaizar_pipeline.tables import BED_ALLOCATIONS, BED_REQUIREMENTS, BEDS_EFFECTS, HOSPITAL_TOTAL
 from kaizar_pipeline.tables.kpis import KPI_INDEX, KPIS
 
 SWEEP = (-2, -1, 1, 2, 4)
 """Beds by which each ward is changed in turn."""
+
+PERCENTILES = (10, 25, 50, 75, 90, 95, 99)
+"""Percentiles of the census, by numbers of beds."""
+
+STEPS, STEP = range(-2, 9), 0.05
+"""Those numbers: steps of so much of the staffed beds, and of one bed at least."""
+
+SHARES = (0.9, 0.95, 1.0)
+"""Shares of the staffed beds that the highest demand may exceed."""
 
 SWEEP_REPLICATIONS = 400
 """Replications of each change of beds at most: differences between the same patients need fewer than levels."""
@@ -115,15 +126,18 @@ def coverage(peaks: np.ndarray, risk: float, beds: np.ndarray) -> Coverage:
     return Coverage(beds, share, np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0), 1 - risk)
 
 
-def bed_requirements(experiment: Experiment) -> pd.DataFrame:
-    """The fewest beds that cover demand with the probability 1 - simulation.risk_target, and the share that each number
-    covers, per ward and for the whole hospital.
+def bed_requirements(
+    experiment: Experiment, scenario: Scenario | None = None, *, risk: float | None = None
+) -> pd.DataFrame:
+    """The fewest beds that cover demand with the probability 1 - `risk` (default: simulation.risk_target), and the
+    share that each number covers, per ward and for the whole hospital, as it is or under a `scenario`.
 
     n beds cover a day when the demand run's highest hourly census of that day is n or less, a horizon when that of all
     its days is. A day that has begun is no event of its own.
     """
     start = experiment.start
-    plan, risk = start.plan, start.config.simulation.risk_target
+    plan = start.under(scenario) if scenario else start.plan
+    risk = start.config.simulation.risk_target if risk is None else risk
     peaks = experiment.demand_peaks(plan, start.paired_replications)
     staffed, whole = staffed_with_totals(plan).min(axis=1), plan.horizon.hours_by_date == HOURS_PER_DAY
     frames = []
@@ -150,12 +164,66 @@ def requirement_in_words(requirements: pd.DataFrame, ward_id: str, risk_event: s
     return f"{enough} beds ({interval}) cover demand {what.format(often.numerator, often.denominator)}"
 
 
-def beds_effects(experiment: Experiment, sweep: Sequence[int] = SWEEP) -> pd.DataFrame:
+def chances_above(
+    requirements: pd.DataFrame, ward_id: str, beds: int | None = None, shares: Sequence[float] = SHARES
+) -> pd.DataFrame:
+    """How likely the highest demand of the horizon is above these shares of so many `beds` of a ward (default: those
+    staffed), from the table bed_requirements: share, beds (the most that are not above), chance, and its 95 % interval
+    low and high.
+
+    Raises SimulationError for a ward that is not in the table, and where no beds are given and none are staffed.
+    """
+    rows = requirements[(requirements["ward_id"] == ward_id) & (requirements["risk_event"] == "horizon_peak")]
+    if rows.empty:
+        raise SimulationError(unknown(ward_id, requirements["ward_id"].unique(), "ward"))
+    if beds is None and rows["staffed_beds"].isna().any():
+        raise SimulationError(f"ward {ward_id} has unlimited beds: give a number of beds")
+    rows = rows.sort_values("beds").set_index("beds")
+    of = int(rows["staffed_beds"].iloc[0]) if beds is None else beds
+    most = np.floor(np.array(shares) * of + 1e-9).astype(int)
+    # fewer beds than any in the table cover nothing, as its first row does; its last row covers all
+    found = rows.loc[np.clip(most, rows.index[0], rows.index[-1])].reset_index(drop=True)
+    chances = {"chance": 1 - found["covered_share"], "low": 1 - found["covered_high"], "high": 1 - found["covered_low"]}
+    return pd.DataFrame({"share": shares, "beds": most, **chances})
+
+
+def beds_percentiles(experiment: Experiment, ward: str, sweep: Sequence[int] | None = None) -> pd.DataFrame:
+    """The census of a ward with other numbers of beds, the other wards as they are, over all hours of the days ahead
+    and all replications: beds_added, beds (the most that are staffed at any hour), the percentiles p10 to p99 of the
+    census, and whether demand exceeds the beds.
+
+    `sweep` are the beds added, by default from 10 % fewer to 40 % more. Raises SimulationError for a ward that does not
+    have limited beds.
+    """
+    start = experiment.start
+    [place] = _places(start.plan, [ward])
+    w = start.plan.ward_ids.index(place)
+    if sweep is None:
+        step = max(1, round(STEP * int(start.plan.staffed[w].max())))
+        sweep = [step * steps for steps in STEPS]
+    added = [change for change in sweep if start.plan.staffed[w].min() + change >= 1]
+    plans = [start.with_beds({ward: change}) for change in added]
+    n = min(start.paired_replications, SWEEP_REPLICATIONS)
+    rows = []
+    for change, run in zip(added, experiment.run_all(plans, n, grouped=True), strict=True):
+        hours = np.cumsum(run.hours_with(w))
+        census = {f"p{percent}": int(inverted_cdf(hours, percent / 100)) for percent in PERCENTILES}
+        overloaded = ward in {load.wards[0] for load in check_load(run.plan, allow=True)}
+        beds = int(run.plan.staffed[w].max())
+        rows.append({"ward_id": ward, "beds_added": change, "beds": beds, **census, "overloaded": overloaded})
+    return pd.DataFrame(rows)
+
+
+def beds_effects(
+    experiment: Experiment, sweep: Sequence[int] = SWEEP, wards: Sequence[str] | None = None
+) -> pd.DataFrame:
     """What a few beds more or fewer in one ward, the others as they are, do to waits, boarding, diversion and outliers
-    there and in the whole hospital."""
+    there and in the whole hospital, for each of `wards` (default: all with limited beds). Raises SimulationError for a
+    ward that does not have limited beds."""
     start = experiment.start
     fewest = start.plan.staffed.min(axis=1)
-    changes = [(w, change) for w in _limited(start.plan) for change in sweep if fewest[w] + change >= 0]
+    places = [start.plan.ward_ids.index(ward) for ward in _places(start.plan, wards)]
+    changes = [(w, change) for w in places for change in sweep if fewest[w] + change >= 0]
     plans = (start.with_beds({start.plan.ward_ids[w]: change}) for w, change in changes)
     runs = _run(experiment, chain([start.plan], plans))
     baseline = next(runs)

@@ -34,6 +34,8 @@ TINTS = tuple((since, *colours) for (since, _), colours in zip(CHANCES, _TINTED,
 """From a chance on, likelier ones first: the tint of its cell by its words, and the colour of its text."""
 
 INCHES, DPI = (7.2, 3.3), 100
+_NAMED_UP_TO = 0.93
+"""Share of an axis of dates from which on a name would not fit."""
 _ABOVE, _BELOW = 0.58, 0.52
 """Inches for title and remarks, and for dates and units."""
 
@@ -126,10 +128,11 @@ def whole_beds_across(ax: "Axes") -> None:
 
 def percent_axis(ax: "Axes", across: bool = False) -> None:
     """An axis of shares from 0 to 1, shown in percent."""
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     axis = ax.xaxis if across else ax.yaxis
     (ax.set_xlim if across else ax.set_ylim)(0, 1)
+    axis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 
@@ -149,9 +152,8 @@ def day_axis(ax: "Axes", days: pd.Series, as_of: pd.Timestamp) -> Callable[[Any]
     if len(every) <= 8:
         ax.set_xticks([at(day) for day in every], [f"{day:%a} {day.day}" for day in every])
     else:
-        named = [
-            day for day in mondays[:: 1 + len(mondays) // 7] if at(day) < 0.93 * len(every)
-        ]  # the rest is too long
+        inside = mondays[at(mondays) < _NAMED_UP_TO * len(every)]
+        named = inside[:: 1 + len(inside) // 7]
         ax.set_xticks([at(day) for day in named], [f"{day:%a} {day.day} {day:%b}" for day in named])
     for label in ax.get_xticklabels():
         label.set_horizontalalignment("left")

@@ -110,6 +110,10 @@ class Run:
     def _known(self) -> dict[str, np.ndarray]:
         return {}
 
+    def hours_with(self, ward: int) -> np.ndarray:
+        """i8[patients]: the hours of all replications with so many patients in a ward; of a run with groups."""
+        return _added(*(hours[ward] for _, hours in self.census_hours))
+
     def p95_census(self) -> np.ndarray:
         """f8[groups, A]: the census not exceeded in 95 % of the hours and replications of each group; of a run with
         groups."""

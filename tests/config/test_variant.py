@@ -1,6 +1,7 @@
 """A hospital as a scenario has it: parts matched by id, beds in their windows, factors on the right days."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaizar_pipeline.config.discharges import Clock
+from kaizar_pipeline.config.files import load_hospital_config
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.config.patient_sources import Truth
 from kaizar_pipeline.config.scenario import Scenario
-from kaizar_pipeline.config.variant import Variant, apply_scenario, idle_rules
+from kaizar_pipeline.config.variant import Variant, apply_scenario, idle_rules, with_simulation
 from kaizar_pipeline.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -267,3 +269,17 @@ def test_a_scenario_opens_a_closed_ward_by_a_number_of_beds_and_not_by_a_change_
     # noon and midnight of Thursday to Wednesday; six beds on Saturday
     assert fixed == [9, 9, 9, 9, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0]
     assert changed == [9, 9, 9, 9, 4, 4] + [0] * 8
+
+
+def test_settings_of_the_simulation_are_replaced_and_checked(repository: Path):
+    config = load_hospital_config(repository / "hospital_configs" / "hospital_2.yml")
+    changed = with_simulation(config, horizon_days=90, overload="allow")
+    assert (changed.simulation.horizon_days, changed.simulation.overload) == (90, "allow")
+    assert changed.simulation.seed == config.simulation.seed
+    assert with_simulation(changed, horizon_days=config.simulation.horizon_days, overload="refuse") == config
+    for settings_, message in (
+        ({"horizon_days": 181}, "simulation.horizon_days: found 181, allowed: 180 or less"),
+        ({"horizon": 90}, "simulation.horizon: unknown key 'horizon', did you mean"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            with_simulation(config, **settings_)

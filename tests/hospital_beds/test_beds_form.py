@@ -296,3 +296,12 @@ def test_what_is_no_folder_of_the_form_is_an_error(write: Write, tmp_path: Path)
 )
 def test_the_id_of_a_service(service: str, expected: str):
     assert service_id(service) == expected
+
+
+def test_rates_are_scaled_to_all_admitted_patients_where_the_file_has_a_sample(write: Write):
+    rates = pd.DataFrame({"stream_id": ["emergency", "icu", "day_care"], "rate": [3.0, 1.0, 2.0], "mean_rate": 1.0})
+    scaled = HospitalBeds.read(write()).all_admitted(rates)
+    assert scaled["rate"].tolist() == [10.0, 4.0, 2.0]  # 3 of 10 and 1 of 4 are in the file, day_care is in no week
+    assert scaled["mean_rate"].tolist() == [pytest.approx(10 / 3), 4.0, 1.0]
+    alone = HospitalBeds.read(write(services_weekly=None)).all_admitted(rates)
+    pd.testing.assert_frame_equal(alone, rates)

@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 from scipy.stats import poisson
 
-from kaizar_pipeline import SimulationError, bed_allocations, bed_requirements, beds_effects
+from kaizar_pipeline import (
+    Scenario,
+    SimulationError,
+    bed_allocations,
+    bed_requirements,
+    beds_effects,
+    beds_percentiles,
+    chances_above,
+)
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.planning.beds import allocation_in_words, coverage, requirement_in_words
 from kaizar_pipeline.verification.queueing import erlang_b, fewest_beds, poisson_quantile
@@ -89,6 +97,33 @@ class TestBedRequirements:
                 n = 600 * (7 if event == "day" else 1)
                 assert (np.abs(rows["covered_share"] - share) <= 4 * np.sqrt(share * (1 - share) / n) + 1 / n).all()
                 assert rows["enough"].tolist() == (rows["beds"] >= rows["enough_beds"]).tolist()
+
+    def test_under_a_scenario_and_for_another_risk(self, day_clinic, experiment_of):
+        experiment = experiment_of(day_clinic(12))
+        half = Scenario.model_validate({"id": "half", "description": "Half", "arrival_scale": [{"factor": 0.5}]})
+        rows = bed_requirements(experiment, half, risk=0.05).query("ward_id == 'clinic' and risk_event == 'day'")
+        assert rows["risk_target"].unique().tolist() == [0.05]
+        assert rows["enough_low"].iloc[0] <= poisson_quantile(0.95, 6) <= rows["enough_high"].iloc[0]
+
+    def test_the_highest_demand_is_above_shares_of_the_beds(self, day_clinic, experiment_of):
+        table = bed_requirements(experiment_of(day_clinic(12)))
+        for beds, found in ((25, chances_above(table, "clinic")), (20, chances_above(table, "clinic", 20))):
+            assert found["share"].tolist() == [0.9, 0.95, 1.0]
+            assert found["beds"].tolist() == [int(0.9 * beds), int(0.95 * beds), beds]
+            truth = 1 - poisson.cdf(found["beds"], 12) ** 7
+            assert (np.abs(found["chance"] - truth) <= 4 * np.sqrt(truth * (1 - truth) / 600) + 1 / 600).all()
+            assert found["low"].le(found["chance"]).all()
+            assert found["high"].ge(found["chance"]).all()
+        assert chances_above(table, "clinic", 1)["chance"].tolist() == [1, 1, 1]
+        assert chances_above(table, "clinic", 1000)["chance"].tolist() == [0, 0, 0]
+
+    def test_of_an_unknown_ward_there_is_no_chance(self, day_clinic, experiment_of):
+        table = bed_requirements(experiment_of(day_clinic(12, replications=20)))
+        with pytest.raises(SimulationError, match="unknown ward 'clinc', did you mean 'clinic'"):
+            chances_above(table, "clinc")
+        unlimited = table.assign(staffed_beds=pd.array([None] * len(table), dtype="Int64"))
+        with pytest.raises(SimulationError, match="ward clinic has unlimited beds: give a number of beds"):
+            chances_above(unlimited, "clinic")
 
     def test_in_words(self, day_clinic, experiment_of):
         config = day_clinic(12)
@@ -237,3 +272,31 @@ def test_unlimited_wards_have_requirements_but_nothing_to_add(hospital, experime
     assert allocations.empty
     assert allocation_in_words(allocations) == ""
     assert isinstance(allocations, pd.DataFrame)
+
+
+@pytest.mark.integration
+class TestBedsPercentiles:
+    def test_the_census_of_an_erlang_loss_ward(self, hospital, experiment_of):
+        """Without a queue the census is a Poisson number, cut at the beds."""
+        wards = [{"id": "loss", "capacity": 5, "los_model": EXPONENTIAL, "queue_limit": 0}]
+        options = {"horizon_days": 60, "start": "empty", "warmup_days": 30, "replications": 200}
+        found = beds_percentiles(experiment_of(hospital(wards, [4], simulation=options)), "loss", sweep=(-1, 0, 3))
+        assert found["beds_added"].tolist() == [-1, 0, 3]
+        assert found["beds"].tolist() == [4, 5, 8]
+        for place, beds in enumerate((4, 5, 8)):
+            cut = poisson.cdf(np.arange(beds + 1), 4) / poisson.cdf(beds, 4)
+            for percent in (10, 50, 90, 99):
+                assert abs(found[f"p{percent}"].iloc[place] - np.argmax(cut >= percent / 100)) <= 1
+        assert not found["overloaded"].any()
+
+    def test_effects_of_named_wards_are_those_of_all(self, hospital, experiment_of):
+        wards = [{"id": name, "capacity": 3, "los_model": EXPONENTIAL, "queue_limit": 0} for name in ("a", "b")]
+        experiment = experiment_of(hospital(wards, [2, 2], simulation={"horizon_days": 7, "replications": 20}))
+        every, one = beds_effects(experiment, sweep=(1,)), beds_effects(experiment, sweep=(1,), wards=["b"])
+        pd.testing.assert_frame_equal(one, every[every["ward_id"] == "b"].reset_index(drop=True))
+
+    def test_by_default_steps_of_a_twentieth_and_no_ward_without_beds(self, day_clinic, experiment_of):
+        experiment = experiment_of(day_clinic(12, replications=20))
+        assert beds_percentiles(experiment, "clinic")["beds"].tolist() == [23, 24, 25, *range(26, 34)]
+        with pytest.raises(SimulationError, match="no beds can be added to ward 'clinc', allowed"):
+            beds_percentiles(experiment, "clinc")

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 from tiny_report import tiny_report
 
 import kaizar_pipeline
 from kaizar_pipeline.errors import KaizarError
-from kaizar_pipeline.reporting import hospital_plots, plots
+from kaizar_pipeline.reporting import bed_plots, hospital_plots, plots
 from kaizar_pipeline.reporting.canvas import ACCENT, Tables, png
 from kaizar_pipeline.reporting.numbers import percent_sign_aside
 
@@ -41,6 +42,10 @@ DRAWN: dict[str, Callable[[Tables], Axes]] = {
     "plot_reliability": lambda tables: hospital_plots.plot_reliability({**tables, **past()}),
     "plot_scenarios": lambda tables: hospital_plots.plot_scenarios({**tables, **past()}, "left"),
     "plot_skill": lambda tables: hospital_plots.plot_skill({**tables, **past()}),
+    "plot_stays": lambda tables: bed_plots.plot_stays(tables, "ward"),
+    "plot_waits": lambda tables: bed_plots.plot_waits(tables, "ward"),
+    "plot_turned_away": lambda tables: bed_plots.plot_turned_away({**tables, **past()}, "ward"),
+    "plot_beds_percentiles": lambda tables: bed_plots.plot_beds_percentiles({**tables, **past()}, "ward"),
 }
 
 DRAWN_ALONE: dict[str, Callable[[Tables], Axes]] = {
@@ -48,6 +53,8 @@ DRAWN_ALONE: dict[str, Callable[[Tables], Axes]] = {
     "plot_reliability": hospital_plots.plot_reliability,
     "plot_skill": hospital_plots.plot_skill,
     "plot_scenarios": lambda tables: hospital_plots.plot_scenarios(tables, "left"),
+    "plot_turned_away": lambda tables: bed_plots.plot_turned_away(tables, "ward"),
+    "plot_beds_percentiles": lambda tables: bed_plots.plot_beds_percentiles(tables, "ward"),
 }
 """Those that are given tables by hand, without them."""
 
@@ -90,7 +97,29 @@ def past() -> dict[str, pd.DataFrame]:
         "occupancy_scores": scores,
         "full_backtest": days,
         "scenario_comparison": scenarios,
+        "beds_effects": effects(),
+        "beds_percentiles": percentiles(),
     }
+
+
+def effects() -> pd.DataFrame:
+    """What beds do to patients turned away: by two fewer and one more."""
+    return pd.DataFrame(
+        {
+            "ward_id": "ward", "affected_ward_id": "ward", "kpi": "turned_away", "beds_added": [-2, 1],
+            "baseline": 6.0, "value": [11.0, 4.0], "difference": [5.0, -2.0], "low": [4.0, -3.0], "high": [6.0, -1.0],
+        }
+    )  # fmt: skip
+
+
+def percentiles() -> pd.DataFrame:
+    """The census of a ward with three numbers of beds; with the fewest demand exceeds them."""
+    return pd.DataFrame(
+        {
+            "ward_id": "ward", "beds_added": [-1, 0, 2], "beds": [4, 5, 7], "p50": [4, 4, 4], "p99": [4, 5, 6],
+            "overloaded": [True, False, False],
+        }
+    )  # fmt: skip
 
 
 def texts(ax: Axes) -> list[str]:
@@ -222,3 +251,31 @@ def test_without_limited_beds_there_is_no_comparison_with_them(tables: Tables):
     unlimited = meeting.assign(staffed_at_end=pd.array([None] * len(meeting), dtype="Int64"))
     with pytest.raises(KaizarError, match="no ward has limited beds"):
         hospital_plots.plot_meeting({"bed_meeting": unlimited})
+
+
+def test_stays_that_have_ended_add_up_to_all_but_the_longest(tables: Tables):
+    ax = bed_plots.plot_stays(tables, "ward")
+    (histogram,) = ax.collections
+    heights = [np.asarray(path.vertices)[:, 1].max() for path in histogram.get_paths()]
+    assert 0.98 <= sum(heights) <= 1
+    (line,) = ax.lines
+    drawn = np.asarray(line.get_ydata(), dtype=float)
+    assert 0.9 < drawn.sum() <= 1  # the chances of the distribution that is drawn from
+    assert "days" in ax.get_xlabel()
+
+
+def test_waits_pass_through_the_hospital_as_it_is(tables: Tables):
+    ax = bed_plots.plot_turned_away({**tables, **past()}, "ward")
+    line = ax.lines[0]
+    assert np.asarray(line.get_xdata()).tolist() == [-2, 0, 1]
+    assert np.asarray(line.get_ydata()).tolist() == [11, 6, 4]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["-2", "0", "+1"]
+
+
+def test_an_occupancy_of_all_beds_is_red(tables: Tables):
+    ax = bed_plots.plot_beds_percentiles({**tables, **past()}, "ward")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["4 beds (queue grows)", "5 beds (now)", "7 beds"]
+    assert texts(ax) == ["100", "100", "80", "100", "57", "86"]
+    (cells,) = ax.collections
+    red = to_rgba(ACCENT)
+    assert [tuple(face) == red for face in np.asarray(cells.get_facecolor())] == [True, True, False, True, False, False]

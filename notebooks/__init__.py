@@ -1,0 +1,1 @@
+"""The notebooks as plain text, and `build`, which makes them."""
