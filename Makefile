@@ -1,6 +1,6 @@
 # The developer's whole interface: `make help` lists it. Works with GNU make 3.81 and later.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test notebooks kaggle fuzz oracles lint dev lock clean
+.PHONY: help setup run test notebooks kaggle fuzz oracles lint dev docs pictures lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -68,6 +68,12 @@ lint: $(INSTALLED) ## style, types and who may import whom
 dev: $(READY) ## Dagster's user interface on this machine
 	$(BIN)/kaizar dev
 
+docs: $(INSTALLED) ## the documentation as a site: open site/index.html
+	$(BIN)/zensical build --clean --strict
+
+pictures: $(READY) ## every picture of the documentation, from the shipped hospitals; needs Chromium, takes six minutes
+	PYTHONPATH=tests/support $(BIN)/python docs/make_pictures.py
+
 lock: $(READY) ## remake requirements.lock and tests/oracles/requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --group dev \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
@@ -76,5 +82,5 @@ lock: $(READY) ## remake requirements.lock and tests/oracles/requirements.txt fr
 		--output-file tests/oracles/requirements.txt
 
 clean: ## remove the environment and caches; data and Dagster's history stay
-	rm -rf $(VENV) $(ORACLES) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ORACLES) site .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find kaizar_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,11 +24,17 @@ PAGES = sorted(
 LINK = re.compile(r"\[([^\]]*)\]\([^)\s]*evidence\.md#([\w-]+)\)")
 
 
+def inline(text: str) -> str:
+    """Markdown with the addresses of references in their links."""
+    references = dict(re.findall(r"^\[([\w-]+)\]: (\S+)$", text, re.MULTILINE))
+    return re.sub(r"\]\[([\w-]+)\]", lambda found: f"]({references.get(found[1], found[1])})", text)
+
+
 def wrong_links(text: str, figures: Mapping[str, str]) -> list[str]:
     """Links to a row of the evidence that do not contain its figure."""
     return [
         f"[{words}] links to #{key}, whose figure is {figures.get(key)}"
-        for words, key in LINK.findall(text)
+        for words, key in LINK.findall(inline(text))
         if key not in figures
         or not re.search(rf"(?<![\d.]){re.escape(figures[key])}(?![\d]|\.\d)", " ".join(words.split()))
     ]
@@ -54,6 +60,7 @@ def test_a_link_to_the_evidence_contains_its_figure(figures: dict[str, Measured]
     [
         ("CRPS is [0.975 of AutoETS's](docs/evidence.md#forecasts), census [0.77 to\n0.82](../evidence.md#census).", 0),
         ("CRPS is [0.976 of AutoETS's](docs/evidence.md#forecasts).", 1),
+        ("CRPS is [0.976 of AutoETS's][crps].\n\n[crps]: docs/evidence.md#forecasts\n", 1),
         ("[10.975](docs/evidence.md#forecasts), [0.9751](docs/evidence.md#forecasts), [0.975](evidence.md#speed)", 3),
         ("The [evidence](docs/evidence.md), without a figure; [0.46](docs/other.md#forecasts).", 0),
     ],

@@ -7,7 +7,6 @@ import pytest
 
 from kaizar_pipeline import load_history, load_hospital_config
 from kaizar_pipeline.config.files import hospital_schema
-from kaizar_pipeline.config.reference import keys_page
 
 pytestmark = pytest.mark.integration
 
@@ -31,7 +30,6 @@ def test_the_example_reads_its_extract(repository: Path, tmp_path: Path, monkeyp
 
 def test_every_key_has_its_row(repository: Path):
     page = (repository / "docs" / "reference" / "keys.md").read_text(encoding="utf-8")
-    assert page == keys_page(hospital_schema()), "run `kaizar schema --write`"
     for name, part in hospital_schema()["$defs"].items():
         section = page.split(f"## {name}\n")[1].split("\n## ")[0]
         assert [key for key in part["properties"] if not re.search(rf"^\| \**{key}\** \|", section, re.MULTILINE)] == []

@@ -1,7 +1,7 @@
 """Commands on the files of a project: init, check, schema."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from shutil import copyfile
 from typing import Annotated, Any
@@ -102,30 +102,42 @@ def _checked(file: Path) -> Iterator[str]:
 
 
 def schema(
+    context: typer.Context,
     write: Annotated[
         bool,
-        typer.Option("--write", help="Update the files of both schemas, and tables.md and keys.md in docs/reference."),
+        typer.Option("--write", help="Update the files of both schemas, and the generated pages in docs/reference."),
     ] = False,
 ) -> None:
     """Print the JSON Schema of hospital files."""
-    from kaizar_pipeline.chain.steps import stored_tables
-    from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home, hospital_schema, scenario_schema
-    from kaizar_pipeline.config.reference import keys_page
-    from kaizar_pipeline.tables.dictionary import data_dictionary
+    from kaizar_pipeline.config.files import find_home, hospital_schema
 
     if not write:
         typer.echo(_as_text(hospital_schema()), nl=False)
         return
     home = find_home()
-    pages = {
+    commands: dict[str, Any] = context.find_root().command.commands  # type: ignore[attr-defined]  it is a group
+    for name, text in generated_files(command.callback for command in commands.values()).items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text, encoding="utf-8")
+
+
+def generated_files(commands: Iterable[Callable[..., Any]]) -> dict[str, str]:
+    """The files that are made from the code, by their place in the project; `commands`: the functions of `kaizar`."""
+    import kaizar_pipeline
+    from kaizar_pipeline.chain.steps import stored_tables
+    from kaizar_pipeline.command.generated_pages import commands_page, library_page
+    from kaizar_pipeline.config.files import CONFIG_FOLDER, hospital_schema, scenario_schema
+    from kaizar_pipeline.config.reference import keys_page
+    from kaizar_pipeline.tables.dictionary import data_dictionary
+
+    return {
         f"{CONFIG_FOLDER}/hospital.schema.json": _as_text(hospital_schema()),
         f"{CONFIG_FOLDER}/scenario.schema.json": _as_text(scenario_schema()),
         "docs/reference/tables.md": data_dictionary(stored_tables().values()),
         "docs/reference/keys.md": keys_page(hospital_schema()),
+        "docs/reference/commands.md": commands_page(commands),
+        "docs/reference/library.md": library_page({n: getattr(kaizar_pipeline, n) for n in kaizar_pipeline.__all__}),
     }
-    for name, text in pages.items():
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(text, encoding="utf-8")
 
 
 def _as_text(schema: dict[str, Any]) -> str:

@@ -161,7 +161,7 @@ def day_axis(ax: "Axes", days: pd.Series, as_of: pd.Timestamp) -> Callable[[Any]
         label.set_horizontalalignment("left")
     ax.set_xlim(0, at(last) + 1)
     ax.axvline(at(as_of), color=SECOND, linewidth=1, zorder=1)
-    if at(as_of) < at(last) + 1:  # at the right end it is the end of what is known
+    if at(as_of) < 0.96 * len(every):  # at the end it needs no name
         above(ax, "now", at(as_of))
     return at
 

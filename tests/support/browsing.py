@@ -53,16 +53,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, address: str, size: tuple[int, int] = DESKTOP) -> Iterator[Page]:
+def opened(browser: Browser, address: str, size: tuple[int, int] = DESKTOP, offline: bool = False) -> Iterator[Page]:
     """A page; its errors, and any request that leaves this machine, are errors of the test."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, offline=offline)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("requestfailed", lambda request: wrong.append(f"request failed: {request.url}"))
     page.goto(address)
     yield page
     page.close()
-    assert wrong == []
+    assert wrong == [], wrong
 
 
 def keep_screenshot(page: Page, name: str) -> None:
@@ -93,7 +93,7 @@ def sideways(page: Page) -> int:
 
 def inaccessible(page: Page) -> list[str]:
     """What axe-core finds serious or critical: the rule and where."""
-    violations = Axe().run(page).response["violations"]
+    violations = Axe().run(page, options={"preload": False}).response["violations"]  # it may fetch nothing from file://
     return [
         f"{one['id']}: {', '.join(str(node['target']) for node in one['nodes'][:5])}"
         for one in violations
