@@ -33,8 +33,6 @@ _TINTED = (("#f7e1de", INK), ("#ebb8b1", INK), ("#bd4039", "white"), ("#861411",
 TINTS = tuple((since, *colours) for (since, _), colours in zip(CHANCES, _TINTED, strict=True))[::-1]
 """From a chance on, likelier ones first: the tint of its cell by its words, and the colour of its text."""
 
-_LAST_NAME = 0.94
-"""Part of an axis of days after which no day is named: its name would not fit."""
 INCHES, DPI = (7.2, 3.3), 100
 _NAMED_UP_TO = 0.93
 """Share of an axis of dates from which on a name would not fit."""
@@ -150,7 +148,7 @@ def day_axis(ax: "Axes", days: pd.Series, as_of: pd.Timestamp) -> Callable[[Any]
     every = pd.date_range(first, last)
     weekends = [(at(day), 1.0) for day in every[every.day_of_week >= 5]]
     ax.broken_barh(weekends, (0, 1), transform=ax.get_xaxis_transform(), color=WEEKEND, linewidth=0, zorder=0)
-    mondays = every[(every.day_of_week == 0) & (at(every) < _LAST_NAME * len(every))]
+    mondays = every[every.day_of_week == 0]
     if len(every) <= 8:
         ax.set_xticks([at(day) for day in every], [f"{day:%a} {day.day}" for day in every])
     else:
