@@ -9,7 +9,7 @@ import typer
 from kaizar_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from kaizar_pipeline.drafting.draft import Draft
+    from kaizar_pipeline.drafting.hospital_draft import Draft
     from kaizar_pipeline.drafting.redraft import Change
 
 _FOLDER = "drafts"
@@ -25,6 +25,10 @@ def draft(  # noqa: PLR0913  options of the command
     timezone: Annotated[str | None, typer.Option(help="Time zone of the records, such as Europe/Amsterdam.")] = None,
     country: Annotated[str | None, typer.Option(help="Two-letter country code, for public holidays.")] = None,
     subdivision: Annotated[str | None, typer.Option(help="State or province with holidays of its own.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="A column that was not found right: id, arrival, departure or service=NAME (service=none)."),
+    ] = None,
     date_format: Annotated[str | None, typer.Option(help="Format of the dates, such as %d/%m/%Y %H:%M.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed where the records leave it open.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file, edits too.")] = False,
@@ -34,8 +38,8 @@ def draft(  # noqa: PLR0913  options of the command
 ) -> None:
     """Draft a hospital's file from an extract of its records, each choice with its evidence."""
     from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home, load_hospital_config
-    from kaizar_pipeline.drafting.draft import Place, draft_hospital
     from kaizar_pipeline.drafting.drafted_file import drafted_file
+    from kaizar_pipeline.drafting.hospital_draft import Place, draft_hospital
 
     home = find_home()
     path = home / CONFIG_FOLDER / f"{name}.yml"
@@ -49,9 +53,14 @@ def draft(  # noqa: PLR0913  options of the command
         _given(country, "--country", "Two-letter country code, such as NL").upper(),
         subdivision,
     )
-    drafted = draft_hospital(extract, stays, name=name, place=place, home=home, date_format=date_format)
-    if drafted.question and not yes:
-        raise ConfigError(f"{drafted.patients['path']}: {drafted.question}, or take the first with --yes")
+    columns = dict(_role_and_name(text) for text in column or [])
+    drafted = draft_hospital(
+        extract, stays, name=name, place=place, home=home, columns=columns, date_format=date_format
+    )
+    if drafted.questions and not yes:
+        raise ConfigError(
+            [f"{drafted.patients['path']}: {one}, or take the first with --yes" for one in drafted.questions]
+        )
     last = home / "data" / _FOLDER / f"{name}.yml"
     text = drafted_file(drafted)
     if path.exists() and not force:
@@ -66,6 +75,13 @@ def draft(  # noqa: PLR0913  options of the command
     for line in drafted.confirm:
         typer.echo(f"  {line}")
     typer.echo(f"Next: kaizar check {CONFIG_FOLDER}/{name}.yml, then kaizar run {name}")
+
+
+def _role_and_name(text: str) -> tuple[str, str]:
+    role, equals, name = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--column {text}: give a role and a column, such as --column service=ward")
+    return role, name
 
 
 def _given(value: str | None, option: str, question: str) -> str:

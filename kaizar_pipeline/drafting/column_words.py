@@ -21,7 +21,7 @@ WORDS: dict[str, str] = {
     "release released went period.end ontslag ontslagdatum vertrek vertrekdatum eind einde einddatum tot "
     "entlassung entlassungsdatum entlassdatum entlasszeit abgang ende bis "
     "sortie depart fin alta salida egreso saida fim fecha_alta",
-    SERVICE: "service specialty speciality department dept division svc "
+    SERVICE: "service specialty speciality department dept division svc visit_concept_id "
     "specialisme dienst fachabteilung fachrichtung abteilung klinik bereich "
     "specialite discipline servicio especialidad servico especialidade setor clinica",
     KIND: "type category pathway class pattype patienttype admission_type zorgtype urgency urgentie art motif tipo",
@@ -36,6 +36,12 @@ NOT_A_STAY = (
 )
 """Words of columns that look like those above and are something else."""
 
+PERSONAL = (
+    "sex gender age name surname postcode zip race ethnicity insurance payer marital language geslacht leeftijd naam "
+    "geschlecht alter nachname sexe nom edad sexo nombre idade nome status"
+)
+"""Words of columns that tell persons apart, and not where they lie."""
+
 
 def _plain(name: str) -> str:
     """A name in small letters without accents, its words separated by _."""
@@ -47,6 +53,11 @@ def _plain(name: str) -> str:
 def slug(name: str) -> str:
     """An id made of a name: small letters, digits and _; empty where it has none of them."""
     return _plain(name)[:40].strip("_")
+
+
+def is_personal(name: str) -> bool:
+    """Whether a column's name says that it is about the person."""
+    return any(token in PERSONAL.split() for token in _plain(name).split("_"))
 
 
 def fits(name: str, role: str) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from kaizar_pipeline.drafting.draft import Draft
+from kaizar_pipeline.drafting.hospital_draft import Draft
 
 GUESS = "a guess: confirm"
 KEPT = "edited by hand, kept"
@@ -42,10 +42,14 @@ def _comments(draft: Draft) -> dict[Place, str]:
     comments |= {("patients", *key.split(".")): words for key, words in draft.why.items()}
     for ward in draft.wards:
         comments["wards", ward.named.id, "type"] = ward.why_type
-        comments["wards", ward.named.id, "capacity"] = f"{ward.why_beds}; {GUESS}"
-        comments["wards", ward.named.id, "weekday_capacity"] = GUESS
+        comments["wards", ward.named.id, "capacity"] = f"{ward.beds.why}; {GUESS}"
+        comments["wards", ward.named.id, "weekday_capacity"] = f"{ward.beds.why_by_weekday}; {GUESS}"
+        comments |= {("wards", ward.named.id, key): f"{why}; {GUESS}" for key, why in ward.span.why.items()}
     for stream in draft.streams:
         comments["arrival_streams", stream.named.id, "patient_type"] = stream.why
+        comments |= {
+            ("arrival_streams", stream.named.id, key): f"{why}; {GUESS}" for key, why in stream.span.why.items()
+        }
     comments["routing",] = "learned from the ward stays"
     comments["simulation", "start"] = "who is in the hospital is not known without departures"
     return comments

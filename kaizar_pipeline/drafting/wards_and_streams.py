@@ -1,14 +1,15 @@
-"""Services and wards of an extract become streams, wards and beds: each with the evidence for it."""
+"""Services and wards of an extract become streams and wards: each with the evidence for it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
-import numpy as np
 import pandas as pd
 
+from kaizar_pipeline.drafting.census_beds import Beds
 from kaizar_pipeline.drafting.column_words import slug
-from kaizar_pipeline.patients.observed_census import census_by_hour
+from kaizar_pipeline.patients.rejects import OFTEN
 
 RARE_SHARE = 0.01
 """Services with a smaller share of the rows go together into the stream `other`."""
@@ -22,21 +23,15 @@ _DAYTIME = (6, 19)
 _DAYTIME_SHARE = 0.9
 
 _NAMES = {
-    "ED": r"\b(ed|er|a_?e|a_and_e|emergency|emergencies|seh|spoed\w*|eerste_hulp|notaufnahme|zna|urgences?|sau"
-    r"|urgencias?|pronto_socorro)\b",
-    "ICU": r"\b(icu|itu|ic|its|intensiv\w*|intensive\w*|usc|rea|reanimation|uci|uti|cti|hdu|ccu|critical\w*)\b",
+    "ED": r"\b(9203|emer|ed|er|a_?e|a_and_e|emergency|emergencies|seh|spoed\w*|eerste_hulp|notaufnahme|zna|urgences?"
+    r"|sau|urgencias?|pronto_socorro)\b",
+    "ICU": r"\b(32037|icu|itu|ic|its|intensiv\w*|intensive\w*|usc|rea|reanimation|uci|uti|cti|hdu|ccu|critical\w*)\b",
     "SHORT_STAY": r"\b(ssu|short_?stay|cdu|amu|mau|eau|aoa|dagbehandeling|tagesklinik|ambulatoire"
     r"|day_?(case|unit|surgery)|observation)\b",
 }
-"""Names of wards by type, as they stand after `slug`, in six languages."""
+"""Names of wards by type, as they stand after `slug`, in six languages, and the codes of OMOP and FHIR."""
 _ED_HOURS = 12.0
 _SHORT_HOURS = 30.0
-
-WALL_SHARE = 0.05
-"""Share of hours at the highest census from which on it looks like the number of beds."""
-RECENT_DAYS = 182
-"""Days before as_of whose census proposes the beds."""
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True)
@@ -56,9 +51,10 @@ class DraftedWard:
     named: Named
     type: str
     why_type: str
-    beds: int | None
-    weekday_beds: dict[str, int] = field(default_factory=dict)
-    why_beds: str = ""
+    beds: Beds
+    span: "Span"
+    hours: pd.Series
+    """Lengths of its stays that have ended."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +65,40 @@ class DraftedStream:
     ward: str
     patient_type: str
     why: str
+    span: "Span"
 
 
-def name_ids(cells: pd.Series, every: int = 1) -> list[Named]:
+@dataclass(frozen=True)
+class Span:
+    """When a stream or ward opened and closed within the records."""
+
+    opened: date | None = None
+    closed: date | None = None
+    """The first day no longer open."""
+    why: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> dict[str, date]:
+        """For the config."""
+        return {key: day for key, day in (("opened", self.opened), ("closed", self.closed)) if day is not None}
+
+
+def name_ids(cells: pd.Series, every: int = 1, renamed: Mapping[str, str] | None = None) -> list[Named]:
     """The different names in `cells`, the frequent ones with an id each, the rare ones together as `other`; fewer than
-    `FEWEST` rows of these are left out, so that a run sets them aside."""
+    `FEWEST` rows of these are left out, so that a run sets them aside. `renamed` has new names by old ones: they share
+    an id."""
     counts = cells[cells != ""].value_counts()
     rare = (counts < FEWEST) | (counts < RARE_SHARE * counts.sum())
-    frequent = list(counts.index[~rare]) or list(counts.index[:1])
+    frequent = list(counts.index[~rare]) or list(counts.index[counts >= OFTEN][:1])
+    newer = {old: new for old, new in (renamed or {}).items() if old in frequent and new in frequent}
     taken: dict[str, list[str]] = {}
-    for name in frequent:
-        taken.setdefault(_free_id(str(name), taken), []).append(str(name))
+    ids: dict[str, str] = {}
+    for name in sorted(frequent, key=lambda name: name in newer):
+        ids[name] = ids[newer[name]] if name in newer else _free_id(str(name), taken)
+        taken.setdefault(ids[name], []).append(str(name))
     found = [Named(id_, tuple(names), int(counts[names].sum()) * every) for id_, names in taken.items()]
     rest = int(counts.sum() - counts[frequent].sum())
-    if rest >= FEWEST:
+    if rest >= FEWEST or not found:
         found.append(Named(OTHER if OTHER not in taken else "other_services", (), rest * every))
     return found
 
@@ -98,15 +114,24 @@ def _free_id(name: str, taken: Mapping[str, Sequence[str]]) -> str:
     raise AssertionError("one of n + 1 ids is free")
 
 
+def names_places(names: Iterable[str]) -> bool:
+    """Whether some of the values of a column are names of an emergency department or an intensive care unit."""
+    return any(_type_by_name([name]) in ("ED", "ICU") for name in names)
+
+
+def _type_by_name(names: Iterable[str]) -> str | None:
+    plain = " ".join(slug(name) for name in names)
+    plain = f"{plain} {plain.replace('_', ' ')}"
+    return next((type_ for type_, pattern in _NAMES.items() if re.search(pattern, plain)), None)
+
+
 def type_of(named: Named, hours: pd.Series) -> tuple[str, str]:
     """The type of a ward, by its name and its lengths of stay in hours, and why."""
-    plain = " ".join(slug(name) for name in named.names) + " " + named.id
-    plain = f"{plain} {plain.replace('_', ' ')}"
     median = float(hours.median()) if len(hours) else float("nan")
     stay = f"half of the stays are shorter than {_duration(median)}" if median == median else "no stay has ended"
-    for type_, pattern in _NAMES.items():
-        if re.search(pattern, plain) and not (type_ == "ED" and median > 2 * 24):
-            return type_, f"its name; {stay}"
+    type_ = _type_by_name(named.names)
+    if type_ is not None and not (type_ == "ED" and median > 2 * 24):
+        return type_, f"its name; {stay}"
     if median < _SHORT_HOURS:
         return "SHORT_STAY", stay
     return "WARD", stay
@@ -125,36 +150,3 @@ def planned(arrivals: pd.Series, times_known: bool) -> tuple[bool, str]:
         daytime = float(arrivals.dt.hour.between(*_DAYTIME).mean())
         shown += f", {daytime:.0%} between {_DAYTIME[0]}:00 and {_DAYTIME[1] + 1}:00"
     return working >= _WORKING_DAYS and daytime >= _DAYTIME_SHARE, shown
-
-
-def draft_beds(
-    patients: pd.DataFrame, stays: pd.DataFrame, ward: str, as_of: pd.Timestamp, times_known: bool
-) -> tuple[int | None, dict[str, int], str]:
-    """Beds of a ward by its census of the last half year, those of weekdays that differ, and the evidence."""
-    first = max(stays["admit"].min().ceil("h"), as_of - pd.Timedelta(days=RECENT_DAYS))
-    hours = pd.date_range(first, as_of, freq="h" if times_known else "D", inclusive="left")
-    if len(hours) == 0:
-        return None, {}, "no census: records begin at as_of"
-    census = census_by_hour(patients, stays, {ward: [ward]}, hours)[0]
-    top, p99 = int(census.max()), int(np.quantile(census, 0.99))
-    unit = "hours" if times_known else "midnights"
-    days = (hours[-1] - hours[0]).days + 1
-    evidence = f"census of the last {days} days: highest {top}, 99 % of {unit} at most {p99}"
-    if top == 0:
-        return None, {}, f"{evidence}: nobody was here, beds are not known"
-    at_top = _share_at_top(census)
-    if at_top < WALL_SHARE:
-        return top, {}, evidence
-    evidence += f"; {at_top:.0%} of {unit} at {top} exactly: looks like its beds"
-    weekday = hours.day_of_week.to_numpy()
-    by_weekday = {name: census[weekday == day] for day, name in enumerate(_WEEKDAYS)}
-    different = {
-        name: int(of_day.max())
-        for name, of_day in by_weekday.items()
-        if len(of_day) and of_day.max() < top and _share_at_top(of_day) >= 2 * WALL_SHARE
-    }
-    return top, different, evidence
-
-
-def _share_at_top(census: np.ndarray) -> float:
-    return float((census == census.max()).mean())
