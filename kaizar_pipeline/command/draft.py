@@ -37,9 +37,11 @@ def draft(  # noqa: PLR0913  options of the command
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Draft a hospital's file from an extract of its records, each choice with its evidence."""
-    from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home, load_hospital_config
+    from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home
     from kaizar_pipeline.drafting.drafted_file import drafted_file
-    from kaizar_pipeline.drafting.hospital_draft import Place, draft_hospital
+    from kaizar_pipeline.drafting.hospital_draft import Place, checked_config, draft_hospital
+    from kaizar_pipeline.reporting.draft_page import draft_page, set_aside
+    from kaizar_pipeline.reporting.report_files import replace_file
 
     home = find_home()
     path = home / CONFIG_FOLDER / f"{name}.yml"
@@ -68,12 +70,16 @@ def draft(  # noqa: PLR0913  options of the command
         typer.echo("\n".join(str(change) for change in changes) or "these records change nothing")
         if diff:
             return
-    _write(last, drafted_file(drafted))
-    _write(path, text)
-    load_hospital_config(path)
-    typer.echo(f"Wrote {CONFIG_FOLDER}/{name}.yml. Confirm first:")
+    checked_config(text, name)
+    page = draft_page(drafted, name)
+    replace_file(last, drafted_file(drafted).encode("utf-8"))
+    replace_file(last.with_suffix(".html"), page.encode("utf-8"))
+    replace_file(path, text.encode("utf-8"))
+    typer.echo(f"Wrote {CONFIG_FOLDER}/{name}.yml; pictures: data/{_FOLDER}/{name}.html. Confirm first:")
     for line in drafted.confirm:
         typer.echo(f"  {line}")
+    for one in set_aside(drafted.history.patient_rejects):
+        typer.echo(f"  set aside: {one.reason}: {one.rows:,} rows, lines {one.lines}; {one.example}")
     typer.echo(f"Next: kaizar check {CONFIG_FOLDER}/{name}.yml, then kaizar run {name}")
 
 
@@ -107,11 +113,3 @@ def _with_edits(drafted: "Draft", last: Path, path: Path) -> "tuple[list[Change]
     before, file = (read_document(one, one.name).values for one in (last, path))
     redraft = Redraft.of(before, drafted.values(), file)
     return redraft.changes, drafted_file(drafted, redraft.values, redraft.kept)
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file as a whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

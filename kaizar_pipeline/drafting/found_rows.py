@@ -1,7 +1,7 @@
 """From extracts of which nothing is known to rows of visits and of ward stays, with their columns and names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,12 +14,15 @@ from kaizar_pipeline.drafting.spans import renames
 from kaizar_pipeline.drafting.wards_and_streams import FEWEST, OTHER, Named, name_ids
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.joined_rows import LONGEST_GAP_HOURS
+from kaizar_pipeline.patients.rejects import OFTEN
 
 ONE_SERVICE, ONE_WARD = "patients", "ward"
 """The ids of the stream, and of the ward, where no column tells services apart."""
 
 _LINKED = 0.9
 """Share of the ids of ward stays that the visits must have."""
+_LINKED_IN_SAMPLES = 0.7
+"""The same of those that a sample of the visits can have."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def find_rows(
         return _with_stays(opened, open_extract(stays, home), columns, date_format)
     roles = find_roles(opened, words.WARD, columns, date_format)
     opened = _sample_of_patients(opened, roles)
+    roles = _without_rare_names(opened, roles)
     names, renamed = _names(opened, roles)
     if roles.moves and not roles.one_ward:
         first = NamedRows(opened, roles, _first_wards(opened, roles, names))
@@ -63,11 +67,21 @@ def find_rows(
     return FoundRows(NamedRows(opened, roles, names), None, wards, renamed)
 
 
+def _without_rare_names(extract: OpenedExtract, roles: ColumnRoles) -> ColumnRoles:
+    """The roles without the service where hardly a value is there twice: it may hold names of persons."""
+    if roles.service is None or any(named.names for named in name_ids(extract.rows[roles.service])):
+        return roles
+    remark = f"columns.service: {roles.service!r} has no value in {OFTEN} rows or more; all rows are one service"
+    unread = [*roles.unread, roles.service]
+    return replace(roles, service=None, one_ward=True, moves=False, unread=unread, remarks=[*roles.remarks, remark])
+
+
 def _with_stays(
     visits: OpenedExtract, stays: OpenedExtract, columns: Mapping[str, str], date_format: str | None
 ) -> FoundRows:
     ids = _linked_ids(visits, stays, columns.get("id"))
     roles = find_roles(visits, words.SERVICE, {**columns, "id": ids[0]}, date_format)
+    roles = _without_rare_names(visits, roles)
     of_stays = find_roles(stays, words.WARD, {"id": ids[1]}, date_format)
     if of_stays.service is None or of_stays.one_ward:
         raise DataError(f"{stays.location}: no column is named like a ward; name the column of wards `ward`")
@@ -87,6 +101,7 @@ def _sample_of_patients(extract: OpenedExtract, roles: ColumnRoles, every: int |
 def _linked_ids(visits: OpenedExtract, stays: OpenedExtract, given: str | None) -> tuple[str, str]:
     """The columns of both extracts that hold the same ids, those of visits rather than of persons."""
     best: tuple[float, str, str] | None = None
+    enough = _LINKED if visits.every == 1 else _LINKED_IN_SAMPLES / visits.every
     for name in stays.rows:
         ids = set(stays.rows[name].iloc[:LOOKED_AT]) - {""}
         if len(ids) < min(FEWEST, len(stays.rows) / 10):
@@ -95,8 +110,9 @@ def _linked_ids(visits: OpenedExtract, stays: OpenedExtract, given: str | None) 
             linked = len(ids & set(visits.rows[other])) / len(ids)
             different = visits.rows[other].nunique() / len(visits.rows)
             named = max(words.fits(str(name), words.VISIT), words.fits(str(name), words.PERSON)) / 10
-            if linked >= _LINKED and (best is None or linked + different + named > best[0]):
-                best = linked + different + named, str(other), str(name)
+            score = linked + different + named
+            if linked >= enough and (best is None or score > best[0]):
+                best = score, str(other), str(name)
     if best is None:
         raise DataError(
             f"{stays.location}: no column has the ids of {visits.location}; export both with the id of the visit or of "

@@ -29,6 +29,7 @@ from kaizar_pipeline.drafting.wards_and_streams import (
     planned,
     type_of,
 )
+from kaizar_pipeline.errors import ConfigError
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.records import MOST_BY_DAY
 
@@ -149,7 +150,8 @@ def _history(values: dict[str, Any], rows: FoundRows, name: str, home: Path) -> 
     with tempfile.TemporaryDirectory() as folder:
         if rows.visits.extract.every > 1:
             values = {**values, "patients": _sampled(values["patients"], rows, Path(folder))}
-        return load_history(_config(values, name, Path(folder)), home)
+        text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
+        return load_history(checked_config(text, name), home)
 
 
 def _sampled(patients: dict[str, Any], rows: FoundRows, folder: Path) -> dict[str, Any]:
@@ -167,11 +169,16 @@ def _write_sample(rows: NamedRows, path: Path) -> None:
     rows.extract.rows[rows.roles.used].to_parquet(path, index=False)
 
 
-def _config(values: dict[str, Any], name: str, folder: Path) -> HospitalConfig:
-    path = folder / CONFIG_FOLDER / f"{name}.yml"
-    path.parent.mkdir()
-    path.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return load_hospital_config(path)
+def checked_config(text: str, name: str) -> HospitalConfig:
+    """The config that the `text` of a hospital's file is. Raises ConfigError, before the file is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / CONFIG_FOLDER / f"{name}.yml"
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+        try:
+            return load_hospital_config(path)
+        except ConfigError as error:
+            raise ConfigError([line.replace(f"{folder}/", "") for line in error.errors]) from None
 
 
 @dataclass(frozen=True)
@@ -242,7 +249,7 @@ def _to_confirm(rows: FoundRows, wards: list[DraftedWard], streams: list[Drafted
     found += [_changed("stream", stream.named.id, stream.span) for stream in streams if stream.span.keys]
     found += [f"beds of {ward.named.id}: {ward.beds.beds} is a guess ({ward.beds.why})" for ward in wards]
     if len(history.patient_rejects):
-        found.append(f"{len(history.patient_rejects):,} rows would be set aside")
+        found.append(f"{len(history.patient_rejects):,} rows would be set aside: look at their reasons")
     return [*found, *history.warnings]
 
 
