@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from kaizar_pipeline.config.hospital import HospitalConfig
     from kaizar_pipeline.config.scenario import Scenario
     from kaizar_pipeline.config.variant import apply_scenario
+    from kaizar_pipeline.drafting.drafted_file import drafted_file
+    from kaizar_pipeline.drafting.hospital_draft import Place, draft_hospital
     from kaizar_pipeline.errors import ConfigError, DataError, KaizarError, SimulationError
     from kaizar_pipeline.forecasting.features import make_feature_table
     from kaizar_pipeline.forecasting.forecast_backtest import backtest_forecast, score_forecasts
@@ -66,6 +68,7 @@ __all__ = [
     "HospitalConfig",
     "KaizarError",
     "Occupancy",
+    "Place",
     "Scenario",
     "SimulationError",
     "StartingPoint",
@@ -78,6 +81,8 @@ __all__ = [
     "beds_effects",
     "compare_scenarios",
     "discharges",
+    "draft_hospital",
+    "drafted_file",
     "forecast_rates",
     "hours_of_arrival",
     "lengths_of_stay",
@@ -125,6 +130,8 @@ _NAMES = {
     "config.hospital": "HospitalConfig",
     "config.scenario": "Scenario",
     "config.variant": "apply_scenario",
+    "drafting.drafted_file": "drafted_file",
+    "drafting.hospital_draft": "Place draft_hospital",
     "errors": "ConfigError DataError KaizarError SimulationError",
     "forecasting.features": "make_feature_table",
     "forecasting.forecast_backtest": "backtest_forecast score_forecasts",

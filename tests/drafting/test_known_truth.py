@@ -7,14 +7,14 @@ import pytest
 
 from kaizar_pipeline.config.files import load_hospital_config
 from kaizar_pipeline.drafting.drafted_file import drafted_file
-from kaizar_pipeline.drafting.hospital_draft import Draft, Place, draft_hospital
+from kaizar_pipeline.drafting.hospital_draft import Draft, draft_hospital
 from kaizar_pipeline.history.loading import History, load_history
 from tests.support.drafted_cases import extracts
 from tests.support.drafted_extracts import Extract
+from tests.support.drafted_table import NETHERLANDS, PAGE, row
 
 pytestmark = pytest.mark.integration
 
-NETHERLANDS = Place("Europe/Amsterdam", "NL")
 EXTRACTS = {extract.name: extract for extract in extracts()}
 
 
@@ -43,6 +43,7 @@ def test_the_draft_is_the_truth(name: str, tmp_path: Path, monkeypatch: pytest.M
     _check_conventions(draft, extract)
     _check_beds(draft, extract)
     _check_times(history, extract)
+    assert row(extract, draft) in PAGE.read_text(encoding="utf-8"), "renew it: python -m tests.support.drafted_table"
 
 
 def _check_conventions(draft: Draft, extract: Extract) -> None:
