@@ -59,10 +59,10 @@ def propose_beds(
         return Beds(top, f"{why}; from a sample of 1 in {every}", hours=hours, census=census)
     wall = _wall(census)
     if wall is not None:
-        why += f"; {(census == wall).mean():.0%} of {unit} at {wall} exactly: looks like its beds"
+        why += f"; {100 * (census == wall).mean():.0f} % of {unit} at {wall} exactly: looks like its beds"
     beds = top if wall is None else wall
     by_weekday = _by_weekday(mine, first, beds) if times_known else {}
-    why_weekday = f"{_LAST_BED_SHARE:.0%} and more of the admissions on these days take the last of so many"
+    why_weekday = f"{100 * _LAST_BED_SHARE:.0f} % and more of the admissions on these days take the last of so many"
     return Beds(beds, why, by_weekday, why_weekday, is_wall=wall is not None, hours=hours, census=census)
 
 

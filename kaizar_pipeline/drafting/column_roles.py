@@ -201,7 +201,7 @@ def _evidence_of_id(cells: pd.Series, touching: float, moves: bool) -> str:
     repeated = len(cells) - cells.nunique()
     evidence = f"{cells.nunique():,} different in {len(cells):,} rows"
     if moves:
-        return f"{evidence}; {touching:.0%} of the rows begin where another of the same id ends: rows are ward stays"
+        return f"{evidence}; {100 * touching:.0f} % of the rows begin where another of the id ends: they are ward stays"
     return evidence + (f"; {repeated:,} rows repeat one: a person comes again" if repeated else "")
 
 

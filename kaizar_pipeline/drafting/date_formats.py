@@ -137,8 +137,8 @@ def _decided(formats: list[str], begins: StampCells, ends: StampCells, ids: pd.S
     first, second = order[0], order[1] if len(order) > 1 else order[0]
     if first == second:
         return DateFormat(first, f"{first}: as another format more than 1 % of the stays end before they begin")
-    evidence = f"arrivals on {density[first]:.0%} of the days between first and last as {first}"
-    evidence += f", on {density[second]:.0%} as {second}"
+    evidence = f"arrivals on {100 * density[first]:.0f} % of the days between first and last as {first}"
+    evidence += f", on {100 * density[second]:.0f} % as {second}"
     if density[first] >= DENSER * density[second]:
         return DateFormat(first, evidence)
     rising = sorted(((_rises(ids, _times(begins, name)), name) for name in (first, second)), reverse=True)

@@ -6,7 +6,7 @@ patients, stays and rejects that a run will see.
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from kaizar_pipeline.drafting.wards_and_streams import (
     planned,
     type_of,
 )
-from kaizar_pipeline.errors import ConfigError
+from kaizar_pipeline.errors import ConfigError, DataError
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.records import MOST_BY_DAY
 
@@ -151,7 +151,11 @@ def _history(values: dict[str, Any], rows: FoundRows, name: str, home: Path) -> 
         if rows.visits.extract.every > 1:
             values = {**values, "patients": _sampled(values["patients"], rows, Path(folder))}
         text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
-        return load_history(checked_config(text, name), home)
+        try:
+            history = load_history(checked_config(text, name), home)
+        except DataError as error:
+            raise DataError(str(error).replace(f"{folder}/", "sample of ")) from None
+        return replace(history, warnings=tuple(one.replace(f"{folder}/", "sample of ") for one in history.warnings))
 
 
 def _sampled(patients: dict[str, Any], rows: FoundRows, folder: Path) -> dict[str, Any]:
@@ -208,7 +212,7 @@ class _Records:
         if wards.empty:
             return None
         if len(wards) > 1:
-            why += f"; {wards.iloc[0] / wards.sum():.0%} begin in {wards.index[0]}"
+            why += f"; {100 * (wards.iloc[0] / wards.sum()):.0f} % begin in {wards.index[0]}"
         span = span_of(mine["arrival"], self.first, self.history.as_of)
         rows = self.every * len(mine)
         type_ = ELECTIVE if is_planned else EMERGENCY
@@ -247,10 +251,15 @@ def _to_confirm(rows: FoundRows, wards: list[DraftedWard], streams: list[Drafted
         )
     found += [f"{old!r} was renamed {new!r}: both are one service or ward" for old, new in rows.renamed.items()]
     found += [_changed("stream", stream.named.id, stream.span) for stream in streams if stream.span.keys]
-    found += [f"beds of {ward.named.id}: {ward.beds.beds} is a guess ({ward.beds.why})" for ward in wards]
+    found += [f"beds of {ward.named.id}: {_beds(ward)} is a guess ({ward.beds.why})" for ward in wards]
     if len(history.patient_rejects):
         found.append(f"{len(history.patient_rejects):,} rows would be set aside: look at their reasons")
     return [*found, *history.warnings]
+
+
+def _beds(ward: DraftedWard) -> str:
+    number = "no limit" if ward.beds.beds is None else str(ward.beds.beds)
+    return ", ".join([number, *(f"{day} {beds}" for day, beds in ward.beds.by_weekday.items())])
 
 
 def _changed(kind: str, id_: str, span: Span) -> str:

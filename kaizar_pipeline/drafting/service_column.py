@@ -64,7 +64,9 @@ def _by_content(candidates: dict[str, pd.Series], stay: pd.Series) -> ServiceCol
         return ServiceColumn(None, "no column with a few values that tell stays apart: all are one service", True)
     best, second = order[0], explained[order[1]] if len(order) > 1 else 0.0
     values = candidates[best].nunique()
-    evidence = f"its name tells nothing; its {values} values explain {explained[best]:.0%} of how long patients stay"
+    evidence = (
+        f"its name tells nothing; its {values} values explain {100 * explained[best]:.0f} % of how long patients stay"
+    )
     question = None
     if explained[best] < _TIMES_MORE * second:
         question = (

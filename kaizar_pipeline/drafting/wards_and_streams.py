@@ -144,9 +144,9 @@ def _duration(hours: float) -> str:
 def planned(arrivals: pd.Series, times_known: bool) -> tuple[bool, str]:
     """Whether patients with these arrivals come as planned: on working days, in the daytime. And the evidence."""
     working = float((arrivals.dt.day_of_week < 5).mean())
-    shown = f"{working:.0%} arrive from Monday to Friday"
+    shown = f"{100 * working:.0f} % arrive from Monday to Friday"
     daytime = 1.0
     if times_known:
         daytime = float(arrivals.dt.hour.between(*_DAYTIME).mean())
-        shown += f", {daytime:.0%} between {_DAYTIME[0]}:00 and {_DAYTIME[1] + 1}:00"
+        shown += f", {100 * daytime:.0f} % between {_DAYTIME[0]}:00 and {_DAYTIME[1] + 1}:00"
     return working >= _WORKING_DAYS and daytime >= _DAYTIME_SHARE, shown

@@ -168,6 +168,7 @@ def test_of_a_long_file_a_sample_of_the_patients_is_looked_at(home: Path, name: 
     result = draft(*paths, *PLACE)
     assert result.exit_code == 0, result.output
     assert "a sample of one in" in result.output
+    assert "/tmp" not in result.output
     whole, sampled = (yaml.safe_load((home / f"hospital_configs/{one}.yml").read_text()) for one in ("whole", "mine"))
     assert sampled["patients"]["path"] == "patients.csv"
     for key in ("patients", "arrival_streams", "patient_types"):
