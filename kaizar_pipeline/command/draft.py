@@ -37,8 +37,8 @@ def draft(  # noqa: PLR0913  options of the command
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Draft a hospital's file from an extract of its records, each choice with its evidence."""
-    from kaizar_pipeline.config.files import CONFIG_FOLDER, find_home
-    from kaizar_pipeline.drafting.drafted_file import drafted_file
+    from kaizar_pipeline.config.files import CONFIG_FOLDER, SCENARIO_FOLDER, find_home
+    from kaizar_pipeline.drafting.drafted_file import drafted_file, drafted_scenario
     from kaizar_pipeline.drafting.hospital_draft import Place, checked_config, draft_hospital
     from kaizar_pipeline.reporting.draft_page import draft_page, set_aside
     from kaizar_pipeline.reporting.report_files import replace_file
@@ -75,6 +75,10 @@ def draft(  # noqa: PLR0913  options of the command
     replace_file(last, drafted_file(drafted).encode("utf-8"))
     replace_file(last.with_suffix(".html"), page.encode("utf-8"))
     replace_file(path, text.encode("utf-8"))
+    scenario = home / CONFIG_FOLDER / SCENARIO_FOLDER / f"{name[:40]}_fewer_beds.yml"
+    example = drafted_scenario(drafted, name)
+    if example is not None and not scenario.exists():
+        replace_file(scenario, example.encode("utf-8"))
     typer.echo(f"Wrote {CONFIG_FOLDER}/{name}.yml; pictures: data/{_FOLDER}/{name}.html. Confirm first:")
     for line in drafted.confirm:
         typer.echo(f"  {line}")

@@ -36,6 +36,34 @@ def drafted_file(draft: Draft, values: Mapping[str, Any] | None = None, kept: Ma
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def drafted_scenario(draft: Draft, name: str) -> str | None:
+    """The file of a scenario to begin with: a tenth of the beds of the largest ward of `name` closes; None where no
+    ward has beds that could."""
+    beds = {ward.named.id: ward.beds.beds or 0 for ward in draft.wards if ward.span.closed is None}
+    ward = max(beds, key=lambda ward: beds[ward], default=None)
+    fewest = min([beds[ward], *_weekday_beds(draft, ward)]) if ward is not None else 0
+    if ward is None or fewest < 2:
+        return None
+    fewer = min(fewest - 1, max(1, round(0.1 * beds[ward])))
+    return "\n".join(
+        [
+            "# yaml-language-server: $schema=../scenario.schema.json",
+            "# Drafted by `kaizar draft`, to begin with: change it, or delete it. `kaizar compare` tells its effect.",
+            "",
+            f"description: {fewer} of {beds[ward]} beds of {ward} closed",
+            f"hospitals: [{name}]",
+            "",
+            "capacity_overrides:",
+            f"  - {{ward: {ward}, change: -{fewer}}}",
+            "",
+        ]
+    )
+
+
+def _weekday_beds(draft: Draft, ward: str) -> list[int]:
+    return [beds for one in draft.wards if one.named.id == ward for beds in one.beds.by_weekday.values()]
+
+
 def _comments(draft: Draft) -> dict[Place, str]:
     """The comment of each place in the values."""
     comments: dict[Place, str] = {("hospital",): "given, not from the records"}

@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from kaizar_pipeline.command.app import app
+from kaizar_pipeline.config.files import load_hospital_config, load_scenario
 from kaizar_pipeline.drafting import opened_extract
 from tests.support.drafted_cases import by_name
 from tests.support.drafted_extracts import NAMES, Habit
@@ -41,7 +42,12 @@ def test_a_file_a_page_and_what_to_confirm(home: Path):
     before = files(home)
     result = draft("patients.csv", *PLACE)
     assert result.exit_code == 0, result.output
-    assert files(home) - before == {"hospital_configs/mine.yml", "data/drafts/mine.yml", "data/drafts/mine.html"}
+    scenario = "hospital_configs/scenarios/mine_fewer_beds.yml"
+    written = {"hospital_configs/mine.yml", scenario, "data/drafts/mine.yml", "data/drafts/mine.html"}
+    assert files(home) - before == written
+    assert (
+        load_scenario(home / scenario, load_hospital_config(home / "hospital_configs/mine.yml")).id == "mine_fewer_beds"
+    )
     assert "beds of full: 20 is a guess" in result.output
     page = (home / "data/drafts/mine.html").read_text(encoding="utf-8")
     assert page.count("<img") == 3 + 3  # weekdays, hours, stays; a census for each ward
