@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from kaizar_pipeline.config.hospital import HospitalConfig
     from kaizar_pipeline.config.scenario import Scenario
     from kaizar_pipeline.config.variant import apply_scenario, with_simulation
+    from kaizar_pipeline.drafting.drafted_file import drafted_file
+    from kaizar_pipeline.drafting.hospital_draft import Place, draft_hospital
     from kaizar_pipeline.errors import ConfigError, DataError, KaizarError, SimulationError
     from kaizar_pipeline.forecasting.features import make_feature_table
     from kaizar_pipeline.forecasting.forecast_backtest import backtest_forecast, score_forecasts
@@ -83,6 +85,7 @@ __all__ = [
     "HospitalConfig",
     "KaizarError",
     "Occupancy",
+    "Place",
     "Scenario",
     "SimulationError",
     "StartingPoint",
@@ -97,6 +100,8 @@ __all__ = [
     "chances_above",
     "compare_scenarios",
     "discharges",
+    "draft_hospital",
+    "drafted_file",
     "find_home",
     "forecast_rates",
     "hours_of_arrival",
@@ -163,6 +168,8 @@ _NAMES = {
     "config.hospital": "HospitalConfig",
     "config.scenario": "Scenario",
     "config.variant": "apply_scenario with_simulation",
+    "drafting.drafted_file": "drafted_file",
+    "drafting.hospital_draft": "Place draft_hospital",
     "errors": "ConfigError DataError KaizarError SimulationError",
     "forecasting.features": "make_feature_table",
     "forecasting.forecast_backtest": "backtest_forecast score_forecasts",

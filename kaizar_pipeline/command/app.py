@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from kaizar_pipeline.command import compare, project_files, runs, show, validate
+from kaizar_pipeline.command import compare, draft, project_files, runs, show, validate
 from kaizar_pipeline.errors import KaizarError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ def _with_readable_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 for _command in (
     project_files.init,
+    draft.draft,
     project_files.check,
     project_files.schema,
     runs.run,

@@ -194,6 +194,9 @@ class _Extract(PatientSource):
 
     columns: PatientColumns
     """Names that the extract uses."""
+    rows: Literal["visits", "ward_stays"] = "visits"
+    """What a row is. ward_stays: a stay in a ward; rows of one id at most 4 hours apart are one visit, with the arrival
+    and service of the first and the departure of the last, and `stays` reads the same file. Default: visits."""
     streams: dict[str, Id] = Field(default_factory=dict)
     """The source's services to arrival streams; a row with another service is set aside, unless `other` is given."""
     other: Id | None = None

@@ -143,7 +143,7 @@ def _read_parquet(source: ParquetPatients, location: str, wanted: list[str], hom
         first = 1
         try:
             for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
-                yield np.arange(first, first + batch.num_rows), [_texts(batch[name]) for name in wanted]
+                yield np.arange(first, first + batch.num_rows), [as_texts(batch[name]) for name in wanted]
                 first += batch.num_rows
         except (pa.ArrowException, OSError, UnicodeError) as error:
             raise DataError(
@@ -153,7 +153,7 @@ def _read_parquet(source: ParquetPatients, location: str, wanted: list[str], hom
     return TextRows(location, batches())
 
 
-def _texts(cells: pa.Array) -> pa.Array:
+def as_texts(cells: pa.Array) -> pa.Array:
     """Typed cells as text; whole numbers lose the decimals that a column with empty cells gave them."""
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()

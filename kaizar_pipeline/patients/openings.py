@@ -20,7 +20,7 @@ random: of a steady stream such a time is some nine of its mean gaps."""
 
 
 @dataclass(frozen=True)
-class _Activity:
+class Activity:
     """Days without arrivals before the first and after the last day with any, and what lies between these."""
 
     before: int
@@ -33,7 +33,7 @@ class _Activity:
     """The most days without arrivals between two of them."""
 
     @classmethod
-    def of(cls, counts: np.ndarray) -> "_Activity | None":
+    def of(cls, counts: np.ndarray) -> "Activity | None":
         """That of the arrivals by day; None without any."""
         active = np.flatnonzero(counts > 0)
         if len(active) == 0:
@@ -72,7 +72,7 @@ def within_opening(daily: pd.DataFrame, config: HospitalConfig) -> pd.Series:
     for stream, rows in _by_stream(daily, config):
         dates = pd.DatetimeIndex(rows["date"])
         was_open[rows.index] = open_days(stream, dates)
-        found = _Activity.of(rows["arrivals"].to_numpy())
+        found = Activity.of(rows["arrivals"].to_numpy())
         if stream.opened is None and found is not None and found.opened:
             was_open[rows.index] &= np.arange(len(rows)) >= found.before
     return was_open
@@ -95,7 +95,7 @@ def _sentence(stream: ArrivalStream, rows: pd.DataFrame) -> str:
     outside = int(counts[~is_open].sum())
     if outside:
         return f"{outside} arrivals on days on which the config says that it is closed: correct `opened` or `closed`"
-    found = _Activity.of(counts[is_open])
+    found = Activity.of(counts[is_open])
     if found is None:
         return ""
     dates = dates[is_open]

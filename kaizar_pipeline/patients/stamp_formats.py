@@ -76,6 +76,11 @@ class StampFormat:
         )
 
 
+def has_time(text: str) -> str:
+    """SQL: whether the stamp `text` has a time of day, be it midnight."""
+    return rf"regexp_matches({text}, ':|^\d{{8}}[T ]?\d{{4}}')"
+
+
 def no_real_year(text: str) -> str:
     """SQL: whether `text` is a numeric date of a year that stands for no time, in any order, such as 31/12/9999."""
     return f"coalesce(try_cast(regexp_extract({text}, '{_NUMERIC}', 4) AS INT) NOT BETWEEN 1901 AND 2199, false)"

@@ -17,10 +17,11 @@ from kaizar_pipeline.config.snapshot import shown
 from kaizar_pipeline.errors import DataError, quoted
 from kaizar_pipeline.patients.extract_warnings import ExtractWarnings
 from kaizar_pipeline.patients.extracts import ExtractReader
+from kaizar_pipeline.patients.joined_rows import join_touching_rows
 from kaizar_pipeline.patients.pseudonyms import as_digits, hashed_person, hashed_visit
 from kaizar_pipeline.patients.rejects import by_reason, check_share, shown_names, shown_stamps, told_by_line
 from kaizar_pipeline.patients.services import count_ignored, count_others, is_ignored, literal, stream_of_service
-from kaizar_pipeline.patients.stamp_formats import StampFormat, no_real_year, settle_format
+from kaizar_pipeline.patients.stamp_formats import StampFormat, has_time, no_real_year, settle_format
 
 OUTCOMES = ("admitted", "waiting", "diverted", "left")
 
@@ -36,7 +37,6 @@ STRAY_MIN_ROWS = 20
 """Rows below which no arrival is called stray."""
 FAR_DAYS = 366
 """A departure so long before the first arrival means that there is none yet."""
-
 _SILENCE_WINDOW = 56
 """Days before the last arrival that tell how many were due."""
 
@@ -60,10 +60,8 @@ class VisitRows:
 
     def __init__(self, reader: ExtractReader, source: Extract, today: pd.Timestamp):
         """Read the extract. Raises DataError when that is not possible.
-
-        Stamps after `today` do not tell how far the extract reaches: they are mistyped, or only expected.
-
-        `ignored` has the number of rows by service that the config leaves out, `count` that of all others.
+        Stamps after `today` do not tell how far the extract reaches: they are mistyped, or only expected. `ignored` has
+        the number of rows by service that the config leaves out, `count` that of all others.
         """
         self._reader = reader
         self._source = source
@@ -76,6 +74,8 @@ class VisitRows:
         stamps = StampFormat(reader.config.hospital.timezone, source.date_format)
         self.format = settle_format(self._connection, "cells", ("arrival", "departure"), stamps, self._of_reading)
         self._stamp()
+        if source.rows == "ward_stays":
+            join_touching_rows(self._connection)
         self._others = count_others(self._connection, source)
         self._forget_good_cells()
 
@@ -146,7 +146,7 @@ class VisitRows:
             SELECT
                 row, {hashed_person("id", self._reader.key)} AS person, stream, outcome, arrival, arrival_utc,
                 arrival_text IS NOT NULL AS has_arrival,
-                contains(arrival_text, ':') AS arrival_timed, contains(departure_text, ':') AS departure_timed,
+                {has_time("arrival_text")} AS arrival_timed, {has_time("departure_text")} AS departure_timed,
                 CASE WHEN departure_stamp::DATE NOT IN ({days}) THEN departure_stamp END AS departure,
                 departure_text IS NOT NULL AND departure_stamp IS NULL AS unread, still, ignored,
                 has_departure AND (departure_text IS NULL OR coalesce(departure_stamp::DATE IN ({days}), false))

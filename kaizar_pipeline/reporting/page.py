@@ -93,7 +93,8 @@ class Entry:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates of all pages."""
     loader = PackageLoader("kaizar_pipeline.reporting")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["css_text"] = css_text
@@ -117,7 +118,7 @@ def report_page(
     blocks = [ward_block(cells, config, ward) for ward in (*(whole(config) if wards else []), *shown)]
     frame = _frame(cells, config, facts)
     return (
-        _templates()
+        templates()
         .get_template("page.html.j2")
         .render(
             frame,
@@ -148,7 +149,7 @@ def ward_pages(
 ) -> dict[str, str]:
     """The pages of single wards by ward; default: those that `report_page` has one line for."""
     frame, table = _frame(cells, config, facts), BedTable(cells, config)
-    template = _templates().get_template("ward.html.j2")
+    template = templates().get_template("ward.html.j2")
     return {
         ward: template.render(frame, frame=frame, block=ward_block(cells, config, ward), table=table, ward=ward)
         for ward in (ranked(cells)[IN_FULL:] if wards is None else wards)
@@ -158,7 +159,7 @@ def ward_pages(
 def overview_page(entries: Sequence[Entry]) -> str:
     """All hospitals, one line each."""
     newest = max((pd.Timestamp(entry.at.at) for entry in entries if entry.at is not None), default=None)
-    page = _templates().get_template("overview.html.j2")
+    page = templates().get_template("overview.html.j2")
     return page.render(entries=entries, newest=newest, title="All hospitals", foot="All hospitals")
 
 

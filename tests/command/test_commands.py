@@ -20,7 +20,7 @@ from kaizar_pipeline.verification.models import cases
 
 pytestmark = pytest.mark.unit
 
-COMMANDS = ["check", "compare", "dev", "init", "report", "run", "schema", "show", "validate"]
+COMMANDS = ["check", "compare", "dev", "draft", "init", "report", "run", "schema", "show", "validate"]
 
 
 @pytest.fixture
