@@ -40,6 +40,7 @@ SAMPLE, OWN, AS_OF = "hospital_1", "mine", "2026-11-23T08:00"
 WARD = "medical"
 COLUMNS = 104
 """Width of the terminal."""
+PLACE = ("--timezone", "Europe/Amsterdam", "--country", "NL")
 MISTAKE = ("target_ward: emergency", "target_ward: emergancy")
 """What is changed in the tutorial's file to show an error."""
 
@@ -97,6 +98,16 @@ class Project:
         return self.run(OWN)
 
     @cached_property
+    def draft(self) -> str:
+        """What `kaizar draft` prints of the tutorial's extract; its page is below data/drafts."""
+        confirmed = self.file.read_text(encoding="utf-8")
+        self.file.unlink()
+        try:
+            return self.kaizar("draft", "data/raw/patients.csv", *PLACE)
+        finally:
+            self.file.write_text(confirmed, encoding="utf-8")
+
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables of hospital_1."""
         assert self.sample.exists()
@@ -129,6 +140,8 @@ def terminals(project: Project) -> Iterator[tuple[str, Callable[[], bytes]]]:
     def run() -> bytes:
         return terminal(f"kaizar run {OWN}", project.own.with_name("run.txt").read_text(encoding="utf-8"))
 
+    drafting = f"kaizar draft data/raw/patients.csv {' '.join(PLACE)}"
+    yield "draft.svg", lambda: terminal(drafting, project.draft)
     yield "check_error.svg", check_error
     yield "check.svg", lambda: terminal(f"kaizar check {file}", project.kaizar("check", file))
     yield "run.svg", run
@@ -157,6 +170,12 @@ def part_of_report(report: Path, begin: str | None, end: str) -> bytes:
         top, bottom = (0.0 if at is None else _height(page, at) - 14 for at in (begin, end))
         clip: FloatRect = {"x": 0, "y": top, "width": DESKTOP[0], "height": bottom - top}
         return compact(page.screenshot(full_page=True, clip=clip))
+
+
+def census_of_draft(project: Project) -> bytes:
+    """The census and the proposed beds on the page of a draft."""
+    assert project.draft
+    return part_of_report(project.home / "data" / "drafts" / f"{OWN}.html", "census", "rejects")
 
 
 def _height(page: Page, name: str) -> float:
@@ -200,6 +219,7 @@ def pictures(project: Project) -> dict[str, Callable[[], bytes]]:
         "page_scenarios.png": lambda: part_of_report(project.sample, "h", "c"),
         "page_accuracy.png": lambda: part_of_report(project.sample, "g", "d"),
         "page_mine.png": lambda: part_of_report(project.own, None, "s"),
+        "draft_page.png": lambda: census_of_draft(project),
         **dict(terminals(project)),
         "fan.png": lambda: canvas.png(plots.plot_fan(project.tables, WARD)),
         "clock.png": lambda: canvas.png(plots.plot_clock(project.tables, WARD)),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from own_extract import own_extract
 from typer.testing import CliRunner
 
@@ -47,4 +48,26 @@ def test_the_mistake_of_the_picture_is_reported_with_its_line(project: Path, rep
 def test_the_hospital_runs(project: Path):
     config = load_hospital_config(project / "hospital_configs" / "mine.yml")
     tables = run_chain(config, home=project, tables=["bed_meeting"], replications=20, workers=1)
-    assert set(tables["bed_meeting"]["ward_id"]) == {"emergency", "surgery", "medicine", "icu", "_hospital"}
+    wards = {"emergency", "general_medicine", "surgery", "icu"}
+    assert set(tables["bed_meeting"]["ward_id"]) == wards | {"_hospital"}
+
+
+def test_the_file_is_the_draft_with_what_a_person_knows(project: Path):
+    file = project / "hospital_configs" / "mine.yml"
+    confirmed = yaml.safe_load(file.read_text(encoding="utf-8"))
+    file.unlink()
+    said = CliRunner().invoke(
+        app, ["draft", "data/raw/patients.csv", "--timezone", "Europe/Amsterdam", "--country", "NL"]
+    )
+    assert said.exit_code == 0, said.output
+    drafted = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert confirmed["hospital"].pop("name") != drafted["hospital"].pop("name")
+    for key in ("complete_through", "max_age_days"):
+        del confirmed["patients"][key]
+    for ward in confirmed["wards"]:
+        del ward["name"]
+    for ward in confirmed["wards"] + drafted["wards"]:
+        del ward["capacity"]
+    assert (confirmed["wards"][0].pop("type"), drafted["wards"][0].pop("type")) == ("SHORT_STAY", "ED")
+    del confirmed["patient_types"][0]["priority"]
+    assert confirmed == drafted
