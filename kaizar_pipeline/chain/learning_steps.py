@@ -27,7 +27,7 @@ from kaizar_pipeline.tables import HOSPITAL_TOTAL
 def history(run: Run) -> Made:
     """The hospital's history: simulated, or read from its extract."""
     found = load_history(run.config, run.home, run.overrides.as_of)
-    in_beds = int((found.ward_stays["depart"].isna() & found.ward_stays["admit"].notna()).sum())
+    in_beds = int(census.starting_census(found.patients, found.ward_stays)["ward_id"].notna().sum())
     rejects = len(found.patient_rejects)
     if rejects:
         share = f", as many as {rejects / in_beds:.0%} of the {in_beds} patients in beds" if in_beds else ""

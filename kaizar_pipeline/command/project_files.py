@@ -36,7 +36,10 @@ def init(
     for name in PROJECT_FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copyfile(shipped(name), folder / name)
-    typer.echo(f"Created a project in {folder}. Next: cd {folder}, then kaizar run --all")
+    typer.echo(
+        f"Created a project in {folder}. Next: cd {folder}, then with an extract of your own: kaizar draft EXTRACT; "
+        "or, for the sample hospital: kaizar run --all"
+    )
 
 
 def check(

@@ -31,7 +31,7 @@ from kaizar_pipeline.drafting.wards_and_streams import (
 )
 from kaizar_pipeline.errors import ConfigError, DataError
 from kaizar_pipeline.history.loading import History, load_history
-from kaizar_pipeline.patients.records import MOST_BY_DAY
+from kaizar_pipeline.patients.observed_census import hours_are_known
 
 
 @dataclass(frozen=True)
@@ -198,8 +198,7 @@ class _Records:
     @classmethod
     def of(cls, history: History, every: int) -> "_Records":
         patients = history.patients
-        by_day = float((patients["resolution"] != "second").mean())
-        return cls(history, by_day <= MOST_BY_DAY, patients["arrival"].min(), every)
+        return cls(history, hours_are_known(patients), patients["arrival"].min(), every)
 
     def stream(self, named: Named) -> DraftedStream | None:
         """The stream of a service; None where nobody came."""

@@ -9,6 +9,7 @@ from kaizar_pipeline.config.snapshot import shown
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.census_jump import census_jump
 from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
+from kaizar_pipeline.patients.observed_census import hours_are_known
 from kaizar_pipeline.patients.openings import unannounced
 from kaizar_pipeline.patients.rejects import by_reason
 from kaizar_pipeline.patients.starting_census import starting_census
@@ -36,6 +37,7 @@ def _lines(config: HospitalConfig, history: History) -> list[str]:
         f"as_of {shown(history.as_of)}, {history.days_behind} days before today; in the hospital then: {wards}, "
         f"waiting {waiting}",
     ]
+    lines += _without_times(patients)
     if history.ignored:
         ignored = ", ".join(f"{service} {rows:,}" for service, rows in history.ignored.items())
         lines.append(f"{sum(history.ignored.values()):,} further rows are left out by patients.ignore: {ignored}")
@@ -49,6 +51,17 @@ def _lines(config: HospitalConfig, history: History) -> list[str]:
         stops = jump.impossible and config.patients.census != "expected"
         lines.append(f"{jump}{'; a run stops, unless patients.census: expected' if stops else ''}")
     return lines
+
+
+def _without_times(patients: pd.DataFrame) -> list[str]:
+    """What stamps without a time of day mean for the hours of the past."""
+    by_day = int((patients["resolution"] != "second").sum())
+    if not by_day:
+        return []
+    who = f"{by_day:,} of {len(patients):,} patients have a stamp without a time of day"
+    if hours_are_known(patients):
+        return [f"{who}: their hours are drawn"]
+    return [f"{who}: of the past the midnights alone are known, and chances of full days cannot be tested"]
 
 
 def _counts(counts: pd.Series) -> str:

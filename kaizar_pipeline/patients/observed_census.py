@@ -5,6 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+MOST_BY_DAY = 0.05
+"""Share of patients with a stamp without a time of day up to which the hours of all stays count as known."""
+
 
 def observed_midnights(
     patients: pd.DataFrame, ward_stays: pd.DataFrame, ward_axis: Mapping[str, Collection[str]]
@@ -68,5 +71,6 @@ def instants(rows: pd.DataFrame) -> pd.Series:
 
 
 def hours_are_known(patients: pd.DataFrame) -> bool:
-    """Whether every stamp has a time of day; where some are days, the hours of their stays were drawn."""
-    return bool((patients["resolution"] == "second").all())
+    """Whether nearly all stamps have a time of day; where more than `MOST_BY_DAY` are days, too many hours of stays
+    were drawn for anything but the midnights to be known."""
+    return bool((patients["resolution"] != "second").mean() <= MOST_BY_DAY)

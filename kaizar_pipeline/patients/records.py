@@ -22,13 +22,11 @@ from kaizar_pipeline.config.snapshot import latest_at, shown
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.extracts import ExtractReader
 from kaizar_pipeline.patients.moves import MoveRows, whole_stays
+from kaizar_pipeline.patients.observed_census import MOST_BY_DAY
 from kaizar_pipeline.patients.stamps import time_within_day
 from kaizar_pipeline.patients.visits import VisitRows, end_of
 from kaizar_pipeline.stats.philox import HISTORY_REPLICATION, Purpose, hospital_key, stream_number, uniforms
 from kaizar_pipeline.tables import PATIENT_REJECTS, PATIENTS, WARD_STAYS
-
-MOST_BY_DAY = 0.05
-"""Share of arrivals, or departures, without a time of day up to which an as_of may be another hour than midnight."""
 
 SILENT_DAYS = 7
 """Days without an arrival after which an extract has ended."""
