@@ -50,8 +50,8 @@ def how_to_read(visits: NamedRows, stays: NamedRows | None) -> Reading:
     Raises DataError when two extracts differ in encoding or format of their stamps: one config reads both.
     """
     extract, roles = visits.extract, visits.roles
-    keys: dict[str, Any] = {"source": extract.format, "path": extract.location}
-    why: dict[str, str] = {"path": _size(extract)}
+    keys: dict[str, Any] = {**extract.read_as, **extract.where}
+    why: dict[str, str] = {key: _size(extract) for key in extract.where}
     encoding = _encoding([extract, *([stays.extract] if stays else [])])
     if encoding != "utf-8":
         keys["encoding"] = encoding
@@ -74,7 +74,7 @@ def how_to_read(visits: NamedRows, stays: NamedRows | None) -> Reading:
         keys["date_format"] = roles.dates.format
         why["date_format"] = roles.dates.evidence
     if stays is not None:
-        _check_formats(roles, stays)
+        _check_alike(visits, stays)
         keys["stays"] = _stays(stays)
     _departures(extract.rows[roles.arrival], extract.rows[roles.departure], roles, keys, why)
     return keys, why
@@ -99,7 +99,12 @@ def _encoding(extracts: list[OpenedExtract]) -> str:
     return found[0] if found else "utf-8"
 
 
-def _check_formats(roles: ColumnRoles, stays: NamedRows) -> None:
+def _check_alike(visits: NamedRows, stays: NamedRows) -> None:
+    roles, found = visits.roles, [" ".join(rows.extract.read_as.values()) for rows in (visits, stays)]
+    if found[0] != found[1]:
+        raise DataError(
+            f"{stays.extract.location}: is read as {found[1]}, the visits as {found[0]}; export both in one format"
+        )
     if roles.dates.format != stays.roles.dates.format:
         shown = [one.dates.format or "ISO 8601, or numeric dates of four-digit years" for one in (roles, stays.roles)]
         raise DataError(
@@ -114,7 +119,7 @@ def _stays(stays: NamedRows) -> dict[str, Any]:
     if roles.ready is not None:
         columns["ready"] = roles.ready
     return {
-        "path": stays.extract.location,
+        **stays.extract.where,
         "columns": columns,
         "wards": {name: named.id for named in stays.names for name in named.names},
     }
