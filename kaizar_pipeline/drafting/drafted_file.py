@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from kaizar_pipeline.drafting.hospital_draft import Draft
+from kaizar_pipeline.drafting.reading import GUESS
 
-GUESS = "a guess: confirm"
 KEPT = "edited by hand, kept"
 _WIDTH = 118
 

@@ -40,7 +40,7 @@ class FoundRows:
     @property
     def questions(self) -> list[str]:
         """What the columns leave open."""
-        found = [one for rows in (self.visits, self.stays) if rows is not None for one in rows.roles.questions]
+        found = [one for rows in (self.visits, self.stays) if rows is not None for one in rows.roles.questions.values()]
         return list(dict.fromkeys(found))
 
     @property

@@ -1,5 +1,6 @@
 """How a run has to read an extract: the part `patients` of the config, and the evidence for each of its keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from kaizar_pipeline.drafting.wards_and_streams import Named
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.rejects import OFTEN
 from kaizar_pipeline.patients.visits import missing_dates
+
+GUESS = "a guess: confirm"
+"""Evidence for what the records do not decide."""
 
 _FREQUENT = 3
 """Departures on the last moment from which on they may mean that there is none yet."""
@@ -77,9 +81,28 @@ def how_to_read(visits: NamedRows, stays: NamedRows | None) -> Reading:
         _check_alike(visits, stays)
         keys["stays"] = _stays(stays)
     _departures(extract.rows[roles.arrival], extract.rows[roles.departure], roles, keys, why)
-    return keys, why
+    return keys, why | _guesses(visits.roles, stays, why)
 
 
+def _guesses(roles: ColumnRoles, stays: NamedRows | None, why: Mapping[str, str]) -> dict[str, str]:
+    """The evidence of what a person has to decide."""
+    asked = [key for role in roles.questions for key in _ASKED[role]]
+    if stays is not None:
+        asked += [_OF_STAYS.get(key, key) for role in stays.roles.questions for key in _ASKED[role]]
+    return {key: "; ".join(one for one in (why.get(key), GUESS) if one) for key in asked}
+
+
+_ASKED = {
+    "date_format": ["date_format"],
+    "arrival": ["columns.arrival", "columns.departure"],
+    "service": ["columns.service"],
+}
+"""Keys of the config that a question by role is about."""
+_OF_STAYS = {
+    "columns.arrival": "stays.columns.admit",
+    "columns.departure": "stays.columns.depart",
+    "columns.service": "stays.columns.ward",
+}
 _ROLES = {"patient_id": "id", "arrival": "arrival", "departure": "departure", "service": "service"}
 
 
