@@ -112,9 +112,9 @@ def _file(path: Path, home: Path) -> _Unread:
 
 def _csv_file(path: Path, location: str, begin: bytes) -> _Unread:
     encoding, is_ascii = _encoding(path, begin)
+    file = CsvFile(path, location, encoding, None)
     if b"\0" in begin and encoding != "utf-16" and not begin.startswith(_GZIP):
         raise DataError(f"{location}: is not text; give a CSV or Parquet file")
-    file = CsvFile(path, location, encoding, None)
     header = file.header([])
     batches = (
         pa.table(dict(zip(header, columns, strict=True))).to_pandas() for _, columns in file.batches(header, header)
