@@ -17,7 +17,7 @@ from kaizar_pipeline.config.files import CONFIG_FOLDER, load_hospital_config
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.drafting.census_beds import propose_beds
 from kaizar_pipeline.drafting.found_rows import FoundRows, find_rows
-from kaizar_pipeline.drafting.reading import NamedRows, how_to_read
+from kaizar_pipeline.drafting.reading import NamedRows, how_to_read, likely_running
 from kaizar_pipeline.drafting.spans import span_of
 from kaizar_pipeline.drafting.wards_and_streams import (
     ELECTIVE,
@@ -33,6 +33,9 @@ from kaizar_pipeline.errors import ConfigError, DataError
 from kaizar_pipeline.history.loading import History, load_history
 from kaizar_pipeline.patients.extracts import SqlQuery
 from kaizar_pipeline.patients.records import MOST_BY_DAY
+
+_LAST_MOMENT = "last moment of the extract"
+"""Words of a warning of the reader that tells of the same."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +263,9 @@ def _to_confirm(rows: FoundRows, wards: list[DraftedWard], streams: list[Drafted
     found += [f"beds of {ward.named.id}: {_beds(ward)} is a guess ({ward.beds.why})" for ward in wards]
     if len(history.patient_rejects):
         found.append(f"{len(history.patient_rejects):,} rows would be set aside: look at their reasons")
+    running = likely_running(rows.visits)
+    if running is not None and not any(_LAST_MOMENT in one for one in history.warnings):
+        found.append(running)
     return [*found, *history.warnings]
 
 

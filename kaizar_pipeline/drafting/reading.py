@@ -180,6 +180,22 @@ def _departures(
     _ghosts(last - came, is_open, float(days.quantile(0.999)), keys, why)
 
 
+def likely_running(visits: NamedRows) -> str | None:
+    """What to look at where the last departure has no time of day and others have: too few to decide what it means. A
+    run sees it only where the visit began before the last day of the extract."""
+    roles, cells = visits.roles, visits.extract.rows[visits.roles.departure]
+    went = roles.dates.times(cells)
+    if not times_known(went) or went.max() < roles.dates.times(visits.extract.rows[roles.arrival]).max():
+        return None
+    by_day = int((~cells[went == went.max()].str.contains(":")).sum())
+    if not by_day or not cells.str.contains(":").any():
+        return None
+    return (
+        f"departures without a time on {went.max():%Y-%m-%d}, the last moment of the extract: {by_day:,}; likely patients "
+        "who are still in the hospital; if so, set patients.running_until: extract_date"
+    )
+
+
 def _ghosts(ago: pd.Series, is_open: pd.Series, long_stay: float, keys: dict[str, Any], why: dict[str, str]) -> None:
     """Whether patients who have no departure, and came long `ago`, are believed to be here: not after many times the
     `long_stay` (in days) that 1 of 1,000 exceeds."""

@@ -86,6 +86,19 @@ def test_columns_that_tell_stays_apart_alike_are_asked(tmp_path: Path):
     }
 
 
+def test_a_last_departure_without_a_time_is_to_be_confirmed(tmp_path: Path):
+    days = pd.Series(pd.date_range("2026-06-13 08:00", periods=100))
+    rows = pd.DataFrame({"visit": days.index, "arrival": days, "departure": days + pd.Timedelta(days=4)}).astype("str")
+    rows.loc[100] = ["100", "2026-09-29 08:00:00", "2026-09-30"]  # on the last day: no run reads it
+    rows.to_csv(tmp_path / "patients.csv", index=False)
+    draft = drafted(tmp_path / "patients.csv")
+    assert "running_until" not in draft.patients
+    assert ["running_until: extract_date" in one for one in draft.confirm if "last moment" in one] == [True]
+    rows.loc[100, "departure"] = "2026-09-30 00:00:00"
+    rows.to_csv(tmp_path / "patients.csv", index=False)
+    assert not any("last moment" in one for one in drafted(tmp_path / "patients.csv").confirm)
+
+
 def test_a_column_that_is_not_there_is_an_error(tmp_path: Path):
     by_name("semicolons").write(tmp_path)
     with pytest.raises(ConfigError, match="unknown 'serv', did you mean 'service'"):
