@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kaizar_pipeline.patients.arrival_profile import hours_of_arrival
     from kaizar_pipeline.patients.daily_arrivals import arrivals_per_day
     from kaizar_pipeline.patients.discharge_clocks import discharges
+    from kaizar_pipeline.patients.extracts import SqlQuery
     from kaizar_pipeline.patients.length_of_stay import lengths_of_stay
     from kaizar_pipeline.patients.routes import routes_taken
     from kaizar_pipeline.patients.starting_census import starting_census
@@ -88,6 +89,7 @@ __all__ = [
     "Place",
     "Scenario",
     "SimulationError",
+    "SqlQuery",
     "StartingPoint",
     "StartingTables",
     "apply_scenario",
@@ -183,6 +185,7 @@ _NAMES = {
     "patients.arrival_profile": "hours_of_arrival",
     "patients.daily_arrivals": "arrivals_per_day",
     "patients.discharge_clocks": "discharges",
+    "patients.extracts": "SqlQuery",
     "patients.length_of_stay": "lengths_of_stay",
     "patients.routes": "routes_taken",
     "patients.starting_census": "starting_census",

@@ -11,15 +11,25 @@ from kaizar_pipeline.errors import ConfigError
 if TYPE_CHECKING:
     from kaizar_pipeline.drafting.hospital_draft import Draft
     from kaizar_pipeline.drafting.redraft import Change
+    from kaizar_pipeline.patients.extracts import SqlQuery
 
 _FOLDER = "drafts"
 """Below data/: what was drafted last, to tell later what a person has edited."""
 
 
 def draft(  # noqa: PLR0913  options of the command
-    extract: Annotated[Path, typer.Argument(help="Extract with a row for each visit: CSV (also .gz) or Parquet.")],
+    extract: Annotated[
+        Path | None, typer.Argument(help="Extract with a row for each visit: CSV (also .gz) or Parquet; or give --sql.")
+    ] = None,
     stays: Annotated[
         Path | None, typer.Argument(help="Extract with a row for each ward stay, if there is one.")
+    ] = None,
+    sql: Annotated[str | None, typer.Option(help="SELECT of a row for each visit, in place of EXTRACT.")] = None,
+    stays_sql: Annotated[
+        str | None, typer.Option(help="SELECT of a row for each ward stay, in place of STAYS.")
+    ] = None,
+    url_env: Annotated[
+        str | None, typer.Option(help="Environment variable with the SQLAlchemy address of the database.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the hospital's file, without .yml.")] = "mine",
     timezone: Annotated[str | None, typer.Option(help="Time zone of the records, such as Europe/Amsterdam.")] = None,
@@ -43,6 +53,9 @@ def draft(  # noqa: PLR0913  options of the command
     from kaizar_pipeline.reporting.draft_page import draft_page, set_aside
     from kaizar_pipeline.reporting.report_files import replace_file
 
+    sources = _queries(sql, stays_sql, url_env) if extract is None else (extract, stays)
+    if extract is not None and (sql, stays_sql, url_env) != (None, None, None):
+        raise ConfigError("EXTRACT and --sql: give one of them, a file or a query")
     home = find_home()
     path = home / CONFIG_FOLDER / f"{name}.yml"
     if path.exists() and not (force or diff or update):
@@ -56,13 +69,9 @@ def draft(  # noqa: PLR0913  options of the command
         subdivision,
     )
     columns = dict(_role_and_name(text) for text in column or [])
-    drafted = draft_hospital(
-        extract, stays, name=name, place=place, home=home, columns=columns, date_format=date_format
-    )
+    drafted = draft_hospital(*sources, name=name, place=place, home=home, columns=columns, date_format=date_format)
     if drafted.questions and not yes:
-        raise ConfigError(
-            [f"{drafted.patients['path']}: {one}, or take the first with --yes" for one in drafted.questions]
-        )
+        raise ConfigError([f"{drafted.location}: {one}, or take the first with --yes" for one in drafted.questions])
     last = home / "data" / _FOLDER / f"{name}.yml"
     text = drafted_file(drafted)
     if path.exists() and not force:
@@ -85,6 +94,20 @@ def draft(  # noqa: PLR0913  options of the command
     for one in set_aside(drafted.history.patient_rejects):
         typer.echo(f"  set aside: {one.reason}: {one.rows:,} rows, lines {one.lines}; {one.example}")
     typer.echo(f"Next: kaizar check {CONFIG_FOLDER}/{name}.yml, then kaizar run {name}")
+
+
+def _queries(sql: str | None, stays_sql: str | None, url_env: str | None) -> "tuple[SqlQuery, SqlQuery | None]":
+    """The queries to draft from, where no file is given."""
+    from kaizar_pipeline.patients.extracts import SqlQuery
+
+    if sql is None:
+        raise ConfigError("EXTRACT or --sql is missing: give a file, or a query with --sql and --url-env")
+    if url_env is None:
+        raise ConfigError(
+            "--url-env is missing: name the environment variable that holds the address of the database, such as "
+            "KAIZAR_DB"
+        )
+    return SqlQuery(sql, url_env), None if stays_sql is None else SqlQuery(stays_sql, url_env)
 
 
 def _role_and_name(text: str) -> tuple[str, str]:

@@ -46,8 +46,8 @@ class ColumnRoles:
     """One line for each role."""
     unread: list[str]
     """Columns that the config will not name, so that no run reads them."""
-    questions: list[str]
-    """What a person has to decide."""
+    questions: dict[str, str]
+    """What a person has to decide, by role, or date_format."""
     remarks: list[str]
     """What a person should look at."""
 
@@ -87,12 +87,13 @@ def find_roles(
     dates = first if date_format is not None else find_format(*whole, extract.rows[id_])
     ready = next((name for name in stamps if _is_ready(name, pair)), None)
     used = {id_, pair.begin, pair.end, service.name, ready}
+    questions = {"date_format": dates.question, "arrival": pair.question, "service": service.question}
     return ColumnRoles(
         id_, pair.begin, pair.end, service.name, service.one_ward, ready, moves, dates,
         {"arrival": pair.evidence, "departure": pair.evidence, "service": service.evidence,
          "id": _evidence_of_id(rows[id_], touching.get(id_, 0.0), moves)},
         [str(name) for name in rows.columns if name not in used],
-        [question for question in (dates.question, pair.question, service.question) if question],
+        {key: one for key, one in questions.items() if one},
         service.remarks,
     )  # fmt: skip
 

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from kaizar_pipeline.drafting.hospital_draft import Draft
+from kaizar_pipeline.drafting.reading import GUESS
 
-GUESS = "a guess: confirm"
 KEPT = "edited by hand, kept"
 _WIDTH = 118
 
@@ -26,7 +26,7 @@ def drafted_file(draft: Draft, values: Mapping[str, Any] | None = None, kept: Ma
     lines = [
         "# yaml-language-server: $schema=hospital.schema.json",
         "#",
-        f"# Drafted by `kaizar draft` from {draft.patients['path']}. Each comment is the evidence for its line.",
+        f"# Drafted by `kaizar draft` from {draft.location}. Each comment is the evidence for its line.",
         "# Confirm first:",
         *(f"# - {one}" for one in draft.confirm),
         *([f"# Columns that no run reads: {', '.join(draft.unread)}"] if draft.unread else []),
@@ -88,7 +88,7 @@ def _lines(key: str, value: Any, place: Place, comments: Mapping[Place, str]) ->
     flow = _flow(value)
     inside = any(other[: len(place)] == place and other != place for other in comments)
     head = f"{_flow(key)}:{_comment(comments.get(place))}"
-    if isinstance(value, Mapping) and value and (inside or len(flow) + len(key) > _WIDTH):
+    if isinstance(value, Mapping) and value and (inside or "\n" in flow or len(flow) + len(key) > _WIDTH):
         return [
             head,
             *("  " + line for name, one in value.items() for line in _lines(str(name), one, (*place, name), comments)),
@@ -105,8 +105,11 @@ def _item(item: Mapping[str, Any], place: Place, comments: Mapping[Place, str]) 
 
 
 def _flow(value: Any) -> str:
-    """A value on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**9)
+    """A value on one line; a mapping with texts of several lines is not."""
+    style = '"' if isinstance(value, str) and "\n" in value else None
+    text = yaml.safe_dump(
+        value, default_flow_style=True, default_style=style, allow_unicode=True, sort_keys=False, width=10**9
+    )
     return text.removesuffix("\n").removesuffix("\n...").strip()
 
 

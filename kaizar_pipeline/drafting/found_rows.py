@@ -13,6 +13,7 @@ from kaizar_pipeline.drafting.reading import NamedRows
 from kaizar_pipeline.drafting.spans import renames
 from kaizar_pipeline.drafting.wards_and_streams import FEWEST, OTHER, Named, name_ids
 from kaizar_pipeline.errors import DataError
+from kaizar_pipeline.patients.extracts import SqlQuery
 from kaizar_pipeline.patients.joined_rows import LONGEST_GAP_HOURS
 from kaizar_pipeline.patients.rejects import OFTEN
 
@@ -39,7 +40,7 @@ class FoundRows:
     @property
     def questions(self) -> list[str]:
         """What the columns leave open."""
-        found = [one for rows in (self.visits, self.stays) if rows is not None for one in rows.roles.questions]
+        found = [one for rows in (self.visits, self.stays) if rows is not None for one in rows.roles.questions.values()]
         return list(dict.fromkeys(found))
 
     @property
@@ -50,7 +51,11 @@ class FoundRows:
 
 
 def find_rows(
-    extract: Path, stays: Path | None, home: Path, columns: Mapping[str, str], date_format: str | None
+    extract: Path | SqlQuery,
+    stays: Path | SqlQuery | None,
+    home: Path,
+    columns: Mapping[str, str],
+    date_format: str | None,
 ) -> FoundRows:
     """What the extracts hold; `columns` by role and `date_format` are not looked for where they are given."""
     opened = open_extract(extract, home)
@@ -95,7 +100,7 @@ def _with_stays(
 def _sample_of_patients(extract: OpenedExtract, roles: ColumnRoles, every: int | None = None) -> OpenedExtract:
     """A long extract with all rows of some patients, in place of some rows of all."""
     every = every or extract.every
-    return extract if every == 1 else open_extract(extract.path, extract.home, (roles.id, every))
+    return extract if every == 1 else open_extract(extract.source, extract.home, (roles.id, every))
 
 
 def _linked_ids(visits: OpenedExtract, stays: OpenedExtract, given: str | None) -> tuple[str, str]:

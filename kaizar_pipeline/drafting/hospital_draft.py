@@ -17,7 +17,7 @@ from kaizar_pipeline.config.files import CONFIG_FOLDER, load_hospital_config
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.drafting.census_beds import propose_beds
 from kaizar_pipeline.drafting.found_rows import FoundRows, find_rows
-from kaizar_pipeline.drafting.reading import NamedRows, how_to_read
+from kaizar_pipeline.drafting.reading import NamedRows, how_to_read, likely_running
 from kaizar_pipeline.drafting.spans import span_of
 from kaizar_pipeline.drafting.wards_and_streams import (
     ELECTIVE,
@@ -31,7 +31,11 @@ from kaizar_pipeline.drafting.wards_and_streams import (
 )
 from kaizar_pipeline.errors import ConfigError, DataError
 from kaizar_pipeline.history.loading import History, load_history
+from kaizar_pipeline.patients.extracts import SqlQuery
 from kaizar_pipeline.patients.observed_census import hours_are_known
+
+_LAST_MOMENT = "last moment of the extract"
+"""Words of a warning of the reader that tells of the same."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Place:
 class Draft:
     """What was drafted, with the evidence, and what a person has to confirm."""
 
+    location: str
+    """The extract, as messages name it."""
     hospital: dict[str, str]
     patients: dict[str, Any]
     """`patients` of the config."""
@@ -83,8 +89,8 @@ class Draft:
 
 
 def draft_hospital(  # noqa: PLR0913  the names of three files, and what a person knows
-    extract: Path,
-    stays: Path | None = None,
+    extract: Path | SqlQuery,
+    stays: Path | SqlQuery | None = None,
     *,
     name: str,
     place: Place,
@@ -92,7 +98,8 @@ def draft_hospital(  # noqa: PLR0913  the names of three files, and what a perso
     columns: Mapping[str, str] | None = None,
     date_format: str | None = None,
 ) -> Draft:
-    """Draft the file `name`.yml from the `extract` of visits, and from that of ward `stays` where there is one.
+    """Draft the file `name`.yml from the `extract` of visits, and from that of ward `stays` where there is one: files,
+    or queries on one database.
 
     `home` is the folder of the project; `columns` names columns of the extract by role (id, arrival, departure,
     service; service "none": no column) that are then not looked for. Nothing is written. Raises DataError when an
@@ -109,6 +116,7 @@ def draft_hospital(  # noqa: PLR0913  the names of three files, and what a perso
     wards = [records.ward(named, [one for one in streams if one.ward == named.id]) for named in rows.wards]
     used = {rows.visits.roles.service, *(rows.stays.roles.used if rows.stays else ())}
     return Draft(
+        rows.visits.extract.location,
         hospital,
         patients,
         why,
@@ -160,11 +168,12 @@ def _history(values: dict[str, Any], rows: FoundRows, name: str, home: Path) -> 
 
 def _sampled(patients: dict[str, Any], rows: FoundRows, folder: Path) -> dict[str, Any]:
     """`patients` of the config for the samples of rows, which are written into `folder`."""
-    kept = {key: value for key, value in patients.items() if key not in ("encoding", "separator")}
+    kept = {key: value for key, value in patients.items() if key not in ("encoding", "url_env", "query")}
     found = {**kept, "source": "parquet", "path": str(folder / "patients.parquet")}
     _write_sample(rows.visits, Path(found["path"]))
     if rows.stays is not None:
-        found["stays"] = {**patients["stays"], "path": str(folder / "stays.parquet")}
+        of_stays = {key: value for key, value in patients["stays"].items() if key != "query"}
+        found["stays"] = {**of_stays, "path": str(folder / "stays.parquet")}
         _write_sample(rows.stays, folder / "stays.parquet")
     return found
 
@@ -253,6 +262,9 @@ def _to_confirm(rows: FoundRows, wards: list[DraftedWard], streams: list[Drafted
     found += [f"beds of {ward.named.id}: {_beds(ward)} is a guess ({ward.beds.why})" for ward in wards]
     if len(history.patient_rejects):
         found.append(f"{len(history.patient_rejects):,} rows would be set aside: look at their reasons")
+    running = likely_running(rows.visits)
+    if running is not None and not any(_LAST_MOMENT in one for one in history.warnings):
+        found.append(running)
     return [*found, *history.warnings]
 
 

@@ -1,4 +1,4 @@
-"""An extract of which nothing is known yet: its encoding, separator, header, and a sample of its rows as text."""
+"""An extract of which nothing is known yet: its encoding, header, and a sample of its rows as text."""
 
 import codecs
 import re
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.csv_files import CsvFile, file_under
-from kaizar_pipeline.patients.extracts import as_texts
+from kaizar_pipeline.patients.extracts import SqlQuery, as_texts
 
 MOST_ROWS = 1_000_000
 """Rows that are looked at; of a longer file every k-th row is."""
@@ -27,17 +27,18 @@ _PACKED_ROW_BYTES = 12
 
 @dataclass(frozen=True)
 class OpenedExtract:
-    """A CSV or Parquet file and a sample of its rows."""
+    """A CSV or Parquet file, or a query, and a sample of its rows."""
 
-    path: Path
+    source: Path | SqlQuery
     home: Path
     """The folder of the project."""
     location: str
-    """The path as the config will name it."""
-    format: str
-    """csv or parquet."""
+    """Its name in messages."""
+    read_as: dict[str, str]
+    """`source` of the config, and `url_env` where that is a database."""
+    where: dict[str, str]
+    """`path` or `query` of the config."""
     encoding: str
-    separator: str | None
     rows: pd.DataFrame
     """Cells as text, empty where missing; the columns are those of the header."""
     total_rows: int
@@ -47,18 +48,14 @@ class OpenedExtract:
     """Whether any encoding reads it."""
 
 
-def open_extract(path: Path, home: Path, by_id: tuple[str, int] | None = None) -> OpenedExtract:
-    """Open the file `path`; `home` is the folder of the project. Of a long file a sample of the rows, or with `by_id`
-    (a column, and how many patients there are for each in the sample) all rows of some patients.
+def open_extract(source: Path | SqlQuery, home: Path, by_id: tuple[str, int] | None = None) -> OpenedExtract:
+    """Open a file or query; `home` is the folder of the project. Of a long one a sample of the rows, or with `by_id` (a
+    column, and how many patients there are for each in the sample) all rows of some patients.
 
     Raises DataError when it cannot be read as a table with at least two columns and a row.
     """
-    path = path.resolve()
-    location = path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
-    file_under(path.parent, path.name)
-    with path.open("rb") as file:
-        begin = file.read(4096)
-    opened = _parquet_file(path, location) if begin.startswith(_PARQUET) else _csv_file(path, location, begin)
+    opened = _query(source) if isinstance(source, SqlQuery) else _file(source.resolve(), home)
+    location = opened.location
     _check_header(location, opened.header)
     every = by_id[1] if by_id else max(1, round(opened.rows / MOST_ROWS))
     parts, seen = [], 0
@@ -67,9 +64,9 @@ def open_extract(path: Path, home: Path, by_id: tuple[str, int] | None = None) -
         seen += len(batch)
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=opened.header)
     if rows.empty:
-        raise DataError(f"{location}: has columns, but not a single row; export it again")
+        raise DataError(f"{location}: has columns, but not a single row; export it again, or correct the query")
     return OpenedExtract(
-        path, home, location, opened.format, opened.encoding, opened.separator, _trimmed(rows), seen, every,
+        source, home, location, opened.read_as, opened.where, opened.encoding, _trimmed(rows), seen, every,
         opened.is_ascii,
     )  # fmt: skip
 
@@ -84,12 +81,13 @@ def _some_of(batch: pd.DataFrame, seen: int, every: int, by_id: tuple[str, int] 
 
 
 @dataclass(frozen=True)
-class _File:
+class _Unread:
     """An extract whose rows have not been read yet."""
 
-    format: str
+    location: str
+    read_as: dict[str, str]
+    where: dict[str, str]
     encoding: str
-    separator: str | None
     header: list[str]
     rows: float
     """About how many there are."""
@@ -97,19 +95,35 @@ class _File:
     is_ascii: bool
 
 
-def _csv_file(path: Path, location: str, begin: bytes) -> _File:
+def _query(query: SqlQuery) -> _Unread:
+    header = query.header()
+    batches = (pa.table(dict(zip(header, columns, strict=True))).to_pandas() for _, columns in query.batches(header))
+    read_as, where = {"source": "sql", "url_env": query.url_env}, {"query": query.query}
+    return _Unread(query.place, read_as, where, "utf-8", header, query.count(), batches, is_ascii=True)
+
+
+def _file(path: Path, home: Path) -> _Unread:
+    location = path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
+    file_under(path.parent, path.name)
+    with path.open("rb") as file:
+        begin = file.read(4096)
+    return _parquet_file(path, location) if begin.startswith(_PARQUET) else _csv_file(path, location, begin)
+
+
+def _csv_file(path: Path, location: str, begin: bytes) -> _Unread:
     encoding, is_ascii = _encoding(path, begin)
+    file = CsvFile(path, location, encoding, None)
     if b"\0" in begin and encoding != "utf-16" and not begin.startswith(_GZIP):
         raise DataError(f"{location}: is not text; give a CSV or Parquet file")
-    file = CsvFile(path, location, encoding, None)
     header = file.header([])
     batches = (
         pa.table(dict(zip(header, columns, strict=True))).to_pandas() for _, columns in file.batches(header, header)
     )
-    return _File("csv", encoding, file.separator, header, _records(path, begin), batches, is_ascii)
+    where = {"path": location}
+    return _Unread(location, {"source": "csv"}, where, encoding, header, _records(path, begin), batches, is_ascii)
 
 
-def _parquet_file(path: Path, location: str) -> _File:
+def _parquet_file(path: Path, location: str) -> _Unread:
     import pyarrow.parquet as pq
 
     try:
@@ -120,7 +134,8 @@ def _parquet_file(path: Path, location: str) -> _File:
         pa.table({name: as_texts(batch[name]) for name in batch.schema.names}).to_pandas()
         for batch in file.iter_batches()
     )
-    return _File("parquet", "utf-8", None, file.schema_arrow.names, file.metadata.num_rows, batches, is_ascii=True)
+    read_as, where, header = {"source": "parquet"}, {"path": location}, file.schema_arrow.names
+    return _Unread(location, read_as, where, "utf-8", header, file.metadata.num_rows, batches, is_ascii=True)
 
 
 def _trimmed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +172,8 @@ def _records(path: Path, begin: bytes) -> float:
 def _check_header(location: str, header: list[str]) -> None:
     if len(header) < 2:
         raise DataError(
-            f"{location}: has one column; at least an arrival and a departure are needed, separated by , ; tab or |"
+            f"{location}: has one column; at least an arrival and a departure are needed, in a CSV file separated by "
+            ", ; tab or |"
         )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:

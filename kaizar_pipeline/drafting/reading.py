@@ -1,5 +1,6 @@
 """How a run has to read an extract: the part `patients` of the config, and the evidence for each of its keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from kaizar_pipeline.drafting.wards_and_streams import Named
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.rejects import OFTEN
 from kaizar_pipeline.patients.visits import missing_dates
+
+GUESS = "a guess: confirm"
+"""Evidence for what the records do not decide."""
 
 _FREQUENT = 3
 """Departures on the last moment from which on they may mean that there is none yet."""
@@ -50,8 +54,8 @@ def how_to_read(visits: NamedRows, stays: NamedRows | None) -> Reading:
     Raises DataError when two extracts differ in encoding or format of their stamps: one config reads both.
     """
     extract, roles = visits.extract, visits.roles
-    keys: dict[str, Any] = {"source": extract.format, "path": extract.location}
-    why: dict[str, str] = {"path": _size(extract)}
+    keys: dict[str, Any] = {**extract.read_as, **extract.where}
+    why: dict[str, str] = {key: _size(extract) for key in extract.where}
     encoding = _encoding([extract, *([stays.extract] if stays else [])])
     if encoding != "utf-8":
         keys["encoding"] = encoding
@@ -74,12 +78,31 @@ def how_to_read(visits: NamedRows, stays: NamedRows | None) -> Reading:
         keys["date_format"] = roles.dates.format
         why["date_format"] = roles.dates.evidence
     if stays is not None:
-        _check_formats(roles, stays)
+        _check_alike(visits, stays)
         keys["stays"] = _stays(stays)
     _departures(extract.rows[roles.arrival], extract.rows[roles.departure], roles, keys, why)
-    return keys, why
+    return keys, why | _guesses(visits.roles, stays, why)
 
 
+def _guesses(roles: ColumnRoles, stays: NamedRows | None, why: Mapping[str, str]) -> dict[str, str]:
+    """The evidence of what a person has to decide."""
+    asked = [key for role in roles.questions for key in _ASKED[role]]
+    if stays is not None:
+        asked += [_OF_STAYS.get(key, key) for role in stays.roles.questions for key in _ASKED[role]]
+    return {key: "; ".join(one for one in (why.get(key), GUESS) if one) for key in asked}
+
+
+_ASKED = {
+    "date_format": ["date_format"],
+    "arrival": ["columns.arrival", "columns.departure"],
+    "service": ["columns.service"],
+}
+"""Keys of the config that a question by role is about."""
+_OF_STAYS = {
+    "columns.arrival": "stays.columns.admit",
+    "columns.departure": "stays.columns.depart",
+    "columns.service": "stays.columns.ward",
+}
 _ROLES = {"patient_id": "id", "arrival": "arrival", "departure": "departure", "service": "service"}
 
 
@@ -99,7 +122,12 @@ def _encoding(extracts: list[OpenedExtract]) -> str:
     return found[0] if found else "utf-8"
 
 
-def _check_formats(roles: ColumnRoles, stays: NamedRows) -> None:
+def _check_alike(visits: NamedRows, stays: NamedRows) -> None:
+    roles, found = visits.roles, [" ".join(rows.extract.read_as.values()) for rows in (visits, stays)]
+    if found[0] != found[1]:
+        raise DataError(
+            f"{stays.extract.location}: is read as {found[1]}, the visits as {found[0]}; export both in one format"
+        )
     if roles.dates.format != stays.roles.dates.format:
         shown = [one.dates.format or "ISO 8601, or numeric dates of four-digit years" for one in (roles, stays.roles)]
         raise DataError(
@@ -114,7 +142,7 @@ def _stays(stays: NamedRows) -> dict[str, Any]:
     if roles.ready is not None:
         columns["ready"] = roles.ready
     return {
-        "path": stays.extract.location,
+        **stays.extract.where,
         "columns": columns,
         "wards": {name: named.id for named in stays.names for name in named.names},
     }
@@ -150,6 +178,22 @@ def _departures(
     days = (went - came).dt.total_seconds()[~never].dropna() / 86400
     is_open = (departures == "") | departures.isin([*MISSING, *open_cells]) | never
     _ghosts(last - came, is_open, float(days.quantile(0.999)), keys, why)
+
+
+def likely_running(visits: NamedRows) -> str | None:
+    """What to look at where the last departure has no time of day and others have: too few to decide what it means. A
+    run sees it only where the visit began before the last day of the extract."""
+    roles, cells = visits.roles, visits.extract.rows[visits.roles.departure]
+    went = roles.dates.times(cells)
+    if not times_known(went) or went.max() < roles.dates.times(visits.extract.rows[roles.arrival]).max():
+        return None
+    by_day = int((~cells[went == went.max()].str.contains(":")).sum())
+    if not by_day or not cells.str.contains(":").any():
+        return None
+    return (
+        f"departures without a time on {went.max():%Y-%m-%d}, the last moment of the extract: {by_day:,}; likely patients "
+        "who are still in the hospital; if so, set patients.running_until: extract_date"
+    )
 
 
 def _ghosts(ago: pd.Series, is_open: pd.Series, long_stay: float, keys: dict[str, Any], why: dict[str, str]) -> None:

@@ -22,9 +22,9 @@ _BLOCK_BYTES = 4 << 20
 _LONGEST_CELL = 2**31 - 1
 _OTHER_FORMATS = {
     b"PK\x03\x04": "is an Excel workbook or a zip archive; save the sheet as CSV, or unpack the archive",
-    b"\xd0\xcf\x11\xe0": "is an Excel workbook (.xls); save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook (.xls, or one with a password); save the sheet as CSV",
     b"PAR1": "is a Parquet file; set `source: parquet`",
-    b"SQLite format 3": "is an SQLite database; set `source: sql`, with `url_env` and `query`",
+    b"SQLite format 3": "is an SQLite database; set `source: sql`, with `url_env` and `query` (kaizar draft: --sql)",
     b"BZh": "is compressed by bzip2; unpack it, or compress it by gzip",
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it, or compress it by gzip",
 }

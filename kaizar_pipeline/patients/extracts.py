@@ -7,8 +7,9 @@ A further format is a config model, a reader in `READERS` and nothing else.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +33,7 @@ from kaizar_pipeline.patients.csv_files import CsvFile, file_under
 from kaizar_pipeline.patients.pseudonyms import pseudonym_key
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, TextClause
 
 EMPTY = ("", "NULL", "null")
 """Cells that count as empty in every column."""
@@ -166,41 +167,9 @@ def as_texts(cells: pa.Array) -> pa.Array:
 
 
 def _read_sql(source: SqlPatients, query: str, wanted: list[str], home: Path) -> TextRows:
-    import sqlalchemy as sa
-    from sqlalchemy.exc import SQLAlchemyError
-
-    place = f"query {' '.join(query.split())[:60]!r}"
-    inner = sa.text(query.strip().rstrip(";"))
-    no_rows = sa.select(sa.text("*")).select_from(inner.columns().subquery("extract")).where(sa.false())
-    mapped = inner.columns(*(sa.column(name) for name in wanted)).subquery("extract")
-    engine = _engine(source.url_env)
-
-    def refused(error: SQLAlchemyError) -> DataError:
-        reason = _first_line(getattr(error, "orig", None) or type(error).__name__)
-        return DataError(f"{place}: the database in {source.url_env} refuses it: {reason}")
-
-    def batches() -> Batches:
-        first = 1
-        select = sa.select(*(mapped.c[name] for name in wanted))
-        try:
-            with engine.connect().execution_options(stream_results=True) as connection:
-                for records in connection.execute(select).partitions(_BATCH_ROWS):
-                    cells = zip(*records, strict=True)
-                    yield np.arange(first, first + len(records)), [pa.array(map(_text, column)) for column in cells]
-                    first += len(records)
-        except SQLAlchemyError as error:
-            raise refused(error) from error
-        finally:
-            engine.dispose()
-
-    try:
-        with engine.connect() as connection:
-            _check_columns(place, list(connection.execute(no_rows).keys()), wanted)
-    except SQLAlchemyError as error:
-        raise refused(error) from error
-    finally:
-        engine.dispose()
-    return TextRows(place, batches())
+    rows = SqlQuery(query, source.url_env)
+    _check_columns(rows.place, rows.header(), wanted)
+    return TextRows(rows.place, rows.batches(wanted))
 
 
 READERS: dict[type[PatientSource], Callable[[Any, str, list[str], Path], TextRows]] = {
@@ -211,11 +180,89 @@ READERS: dict[type[PatientSource], Callable[[Any, str, list[str], Path], TextRow
 """How each kind of extract is read: from its config, the location, the columns and the folder that paths start from."""
 
 
+@dataclass(frozen=True)
+class SqlQuery:
+    """A SELECT whose rows are an extract. Whatever reads it raises DataError when the database refuses it; no message
+    shows the address of the database."""
+
+    query: str
+    url_env: str
+    """Environment variable with the SQLAlchemy address of the database."""
+
+    @property
+    def place(self) -> str:
+        """Its name in messages."""
+        return f"query {' '.join(self.query.split())[:60]!r}"
+
+    def header(self) -> list[str]:
+        """The names of its columns."""
+        import sqlalchemy as sa
+
+        with self._connected() as connection:
+            return list(connection.execute(self._select(sa.text("*")).where(sa.false())).keys())
+
+    def count(self) -> int:
+        """How many rows it has."""
+        import sqlalchemy as sa
+
+        with self._connected() as connection:
+            return connection.execute(self._select(sa.func.count())).scalar_one()
+
+    def batches(self, wanted: list[str]) -> Batches:
+        """Its rows in the columns `wanted`."""
+        import sqlalchemy as sa
+
+        first = 1
+        with self._connected() as connection:
+            found = connection.execute(self._select(*(sa.column(name) for name in wanted)))
+            for records in found.partitions(_BATCH_ROWS):
+                cells = zip(*records, strict=True)
+                numbers = np.arange(first, first + len(records))
+                yield numbers, [pa.array(map(_text, column), pa.string()) for column in cells]
+                first += len(records)
+
+    def _select(self, *columns: "ColumnElement[Any] | TextClause") -> "Select[Any]":
+        import sqlalchemy as sa
+
+        inner = sa.text(self.query.strip().rstrip(";") + "\n")  # it may end in a comment
+        return sa.select(*columns).select_from(inner.columns().subquery("extract"))
+
+    @contextmanager
+    def _connected(self) -> Iterator["Connection"]:
+        """A connection that streams rows."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        engine = _engine(self.url_env)
+        try:
+            with engine.connect().execution_options(stream_results=True) as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            reason = _first_line(getattr(error, "orig", None) or type(error).__name__)
+            if getattr(error, "statement", None) is None:  # not connected: drivers name the host and the user
+                reason = _without_address(reason, engine.url)
+            raise DataError(f"{self.place}: the database in {self.url_env} refuses it: {reason}") from error
+        finally:
+            engine.dispose()
+
+
+def _without_address(reason: str, url: "URL") -> str:
+    """A message of a driver without the parts of the address."""
+    parts = {str(part) for part in (url.host, url.username, url.password, url.database) if part}
+    for part in sorted(parts, key=len, reverse=True):
+        reason = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "...", reason)
+    return reason
+
+
 def _engine(variable: str) -> "Engine":
     """A connection to the database whose address is in the environment; no message shows the address itself."""
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError
 
+    if not re.fullmatch(r"[A-Za-z_]\w*", variable):
+        raise DataError(
+            "url_env: give the name of an environment variable that holds the database's address, such as KAIZAR_DB, "
+            "and not the address"
+        )
     url = os.environ.get(variable)
     if not url:
         raise DataError(
@@ -224,7 +271,7 @@ def _engine(variable: str) -> "Engine":
         )
     try:
         return sa.create_engine(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise DataError(
             f"environment variable {variable}: is not an SQLAlchemy address such as postgresql://host/database"
         ) from error

@@ -74,6 +74,19 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("name", ["book.xlsx", "patients.csv", "book"])
+def test_a_workbook_is_to_be_saved_as_csv(home: Path, name: str):
+    pd.DataFrame({"id": [1], "arrival": ["2024-01-01"]}).to_excel(home / name, index=False, engine="openpyxl")
+    result = draft(name, *PLACE)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert f"{name}: is an Excel workbook or a zip archive; save the sheet as CSV" in result.output
+
+    (home / name).write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + b"EncryptedPackage".ljust(512, b"\0"))
+    result = draft(name, *PLACE)  # an older one, and one with a password: both are kept in this container
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert f"{name}: is an Excel workbook (.xls, or one with a password); save the sheet as CSV" in result.output
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_file_that_holds_no_visits_is_refused_in_one_sentence(home: Path, name: str):
     content, words = BAD[name]
