@@ -14,16 +14,16 @@ ward = "medicine"
 # %% tags=["kaggle"]
 ward = "general_medicine" if "general_medicine" in config.ward_ids else config.ward_ids[0]
 
-if data.weekly is None:
+if {one.id: one.capacity for one in config.wards}[ward] is None:
     raise SystemExit(
-        "This notebook is about beds, and nobody knows how many there are: put services_weekly.csv into FOLDER, and "
-        "run all cells again."
+        "This notebook is about beds, and nobody knows how many there are: put a services_weekly.csv with this service "
+        "into FOLDER, and run all cells again."
     )
 
 # %% [markdown]
 # ## How far ahead?
 #
-# 180 days ahead need 500 days of history, so that each season was seen more than once. Where there are fewer, the
+# 180 days ahead need 500 days of history: a whole year was seen, and part of it twice. Where there are fewer, the
 # forecast is made for 28 days.
 
 # %%
@@ -55,7 +55,8 @@ features[(features["stream_id"] == stream) & (features["use"] == "train")][colum
 # ## The model
 #
 # A regression on the calendar gives a base rate. LightGBM adds trees that learn what it misses, and they are kept only
-# where they help on days that were held back. `trees` is how many were kept, `overdispersion` how much more days vary
+# where they help on days that were held back: with 0 trees the forecast of that stream is the regression alone, since
+# the trees found nothing more. `trees` is how many were kept, `overdispersion` how much more days vary
 # than Poisson numbers of their mean.
 
 # %%
@@ -91,7 +92,7 @@ board[["method", "n", "crps", "skill", "coverage80", "loses_to"]].sort_values("c
 # ## The days ahead
 #
 # Dots are observed days. The line is what is expected, with the 80 % interval of that expectation: it is a *rate*, of
-# which single days vary more. It follows the weekdays, the season and public holidays.
+# which single days vary more. It follows the weekdays, public holidays and, from 500 days of history on, the season.
 
 # %%
 from kaizar_pipeline import forecast_rates, plot_arrivals
@@ -122,7 +123,9 @@ plot_fan(tables, ward)
 
 # %% [markdown]
 # **Beds against risk.** For each number of beds, the share of days on which more are needed, everybody counted who
-# needs a bed. The risk is now that of the forecast: its season and its uncertainty are in it.
+# needs a bed. The risk is now that of the forecast, with its uncertainty. Where the line meets the dashed target, demand
+# exceeds the beds on as many days as the target says; the ward may be *full* more often than that, since full means
+# that the last bed is taken.
 
 # %%
 from kaizar_pipeline import bed_requirements, plot_risk

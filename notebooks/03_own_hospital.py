@@ -171,7 +171,10 @@ plot_strip(tables)
 # %%
 from kaizar_pipeline import plot_meeting
 
-plot_meeting(tables)
+if tables["bed_meeting"]["staffed_at_end"].notna().any():
+    plot_meeting(tables)
+else:
+    print("No ward has a known number of beds, so there is nothing to compare with: see `capacity` in the file.")
 
 # %% [markdown]
 # **The ward that is full most often**, day by day: what was observed left of *now*, what is forecast right of it. An

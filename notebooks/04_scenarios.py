@@ -2,7 +2,7 @@
 # # Scenarios in figures
 #
 # What happens with more demand, with other beds, with shorter stays? Each *scenario* is compared with the hospital as
-# it is, with the same patients on both sides, so that even a small difference is not chance. The result is a file of
+# it is, with the same patients on both sides, so that small differences show. The result is a file of
 # capacity KPIs by scenario, each with the 95 % interval of its difference, and a few pictures of it.
 
 # %% tags=["repository"]
@@ -14,10 +14,10 @@ ward = "medicine"
 # %% tags=["kaggle"]
 ward = "general_medicine" if "general_medicine" in config.ward_ids else config.ward_ids[0]
 
-if data.weekly is None:
+if {one.id: one.capacity for one in config.wards}[ward] is None:
     raise SystemExit(
-        "This notebook is about beds, and nobody knows how many there are: put services_weekly.csv into FOLDER, and "
-        "run all cells again."
+        "This notebook is about beds, and nobody knows how many there are: put a services_weekly.csv with this service "
+        "into FOLDER, and run all cells again."
     )
 
 # %% [markdown]
@@ -47,8 +47,9 @@ experiment = Experiment(StartingPoint(config, StartingTables.of(tables)), worker
 # %% [markdown]
 # ## The scenarios
 #
-# **More demand**, from a tenth more to three times as much; **beds** of the ward, fewer and more; and **stays**,
-# shorter and longer. A scenario names only what differs. In a project it is a file in `hospital_configs/scenarios/`.
+# **More demand**, from a tenth more to three times as much; **beds** of the ward, fewer and more; and **stays**
+# there, shorter and longer. A scenario names only what differs. In a project it is a file in
+# `hospital_configs/scenarios/`.
 
 # %%
 from kaizar_pipeline import Scenario
@@ -61,9 +62,15 @@ def scenario(name, **differs):
 demand = [scenario(f"demand_{n}_percent", arrival_scale=[{"factor": n / 100}]) for n in (110, 120, 150, 200, 300)]
 beds = [
     scenario(name, capacity_overrides=[{"ward": ward, "change": change}])
-    for name, change in {"beds_4_fewer": -4, "beds_2_fewer": -2, "beds_2_more": 2, "beds_4_more": 4}.items()
+    for name, change in {
+        "beds_4_fewer": -4,
+        "beds_2_fewer": -2,
+        "beds_2_more": 2,
+        "beds_4_more": 4,
+        "beds_6_more": 6,
+    }.items()
 ]
-stays = [scenario(f"stays_{n}_percent", los_scale=[{"factor": n / 100}]) for n in (80, 90, 110)]
+stays = [scenario(f"stays_{n}_percent", los_scale=[{"wards": [ward], "factor": n / 100}]) for n in (80, 90, 110)]
 
 # %% [markdown]
 # ## Compare them
@@ -140,14 +147,15 @@ plot_scenarios(tables, "turned_away", ward)
 
 # %% [markdown]
 # **Beds and stays alone**, without the large scenarios that hide the small ones: how many beds are worth as much as
-# stays that are 10 % shorter?
+# stays that are 10 % shorter? Look for the row of beds whose dot is as far left as that of `stays_90_percent`.
 
 # %%
 small = ~comparison["scenario"].str.startswith("demand")
 plot_scenarios({"scenario_comparison": comparison[small]}, "hours_full_share", ward)
 
 # %% [markdown]
-# **The census of the whole hospital** that is not exceeded in 95 % of all hours.
+# **The census of the whole hospital** that is not exceeded in 95 % of all hours. Fewer beds give a lower census, and
+# that is no success: the patients who are not in it wait, or are refused.
 
 # %%
 plot_scenarios({"scenario_comparison": comparison[small]}, "p95_census")

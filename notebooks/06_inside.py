@@ -1,7 +1,7 @@
 # %% [markdown]
 # # The twin from the inside: one patient, one day, many replications
 #
-# A chance of 82 % is easy to print and hard to believe. This notebook opens the simulation behind such a number: the
+# A chance is easy to print and hard to believe. This notebook opens the simulation behind such a number: the
 # patients of one replication as they are drawn, the rules that give them beds, one patient's way through the wards, a
 # day of a ward bed by bed, and the step from one replication to the distribution of many.
 
@@ -12,7 +12,14 @@ config = load_hospital_config(home / "hospital_configs" / "hospital_1.yml")
 as_of, ward = "2026-02-02", "ed"
 
 # %% tags=["kaggle"]
-as_of, ward = None, "general_medicine"  # None: from the end of the records
+as_of = None  # from the end of the records
+ward = "general_medicine" if "general_medicine" in config.ward_ids else config.ward_ids[0]
+
+if all(one.capacity is None for one in config.wards):
+    raise SystemExit(
+        "This notebook is about who gets which bed, and nobody knows how many there are: put services_weekly.csv into "
+        "FOLDER, and run all cells again."
+    )
 
 # %% [markdown]
 # ## What is known before anything is simulated?
@@ -167,7 +174,8 @@ plot_one_of_many(tables, ward)
 
 # %% [markdown]
 # The thin lines are five replications, the grey bands hold 50, 80 and 95 % of all 200. No line is likely; the bands are
-# what is known. They are narrow at first, since the patients in bed now are known, and widen as they leave.
+# what is known. They are narrow at first, since the patients in bed now are known, and widen as these leave: within
+# hours where stays are short, within days or weeks elsewhere.
 #
 # The table `occupancy_distributions` is nothing but a count over replications. Counted here by hand, from the bare
 # arrays of 200 replications:

@@ -18,7 +18,7 @@ from kaizar_pipeline.tables import OCCUPANCY_DISTRIBUTIONS
 def run_chain(
     config: HospitalConfig,
     *,
-    home: Path | None = None,
+    home: str | Path | None = None,
     scenarios: Sequence[Scenario] = (),
     tables: Collection[str] | None = None,
     **overrides: Any,
@@ -30,7 +30,7 @@ def run_chain(
     is; `overrides` are the fields of `Overrides`, such as as_of, seed and workers. Tables that grow from run to run
     begin anew. Raises ConfigError for an override that is not allowed.
     """
-    run = Run(config, home or find_home(), Overrides.of(**overrides), scenarios=lambda: scenarios)
+    run = Run(config, Path(home) if home else find_home(), Overrides.of(**overrides), scenarios=lambda: scenarios)
     return make_tables(run, tables)
 
 

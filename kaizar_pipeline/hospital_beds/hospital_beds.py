@@ -100,12 +100,13 @@ class HospitalBeds:
     @cached_property
     def admissions(self) -> pd.DataFrame:
         """By service that both files have: in_file (patients who arrived in its weeks), and admitted and requests, by
-        services_weekly.csv, of the same weeks."""
+        services_weekly.csv, of the weeks from the first to the last arrival in the file."""
         if self.weekly is None:
             return pd.DataFrame({"in_file": [], "admitted": [], "requests": []}, dtype="int64")
         week = (self.arrivals["date"] - pd.Timestamp(self.year, 1, 1)).dt.days // 7 + 1
         arrived = self.arrivals.assign(week=week).merge(self.weekly[["service", "week"]])
-        sums = self.weekly.groupby("service")[["admitted", "requests"]].sum()
+        covered = self.weekly[self.weekly["week"].between(week.min(), week.max())]
+        sums = covered.groupby("service")[["admitted", "requests"]].sum()
         sums.insert(0, "in_file", arrived.groupby("service").size())
         return sums.reindex([name for name in self.services if name in sums.index]).fillna(0).astype("int64")
 

@@ -111,14 +111,14 @@ def read_report(home: Path, warehouse: Warehouse, hospital_id: str) -> tuple[Cel
     return cells, config, replace(_facts(home, warehouse, config, lineages, None), warnings=warnings)
 
 
-def read_tables(home: Path, hospital_id: str, names: Iterable[str] = SHOWN) -> dict[str, pd.DataFrame]:
+def read_tables(home: str | Path, hospital_id: str, names: Iterable[str] = SHOWN) -> dict[str, pd.DataFrame]:
     """Stored tables of a hospital by name, by default all that a report shows, as the last run left them, and as
     `run_chain` returns them; `home` is the project's folder.
 
     Raises ConfigError for a hospital without a file, and DataError as `stored_lineages` does.
     """
-    hospital_file(home, hospital_id)
-    warehouse, names = Warehouse(home / "data"), tuple(names)
+    hospital_file(Path(home), hospital_id)
+    warehouse, names = Warehouse(Path(home) / "data"), tuple(names)
     stored_lineages(warehouse, hospital_id, names)
     return {name: warehouse.read(name, hospital_id) for name in names}
 

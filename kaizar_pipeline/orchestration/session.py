@@ -18,6 +18,7 @@ from kaizar_pipeline.chain.checks import checks_of
 from kaizar_pipeline.chain.overrides import Overrides
 from kaizar_pipeline.chain.step import KEPT, PREVIOUS, Check, Found, Frames, Made, Run, Step
 from kaizar_pipeline.config.files import config_hash, hospital_file, load_scenarios, load_with_warnings
+from kaizar_pipeline.config.snapshot import as_of_at, shown
 from kaizar_pipeline.errors import DataError, KaizarError
 from kaizar_pipeline.orchestration.input_files import file_versions
 from kaizar_pipeline.orchestration.report_run import SHOWN, MadeBy, Report, make_report
@@ -88,6 +89,14 @@ class Session:
             config, self.home, self._overrides,
             scenarios=cache(lambda: load_scenarios(self.home, config)), inform=self.log.info, warn=self.log.warning,
         )  # fmt: skip
+
+    @cached_property
+    def _requested(self) -> pd.Timestamp | None:
+        """The instant that the run is asked to look ahead from; None: that of the tables."""
+        as_of, config = self._overrides.as_of, self.run.config
+        if as_of is None:
+            return None
+        return as_of_at("as_of", as_of, config.simulation.snapshot, config.hospital.timezone)
 
     def carry_out(self, step: Step, chosen: Collection[str]) -> Outcome:
         """Load what the step needs, make its tables, and run the checks of the `chosen` ones."""
@@ -238,6 +247,11 @@ class Session:
         for name, lineage in self.warehouse.lineages(names, self.hospital_id).items():
             if name in self._loaded and self._loaded[name][0].run_id == lineage.run_id:
                 continue
+            if self._requested is not None and lineage.as_of != self._requested:
+                raise DataError(
+                    f"{name} of {self.hospital_id} is as of {shown(lineage.as_of)}, this run asks for "
+                    f"{shown(self._requested)}: select what it is made from too, from patients on"
+                )
             if lineage.config_hash != digest and "scenario_files" not in lineage.inputs:
                 self.log.warning(f"{name} of {self.hospital_id} was made with another config; materialize it again")
             self._loaded[name] = lineage, self.warehouse.read(name, self.hospital_id)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from kaizar_pipeline.config.fields import HOURS_PER_DAY
 from kaizar_pipeline.config.scenario import Scenario
-from kaizar_pipeline.errors import SimulationError, unknown
+from kaizar_pipeline.errors import DataError, SimulationError, unknown
 from kaizar_pipeline.planning.paired import paired
 from kaizar_pipeline.simulation.counting import staffed_with_totals
 from kaizar_pipeline.simulation.experiment import Experiment
@@ -126,6 +126,10 @@ def coverage(peaks: np.ndarray, risk: float, beds: np.ndarray) -> Coverage:
     return Coverage(beds, share, np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0), 1 - risk)
 
 
+MOST_RISK = 0.5
+"""As of simulation.risk_target."""
+
+
 def bed_requirements(
     experiment: Experiment, scenario: Scenario | None = None, *, risk: float | None = None
 ) -> pd.DataFrame:
@@ -138,6 +142,8 @@ def bed_requirements(
     start = experiment.start
     plan = start.under(scenario) if scenario else start.plan
     risk = start.config.simulation.risk_target if risk is None else risk
+    if not 0 <= risk <= MOST_RISK:
+        raise DataError(f"bed_requirements: risk {risk:g}, allowed: 0 to {MOST_RISK}")
     peaks = experiment.demand_peaks(plan, start.paired_replications)
     staffed, whole = staffed_with_totals(plan).min(axis=1), plan.horizon.hours_by_date == HOURS_PER_DAY
     frames = []

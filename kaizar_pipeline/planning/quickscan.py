@@ -14,7 +14,7 @@ import pandas as pd
 from kaizar_pipeline.config.hospital import HospitalConfig
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.history.loading import load_history
-from kaizar_pipeline.planning.beds import coverage
+from kaizar_pipeline.planning.beds import MOST_RISK, coverage
 from kaizar_pipeline.tables import HOME, HOSPITAL_TOTAL
 
 MOST_WEEKS = 52
@@ -25,9 +25,6 @@ FEWEST_WEEKS = 4
 
 RUN_IN = 0.99
 """The replay is only complete once this share of stays has had time to begin: the first days are left out."""
-
-MOST_RISK = 0.5
-"""As of simulation.risk_target."""
 
 _HOUR = pd.Timedelta(hours=1)
 

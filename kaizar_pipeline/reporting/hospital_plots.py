@@ -128,6 +128,7 @@ def plot_scenarios(tables: Tables, kpi: str, ward: str = HOSPITAL_TOTAL, ax: "Ax
     unit = "percentage points" if percentage else rows["unit"].iloc[0]
     baseline = f"{scale * rows['baseline'].iloc[0]:,.3g}" if pd.notna(rows["baseline"].iloc[0]) else "not known"
     what = next((one.description for one in KPIS if one.name == kpi), kpi.replace("_", " ")).split(".")[0].split(";")[0]
+    what = what.split(" (")[0].removeprefix("Of these, ")
     ax = start(ax, f"{titled(ward)}: {what[0].lower()}{what[1:]}", tall(len(rows) + 1), _NAMES_LEFT)
     above(ax, f"as it is: {baseline}{' %' if percentage else f' {unit}'}")
     y = np.arange(len(rows))
