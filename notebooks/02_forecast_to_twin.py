@@ -123,9 +123,9 @@ plot_fan(tables, ward)
 
 # %% [markdown]
 # **Beds against risk.** For each number of beds, the share of days on which more are needed, everybody counted who
-# needs a bed. The risk is now that of the forecast, with its uncertainty. Where the line meets the dashed target, demand
-# exceeds the beds on as many days as the target says; the ward may be *full* more often than that, since full means
-# that the last bed is taken.
+# needs a bed. The risk is now that of the forecast, with its uncertainty. Where the line meets the dashed target,
+# demand exceeds the beds on as many days as the target says; the ward may be *full* more often than that, since full
+# means that the last bed is taken.
 
 # %%
 from kaizar_pipeline import bed_requirements, plot_risk

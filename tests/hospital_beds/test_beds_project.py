@@ -98,9 +98,9 @@ def test_scenarios_have_the_patients_whom_the_file_lacks(folder: Path, home: Pat
     admitted, requests = load_scenarios(home, config)
     assert (admitted.id, requests.id) == ("kaggle_all_admitted", "kaggle_all_requests")
     assert admitted.hospitals == requests.hospitals == ("kaggle",)
-    # emergency: 3 in the file, 14 admitted, 16 requests; ICU: both of its patients are there
-    assert {rule.streams: rule.factor for rule in admitted.arrival_scale} == {("emergency",): 4.6667}
-    assert {rule.streams: rule.factor for rule in requests.arrival_scale} == {("emergency",): 5.3333}
+    # emergency: 3 in the file, in its three weeks 12 admitted, 14 requests; ICU: both of its patients are there
+    assert {rule.streams: rule.factor for rule in admitted.arrival_scale} == {("emergency",): 4.0}
+    assert {rule.streams: rule.factor for rule in requests.arrival_scale} == {("emergency",): 4.6667}
 
 
 def test_without_weeks_beds_are_unlimited_and_an_earlier_call_leaves_nothing_behind(folder: Path, home: Path):

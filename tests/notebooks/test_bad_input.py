@@ -116,7 +116,7 @@ def test_files_that_are_missing_are_named(said: Callable[..., str], form: Path, 
 def test_notebooks_about_beds_stop_where_nobody_knows_the_beds(said: Callable[..., str], form: Path, name: str):
     (form / "services_weekly.csv").unlink()
     found = said(first_cells("kaggle", folder=form, after=chosen_ward(name)))
-    assert "nobody knows how many there are: put services_weekly.csv into FOLDER, and run all cells again" in found
+    assert "nobody knows how many there are: put a services_weekly.csv with this service into FOLDER" in found
 
 
 def test_a_folder_without_patients_stops_with_a_sentence(said: Callable[..., str], form: Path):
