@@ -191,8 +191,8 @@ def likely_running(visits: NamedRows) -> str | None:
     if not by_day or not cells.str.contains(":").any():
         return None
     return (
-        f"departures without a time on {went.max():%Y-%m-%d}, the last moment of the extract: {by_day:,}; likely patients "
-        "who are still in the hospital; if so, set patients.running_until: extract_date"
+        f"departures without a time on {went.max():%Y-%m-%d}, the last moment of the extract: {by_day:,}; likely "
+        "patients who are still in the hospital; if so, set patients.running_until: extract_date"
     )
 
 
