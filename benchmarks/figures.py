@@ -52,6 +52,9 @@ AIMS = {
     "ssu_weekdays_above_enough": "0.05 to 0.15",
     "sepsis_loglik_gain": "at least 0.5",
     "census_coverage80": "0.75 to 0.87",
+    "drafted_hospital_2_crps": "at most 1.03",
+    "drafted_hospital_2_crps_worst": "at most 1.03",
+    "drafted_ssu_crps": "at most 1.03",
 }
 """What was wanted of figures."""
 

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from os import cpu_count
+from os import cpu_count, environ
 from pathlib import Path
 from string import Formatter
 from tempfile import TemporaryDirectory
@@ -52,7 +52,7 @@ from kaizar_pipeline.stats.operational_time import HOMEWARD
 from kaizar_pipeline.stats.scores import covered, pit_of_probabilities
 
 PAGE = HOME / "docs" / "reference" / "occupancy_validation.md"
-DATA = HOME.parent / "shared" / "data"
+DATA = Path(environ.get("KAIZAR_TEST_DATA", HOME.parent / "shared" / "data"))
 
 Figures = dict[str, float]
 

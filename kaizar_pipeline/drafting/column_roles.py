@@ -83,7 +83,9 @@ def find_roles(
     id_ = given.get("id") or _id(extract, rows, rest, touching)
     moves = touching.get(id_, 0.0) >= _TOUCHING
     service = find_service(rows, [name for name in rest if name != id_], kind, ends - begins, given.get("service"))
-    whole = StampCells(extract.rows[pair.begin]), StampCells(extract.rows[pair.end])
+    whole = stamps[pair.begin], stamps[pair.end]
+    if len(extract.rows) > len(rows):
+        whole = StampCells(extract.rows[pair.begin]), StampCells(extract.rows[pair.end])
     dates = first if date_format is not None else find_format(*whole, extract.rows[id_])
     ready = next((name for name in stamps if _is_ready(name, pair)), None)
     used = {id_, pair.begin, pair.end, service.name, ready}

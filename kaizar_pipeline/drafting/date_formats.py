@@ -186,6 +186,8 @@ def _rises(ids: pd.Series | None, times: pd.Series) -> float:
 
 
 def _may_be(text: str, format_: str) -> bool:
+    if format_[2] not in text or text.count(":") != format_.count(":"):  # strptime is slow
+        return False
     try:
         datetime.strptime(text, format_)
     except ValueError:

@@ -131,7 +131,7 @@ def _names(extract: OpenedExtract, roles: ColumnRoles) -> tuple[list[Named], dic
     if roles.service is None:
         return [Named(ONE_SERVICE, (), extract.total_rows)], {}
     cells = extract.rows[roles.service]
-    begins, ends = (roles.dates.times(extract.rows[name]) for name in (roles.arrival, roles.departure))
+    begins, ends = (extract.times(name, roles.dates) for name in (roles.arrival, roles.departure))
     renamed = renames(cells, begins, ends)
     return name_ids(cells, extract.every, renamed), renamed
 
@@ -139,7 +139,7 @@ def _names(extract: OpenedExtract, roles: ColumnRoles) -> tuple[list[Named], dic
 def _first_wards(extract: OpenedExtract, roles: ColumnRoles, wards: list[Named]) -> list[Named]:
     """Of `wards` those in which many visits begin; the others together, for the few that begin there."""
     times = {
-        key: roles.dates.times(extract.rows[name]) for key, name in (("begin", roles.arrival), ("end", roles.departure))
+        key: extract.times(name, roles.dates) for key, name in (("begin", roles.arrival), ("end", roles.departure))
     }
     rows = pd.DataFrame({"id": extract.rows[roles.id], "ward": extract.rows[str(roles.service)], **times})
     rows = rows.sort_values(["id", "begin", "end"], kind="stable")

@@ -3,12 +3,13 @@
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
+from kaizar_pipeline.drafting.date_formats import DateFormat
 from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.patients.csv_files import CsvFile, file_under
 from kaizar_pipeline.patients.extracts import SqlQuery, as_texts
@@ -46,6 +47,14 @@ class OpenedExtract:
     """Of more than one: `rows` is a sample of one in so many."""
     is_ascii: bool = False
     """Whether any encoding reads it."""
+    _times: dict[tuple[str, str | None, str], pd.Series] = field(default_factory=dict, repr=False, compare=False)
+
+    def times(self, name: str, dates: DateFormat) -> pd.Series:
+        """A column as times; read once for each format."""
+        key = name, dates.format, dates.order
+        if key not in self._times:
+            self._times[key] = dates.times(self.rows[name])
+        return self._times[key]
 
 
 def open_extract(source: Path | SqlQuery, home: Path, by_id: tuple[str, int] | None = None) -> OpenedExtract:

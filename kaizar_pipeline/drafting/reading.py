@@ -80,7 +80,7 @@ def how_to_read(visits: NamedRows, stays: NamedRows | None) -> Reading:
     if stays is not None:
         _check_alike(visits, stays)
         keys["stays"] = _stays(stays)
-    _departures(extract.rows[roles.arrival], extract.rows[roles.departure], roles, keys, why)
+    _departures(extract, roles, keys, why)
     return keys, why | _guesses(visits.roles, stays, why)
 
 
@@ -148,11 +148,10 @@ def _stays(stays: NamedRows) -> dict[str, Any]:
     }
 
 
-def _departures(
-    arrivals: pd.Series, departures: pd.Series, roles: ColumnRoles, keys: dict[str, Any], why: dict[str, str]
-) -> None:
+def _departures(extract: OpenedExtract, roles: ColumnRoles, keys: dict[str, Any], why: dict[str, str]) -> None:
     """What stands for "not departed yet": words, dates of another age, the last moment of the extract, nothing."""
-    came, went = roles.dates.times(arrivals), roles.dates.times(departures)
+    departures = extract.rows[roles.departure]
+    came, went = (extract.times(name, roles.dates) for name in (roles.arrival, roles.departure))
     known = came.dropna().sort_values()
     last = known[known <= known.iloc[int(0.999 * (len(known) - 1))] + _STRAY].max()
     never = went > last + pd.Timedelta(days=_LATER_DAYS)
@@ -184,8 +183,8 @@ def likely_running(visits: NamedRows) -> str | None:
     """What to look at where the last departure has no time of day and others have: too few to decide what it means. A
     run sees it only where the visit began before the last day of the extract."""
     roles, cells = visits.roles, visits.extract.rows[visits.roles.departure]
-    went = roles.dates.times(cells)
-    if not times_known(went) or went.max() < roles.dates.times(visits.extract.rows[roles.arrival]).max():
+    came, went = (visits.extract.times(name, roles.dates) for name in (roles.arrival, roles.departure))
+    if not times_known(went) or went.max() < came.max():
         return None
     by_day = int((~cells[went == went.max()].str.contains(":")).sum())
     if not by_day or not cells.str.contains(":").any():

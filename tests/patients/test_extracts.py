@@ -140,7 +140,7 @@ BAD_FILES = {
         r"line 2: look for a quotation mark that never closes",
     ),
     "excel": (b"PK\x03\x04" + b"x" * 100, {}, "is an Excel workbook.*save the sheet as CSV"),
-    "old excel": (b"\xd0\xcf\x11\xe0" + b"x" * 100, {}, r"is an Excel workbook \(\.xls\); save the sheet as CSV"),
+    "old excel": (b"\xd0\xcf\x11\xe0" + b"x" * 100, {}, r"is an Excel workbook \(\.xls, or .*\); save the sheet"),
     "parquet as csv": (b"PAR1" + b"x" * 100, {}, "is a Parquet file; set `source: parquet`"),
     "cut gzip": (gzip.compress(TEXT.encode())[:40], {}, "is not a whole gzip file"),
     "not parquet": (TEXT.encode(), {"source": "parquet", "path": "extract.csv"}, "is not a whole Parquet file"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,12 @@ def extracts() -> Iterator[Extract]:
 
 def by_name(name: str) -> Extract:
     """One of them."""
-    return next(one for one in extracts() if one.name == name)
+    return _by_name()[name]
+
+
+@cache
+def _by_name() -> dict[str, Extract]:
+    return {extract.name: extract for extract in extracts()}
 
 
 def _formats() -> Iterator[Extract]:
