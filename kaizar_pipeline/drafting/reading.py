@@ -22,7 +22,7 @@ GUESS = "a guess: confirm"
 _FREQUENT = 3
 """Departures on the last moment from which on they may mean that there is none yet."""
 _MOST_WORDS = 5
-"""Of the cells that are no date, each in as many rows as may be shown (OFTEN)."""
+"""Of the cells that are not dates, each in as many rows as may be shown (OFTEN)."""
 _STRAY = pd.Timedelta(days=60)
 """After 999 of 1,000 arrivals: later ones are mistyped."""
 _LATER_DAYS = 3 * 365

@@ -90,13 +90,20 @@ class Session:
             scenarios=cache(lambda: load_scenarios(self.home, config)), inform=self.log.info, warn=self.log.warning,
         )  # fmt: skip
 
-    @cached_property
-    def _requested(self) -> pd.Timestamp | None:
-        """The instant that the run is asked to look ahead from; None: that of the tables."""
-        as_of, config = self._overrides.as_of, self.run.config
-        if as_of is None:
-            return None
-        return as_of_at("as_of", as_of, config.simulation.snapshot, config.hospital.timezone)
+    def _check_as_of(self, name: str, as_of: pd.Timestamp) -> None:
+        """Raise DataError where a stored table is as of another instant than this run is asked to look ahead from."""
+        config, asked = self.run.config, self._overrides
+        if asked.as_of is not None:
+            wanted = as_of_at("as_of", asked.as_of, config.simulation.snapshot, config.hospital.timezone)
+        elif asked.snapshot is not None:
+            wanted = as_of.normalize() + pd.Timedelta(hours=int(asked.snapshot[:2]))
+        else:
+            return
+        if as_of != wanted:
+            raise DataError(
+                f"{name} of {self.hospital_id} is as of {shown(as_of)}, this run asks for {shown(wanted)}: select what "
+                "it is made from too, from patients on"
+            )
 
     def carry_out(self, step: Step, chosen: Collection[str]) -> Outcome:
         """Load what the step needs, make its tables, and run the checks of the `chosen` ones."""
@@ -247,11 +254,7 @@ class Session:
         for name, lineage in self.warehouse.lineages(names, self.hospital_id).items():
             if name in self._loaded and self._loaded[name][0].run_id == lineage.run_id:
                 continue
-            if self._requested is not None and lineage.as_of != self._requested:
-                raise DataError(
-                    f"{name} of {self.hospital_id} is as of {shown(lineage.as_of)}, this run asks for "
-                    f"{shown(self._requested)}: select what it is made from too, from patients on"
-                )
+            self._check_as_of(name, lineage.as_of)
             if lineage.config_hash != digest and "scenario_files" not in lineage.inputs:
                 self.log.warning(f"{name} of {self.hospital_id} was made with another config; materialize it again")
             self._loaded[name] = lineage, self.warehouse.read(name, self.hospital_id)

@@ -18,6 +18,10 @@ TEXT = (
 )
 
 
+LAST = "99,X,2024-06-04 07:00,,acute"
+"""A patient after as_of, which is the midnight before."""
+
+
 def test_it_tells_rows_span_census_rejects_and_assumptions(tmp_path: Path):
     (tmp_path / "extract.csv").write_text(TEXT)
     lines = extract_report(make_hospital(), tmp_path)
@@ -32,6 +36,18 @@ def test_it_tells_rows_span_census_rejects_and_assumptions(tmp_path: Path):
         "extract.csv: departures mean that there is none yet (patients.missing): 1, for example line 3",
         "extract.csv: rows lie at or after as_of 2024-06-04 and are left out: 1, for example line 5",
     ]
+
+
+def test_it_tells_how_many_stamps_have_no_time_and_what_follows(tmp_path: Path):
+    file = tmp_path / "extract.csv"
+    timed = [f"{n},X,2024-05-{n:02} 08:00,2024-05-{n:02} 09:30,acute" for n in range(1, 25)]
+    file.write_text("\n".join(["id,name,came,went,unit", *timed, "25,X,2024-05-25,2024-05-26 09:30,acute", LAST]))
+    assert "1 of 25 patients have a stamp without a time of day: their hours are drawn" in extract_report(
+        make_hospital(), tmp_path
+    )
+    file.write_text("\n".join(["id,name,came,went,unit", *timed]).replace(" 08:00", ""))
+    (line,) = [line for line in extract_report(make_hospital(), tmp_path) if "without a time of day" in line]
+    assert line.endswith("of the past the midnights alone are known, and chances of full days cannot be tested")
 
 
 def test_a_synthetic_hospital_has_none(repository: Path):

@@ -263,6 +263,16 @@ def test_a_run_says_what_changed_since_the_last_one(made: Made, defs: dg.Definit
     assert passed == [True, False]
 
 
+@pytest.mark.parametrize("overrides", [{"as_of": "2026-03-20"}, {"snapshot": "08:00"}])
+def test_a_table_of_another_as_of_than_the_run_asks_for_is_refused(
+    defs: dg.Definitions, warehouse: Warehouse, overrides: dict[str, Any]
+):
+    before = warehouse.lineage("daily_arrivals", "one")
+    with pytest.raises(dg.Failure, match="this run asks for"):
+        materialize(defs, "daily_arrivals", overrides=overrides)
+    assert warehouse.lineage("daily_arrivals", "one") == before
+
+
 def test_another_config_is_warned_about(
     defs: dg.Definitions, home: Path, warehouse: Warehouse, capfd: pytest.CaptureFixture[str]
 ):

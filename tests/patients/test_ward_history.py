@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaizar_pipeline.config.hospital import HospitalConfig
-from kaizar_pipeline.patients.observed_census import observed_midnights
+from kaizar_pipeline.patients.observed_census import hours_are_known, observed_midnights
 from kaizar_pipeline.patients.starting_census import starting_census
 from kaizar_pipeline.patients.ward_history import Happened, what_happened
 from kaizar_pipeline.patients.ward_now import wards_now
@@ -175,6 +175,13 @@ def test_of_stamps_without_a_time_of_day_midnights_alone_are_told():
     assert quantity(found, "a", "census", ALL_HOURS, ALL_HOURS)[["n", "mean"]].tolist() == [3, pytest.approx(2 / 3)]
     assert days(found, "a", "midnight_census") == [0, 1, 1]
     assert found.ward_history_days[["peak", "mean_census", "hours_full"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(("by_day", "known"), [(1, True), (2, False)])
+def test_a_few_stamps_without_a_time_of_day_do_not_hide_the_hours(by_day: int, known: bool):
+    """One of twenty patients is 5 %, two are 10 %."""
+    patients = pd.DataFrame({"resolution": ["day"] * by_day + ["second"] * (20 - by_day)})
+    assert hours_are_known(patients) is known
 
 
 def test_nobody_was_ever_admitted():

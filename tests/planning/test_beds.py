@@ -18,6 +18,7 @@ from kaizar_pipeline import (
     chances_above,
 )
 from kaizar_pipeline.config.hospital import HospitalConfig
+from kaizar_pipeline.errors import DataError
 from kaizar_pipeline.planning.beds import allocation_in_words, coverage, requirement_in_words
 from kaizar_pipeline.verification.queueing import erlang_b, fewest_beds, poisson_quantile
 
@@ -104,6 +105,10 @@ class TestBedRequirements:
         rows = bed_requirements(experiment, half, risk=0.05).query("ward_id == 'clinic' and risk_event == 'day'")
         assert rows["risk_target"].unique().tolist() == [0.05]
         assert rows["enough_low"].iloc[0] <= poisson_quantile(0.95, 6) <= rows["enough_high"].iloc[0]
+
+    def test_a_risk_in_percent_is_refused(self, day_clinic, experiment_of):
+        with pytest.raises(DataError, match=r"bed_requirements: risk 5, allowed: 0 to 0\.5"):
+            bed_requirements(experiment_of(day_clinic(12)), risk=5)
 
     def test_the_highest_demand_is_above_shares_of_the_beds(self, day_clinic, experiment_of):
         table = bed_requirements(experiment_of(day_clinic(12)))
